@@ -1,0 +1,1 @@
+//! Call a server guarded by Countersign: tokens and proofs attached to every call.

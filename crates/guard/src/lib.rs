@@ -1,0 +1,1 @@
+//! Protect a tonic service: DPoP-bound tokens and per-method rules.

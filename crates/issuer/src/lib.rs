@@ -1,0 +1,1 @@
+//! What may be issued, rotated, introspected and revoked: pure decisions.

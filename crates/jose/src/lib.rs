@@ -1,0 +1,1 @@
+//! The part of JOSE that Countersign uses: public keys, thumbprints, compact JWS.

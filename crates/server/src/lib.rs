@@ -1,0 +1,1 @@
+//! The Countersign token service: edges, engine, signer, janitor, configuration.

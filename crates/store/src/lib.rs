@@ -1,0 +1,1 @@
+//! Versioned records: load, commit, scan, sweep, watch, and the laws every backend keeps.

@@ -1,0 +1,1 @@
+//! OpenTelemetry for Countersign: set-up, propagation over gRPC metadata, every name.

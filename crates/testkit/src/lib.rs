@@ -1,0 +1,1 @@
+//! A clock to move, keys, and the whole platform in one process, for tests.
