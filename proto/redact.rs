@@ -1,0 +1,61 @@
+//! `Debug` for messages that carry secrets: the fields that may be seen, and
+//! nothing of the others. `build.rs` lists the same messages.
+
+use std::fmt;
+
+use crate::{admin, authorization, introspection, storage, token};
+
+/// Shows the named fields; what is not named is secret.
+macro_rules! redact {
+    ($($message:path { $($shown:ident),* })*) => {$(
+        impl fmt::Debug for $message {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($message))
+                    $(.field(stringify!($shown), &self.$shown))*
+                    .finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+redact! {
+    token::v1::ClientAuthentication { client_id }
+    token::v1::AuthorizationCode { redirect_uri }
+    token::v1::IssueTokenResponse { token_type, expires_in, scopes, family_id }
+    token::v1::RotateTokenRequest { client, scopes, resources }
+    token::v1::RotateTokenResponse { token_type, expires_in, scopes, family_id }
+    token::v1::RevokeTokenRequest { client, token_type_hint }
+    introspection::v1::IntrospectTokenRequest { token_type_hint }
+    authorization::v1::PushAuthorizationRequest { client, redirect_uri, scopes, resources }
+    authorization::v1::PushAuthorizationResponse { expires_in }
+    authorization::v1::GetAuthorizationRequest {}
+    authorization::v1::ApproveAuthorizationRequest { scopes }
+    authorization::v1::ApproveAuthorizationResponse {}
+    authorization::v1::DenyAuthorizationRequest {}
+    authorization::v1::DenyAuthorizationResponse {}
+    admin::v1::CreateClientResponse { client }
+    admin::v1::RotateClientSecretResponse {}
+    storage::v1::ClientRecord { client_id }
+    storage::v1::AuthorizationRecord { client_id, stage }
+    storage::v1::KeyRecord { key_id, purpose, state }
+}
+
+/// Says which kind of credential there is, never its value.
+impl fmt::Debug for token::v1::client_authentication::Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientSecret(_) => "ClientSecret(..)",
+            Self::ClientAssertion(_) => "ClientAssertion(..)",
+        })
+    }
+}
+
+/// Says what is to be revoked; a family's name is no secret, a token is.
+impl fmt::Debug for token::v1::revoke_token_request::Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(_) => f.write_str("Token(..)"),
+            Self::FamilyId(id) => f.debug_tuple("FamilyId").field(id).finish(),
+        }
+    }
+}
