@@ -26,7 +26,6 @@
 #![expect(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    clippy::large_futures,
     reason = "the modules hold generated code; every element is documented in its .proto"
 )]
 
