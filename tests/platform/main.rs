@@ -5,6 +5,7 @@
 //! with it. Without the tool it is reported as *ignored*, loudly; where
 //! `COUNTERSIGN_REQUIRE_PARTS` is set it fails.
 
+mod documents;
 mod invariants;
 mod secrets;
 
@@ -25,6 +26,10 @@ fn trials() -> Vec<Trial> {
         plain(
             "invariants::comments_strings_and_tests_are_no_breach",
             invariants::comments_strings_and_tests_are_no_breach,
+        ),
+        plain(
+            "documents::errors_md_lists_each_reason",
+            documents::errors_md_lists_each_reason,
         ),
         plain(
             "secrets::every_message_with_a_secret_is_redacted",
