@@ -1,0 +1,134 @@
+//! What a proof is for: the target URI of a call, without query and fragment.
+
+mod normalise;
+
+use std::fmt;
+
+pub use normalise::TargetError;
+use normalise::normalise;
+
+/// A normalised absolute URI without query and fragment: what `htu` says (RFC 9449 §4.2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Target(String);
+
+impl Target {
+    /// Reads an absolute `http` or `https` URI and normalises it (RFC 3986 §6.2.2, §6.2.3); query
+    /// and fragment are dropped.
+    ///
+    /// # Errors
+    /// See [`TargetError`].
+    pub fn parse(uri: &str) -> Result<Self, TargetError> {
+        normalise(uri).map(Self)
+    }
+
+    /// The URI.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is not an origin.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OriginError {
+    /// Not a base URI.
+    #[error("{0}")]
+    Uri(TargetError),
+    /// A base URI has no query and no fragment: a path is put behind it.
+    #[error("a base URI has no query and no fragment")]
+    QueryOrFragment,
+}
+
+/// The call's path cannot be compared without interpreting it: it is not absolute, or has a
+/// percent-encoding, a dot segment, a query, or a character that no path has.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the path is not plain: absolute, without percent-encodings, dot segments or a query")]
+pub struct PathRefused;
+
+/// Where a service is reached: scheme, host and port, perhaps a path prefix. Configured, never
+/// taken from a request.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Reads a base URI and normalises it; a slash at its end makes no difference.
+    ///
+    /// # Errors
+    /// See [`OriginError`].
+    pub fn parse(uri: &str) -> Result<Self, OriginError> {
+        if uri.contains(['?', '#']) {
+            return Err(OriginError::QueryOrFragment);
+        }
+        let base = normalise(uri).map_err(OriginError::Uri)?;
+        Ok(Self(base.trim_end_matches('/').to_owned()))
+    }
+
+    /// The base URI, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The target of a call to `path` at this origin.
+    ///
+    /// # Errors
+    /// The path is not plain.
+    pub fn target(&self, path: &str) -> Result<Target, PathRefused> {
+        if is_plain_path(path) {
+            Ok(Target(self.0.clone() + path))
+        } else {
+            Err(PathRefused)
+        }
+    }
+
+    fn is_base_of(&self, htu: &str, path: &str) -> bool {
+        htu.strip_prefix(&*self.0) == Some(path)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why `htu` is not the target of the call.
+pub(crate) enum Astray {
+    Path,
+    Malformed,
+    Elsewhere,
+}
+
+/// Which origin `htu` means, given the path of the call. Paths are case-sensitive and compared
+/// exactly, after normalising what the client wrote.
+pub(crate) fn origin_of(htu: &str, origins: &[Origin], path: &str) -> Result<usize, Astray> {
+    if !is_plain_path(path) {
+        return Err(Astray::Path);
+    }
+    let find = |htu: &str| {
+        origins
+            .iter()
+            .position(|origin| origin.is_base_of(htu, path))
+    };
+    // A client that writes the target as we would, as nearly all do, is not normalised: origins
+    // and plain paths are normal already.
+    if let Some(at) = find(htu) {
+        return Ok(at);
+    }
+    find(&normalise(htu).map_err(|_| Astray::Malformed)?).ok_or(Astray::Elsewhere)
+}
+
+/// A path that is its own normal form.
+fn is_plain_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path
+            .bytes()
+            .all(|byte| byte == b'/' || normalise::is_pchar(byte))
+        && !path
+            .split('/')
+            .any(|segment| segment == "." || segment == "..")
+}
