@@ -40,7 +40,7 @@
 
 mod carry;
 mod export;
-mod layer;
+pub mod layer;
 mod logs;
 pub mod names;
 pub mod propagate;
