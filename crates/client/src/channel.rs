@@ -1,0 +1,185 @@
+//! A channel to a guarded server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use countersign_telemetry::ClientLayer;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use crate::countersign::Countersign;
+use crate::error::{ConnectError, FailedCall};
+use crate::layer::{CallFuture, DpopLayer, DpopService};
+use crate::source::{Cached, ClientCredentials, RefreshToken, TokenSource};
+
+/// Describes a channel; made by [`Countersign::channel`].
+#[must_use]
+pub struct ChannelBuilder {
+    countersign: Countersign,
+    url: String,
+    origin: Option<String>,
+    resource: Option<String>,
+    scopes: Vec<String>,
+    tokens: Option<Tokens>,
+}
+
+enum Tokens {
+    Source(Arc<dyn TokenSource>),
+    Refresh(Box<RefreshToken>),
+}
+
+impl ChannelBuilder {
+    pub(crate) fn new(countersign: Countersign, url: String) -> Self {
+        Self {
+            countersign,
+            url,
+            origin: None,
+            resource: None,
+            scopes: Vec::new(),
+            tokens: None,
+        }
+    }
+
+    /// The scopes that the calls need. None: all that the client is registered
+    /// for at the resource.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The resource that the token is for, as it was registered. Without it,
+    /// the origin.
+    pub fn resource(mut self, uri: impl Into<String>) -> Self {
+        self.resource = Some(uri.into());
+        self
+    }
+
+    /// The origin that the server's guard was configured with, where it is not
+    /// the URL that is connected to: proofs are made for the origin.
+    pub fn origin(mut self, uri: impl Into<String>) -> Self {
+        self.origin = Some(uri.into());
+        self
+    }
+
+    /// Takes access tokens from this refresh token's family instead of asking
+    /// for them in the client's own name.
+    pub fn refresh_token(mut self, family: RefreshToken) -> Self {
+        self.tokens = Some(Tokens::Refresh(Box::new(family)));
+        self
+    }
+
+    /// Takes access tokens from elsewhere. They must be bound to this
+    /// [`Countersign`]'s proof key.
+    pub fn tokens(mut self, source: Arc<dyn TokenSource>) -> Self {
+        self.tokens = Some(Tokens::Source(source));
+        self
+    }
+
+    /// The channel. Connects, and fetches a token, when it is first used.
+    ///
+    /// # Errors
+    /// When the configuration is wrong; see [`ConnectError`].
+    // Async so that connecting at once can be added without changing callers.
+    #[expect(clippy::unused_async, reason = "see above")]
+    pub async fn connect(self) -> Result<GuardedChannel, ConnectError> {
+        let origin = self.origin.as_deref().unwrap_or(&self.url);
+        let resource = self
+            .resource
+            .clone()
+            .unwrap_or_else(|| origin.trim_end_matches('/').to_owned());
+        let tokens = match self.tokens {
+            Some(Tokens::Source(source)) => source,
+            Some(Tokens::Refresh(family)) => {
+                let narrowed = family.narrowed(self.scopes, vec![resource]);
+                Arc::new(Cached::new(narrowed, self.countersign.clock()))
+            }
+            None => self.countersign.tokens(self.scopes, vec![resource]),
+        };
+        let layer = self.countersign.layer(origin)?.tokens(tokens);
+        GuardedChannel::new(
+            &self.url,
+            self.countersign.transport().channel(&self.url)?,
+            &layer,
+        )
+    }
+}
+
+/// A channel for generated stubs: every call carries a token and a fresh proof.
+/// Cheap to clone; clones share the connection.
+#[derive(Clone)]
+pub struct GuardedChannel {
+    scheme: Scheme,
+    authority: Authority,
+    service: countersign_telemetry::ClientCalls<DpopService<Channel>>,
+}
+
+impl GuardedChannel {
+    /// The list of layers, outermost first.
+    pub(crate) fn new(url: &str, channel: Channel, dpop: &DpopLayer) -> Result<Self, ConnectError> {
+        let refuse = |cause: &str| ConnectError::Url {
+            url: url.to_owned(),
+            cause: cause.to_owned(),
+        };
+        let parts = url
+            .parse::<Uri>()
+            .map_err(|error| refuse(&error.to_string()))?
+            .into_parts();
+        Ok(Self {
+            scheme: parts.scheme.ok_or_else(|| refuse("it has no scheme"))?,
+            authority: parts.authority.ok_or_else(|| refuse("it has no host"))?,
+            // The span first: fetching a token and all attempts belong to it.
+            service: ClientLayer::new().layer(dpop.layer(channel)),
+        })
+    }
+
+    /// With the server's name in the URI, which a stub leaves out, for whoever
+    /// reads the trace.
+    fn addressed(&self, uri: &Uri) -> Option<Uri> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(uri.path_and_query()?.clone())
+            .build()
+            .ok()
+    }
+}
+
+impl Service<Request<Body>> for GuardedChannel {
+    type Response = Response<countersign_telemetry::CallBody<Body>>;
+    type Error = FailedCall;
+    type Future = countersign_telemetry::CallFuture<CallFuture<Body>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), FailedCall>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(uri) = self.addressed(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        self.service.call(request)
+    }
+}
+
+impl fmt::Debug for GuardedChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedChannel")
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tokens of one audience and set of scopes.
+pub(crate) fn client_credentials(
+    countersign: &Countersign,
+    scopes: Vec<String>,
+    resources: Vec<String>,
+) -> Arc<dyn TokenSource> {
+    let fetch = ClientCredentials::new(countersign.token_service(), scopes, resources);
+    Arc::new(Cached::new(fetch, countersign.clock()))
+}

@@ -1,0 +1,243 @@
+//! A client of the platform: one identity, one proof key, and the tokens it
+//! holds.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use countersign_dpop::{Minter, Origin};
+use countersign_jose::{SigningKey, Thumbprint};
+use parking_lot::Mutex;
+
+use crate::channel::{ChannelBuilder, GuardedChannel, client_credentials};
+use crate::clock::{Clock, SystemClock};
+use crate::credential::{Client, Credential};
+use crate::error::ConnectError;
+use crate::layer::DpopLayer;
+use crate::nonces::NewestNonce;
+use crate::random;
+use crate::secret::Secret;
+use crate::source::{RefreshToken, TokenSource};
+use crate::token_service::TokenService;
+use crate::transport::Transport;
+
+/// Describes a client of the platform.
+#[must_use]
+pub struct Builder {
+    url: String,
+    issuer: Option<String>,
+    origin: Option<String>,
+    client: Option<(String, Credential)>,
+    proof_key: Option<SigningKey>,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+}
+
+impl Builder {
+    /// A client of the token service at this URL.
+    pub fn new(token_service_url: impl Into<String>) -> Self {
+        Self {
+            url: token_service_url.into(),
+            issuer: None,
+            origin: None,
+            client: None,
+            proof_key: None,
+            transport: Transport::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Who calls, and how it shows it.
+    pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
+        self.client = Some((id.into(), credential));
+        self
+    }
+
+    /// The issuer's name, where it is not the token service's URL: client
+    /// assertions are made for it (RFC 10070).
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The origin that the token service expects in proofs, where it is not
+    /// the URL that is connected to.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Signs proofs with this key. Without it a new ES256 key is made, which no
+    /// other process has; a refresh token that is to outlive this process needs
+    /// a key that does.
+    pub fn proof_key(mut self, key: SigningKey) -> Self {
+        self.proof_key = Some(key);
+        self
+    }
+
+    /// Trusts this certificate authority (PEM) instead of the system's.
+    pub fn trust_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.transport = self.transport.trust_ca(pem);
+        self
+    }
+
+    /// Connects without TLS to other machines too. Only where something else
+    /// encrypts the connection.
+    pub fn allow_plaintext(mut self) -> Self {
+        self.transport = self.transport.allow_plaintext();
+        self
+    }
+
+    /// Tells the time by this clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The client. Connects to the token service when it first needs a token,
+    /// so that the two may be started in any order.
+    ///
+    /// # Errors
+    /// When the configuration is wrong; see [`ConnectError`].
+    // Async so that connecting at once can be added without changing callers.
+    #[expect(clippy::unused_async, reason = "see above")]
+    pub async fn connect(self) -> Result<Countersign, ConnectError> {
+        let (id, credential) = self.client.ok_or(ConnectError::ClientMissing)?;
+        let issuer = self.issuer.unwrap_or_else(|| self.url.clone());
+        let key = match self.proof_key {
+            Some(key) => key,
+            None => new_key()?,
+        };
+        let inner = Inner {
+            client: Arc::new(Client::new(id, credential, issuer)),
+            minter: Arc::new(Minter::new(Arc::new(key))),
+            channel: self.transport.channel(&self.url)?,
+            origin: parse_origin(self.origin.as_deref().unwrap_or(&self.url))?,
+            url: self.url,
+            transport: self.transport,
+            clock: self.clock,
+            nonces: Mutex::default(),
+            tokens: Mutex::default(),
+        };
+        let countersign = Countersign(Arc::new(inner));
+        // Fails now rather than at the first call.
+        countersign.token_channel()?;
+        Ok(countersign)
+    }
+}
+
+/// A scalar outside the curve's order is drawn once in 2^32; twice in a row
+/// means that the source of randomness is broken.
+fn new_key() -> Result<SigningKey, ConnectError> {
+    match SigningKey::generate_es256(random::bytes()?) {
+        Ok(key) => Ok(key),
+        Err(_) => Ok(SigningKey::generate_es256(random::bytes()?)?),
+    }
+}
+
+fn parse_origin(url: &str) -> Result<Origin, ConnectError> {
+    Origin::parse(url).map_err(|cause| ConnectError::Origin {
+        url: url.to_owned(),
+        cause,
+    })
+}
+
+/// A client of the platform. Cheap to clone; clones share keys, tokens and
+/// connections.
+#[derive(Clone)]
+pub struct Countersign(Arc<Inner>);
+
+struct Inner {
+    url: String,
+    origin: Origin,
+    client: Arc<Client>,
+    minter: Arc<Minter>,
+    channel: tonic::transport::Channel,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+    /// The newest nonce of each origin; as many as there are servers called.
+    nonces: Mutex<HashMap<String, Arc<NewestNonce>>>,
+    /// The tokens of each audience and set of scopes; as many as there are
+    /// channels.
+    tokens: Mutex<HashMap<Audience, Arc<dyn TokenSource>>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Audience {
+    resources: BTreeSet<String>,
+    scopes: BTreeSet<String>,
+}
+
+impl Countersign {
+    /// Describes a channel to the guarded server at this URL.
+    pub fn channel(&self, url: impl Into<String>) -> ChannelBuilder {
+        ChannelBuilder::new(self.clone(), url.into())
+    }
+
+    /// The token service, for what a channel does not do by itself: redeem a
+    /// code, revoke, get a token to pass to something else.
+    pub fn token_service(&self) -> TokenService {
+        let channel = self
+            .token_channel()
+            .expect("the same URL was accepted when this was built");
+        TokenService::new(channel, Arc::clone(&self.0.client), self.clock())
+    }
+
+    /// The family of a refresh token, for channels that call in a person's
+    /// name.
+    pub fn refresh_token(&self, newest: impl Into<Secret>) -> RefreshToken {
+        RefreshToken::new(self.token_service(), newest.into())
+    }
+
+    /// A layer that signs for calls to `origin`, for a transport of one's own.
+    /// It carries proofs alone until it is given
+    /// [tokens](DpopLayer::tokens).
+    ///
+    /// # Errors
+    /// When `origin` is not one.
+    pub fn layer(&self, origin: &str) -> Result<DpopLayer, ConnectError> {
+        let origin = parse_origin(origin)?;
+        Ok(self.layer_for(origin))
+    }
+
+    /// The tokens for this audience, shared by all who ask for the same.
+    pub fn tokens(&self, scopes: Vec<String>, resources: Vec<String>) -> Arc<dyn TokenSource> {
+        let audience = Audience {
+            resources: resources.iter().cloned().collect(),
+            scopes: scopes.iter().cloned().collect(),
+        };
+        let mut known = self.0.tokens.lock();
+        let tokens = known
+            .entry(audience)
+            .or_insert_with(|| client_credentials(self, scopes, resources));
+        Arc::clone(tokens)
+    }
+
+    /// The thumbprint of the proof key: what this client's tokens are bound to.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.0.minter.jkt()
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    fn token_channel(&self) -> Result<GuardedChannel, ConnectError> {
+        let layer = self.layer_for(self.0.origin.clone());
+        GuardedChannel::new(&self.0.url, self.0.channel.clone(), &layer)
+    }
+
+    fn layer_for(&self, origin: Origin) -> DpopLayer {
+        let nonce = Arc::clone(
+            self.0
+                .nonces
+                .lock()
+                .entry(origin.as_str().to_owned())
+                .or_default(),
+        );
+        DpopLayer::new(Arc::clone(&self.0.minter), origin, self.clock()).nonce(nonce)
+    }
+}

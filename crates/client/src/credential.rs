@@ -1,0 +1,134 @@
+//! How a client shows who it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use countersign::token::v1::ClientAuthentication;
+use countersign::token::v1::client_authentication::Credential as Shown;
+use countersign_jose::{SigningKey, UnixTime, base64url};
+
+use crate::error::TokenError;
+use crate::random;
+use crate::secret::Secret;
+
+/// Long enough for a slow request and a clock that is a little off, short
+/// enough that the token service need not remember its `jti` for long.
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How a client shows who it is: as it was registered.
+pub enum Credential {
+    /// The secret that registration returned.
+    ClientSecret(Secret),
+    /// A key whose public half was registered (RFC 7523).
+    PrivateKeyJwt(AssertionKey),
+    /// Nothing: a public client.
+    Public,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientSecret(_) => "ClientSecret",
+            Self::PrivateKeyJwt(_) => "PrivateKeyJwt",
+            Self::Public => "Public",
+        })
+    }
+}
+
+/// The key that signs a client's assertions.
+pub struct AssertionKey {
+    key: SigningKey,
+    kid: Option<String>,
+}
+
+impl AssertionKey {
+    /// Signs with `key`. Where several keys are registered, name it with
+    /// [`kid`](Self::kid).
+    pub fn new(key: SigningKey) -> Self {
+        Self { key, kid: None }
+    }
+
+    /// Names the key as it was registered.
+    #[must_use]
+    pub fn kid(self, kid: impl Into<String>) -> Self {
+        Self {
+            kid: Some(kid.into()),
+            ..self
+        }
+    }
+}
+
+impl From<SigningKey> for AssertionKey {
+    fn from(key: SigningKey) -> Self {
+        Self::new(key)
+    }
+}
+
+/// A client and its credential: what authenticates a request.
+#[derive(Debug)]
+pub struct Client {
+    id: String,
+    credential: Credential,
+    issuer: String,
+}
+
+impl Client {
+    /// The client `id`, which shows `credential` to `issuer`.
+    pub fn new(id: impl Into<String>, credential: Credential, issuer: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            credential,
+            issuer: issuer.into(),
+        }
+    }
+
+    /// The client's identifier.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What to put into a request that is made at `now`; for one request, since
+    /// an assertion is accepted once.
+    ///
+    /// # Errors
+    /// When an assertion cannot be signed.
+    pub fn authentication(&self, now: UnixTime) -> Result<ClientAuthentication, TokenError> {
+        let credential = match &self.credential {
+            Credential::ClientSecret(secret) => {
+                Some(Shown::ClientSecret(secret.expose().to_owned()))
+            }
+            Credential::PrivateKeyJwt(key) => {
+                Some(Shown::ClientAssertion(self.assertion(key, now)?))
+            }
+            Credential::Public => None,
+        };
+        Ok(ClientAuthentication {
+            client_id: self.id.clone(),
+            credential,
+        })
+    }
+
+    /// RFC 7523 §3, RFC 10070: `iss` and `sub` are the client, `aud` is the
+    /// issuer and nothing else, and `jti` is new.
+    fn assertion(&self, key: &AssertionKey, now: UnixTime) -> Result<String, TokenError> {
+        let jti = random::bytes::<16>().map_err(TokenError::Randomness)?;
+        let mut header = serde_json::json!({
+            "alg": key.key.algorithm().name(),
+            "typ": "client-authentication+jwt",
+        });
+        if let Some(kid) = &key.kid {
+            header["kid"] = kid.as_str().into();
+        }
+        let claims = serde_json::json!({
+            "iss": self.id,
+            "sub": self.id,
+            "aud": self.issuer,
+            "jti": base64url::encode(jti),
+            "iat": now.as_secs(),
+            "exp": now.plus(ASSERTION_LIFETIME).as_secs(),
+        });
+        key.key
+            .sign_compact(header.to_string().as_bytes(), claims.to_string().as_bytes())
+            .map_err(TokenError::Signing)
+    }
+}

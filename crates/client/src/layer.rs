@@ -1,0 +1,119 @@
+//! The layer that gives every call its token and its proof.
+//!
+//! It belongs below any layer that retries, so that every attempt gets a proof
+//! of its own, and directly above the transport.
+
+mod attempt;
+mod future;
+mod replay;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use countersign_dpop::{Minter, Origin};
+use http::{Request, Response};
+use tonic::body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use self::attempt::Attempts;
+pub use self::future::CallFuture;
+use crate::clock::Clock;
+use crate::error::FailedCall;
+use crate::nonces::NewestNonce;
+use crate::source::TokenSource;
+
+/// Attaches `authorization` and `dpop` to every call to one origin, and sends a
+/// call once more where a guard asked for a nonce or another token.
+///
+/// What a call already has in these two fields is replaced.
+#[derive(Clone)]
+pub struct DpopLayer(Arc<Caller>);
+
+impl DpopLayer {
+    /// Signs with `minter` for calls to `origin`, by the time of `clock`.
+    /// Without [`tokens`](Self::tokens), calls carry a proof alone, as the
+    /// token service wants it.
+    pub fn new(minter: Arc<Minter>, origin: Origin, clock: Arc<dyn Clock>) -> Self {
+        Self::of(Caller {
+            minter,
+            origin,
+            clock,
+            nonce: Arc::default(),
+            tokens: None,
+        })
+    }
+
+    /// Takes access tokens from `tokens`. They must be bound to the minter's
+    /// key.
+    #[must_use]
+    pub fn tokens(self, tokens: Arc<dyn TokenSource>) -> Self {
+        let caller = Arc::unwrap_or_clone(self.0);
+        Self::of(Caller {
+            tokens: Some(tokens),
+            ..caller
+        })
+    }
+
+    /// Shares the newest nonce with the other layers for the same origin.
+    pub(crate) fn nonce(self, nonce: Arc<NewestNonce>) -> Self {
+        let caller = Arc::unwrap_or_clone(self.0);
+        Self::of(Caller { nonce, ..caller })
+    }
+
+    fn of(caller: Caller) -> Self {
+        Self(Arc::new(caller))
+    }
+}
+
+impl<S> Layer<S> for DpopLayer {
+    type Service = DpopService<S>;
+
+    fn layer(&self, inner: S) -> DpopService<S> {
+        DpopService {
+            inner,
+            caller: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// The service that [`DpopLayer`] makes.
+#[derive(Clone)]
+pub struct DpopService<S> {
+    inner: S,
+    caller: Arc<Caller>,
+}
+
+impl<S, R> Service<Request<Body>> for DpopService<S>
+where
+    S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send,
+    R: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = FailedCall;
+    type Future = CallFuture<R>;
+
+    /// Always ready. The service below is asked when the token is there, just
+    /// before the proof is signed: a place reserved earlier would stand empty
+    /// meanwhile.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), FailedCall>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> CallFuture<R> {
+        let attempts = Attempts::of(Arc::clone(&self.caller), request);
+        CallFuture::new(attempts.run(self.inner.clone()))
+    }
+}
+
+/// Who calls, and where.
+#[derive(Clone)]
+struct Caller {
+    minter: Arc<Minter>,
+    origin: Origin,
+    clock: Arc<dyn Clock>,
+    nonce: Arc<NewestNonce>,
+    tokens: Option<Arc<dyn TokenSource>>,
+}

@@ -1,0 +1,176 @@
+//! What a call came to: the only place that reads gRPC codes and the details
+//! of a refusal back.
+
+use std::time::Duration;
+
+use countersign::error::v1::Reason;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::error::{CallError, TokenError};
+
+/// Who Countersign's `ErrorInfo` comes from.
+const DOMAIN: &str = "countersign";
+
+const WWW_AUTHENTICATE: HeaderName = http::header::WWW_AUTHENTICATE;
+
+/// A refusal by Countersign: a guard or the token service.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// The OAuth error code, where the RFCs have one for the case.
+    pub oauth_error: Option<String>,
+    /// For people.
+    pub message: String,
+    /// The scopes that were lacking.
+    pub scopes_missing: Vec<String>,
+    /// How long to wait before another attempt, where waiting helps.
+    pub retry_after: Option<Duration>,
+    /// The fields of the request that were wrong, and how.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Refused {
+    /// Reads a refusal out of a status; `None` where it is somebody else's
+    /// error.
+    pub fn of(status: &Status) -> Option<Self> {
+        // Details that do not decode are not ours.
+        let details = status.check_error_details().ok()?;
+        let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
+        Some(Self {
+            reason: Reason::from_str_name(&info.reason).unwrap_or(Reason::Unspecified),
+            oauth_error: info.metadata.get("oauth_error").cloned(),
+            message: status.message().to_owned(),
+            scopes_missing: info
+                .metadata
+                .get("scope")
+                .map(|scopes| scopes.split(' ').map(str::to_owned).collect())
+                .unwrap_or_default(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+            fields: details
+                .bad_request()
+                .map(|request| {
+                    request
+                        .field_violations
+                        .iter()
+                        .map(|field| (field.field.clone(), field.description.clone()))
+                        .collect()
+                })
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// What the token service's answer came to, other than an answer.
+pub(crate) fn token_error(status: Status) -> TokenError {
+    match Refused::of(&status) {
+        Some(refused) => match refused.reason {
+            // It is there, and cannot do its work now.
+            Reason::StoreUnavailable | Reason::Overloaded | Reason::RateLimited => {
+                TokenError::Unavailable(status)
+            }
+            _ => TokenError::Refused(Box::new(refused), status),
+        },
+        None => match status.code() {
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::ResourceExhausted
+            | Code::Unknown
+            | Code::Internal => TokenError::Unavailable(status),
+            _ => TokenError::Unexpected(status),
+        },
+    }
+}
+
+/// What a guard wants other than it got, read off a trailers-only refusal of
+/// its own.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// A proof with the nonce that comes with the challenge.
+    Nonce,
+    /// A token that has not expired and was not revoked.
+    AnotherToken,
+}
+
+/// Only a guard's own refusal makes a caller send a call again: trailers only,
+/// UNAUTHENTICATED, with a `www-authenticate: DPoP`, which guards strip from
+/// what handlers answer.
+pub(crate) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
+    let status = headers.get(Status::GRPC_STATUS)?;
+    if Code::from_bytes(status.as_bytes()) != Code::Unauthenticated || !asks_for_dpop(headers) {
+        return None;
+    }
+    match reason(headers)? {
+        Reason::DpopNonceRequired => Some(Challenge::Nonce),
+        Reason::TokenExpired | Reason::TokenRevoked => Some(Challenge::AnotherToken),
+        _ => None,
+    }
+}
+
+fn asks_for_dpop(headers: &HeaderMap) -> bool {
+    headers
+        .get(WWW_AUTHENTICATE)
+        .and_then(|value| value.as_bytes().split_first_chunk::<4>())
+        .is_some_and(|(scheme, rest)| {
+            scheme.eq_ignore_ascii_case(b"dpop") && rest.first().is_none_or(|b| *b == b' ')
+        })
+}
+
+fn reason(headers: &HeaderMap) -> Option<Reason> {
+    let metadata = MetadataMap::from_headers(headers.clone());
+    let details = metadata
+        .get_bin(Status::GRPC_STATUS_DETAILS.as_str())?
+        .to_bytes()
+        .ok()?;
+    let status = Status::with_details(Code::Unauthenticated, "", details);
+    Refused::of(&status).map(|refused| refused.reason)
+}
+
+/// A guard's refusal that would be worth another attempt, if what was sent were
+/// still there to be sent again: says so.
+pub(crate) fn not_sent_again<R>(mut response: Response<R>) -> Response<R> {
+    const WHY: &str = "; not sent again: more than 64 KiB of the request had been sent";
+    let said = response
+        .headers()
+        .get(Status::GRPC_MESSAGE)
+        .map_or(b"".as_slice(), |message| message.as_bytes());
+    if let Ok(message) = HeaderValue::from_bytes(&[said, WHY.as_bytes()].concat()) {
+        response.headers_mut().insert(Status::GRPC_MESSAGE, message);
+    }
+    response
+}
+
+/// What the caller of a generated stub sees when the call could not be made.
+/// A refusal of the token service keeps its code and details, so that it can
+/// be told apart.
+pub(crate) fn status_of(error: &CallError) -> Option<Status> {
+    let message = error.to_string();
+    Some(match error {
+        CallError::Token(TokenError::Refused(_, status) | TokenError::Unexpected(status)) => {
+            Status::with_details(status.code(), message, status.details().to_vec().into())
+        }
+        CallError::Token(TokenError::Unavailable(status)) => {
+            Status::with_details(Code::Unavailable, message, status.details().to_vec().into())
+        }
+        CallError::DeadlinePassed => Status::with_error_details(
+            Code::DeadlineExceeded,
+            message,
+            ErrorDetails::with_error_info(
+                Reason::DeadlinePassed.as_str_name(),
+                DOMAIN,
+                std::collections::HashMap::new(),
+            ),
+        ),
+        CallError::Token(_) | CallError::Signing(_) | CallError::Randomness(_) => {
+            Status::with_details(Code::Internal, message, bytes::Bytes::new())
+        }
+        CallError::Path(_) => {
+            Status::with_details(Code::InvalidArgument, message, bytes::Bytes::new())
+        }
+        CallError::Transport(_) => return None,
+    })
+}

@@ -1,0 +1,109 @@
+//! One access token.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_dpop::Ath;
+use countersign_jose::UnixTime;
+use http::HeaderValue;
+use parking_lot::Mutex;
+
+use super::{BoxFuture, TokenSource};
+use crate::error::TokenError;
+use crate::random;
+
+/// An access token, ready to be sent: hashed and written into a header once.
+pub struct AccessToken {
+    authorization: HeaderValue,
+    ath: Ath,
+    scopes: Vec<String>,
+    renew_at: UnixTime,
+    expires_at: UnixTime,
+}
+
+impl AccessToken {
+    /// A token that was issued at `now` for `lifetime`, with `scopes`.
+    ///
+    /// # Errors
+    /// [`TokenError::Incomplete`] for what cannot be sent as a header.
+    pub fn new(
+        token: &str,
+        scopes: Vec<String>,
+        lifetime: Duration,
+        now: UnixTime,
+    ) -> Result<Self, TokenError> {
+        let mut authorization = HeaderValue::from_str(&format!("DPoP {token}"))
+            .map_err(|_| TokenError::Incomplete("legible access token"))?;
+        // Never indexed by HPACK, never printed.
+        authorization.set_sensitive(true);
+        // Somewhere between 50 % and 80 %: late enough to be worth it, early
+        // enough that an outage of the token service goes unnoticed, and spread
+        // so that many clients do not come at once.
+        let renew_after = lifetime.mul_f64(0.3f64.mul_add(random::fraction(), 0.5));
+        Ok(Self {
+            authorization,
+            ath: Ath::of(token),
+            scopes,
+            renew_at: now.plus(renew_after),
+            expires_at: now.plus(lifetime),
+        })
+    }
+
+    /// The scopes that were granted.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
+
+    pub(crate) fn ath(&self) -> &Ath {
+        &self.ath
+    }
+
+    pub(crate) fn is_live(&self, now: UnixTime) -> bool {
+        now < self.expires_at
+    }
+
+    pub(crate) fn wants_renewal(&self, now: UnixTime) -> bool {
+        now >= self.renew_at
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("scopes", &self.scopes)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A source of one token that somebody else obtained. When it is refused there
+/// is no other.
+pub struct GivenToken(Mutex<Option<Arc<AccessToken>>>);
+
+impl GivenToken {
+    /// Hands out this token.
+    pub fn new(token: AccessToken) -> Self {
+        Self(Mutex::new(Some(Arc::new(token))))
+    }
+}
+
+impl TokenSource for GivenToken {
+    fn token(&self) -> BoxFuture<'_, Result<Arc<AccessToken>, TokenError>> {
+        let held = self.0.lock().clone();
+        Box::pin(std::future::ready(held.ok_or(TokenError::Spent)))
+    }
+
+    fn discard(&self, token: &Arc<AccessToken>) {
+        self.0.lock().take_if(|held| Arc::ptr_eq(held, token));
+    }
+}

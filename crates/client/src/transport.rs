@@ -1,0 +1,141 @@
+//! Connections: encrypted, unless they stay on this machine.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::Uri;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+use crate::error::ConnectError;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection whose other end is gone is noticed within 40 s, also behind
+/// something that drops idle connections silently.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct Transport {
+    authorities: Vec<Vec<u8>>,
+    plaintext: bool,
+}
+
+impl Transport {
+    /// TLS with the system's roots.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts this certificate authority, and the system's roots no more.
+    #[must_use]
+    pub fn trust_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities.push(pem.into());
+        self
+    }
+
+    /// Connects to `http` URLs of other machines too. Only where something else
+    /// encrypts the connection.
+    #[must_use]
+    pub fn allow_plaintext(mut self) -> Self {
+        self.plaintext = true;
+        self
+    }
+
+    /// A channel that connects when it is first used, and again whenever the
+    /// connection is lost.
+    ///
+    /// # Errors
+    /// When the URL cannot be called, or not safely.
+    pub fn channel(&self, url: &str) -> Result<Channel, ConnectError> {
+        let endpoint = self
+            .endpoint(url)?
+            .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(KEEPALIVE_EVERY)
+            .keep_alive_timeout(KEEPALIVE_WITHIN)
+            .tcp_nodelay(true);
+        Ok(endpoint.connect_lazy())
+    }
+
+    fn endpoint(&self, url: &str) -> Result<Endpoint, ConnectError> {
+        let refuse = |cause: &str| ConnectError::Url {
+            url: url.to_owned(),
+            cause: cause.to_owned(),
+        };
+        let uri: Uri = url
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
+        let host = uri.host().ok_or_else(|| refuse("it has no host"))?;
+        match uri.scheme_str() {
+            Some("https") => {
+                let tls = |error: tonic::transport::Error| ConnectError::Tls {
+                    url: url.to_owned(),
+                    cause: chain(&error),
+                };
+                Endpoint::from(uri.clone())
+                    .tls_config(self.tls())
+                    .map_err(tls)
+            }
+            Some("http") if self.plaintext || is_this_machine(host) => Ok(Endpoint::from(uri)),
+            Some("http") => Err(ConnectError::Plaintext {
+                url: url.to_owned(),
+            }),
+            Some(other) => Err(refuse(&format!("scheme {other:?} is not http or https"))),
+            None => Err(refuse("it has no scheme")),
+        }
+    }
+
+    fn tls(&self) -> ClientTlsConfig {
+        let config = ClientTlsConfig::new();
+        if self.authorities.is_empty() {
+            return config.with_native_roots();
+        }
+        config.ca_certificates(self.authorities.iter().map(Certificate::from_pem))
+    }
+}
+
+/// By its name alone; no name is looked up.
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => bare.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// tonic says only "transport error"; its sources say which.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_stays_on_this_machine_unless_told() {
+        let check = |url: &str, allowed: bool| {
+            assert_eq!(Transport::new().endpoint(url).is_ok(), allowed, "{url}");
+        };
+        check("http://127.0.0.1:1", true);
+        check("http://127.9.9.9:1", true);
+        check("http://[::1]:1", true);
+        check("http://localhost:1", true);
+        check("http://10.0.0.1:1", false);
+        check("http://localhost.example:1", false);
+        check("http://orders.internal", false);
+        check("ftp://127.0.0.1", false);
+        check("/relative", false);
+        check("", false);
+        let told = Transport::new().allow_plaintext();
+        assert!(told.endpoint("http://orders.internal").is_ok());
+    }
+}
