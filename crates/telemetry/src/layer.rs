@@ -17,8 +17,6 @@
 mod body;
 mod call;
 mod future;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -5,8 +5,12 @@
 //! Run work in one with [`Span::in_scope`], or with `tracing::Instrument` for a
 //! future.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 
+use http::Uri;
 use opentelemetry::Context;
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
@@ -70,15 +74,15 @@ pub fn authorize(operation: &'static str) -> Span {
 
 /// So many records are read.
 pub fn store_load(keys: usize) -> Span {
-    child!(names::STORE_LOAD, { names::STORE_KEYS } = keys)
+    child!(names::STORE_LOAD, { names::STORE_KEYS } = number(keys))
 }
 
 /// A change is written: all of it, or nothing.
 pub fn store_commit(writes: usize, appends: usize) -> Span {
     child!(
         names::STORE_COMMIT,
-        { names::STORE_WRITES } = writes,
-        { names::STORE_APPENDS } = appends,
+        { names::STORE_WRITES } = number(writes),
+        { names::STORE_APPENDS } = number(appends),
         { names::STORE_OUTCOME } = Empty,
     )
 }
@@ -135,15 +139,15 @@ pub fn note_jkt(jkt: &dyn Display) {
 }
 
 /// A call that arrived.
-pub(crate) fn served_call(method: &str) -> Span {
+pub(crate) fn served_call(uri: &Uri) -> Span {
     info_span!(
         parent: None,
         names::CALL,
         { names::OTEL_KIND } = names::KIND_SERVER,
-        { names::OTEL_NAME } = method,
+        { names::OTEL_NAME } = method(uri),
         { names::OTEL_STATUS } = Empty,
         { names::RPC_SYSTEM_NAME } = names::GRPC,
-        { names::RPC_METHOD } = method,
+        { names::RPC_METHOD } = method(uri),
         { names::RPC_STATUS_CODE } = Empty,
         { names::ERROR_TYPE } = Empty,
         { names::CLIENT_ID } = Empty,
@@ -154,19 +158,39 @@ pub(crate) fn served_call(method: &str) -> Span {
 }
 
 /// A call that leaves.
-pub(crate) fn made_call(method: &str, address: Option<&str>, port: Option<u16>) -> Span {
+pub(crate) fn made_call(uri: &Uri, address: Option<&str>, port: Option<u16>) -> Span {
     info_span!(
         names::CALL,
         { names::OTEL_KIND } = names::KIND_CLIENT,
-        { names::OTEL_NAME } = method,
+        { names::OTEL_NAME } = method(uri),
         { names::OTEL_STATUS } = Empty,
         { names::RPC_SYSTEM_NAME } = names::GRPC,
-        { names::RPC_METHOD } = method,
+        { names::RPC_METHOD } = method(uri),
         { names::RPC_STATUS_CODE } = Empty,
         { names::ERROR_TYPE } = Empty,
         { names::SERVER_ADDRESS } = address,
-        { names::SERVER_PORT } = port,
+        { names::SERVER_PORT } = port.map(i64::from),
         { names::REFUSAL_REASON } = Empty,
         { names::REFUSAL_CAUSE } = Empty,
     )
+}
+
+/// Longer than the path of any method we or our users have; a stranger's path
+/// becomes a span's name only when it could be one.
+const METHOD_BYTES_MAX: usize = 256;
+
+/// `package.Service/Method`.
+pub(crate) fn method(uri: &Uri) -> &str {
+    let path = uri.path().trim_start_matches('/');
+    let could_be = path.len() <= METHOD_BYTES_MAX
+        && path.split('/').count() == 2
+        && path
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/'));
+    if could_be { path } else { names::OTHER_METHOD }
+}
+
+/// OpenTelemetry has signed numbers only; an unsigned one would go as text.
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -22,10 +22,6 @@ const UNAVAILABLE: usize = 14;
 /// UNAVAILABLE, DATA_LOSS. To a client every status but OK is an error.
 const SERVER_ERRORS: [usize; 6] = [2, 4, 12, 13, 14, 15];
 
-/// Longer than the path of any method we or our users have; a stranger's path
-/// becomes a span's name only when it could be one.
-const METHOD_BYTES_MAX: usize = 256;
-
 pub(super) struct Call {
     scope: Scope,
     side: Side,
@@ -34,19 +30,21 @@ pub(super) struct Call {
 }
 
 enum Side {
-    Server(Slot),
+    /// With a slot where the call is recorded.
+    Server(Option<Slot>),
     Client,
 }
 
 impl Call {
     pub(super) fn served(uri: &Uri, headers: &HeaderMap) -> Self {
         let parent = propagate::extract(headers).unwrap_or_default();
-        let slot = Slot::default();
+        let mut slot = None;
         let scope = match decide(&parent) {
             Decision::Skip(context) => Scope::Unrecorded(context),
             Decision::Record => {
-                let span = spans::served_call(method(uri));
+                let span = spans::served_call(uri);
                 if !span.is_disabled() {
+                    let slot = slot.insert(Slot::default());
                     // Fails where a subscriber is not ours and exports nothing.
                     let _ = span.set_parent(parent.with_value(slot.clone()));
                 }
@@ -63,7 +61,7 @@ impl Call {
     pub(super) fn made(uri: &Uri, server: Option<&str>, port: Option<u16>) -> Self {
         let scope = Context::map_current(|current| match decide(current) {
             Decision::Skip(context) => Scope::Unrecorded(context),
-            Decision::Record => Scope::of(spans::made_call(method(uri), server, port), current),
+            Decision::Record => Scope::of(spans::made_call(uri, server, port), current),
         });
         Self {
             scope,
@@ -118,7 +116,7 @@ impl Call {
             span.record(names::OTEL_STATUS, names::STATUS_ERROR);
             span.record(names::ERROR_TYPE, name);
         }
-        if let Side::Server(slot) = &self.side
+        if let Side::Server(Some(slot)) = &self.side
             && let Some(refused) = slot.said()
         {
             refusal::note(span, refused);
@@ -140,15 +138,4 @@ impl Side {
             Self::Client => status != OK,
         }
     }
-}
-
-/// `package.Service/Method`.
-pub(super) fn method(uri: &Uri) -> &str {
-    let path = uri.path().trim_start_matches('/');
-    let could_be = path.len() <= METHOD_BYTES_MAX
-        && path.split('/').count() == 2
-        && path
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/'));
-    if could_be { path } else { names::OTHER_METHOD }
 }

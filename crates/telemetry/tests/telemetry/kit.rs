@@ -118,7 +118,7 @@ pub(crate) fn attributes(span: &Span) -> HashMap<&str, String> {
 fn text(value: Value) -> String {
     match value {
         Value::StringValue(text) => text,
-        Value::IntValue(number) => number.to_string(),
+        Value::IntValue(number) => format!("{number} as a number"),
         other => format!("{other:?}"),
     }
 }

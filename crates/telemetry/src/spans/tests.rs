@@ -1,6 +1,6 @@
 //! What a path says of its method.
 
-use super::call::method;
+use super::method;
 use crate::names::OTHER_METHOD;
 
 #[test]
