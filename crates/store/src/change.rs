@@ -83,13 +83,19 @@ impl Change {
 
     /// A change of these writes.
     pub fn of(writes: impl IntoIterator<Item = Write>) -> Self {
-        Self { writes: writes.into_iter().collect(), appends: Vec::new() }
+        Self {
+            writes: writes.into_iter().collect(),
+            appends: Vec::new(),
+        }
     }
 
     /// This change with an entry for `log`.
     #[must_use]
     pub fn append(mut self, log: Log, entry: impl Into<Bytes>) -> Self {
-        self.appends.push(Append { log, entry: entry.into() });
+        self.appends.push(Append {
+            log,
+            entry: entry.into(),
+        });
         self
     }
 
@@ -112,7 +118,11 @@ impl Change {
                 return Err(Malformed::TooLarge(write.key.clone()));
             }
         }
-        match self.appends.iter().find(|a| a.entry.len() > Self::VALUE_BYTES_MAX) {
+        match self
+            .appends
+            .iter()
+            .find(|a| a.entry.len() > Self::VALUE_BYTES_MAX)
+        {
             Some(append) => Err(Malformed::EntryTooLarge(append.log)),
             None => Ok(()),
         }
@@ -129,17 +139,29 @@ fn check_key(key: &Key) -> Result<(), Malformed> {
 impl Write {
     /// Makes a record that must not be there yet.
     pub fn create(key: Key, value: impl Into<Bytes>) -> Self {
-        Self { key, expect: Expect::Absent, put: Some(Put::new(value)) }
+        Self {
+            key,
+            expect: Expect::Absent,
+            put: Some(Put::new(value)),
+        }
     }
 
     /// Replaces a record that must be as `version` left it.
     pub fn replace(key: Key, version: Version, value: impl Into<Bytes>) -> Self {
-        Self { key, expect: Expect::Version(version), put: Some(Put::new(value)) }
+        Self {
+            key,
+            expect: Expect::Version(version),
+            put: Some(Put::new(value)),
+        }
     }
 
     /// Deletes a record that must be as `version` left it.
     pub fn delete(key: Key, version: Version) -> Self {
-        Self { key, expect: Expect::Version(version), put: None }
+        Self {
+            key,
+            expect: Expect::Version(version),
+            put: None,
+        }
     }
 
     /// This write with an expiry for what it leaves. A deletion leaves nothing.
@@ -155,7 +177,10 @@ impl Write {
 impl Put {
     /// A record that never expires.
     pub fn new(value: impl Into<Bytes>) -> Self {
-        Self { value: value.into(), expires_at_millis: None }
+        Self {
+            value: value.into(),
+            expires_at_millis: None,
+        }
     }
 }
 
@@ -172,6 +197,11 @@ impl fmt::Debug for Put {
 impl fmt::Debug for Append {
     /// Without the bytes, as for [`Put`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Append to {} ({} bytes)", self.log.name(), self.entry.len())
+        write!(
+            f,
+            "Append to {} ({} bytes)",
+            self.log.name(),
+            self.entry.len()
+        )
     }
 }

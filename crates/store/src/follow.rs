@@ -30,7 +30,14 @@ pub(crate) fn follow(
     health: watch::Receiver<Health>,
 ) -> Entries {
     let next = from.max(1);
-    let follower = Follower { pages, log, next, head, health, ready: VecDeque::new() };
+    let follower = Follower {
+        pages,
+        log,
+        next,
+        head,
+        health,
+        ready: VecDeque::new(),
+    };
     Box::pin(stream::unfold(Some(follower), |follower| async {
         let mut follower = follower?;
         match follower.step().await {
@@ -74,6 +81,9 @@ impl<P: Pages> Follower<P> {
             },
         };
         // A store that is gone without a word was dropped, which closes it.
-        Err(ended.ok().and_then(|health| health.refusal()).unwrap_or(StoreError::Closed))
+        Err(ended
+            .ok()
+            .and_then(|health| health.refusal())
+            .unwrap_or(StoreError::Closed))
     }
 }

@@ -112,7 +112,10 @@ impl Log {
     /// If the name is empty or longer than 64 bytes: names are constants, so a wrong one does not
     /// compile where it is declared as such.
     pub const fn named(name: &'static str) -> Self {
-        assert!(!name.is_empty() && name.len() <= 64, "a log's name has 1 to 64 bytes");
+        assert!(
+            !name.is_empty() && name.len() <= 64,
+            "a log's name has 1 to 64 bytes"
+        );
         Self(name)
     }
 
@@ -152,13 +155,17 @@ mod tests {
         #[test]
         fn bytes_are_a_key_or_refused(bytes in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..9)) {
             if let Ok(key) = Key::from_bytes(&bytes) {
-                prop_assert_eq!(Key::new(key.parts()).as_bytes(), &bytes[..]);
+                let again = Key::new(key.parts());
+                prop_assert_eq!(again.as_bytes(), &bytes[..]);
             }
         }
     }
 
     #[test]
     fn a_key_reads_as_a_path() {
-        assert_eq!(Key::of("client").and([0, 7]).to_string(), r"client/\x00\x07");
+        assert_eq!(
+            Key::of("client").and([0, 7]).to_string(),
+            r"client/\x00\x07"
+        );
     }
 }

@@ -23,12 +23,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Two backends: `EmbeddedStore` keeps its records in a directory and answers a commit only when
+//! Two backends: [`EmbeddedStore`] keeps its records in a directory and answers a commit only when
 //! the disk has it; [`MemoryStore`] is the model that tests compare against. The [`laws`] say what
 //! both keep.
 
 mod change;
-// pub mod embedded;
+pub mod embedded;
 mod error;
 mod follow;
 mod key;
@@ -38,7 +38,7 @@ mod record;
 mod store;
 
 pub use change::{Append, Change, Commit, Done, Expect, Put, Write};
-// pub use embedded::{EmbeddedStore, OpenError, Options};
+pub use embedded::{EmbeddedStore, OpenError, Options};
 pub use error::{Malformed, StoreError};
 pub use key::{Key, Log};
 pub use memory::MemoryStore;

@@ -32,7 +32,10 @@ impl MemoryStore {
     /// A store on the same records, open whatever became of this one: a restart, played.
     #[must_use]
     pub fn reopen(&self) -> Self {
-        Self { contents: Arc::clone(&self.contents), open: Arc::new(Open::default()) }
+        Self {
+            contents: Arc::clone(&self.contents),
+            open: Arc::new(Open::default()),
+        }
     }
 
     /// Fails the store as a broken disk would: from now on nothing is taken.
@@ -53,7 +56,9 @@ struct Open {
 
 impl Default for Open {
     fn default() -> Self {
-        Self { health: watch::Sender::new(Health::Serving) }
+        Self {
+            health: watch::Sender::new(Health::Serving),
+        }
     }
 }
 
@@ -105,12 +110,21 @@ impl Contents {
             self.remove(&write.key);
             if let Some(put) = write.put {
                 let expires_at_millis = put.expires_at_millis;
-                self.expiries.extend(expires_at_millis.map(|at| (at, write.key.clone())));
-                let record = Versioned { version, value: put.value, expires_at_millis };
+                self.expiries
+                    .extend(expires_at_millis.map(|at| (at, write.key.clone())));
+                let record = Versioned {
+                    version,
+                    value: put.value,
+                    expires_at_millis,
+                };
                 self.records.insert(write.key, record);
             }
         }
-        let numbers = change.appends.into_iter().map(|a| self.append(a.log, a.entry)).collect();
+        let numbers = change
+            .appends
+            .into_iter()
+            .map(|a| self.append(a.log, a.entry))
+            .collect();
         Commit::Done(Done { version, numbers })
     }
 
@@ -123,7 +137,10 @@ impl Contents {
     }
 
     fn remove(&mut self, key: &Key) {
-        let expiry = self.records.remove(key).and_then(|record| record.expires_at_millis);
+        let expiry = self
+            .records
+            .remove(key)
+            .and_then(|record| record.expires_at_millis);
         if let Some(at) = expiry {
             self.expiries.remove(&(at, key.clone()));
         }
@@ -135,7 +152,10 @@ impl Contents {
             .zip(entries)
             .skip_while(|(number, _)| *number < from)
             .take(limit.clamp(1, SCAN_MAX))
-            .map(|(number, bytes)| Entry { number, bytes: bytes.clone() })
+            .map(|(number, bytes)| Entry {
+                number,
+                bytes: bytes.clone(),
+            })
             .collect()
     }
 }
@@ -144,7 +164,10 @@ impl Contents {
 impl Store for MemoryStore {
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
         let contents = self.contents()?;
-        Ok(keys.iter().map(|key| contents.records.get(key).cloned()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| contents.records.get(key).cloned())
+            .collect())
     }
 
     async fn commit(&self, change: Change) -> Result<Commit, StoreError> {
@@ -168,9 +191,14 @@ impl Store for MemoryStore {
             .range::<Key, _>((from, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix));
         let limit = limit.clamp(1, SCAN_MAX);
-        let records: Vec<_> =
-            found.by_ref().take(limit).map(|(key, record)| (key.clone(), record.clone())).collect();
-        let next = found.next().and_then(|_| records.last().map(|(key, _)| key.clone()));
+        let records: Vec<_> = found
+            .by_ref()
+            .take(limit)
+            .map(|(key, record)| (key.clone(), record.clone()))
+            .collect();
+        let next = found
+            .next()
+            .and_then(|_| records.last().map(|(key, _)| key.clone()));
         Ok(Page { records, next })
     }
 
@@ -186,11 +214,18 @@ impl Store for MemoryStore {
         let more = due.len() > max;
         due.truncate(max);
         due.iter().for_each(|key| contents.remove(key));
-        Ok(Swept { removed: due.len(), more })
+        Ok(Swept {
+            removed: due.len(),
+            more,
+        })
     }
 
     async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
-        Ok(self.contents()?.logs.get(&log).map_or(0, |log| *log.head.borrow()))
+        Ok(self
+            .contents()?
+            .logs
+            .get(&log)
+            .map_or(0, |log| *log.head.borrow()))
     }
 
     async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -198,9 +233,24 @@ impl Store for MemoryStore {
     }
 
     async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
-        let head = self.contents()?.logs.entry(log).or_default().head.subscribe();
-        let following = Following { contents: Arc::clone(&self.contents), open: Arc::clone(&self.open) };
-        Ok(follow::follow(Arc::new(following), log, from, head, self.health()))
+        let head = self
+            .contents()?
+            .logs
+            .entry(log)
+            .or_default()
+            .head
+            .subscribe();
+        let following = Following {
+            contents: Arc::clone(&self.contents),
+            open: Arc::clone(&self.open),
+        };
+        Ok(follow::follow(
+            Arc::new(following),
+            log,
+            from,
+            head,
+            self.health(),
+        ))
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -60,7 +60,12 @@ pub trait Store: Send + Sync + 'static {
     /// As [`load`](Self::load).
     ///
     /// [`SCAN_MAX`]: crate::laws::SCAN_MAX
-    async fn scan(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Page, StoreError>;
+    async fn scan(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
 
     /// Removes up to `max` records whose expiry is at or before `now_millis`, oldest first, in
     /// batches between which commits go on.

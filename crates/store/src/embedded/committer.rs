@@ -1,0 +1,201 @@
+//! The one thread that writes: takes what has come, applies it, makes it durable, answers.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::apply::Writer;
+use super::directory::Directory;
+use super::mark::Keeper;
+use super::shared::Shared;
+use super::{Broken, Database, Disk, layout};
+use crate::{Change, Commit, Health, StoreError, Swept};
+
+/// The most jobs that share a sync. More would save nothing, and make the first of them wait.
+const GROUP_MAX: usize = 1024;
+
+/// The most jobs that wait. Who comes later waits to be let in, holding no memory here.
+pub(super) const QUEUE_MAX: usize = 4096;
+
+/// How long a read that is under way at the end may take: they are milliseconds.
+const READERS_LEAVE_SECS_MAX: Duration = Duration::from_secs(5);
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something for the committer to do.
+pub(super) enum Job {
+    Commit {
+        change: Change,
+        answer: Answer<Commit>,
+    },
+    Sweep {
+        now_millis: u64,
+        max: usize,
+        answer: Answer<Swept>,
+    },
+    Close,
+}
+
+pub(super) struct Committer {
+    pub(super) jobs: mpsc::Receiver<Job>,
+    pub(super) database: Arc<Database>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) commits: u64,
+    pub(super) heads: HashMap<Box<str>, u64>,
+    pub(super) keeper: Keeper,
+    /// Held, and so locked, until the database is let go.
+    pub(super) directory: Directory,
+}
+
+impl Committer {
+    /// Works until the store is closed, dropped, or failed, and then lets go of everything.
+    pub(super) fn run(mut self) {
+        let mut group = Group::default();
+        // A panic here would be a mistake of ours; callers must not wait for ever because of it.
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve(&mut group)));
+        match served.unwrap_or_else(|_| Err(Broken::new("the committer panicked"))) {
+            Ok(()) => {}
+            Err(Broken(reason)) => self.shared.fail(&reason),
+        }
+        // An answer that goes down unsent tells its caller that the outcome is unknown; by now the
+        // caller also finds the reason.
+        drop(group);
+        self.refuse_the_rest();
+        self.release();
+    }
+
+    fn serve(&mut self, group: &mut Group) -> Result<(), Broken> {
+        let heads = std::mem::take(&mut self.heads);
+        let mut writer = Writer {
+            database: &self.database,
+            commits: self.commits,
+            heads,
+        };
+        while let Some(job) = self.jobs.blocking_recv() {
+            // The store may have failed elsewhere: a damaged page, or the mark. This job was then
+            // not begun.
+            if self.shared.refusal().is_some() {
+                refuse(job, &self.shared);
+                return Ok(());
+            }
+            let before = writer.commits;
+            let mut next = Some(job);
+            while let Some(job) = next {
+                if group.take(job, &mut writer, &self.shared)? {
+                    self.jobs.close();
+                }
+                next = if group.len() < GROUP_MAX {
+                    self.jobs.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            if writer.commits > before {
+                // After the group: a lost end takes this with it, and so shows.
+                self.database
+                    .set(layout::COUNTER, layout::encode_counter(writer.commits))?;
+                self.database.settle(&*self.disk)?;
+                self.shared.durable(writer.commits, &group.logs);
+            }
+            group.answer();
+        }
+        Ok(())
+    }
+
+    fn refuse_the_rest(&mut self) {
+        self.jobs.close();
+        while let Some(job) = self.jobs.blocking_recv() {
+            refuse(job, &self.shared);
+        }
+    }
+
+    fn release(self) {
+        if let Err(error) = self.keeper.finish() {
+            self.shared
+                .fail(&format!("the mark could not be written: {error}"));
+        }
+        self.shared.end(Health::Closed);
+        drop(self.shared.retire());
+        let begun = Instant::now();
+        let mut database = self.database;
+        loop {
+            match Arc::try_unwrap(database) {
+                Ok(database) => {
+                    database.release();
+                    break;
+                }
+                Err(_) if begun.elapsed() > READERS_LEAVE_SECS_MAX => break,
+                Err(shared) => database = shared,
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(self.directory);
+        self.shared.released.send_replace(true);
+    }
+}
+
+/// Jobs that are applied, and wait for the disk. A conflict waits with them: what it lost to may
+/// be one of them, and a reader of the conflict must find it.
+#[derive(Default)]
+struct Group {
+    commits: Vec<(Answer<Commit>, Commit)>,
+    sweeps: Vec<(Answer<Swept>, Swept)>,
+    /// The logs that were appended to, with their last number.
+    logs: HashMap<Box<str>, u64>,
+}
+
+impl Group {
+    fn len(&self) -> usize {
+        self.commits.len() + self.sweeps.len()
+    }
+
+    /// Applies a job. Returns whether it was the wish to end.
+    fn take(&mut self, job: Job, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool, Broken> {
+        match job {
+            Job::Commit { change, answer } => {
+                let commit = writer.commit(&change, |commit| shared.removing(commit))?;
+                if let Commit::Done(done) = &commit {
+                    for (append, &number) in change.appends.iter().zip(&done.numbers) {
+                        self.logs.insert(append.log.name().into(), number);
+                    }
+                }
+                self.commits.push((answer, commit));
+            }
+            Job::Sweep {
+                now_millis,
+                max,
+                answer,
+            } => {
+                let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit))?;
+                self.sweeps.push((answer, swept));
+            }
+            Job::Close => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    fn answer(&mut self) {
+        // A caller that went away does not read its answer.
+        for (answer, commit) in self.commits.drain(..) {
+            let _ = answer.send(Ok(commit));
+        }
+        for (answer, swept) in self.sweeps.drain(..) {
+            let _ = answer.send(Ok(swept));
+        }
+        self.logs.clear();
+    }
+}
+
+fn refuse(job: Job, shared: &Shared) {
+    let refusal = shared.refusal().unwrap_or(StoreError::Closed);
+    match job {
+        Job::Commit { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::Sweep { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::Close => {}
+    }
+}

@@ -1,0 +1,166 @@
+//! The directory of a store: whose it is, which format, and that nobody else uses it.
+//!
+//! ```text
+//! store      says that the directory is ours, and its format; locked while the store is open
+//! mark       a commit that was acknowledged (mark.rs)
+//! database/  the database driver's own files
+//! ```
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::OpenError;
+
+/// The format that this release writes. It covers the files here and `layout.rs`.
+const FORMAT: u64 = 1;
+const MARKER: &str = "store";
+const MAGIC: &str = "countersign store, format ";
+
+/// A directory that is ours alone, until this is dropped.
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Holds the lock.
+    _marker: File,
+}
+
+impl Directory {
+    /// Makes the directory where there is none, and claims it.
+    pub(super) fn claim(path: &Path) -> Result<Self, OpenError> {
+        let refuse = Refuse(path);
+        if !path
+            .try_exists()
+            .map_err(|error| refuse.unreadable(error))?
+        {
+            create_private(path).map_err(|error| refuse.unreadable(error))?;
+        }
+        let others = other_files(path).map_err(|error| refuse.unreadable(error))?;
+        if others && !path.join(MARKER).is_file() {
+            return Err(refuse.not_ours("it holds other files"));
+        }
+        let marker = open_private(&path.join(MARKER)).map_err(|error| refuse.unreadable(error))?;
+        match marker.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
+            Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
+        }
+        check_marker(&marker, others, &refuse)?;
+        sync_directory(path).map_err(|error| refuse.unreadable(error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            _marker: marker,
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the mark stands.
+    pub(super) fn mark(&self) -> PathBuf {
+        self.path.join("mark")
+    }
+
+    /// Where the driver keeps its files.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join("database")
+    }
+
+    /// Makes the driver's directory; it does nothing where there is one.
+    pub(super) fn create_database(&self) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(self.database()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => sync_directory(&self.path),
+        }
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+struct Refuse<'a>(&'a Path);
+
+impl Refuse<'_> {
+    fn directory(&self) -> PathBuf {
+        self.0.to_owned()
+    }
+
+    fn locked(&self) -> OpenError {
+        OpenError::Locked {
+            directory: self.directory(),
+        }
+    }
+
+    fn not_ours(&self, why: &'static str) -> OpenError {
+        OpenError::NotOurs {
+            directory: self.directory(),
+            why,
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> OpenError {
+        OpenError::Unreadable {
+            directory: self.directory(),
+            error,
+        }
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    // Nobody else has a reason to look in, and what lies in it must not depend on the umask.
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
+    }
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+fn other_files(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        // A file system's own directory does not make it somebody's.
+        if name != MARKER && name != "lost+found" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<(), OpenError> {
+    let mut text = Vec::new();
+    let read = marker.take(256).read_to_end(&mut text);
+    read.map_err(|error| refuse.unreadable(error))?;
+    if text.is_empty() && !others {
+        let written = marker.write_all(format!("{MAGIC}{FORMAT}\n").as_bytes());
+        return written
+            .and_then(|()| marker.sync_all())
+            .map_err(|error| refuse.unreadable(error));
+    }
+    let found = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.strip_prefix(MAGIC)?.trim_end().parse::<u64>().ok())
+        .ok_or_else(|| refuse.not_ours("the file `store` in it is not one of ours"))?;
+    match found {
+        FORMAT => Ok(()),
+        found if found > FORMAT => Err(OpenError::Newer {
+            directory: refuse.directory(),
+            found,
+            known: FORMAT,
+        }),
+        _ => Err(refuse.not_ours("the file `store` names a format that never was")),
+    }
+}

@@ -1,0 +1,176 @@
+//! How records, expiries and logs lie in the one ordered map of the database.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `c` | the commit counter |
+//! | `l`, length of the log's name, the name, number | commit, entry |
+//! | `r`, key | commit, expiry where there is one, value |
+//! | `x`, expiry, key | nothing: the records in the order in which they expire |
+//!
+//! Every value begins with a tag that names its form, numbers are big-endian. A form is never
+//! changed, only another tag added.
+
+use bytes::Bytes;
+
+use super::Broken;
+use crate::{Entry, Key, Version, Versioned};
+
+/// The commit counter's key.
+pub(super) const COUNTER: &[u8] = b"c";
+const LOG: u8 = b'l';
+const RECORD: u8 = b'r';
+const EXPIRY: u8 = b'x';
+
+/// A counter, an entry, or a record that never expires.
+const PLAIN: u8 = 1;
+/// A record with an expiry.
+const EXPIRING: u8 = 2;
+
+pub(super) fn record_key(key: &Key) -> Vec<u8> {
+    [&[RECORD], key.as_bytes()].concat()
+}
+
+/// The key that comes after every record under `prefix`.
+pub(super) fn records_end(prefix: &Key) -> Vec<u8> {
+    // A key's last byte is the end of a part, never 0xFF: one more is still within a byte. Without
+    // parts the prefix is the kind itself, to which the same applies.
+    let mut end = record_key(prefix);
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+pub(super) fn expiry_key(at_millis: u64, key: &Key) -> Vec<u8> {
+    [&[EXPIRY][..], &at_millis.to_be_bytes(), key.as_bytes()].concat()
+}
+
+/// The range of the expiries up to and including `now_millis`.
+pub(super) fn expired(now_millis: u64) -> (Vec<u8>, Vec<u8>) {
+    let end = match now_millis.checked_add(1) {
+        Some(end) => [&[EXPIRY][..], &end.to_be_bytes()].concat(),
+        None => vec![EXPIRY + 1],
+    };
+    (vec![EXPIRY], end)
+}
+
+pub(super) fn entry_key(log: &str, number: u64) -> Vec<u8> {
+    [&log_prefix(log)[..], &number.to_be_bytes()].concat()
+}
+
+/// The key that comes after every entry of `log`.
+pub(super) fn entries_end(log: &str) -> Vec<u8> {
+    // No log has an entry of the highest number.
+    entry_key(log, u64::MAX)
+}
+
+fn log_prefix(log: &str) -> Vec<u8> {
+    // A log's name has at most 64 bytes.
+    [&[LOG, log.len() as u8][..], log.as_bytes()].concat()
+}
+
+pub(super) fn encode_counter(commits: u64) -> Vec<u8> {
+    [&[PLAIN][..], &commits.to_be_bytes()].concat()
+}
+
+pub(super) fn encode_record(
+    version: Version,
+    expires_at_millis: Option<u64>,
+    value: &[u8],
+) -> Vec<u8> {
+    let version = version.as_u64().to_be_bytes();
+    match expires_at_millis {
+        None => [&[PLAIN][..], &version, value].concat(),
+        Some(at) => [&[EXPIRING][..], &version, &at.to_be_bytes(), value].concat(),
+    }
+}
+
+pub(super) fn encode_entry(version: Version, entry: &[u8]) -> Vec<u8> {
+    encode_record(version, None, entry)
+}
+
+/// What a key and its value are.
+pub(super) enum Item {
+    Counter(u64),
+    Entry {
+        log: String,
+        version: Version,
+        entry: Entry,
+    },
+    Record {
+        key: Key,
+        record: Versioned,
+    },
+    Expiry {
+        at_millis: u64,
+        key: Key,
+    },
+}
+
+impl Item {
+    /// # Errors
+    /// For what this release never writes.
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Self, Broken> {
+        decode(key, value).ok_or_else(|| Broken::new("an entry of the database has no known form"))
+    }
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Option<Item> {
+    let (&kind, rest) = key.split_first()?;
+    match kind {
+        _ if key == COUNTER => match value.split_first()? {
+            (&PLAIN, counter) => Some(Item::Counter(u64::from_be_bytes(counter.try_into().ok()?))),
+            _ => None,
+        },
+        LOG => {
+            let (&length, rest) = rest.split_first()?;
+            let (log, number) = rest.split_at_checked(usize::from(length))?;
+            let record = versioned(value)?;
+            Some(Item::Entry {
+                log: String::from_utf8(log.to_vec()).ok()?,
+                version: record.version,
+                entry: Entry {
+                    number: u64::from_be_bytes(number.try_into().ok()?),
+                    bytes: record.value,
+                },
+            })
+        }
+        RECORD => Some(Item::Record {
+            key: Key::from_bytes(rest).ok()?,
+            record: versioned(value)?,
+        }),
+        EXPIRY => {
+            let (at_millis, key) = rest.split_first_chunk()?;
+            let key = Key::from_bytes(key).ok()?;
+            Some(Item::Expiry {
+                at_millis: u64::from_be_bytes(*at_millis),
+                key,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn versioned(value: &[u8]) -> Option<Versioned> {
+    let (&tag, rest) = value.split_first()?;
+    let (version, rest) = rest.split_first_chunk()?;
+    let (expires_at_millis, value) = match tag {
+        PLAIN => (None, rest),
+        EXPIRING => {
+            let (at, rest) = rest.split_first_chunk()?;
+            (Some(u64::from_be_bytes(*at)), rest)
+        }
+        _ => return None,
+    };
+    let version = Version::new(u64::from_be_bytes(*version));
+    Some(Versioned {
+        version,
+        value: Bytes::copy_from_slice(value),
+        expires_at_millis,
+    })
+}
+
+/// A record's value alone, where the key is known.
+pub(super) fn decode_record(value: &[u8]) -> Result<Versioned, Broken> {
+    versioned(value).ok_or_else(|| Broken::new("a record has no known form"))
+}

@@ -1,0 +1,226 @@
+//! What the committer, the readers and the followers of a store have in common.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use super::layout::{self, Item};
+use super::{Broken, Database};
+use crate::{Entry, Health, Key, Log, Page, StoreError, Versioned};
+
+pub(super) struct Shared {
+    /// The database, until the store ends. Taken for writing only then.
+    database: RwLock<Option<Arc<Database>>>,
+    /// The last commit that the disk has.
+    durable: watch::Sender<u64>,
+    /// The last commit that took a record away.
+    removed: AtomicU64,
+    /// The last durable entry of each log.
+    heads: Mutex<HashMap<Box<str>, watch::Sender<u64>>>,
+    health: watch::Sender<Health>,
+    /// Whether the committer has ended, and let go of the directory.
+    pub(super) released: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        database: Arc<Database>,
+        commits: u64,
+        heads: &HashMap<Box<str>, u64>,
+    ) -> Self {
+        let heads = heads
+            .iter()
+            .map(|(log, &head)| (log.clone(), watch::Sender::new(head)));
+        Self {
+            database: RwLock::new(Some(database)),
+            durable: watch::Sender::new(commits),
+            removed: AtomicU64::new(0),
+            heads: Mutex::new(heads.collect()),
+            health: watch::Sender::new(Health::Serving),
+            released: watch::Sender::new(false),
+        }
+    }
+
+    /// The records of some keys, with what they need to be durable.
+    pub(super) fn read(&self, keys: &[Key]) -> Result<(Vec<Option<Versioned>>, Seen), StoreError> {
+        let database = self.database()?;
+        let mut seen = Seen::default();
+        let mut records = Vec::with_capacity(keys.len());
+        for key in keys {
+            let record = database.read(&layout::record_key(key), layout::decode_record);
+            let record = record.map_err(|broken| self.broken(&broken))?;
+            match &record {
+                Some(record) => seen.commit(record.version.as_u64()),
+                None => seen.absence(),
+            }
+            records.push(record);
+        }
+        Ok((records, seen))
+    }
+
+    /// A page of records, with what it needs to be durable.
+    pub(super) fn scan(
+        &self,
+        prefix: &Key,
+        from: std::ops::Bound<Vec<u8>>,
+        limit: usize,
+    ) -> Result<(Page, Seen), StoreError> {
+        let found = self
+            .database()?
+            .range(from, layout::records_end(prefix), limit + 1);
+        let mut seen = Seen::default();
+        // What is missing from a page shows nowhere in it.
+        seen.absence();
+        let mut page = Page::default();
+        for item in found.map_err(|broken| self.broken(&broken))? {
+            let Item::Record { key, record } = item else {
+                continue;
+            };
+            if page.records.len() == limit {
+                page.next = page.records.last().map(|(key, _)| key.clone());
+                break;
+            }
+            seen.commit(record.version.as_u64());
+            page.records.push((key, record));
+        }
+        Ok((page, seen))
+    }
+
+    /// Entries of a log up to its durable head.
+    pub(super) fn entries(
+        &self,
+        log: Log,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let head = *self.head(log).borrow();
+        let from = std::ops::Bound::Included(layout::entry_key(log.name(), from.max(1)));
+        let until = layout::entries_end(log.name());
+        let found = self.database()?.range(from, until, limit);
+        let found = found.map_err(|broken| self.broken(&broken))?;
+        let entries = found.into_iter().filter_map(|item| match item {
+            Item::Entry { entry, .. } if entry.number <= head => Some(entry),
+            _ => None,
+        });
+        Ok(entries.collect())
+    }
+
+    /// Waits until a crash can no longer undo what was seen. Most of what is read is old, and does
+    /// not wait.
+    pub(super) async fn settled(&self, seen: Seen) -> Result<(), StoreError> {
+        let removed = if seen.absence {
+            self.removed.load(Ordering::SeqCst)
+        } else {
+            0
+        };
+        let commit = seen.commit.max(removed);
+        if *self.durable.borrow() >= commit {
+            return Ok(());
+        }
+        let (mut durable, mut health) = (self.durable.subscribe(), self.health());
+        tokio::select! {
+            biased;
+            // The senders live in `self`, so there is always one.
+            _ = durable.wait_for(|durable| *durable >= commit) => Ok(()),
+            health = health.wait_for(|health| *health != Health::Serving) => {
+                Err(health.ok().and_then(|health| health.refusal()).unwrap_or(StoreError::Closed))
+            }
+        }
+    }
+
+    /// The number of the last durable entry of a log, as it moves.
+    pub(super) fn head(&self, log: Log) -> watch::Receiver<u64> {
+        self.heads
+            .lock()
+            .entry(log.name().into())
+            .or_default()
+            .subscribe()
+    }
+
+    /// A record is about to be taken away by this commit. Told before it happens, so that whoever
+    /// finds it gone also finds this.
+    pub(super) fn removing(&self, commit: u64) {
+        self.removed.store(commit, Ordering::SeqCst);
+    }
+
+    /// The disk has all commits up to this one.
+    pub(super) fn durable(&self, commit: u64, logs: &HashMap<Box<str>, u64>) {
+        self.durable.send_replace(commit);
+        if logs.is_empty() {
+            return;
+        }
+        let mut heads = self.heads.lock();
+        for (log, &number) in logs {
+            heads.entry(log.clone()).or_default().send_replace(number);
+        }
+    }
+
+    pub(super) fn follow_durable(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
+    }
+
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// What a call is answered that comes now; nothing while the store serves.
+    pub(super) fn refusal(&self) -> Option<StoreError> {
+        self.health.borrow().refusal()
+    }
+
+    /// Ends the store for this reason, unless it has ended.
+    pub(super) fn fail(&self, reason: &str) {
+        if self.end(Health::Failed(reason.to_owned())) {
+            tracing::error!("the store failed and takes no more commits: {reason}");
+        }
+    }
+
+    pub(super) fn end(&self, how: Health) -> bool {
+        self.health.send_if_modified(|health| {
+            let serving = *health == Health::Serving;
+            if serving {
+                *health = how;
+            }
+            serving
+        })
+    }
+
+    /// Takes the database away from the readers.
+    pub(super) fn retire(&self) -> Option<Arc<Database>> {
+        self.database.write().take()
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.database.read().clone();
+        match self.refusal() {
+            Some(refusal) => Err(refusal),
+            None => database.ok_or(StoreError::Closed),
+        }
+    }
+
+    /// A reader met damage: nothing of this database can be trusted.
+    fn broken(&self, broken: &Broken) -> StoreError {
+        self.fail(&broken.0);
+        StoreError::Unavailable(broken.0.clone())
+    }
+}
+
+/// What has to be durable before an answer may be built on what was read.
+#[derive(Copy, Clone, Default)]
+pub(super) struct Seen {
+    commit: u64,
+    absence: bool,
+}
+
+impl Seen {
+    fn commit(&mut self, commit: u64) {
+        self.commit = self.commit.max(commit);
+    }
+
+    fn absence(&mut self) {
+        self.absence = true;
+    }
+}
