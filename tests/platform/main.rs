@@ -6,8 +6,16 @@
 //! `COUNTERSIGN_REQUIRE_PARTS` is set it fails.
 
 mod documents;
+mod durability;
+mod grpcurl;
 mod invariants;
+mod jaeger;
+mod orders;
+mod parts;
 mod secrets;
+mod service;
+mod setup;
+mod traces;
 
 use libtest_mimic::{Arguments, Trial};
 

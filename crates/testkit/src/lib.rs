@@ -1,1 +1,26 @@
-//! A clock to move, keys, and the whole platform in one process, for tests.
+//! Countersign in a test: a clock to move, and the whole platform in one
+//! process, on real sockets and a real store on disk.
+//!
+//! ```no_run
+//! use countersign_testkit::{Platform, service_client};
+//!
+//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! let platform = Platform::start().await?;
+//! platform.register_resource("https://orders.internal:8443", &["orders.read"]).await?;
+//! let checkout = platform
+//!     .register(service_client("checkout", "https://orders.internal:8443", &["orders.read"]))
+//!     .await?;
+//! let countersign = platform.client(&checkout).connect().await?;
+//! let tokens = countersign.token_service();
+//! # Ok(()) }
+//! ```
+
+mod admin;
+mod clock;
+mod person;
+mod platform;
+
+pub use admin::{Registered, person_client, service_client};
+pub use clock::MovableClock;
+pub use person::sign_in;
+pub use platform::{Platform, Problem};

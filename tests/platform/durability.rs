@@ -1,0 +1,126 @@
+//! What was acknowledged is on the disk, and stays.
+
+use std::fs;
+use std::path::Path;
+
+use countersign_client::{Builder, Countersign, Credential, Secret};
+use countersign_testkit::{Problem, sign_in};
+
+use crate::service::{Service, Terms};
+use crate::setup;
+
+const BACK: &str = "http://127.0.0.1/back";
+
+/// The answer of a rotation leaves after `fdatasync` on the database.
+pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<(), String> {
+    let log = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    let terms = Terms {
+        under: [
+            &strace.display().to_string(),
+            // Every thread; descriptors with their paths; the calls that write
+            // to the disk and to sockets.
+            "-f", "-y", "-e", "trace=fdatasync,sync_file_range,write,writev,sendto,sendmsg", "-o",
+            &log.path().display().to_string(),
+        ]
+        .map(str::to_owned)
+        .into(),
+        ..Terms::default()
+    };
+    let service = Service::start(terms)?;
+    let synced = |text: &str| text.lines().filter(|line| database_sync(line)).count();
+    let read = || fs::read_to_string(log.path()).map_err(|error| error.to_string());
+
+    in_a_runtime(async {
+        let person = Person::of(&service).await?;
+        let before = synced(&read()?);
+        let seen = read()?.lines().count();
+        person.desk.token_service().rotate(&person.refresh_token, &[], &[]).await?;
+        // The client has the answer: whatever the service wrote to the socket
+        // stands in the log by now, and the sync must stand before it.
+        let all = read()?;
+        if synced(&all) == before {
+            return Err("the rotation was answered without fdatasync on the database".into());
+        }
+        let during: Vec<&str> = all.lines().skip(seen).collect();
+        let sync = during.iter().position(|line| database_sync(line));
+        let answer = during
+            .iter()
+            .rposition(|line| line.contains("TCP:") || line.contains("socket:"));
+        match (sync, answer) {
+            (Some(sync), Some(answer)) if sync < answer => Ok(()),
+            _ => Err(format!("no fdatasync before the answer:\n{}", during.join("\n")).into()),
+        }
+    })
+}
+
+/// The service is killed the moment a rotation is acknowledged, over and over:
+/// the newest refresh token works after every restart, and the one before the
+/// last never again.
+pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
+    const ROUNDS: u32 = 4;
+    let mut service = Service::start(Terms::default())?;
+    in_a_runtime(async {
+        let mut person = Person::of(&service).await?;
+        for _ in 0..ROUNDS {
+            let tokens = person.desk.token_service();
+            let next = tokens.rotate(&person.refresh_token, &[], &[]).await?;
+            person.refresh_token = next.refresh_token.ok_or("no refresh token")?;
+            service.kill_and_restart()?;
+        }
+        let tokens = person.desk.token_service();
+        let first = person.first.clone();
+        tokens.rotate(&person.refresh_token, &[], &[]).await?;
+        if tokens.rotate(&first, &[], &[]).await.is_ok() {
+            return Err("a refresh token of long ago was accepted after restarts".into());
+        }
+        Ok(())
+    })
+}
+
+fn database_sync(line: &str) -> bool {
+    line.contains("fdatasync(") && line.contains("/db>")
+}
+
+fn in_a_runtime(work: impl Future<Output = Result<(), Problem>>) -> Result<(), String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?
+        .block_on(work)
+        .map_err(|error| error.to_string())
+}
+
+/// Somebody who signed in.
+struct Person {
+    desk: Countersign,
+    first: Secret,
+    refresh_token: Secret,
+}
+
+impl Person {
+    async fn of(service: &Service) -> Result<Self, Problem> {
+        let url = service.url();
+        setup::resource(service)?;
+        let decides = format!("{url}=authorizations.decide");
+        let login = setup::client(service, "login", &["--allow", &decides])?;
+        service.admin(&[
+            "client", "add", "desk", "--auth", "none", "--redirect-uri", BACK, "--allow",
+            &format!("{}=orders.read", setup::RESOURCE),
+        ])?;
+        let login = Builder::new(&url)
+            .client(&login.client_id, Credential::ClientSecret(login.secret.into()))
+            .connect()
+            .await?;
+        let desk = Builder::new(&url)
+            .client("desk", Credential::Public)
+            .connect()
+            .await?;
+        let issued = sign_in(&desk, &login, &url, BACK, "ada").await?;
+        let refresh_token = issued.refresh_token.ok_or("no refresh token")?;
+        Ok(Self {
+            desk,
+            first: refresh_token.clone(),
+            refresh_token,
+        })
+    }
+}
