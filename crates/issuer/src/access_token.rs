@@ -1,0 +1,190 @@
+//! Access tokens: JWTs of RFC 9068, made and read.
+
+mod read;
+
+use std::time::Duration;
+
+use countersign_jose::{Algorithm, Thumbprint, UnixTime, base64url};
+use serde::Serialize;
+
+pub use read::{NotAccessToken, TOKEN_BYTES_MAX, read};
+
+use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName, Lifetimes};
+use crate::model::{
+    Acr, Catalogue, ClientId, Family, FamilyId, Permissions, ResourceUri, Scopes, Subject, TokenId,
+};
+
+/// The type of our access tokens (RFC 9068 §2.1).
+const TYP: &str = "at+jwt";
+
+/// What an access token says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claims {
+    /// Whom it speaks for (`sub`).
+    pub subject: Subject,
+    /// The resources that it is for (`aud`). At least one.
+    pub audience: Vec<ResourceUri>,
+    /// The client that it is issued to (`client_id`).
+    pub client: ClientId,
+    /// Its scopes (`scope`).
+    pub scopes: Scopes,
+    /// The key that it is bound to (`cnf.jkt`, RFC 9449 §6.1).
+    pub jkt: Thumbprint,
+    /// When it was issued, in whole seconds (`iat`).
+    pub issued_at: UnixTime,
+    /// When it ends, in whole seconds (`exp`).
+    pub expires_at: UnixTime,
+    /// Its name (`jti`).
+    pub id: TokenId,
+    /// Its family, where it belongs to one (`fam`).
+    pub family: Option<FamilyId>,
+    /// When the person last proved who they are (`auth_time`).
+    pub auth_time: Option<UnixTime>,
+    /// How they proved it (`acr`).
+    pub acr: Option<Acr>,
+}
+
+/// Whom a new token is bound to, and under which name.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Binding {
+    pub(crate) jkt: Thumbprint,
+    pub(crate) id: TokenId,
+    pub(crate) now: UnixTime,
+}
+
+impl Claims {
+    /// How long the token lives from its issue on: `expires_in`.
+    pub fn lifetime(&self) -> Duration {
+        self.expires_at.since(self.issued_at)
+    }
+
+    /// The payload to sign.
+    pub fn payload(&self, issuer: &IssuerName) -> Vec<u8> {
+        let payload = Payload {
+            iss: issuer.as_str(),
+            sub: self.subject.as_str(),
+            aud: match self.audience.as_slice() {
+                [only] => Audience::One(only.as_str()),
+                several => Audience::Several(several.iter().map(ResourceUri::as_str).collect()),
+            },
+            client_id: self.client.as_str(),
+            scope: self.scopes.to_string(),
+            cnf: Confirmation {
+                jkt: self.jkt.to_string(),
+            },
+            iat: self.issued_at.as_secs(),
+            exp: self.expires_at.as_secs(),
+            jti: self.id.to_string(),
+            fam: self.family.map(|family| family.to_string()),
+            auth_time: self.auth_time.map(UnixTime::as_secs),
+            acr: self.acr.as_ref().map(Acr::as_str),
+        };
+        serde_json::to_vec(&payload).expect("strings and numbers are always written")
+    }
+
+    /// A token in the client's own name.
+    pub(crate) fn of_client(
+        client: &ClientId,
+        permissions: &Permissions,
+        lifetime: Duration,
+        binding: Binding,
+    ) -> Self {
+        let issued_at = UnixTime::from_secs(binding.now.as_secs());
+        Self {
+            subject: Subject::of_client(client),
+            audience: permissions.resources().cloned().collect(),
+            client: client.clone(),
+            scopes: permissions.scopes(),
+            jkt: binding.jkt,
+            issued_at,
+            expires_at: issued_at.plus(lifetime),
+            id: binding.id,
+            family: None,
+            auth_time: None,
+            acr: None,
+        }
+    }
+
+    /// A token of a family, with some of its permissions.
+    pub(crate) fn of_family(
+        id: FamilyId,
+        family: &Family,
+        permissions: &Permissions,
+        lifetime: Duration,
+        binding: Binding,
+    ) -> Self {
+        Self {
+            subject: family.subject.clone(),
+            family: Some(id),
+            auth_time: family.auth_time,
+            acr: family.acr.clone(),
+            ..Self::of_client(&family.client, permissions, lifetime, binding)
+        }
+    }
+}
+
+/// The encoded header of all tokens that one key signs, for `SigningKey::sign_segments`.
+pub fn header(algorithm: Algorithm, kid: &str) -> String {
+    let header = Header {
+        typ: TYP,
+        alg: algorithm.name(),
+        kid,
+    };
+    base64url::encode(serde_json::to_vec(&header).expect("strings are always written"))
+}
+
+/// How long a token for these resources lives: the shortest of what they ask for.
+pub(crate) fn lifetime(
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+    lifetimes: &Lifetimes,
+) -> Duration {
+    permissions
+        .resources()
+        .filter_map(|uri| catalogue.resource(uri))
+        .map(|resource| {
+            resource
+                .access_token_lifetime
+                .unwrap_or(lifetimes.access_token)
+        })
+        .fold(ACCESS_TOKEN_LIFETIME_MAX, Duration::min)
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'a str,
+    alg: &'a str,
+    kid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Audience<'a>,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    cnf: Confirmation,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fam: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Several(Vec<&'a str>),
+}
+
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: String,
+}

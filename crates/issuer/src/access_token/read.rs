@@ -1,0 +1,110 @@
+//! Reading access tokens that this issuer made.
+
+use countersign_jose::json::{self, Number, Object, Value};
+use countersign_jose::{Algorithms, CompactJws, PublishedKey, Thumbprint, UnixTime};
+
+use super::{Claims, TYP};
+use crate::issuer::IssuerName;
+use crate::model::{Acr, ClientId, FamilyId, ResourceUri, Scopes, Subject, TokenId};
+
+/// The longest names in every claim and a hundred scopes, encoded.
+pub const TOKEN_BYTES_MAX: usize = 32 * 1024;
+
+/// The text is not an access token of this issuer. That it has not expired and was not revoked is
+/// another question.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not an access token of this issuer")]
+pub struct NotAccessToken;
+
+/// Reads an access token and checks its signature with one of `keys`.
+///
+/// # Errors
+/// [`NotAccessToken`], for all causes alike.
+pub fn read(
+    text: &str,
+    keys: &[PublishedKey<'_>],
+    issuer: &IssuerName,
+) -> Result<Claims, NotAccessToken> {
+    let jws = CompactJws::parse(text, TOKEN_BYTES_MAX).map_err(|_| NotAccessToken)?;
+    let header = jws.header();
+    // RFC 9068 §4: the type, in either form.
+    let typed = header.typ.as_deref();
+    if !(typed == Some(TYP) || typed == Some("application/at+jwt")) || header.names_key {
+        return Err(NotAccessToken);
+    }
+    let kid = header.kid.as_deref().ok_or(NotAccessToken)?;
+    let key = keys
+        .iter()
+        .find(|key| key.kid == kid)
+        .ok_or(NotAccessToken)?;
+    jws.verify(key.key, Algorithms::of(&[key.algorithm]))
+        .map_err(|_| NotAccessToken)?;
+    let members = json::object(jws.payload()).map_err(|_| NotAccessToken)?;
+    if text_of(&members, "iss") != Some(issuer.as_str()) {
+        return Err(NotAccessToken);
+    }
+    claims(&members).ok_or(NotAccessToken)
+}
+
+fn claims(members: &Object<'_>) -> Option<Claims> {
+    let jkt = match members.member("cnf")? {
+        Value::Object(cnf) => text_of(cnf, "jkt")?,
+        _ => return None,
+    };
+    Some(Claims {
+        subject: Subject::parse(text_of(members, "sub")?).ok()?,
+        audience: audience(members.member("aud")?)?,
+        client: ClientId::parse(text_of(members, "client_id")?).ok()?,
+        scopes: scopes(members.member("scope"))?,
+        jkt: Thumbprint::parse(jkt).ok()?,
+        issued_at: secs(members.member("iat")?)?,
+        expires_at: secs(members.member("exp")?)?,
+        id: TokenId::parse(text_of(members, "jti")?).ok()?,
+        family: optional(members, "fam", |value| FamilyId::parse(value.text()?).ok())?,
+        auth_time: optional(members, "auth_time", secs)?,
+        acr: optional(members, "acr", |value| Acr::parse(value.text()?).ok()?)?,
+    })
+}
+
+/// The outer option is none where the member is there and wrong.
+#[expect(
+    clippy::option_option,
+    reason = "absent and wrong are different answers"
+)]
+fn optional<'o, T>(
+    members: &'o Object<'_>,
+    name: &str,
+    form: impl FnOnce(&'o Value<'_>) -> Option<T>,
+) -> Option<Option<T>> {
+    match members.member(name) {
+        None => Some(None),
+        Some(value) => form(value).map(Some),
+    }
+}
+
+fn text_of<'o>(members: &'o Object<'_>, name: &str) -> Option<&'o str> {
+    members.member(name)?.text()
+}
+
+fn audience(value: &Value<'_>) -> Option<Vec<ResourceUri>> {
+    let uri = |value: &Value<'_>| ResourceUri::parse(value.text()?).ok();
+    match value {
+        Value::List(listed) => listed.iter().map(uri).collect(),
+        one => Some(vec![uri(one)?]),
+    }
+}
+
+/// A token without scopes has no `scope` (RFC 9068 §2.2.3).
+fn scopes(value: Option<&Value<'_>>) -> Option<Scopes> {
+    match value {
+        None => Some(Scopes::default()),
+        Some(value) => Scopes::parse_claim(value.text()?).ok(),
+    }
+}
+
+fn secs(value: &Value<'_>) -> Option<UnixTime> {
+    match value {
+        Value::Number(Number::Whole(secs)) => Some(UnixTime::from_secs(*secs)),
+        _ => None,
+    }
+}

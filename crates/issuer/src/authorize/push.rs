@@ -1,0 +1,163 @@
+//! Lodging an authorization request.
+
+use std::time::Duration;
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::Expect;
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision, Record};
+use crate::handle::{Handle, HandleKind, HandleText};
+use crate::issuer::Issuer;
+use crate::model::{
+    Authorization, Catalogue, Client, CodeChallenge, Generation, Malformed, RecordId, RedirectUri,
+    Stage, State,
+};
+use crate::policy::{self, Ask};
+use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
+
+/// The fields of a pushed authorization request.
+#[derive(Copy, Clone)]
+pub struct PushForm<'a, S> {
+    /// `redirect_uri`
+    pub redirect_uri: &'a str,
+    /// `scopes`
+    pub scopes: &'a [S],
+    /// `resources`
+    pub resources: &'a [S],
+    /// `state`
+    pub state: &'a str,
+    /// `code_challenge`
+    pub code_challenge: &'a str,
+    /// `code_challenge_method`
+    pub code_challenge_method: &'a str,
+    /// `dpop_jkt`
+    pub dpop_jkt: &'a str,
+}
+
+/// An authorization request that is well-formed.
+#[derive(Clone, Debug)]
+pub struct Lodging {
+    redirect_uri: RedirectUri,
+    ask: Ask,
+    state: Option<State>,
+    challenge: CodeChallenge,
+    dpop_jkt: Option<Thumbprint>,
+}
+
+/// The request was lodged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lodged {
+    /// Names it to the login application.
+    pub request_uri: HandleText,
+    /// How long the person has to decide.
+    pub expires_in: Duration,
+}
+
+impl Lodging {
+    /// Reads the request.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] naming the field; what [`Ask::parse`] refuses.
+    pub fn parse<S: AsRef<str>>(form: &PushForm<'_, S>) -> Result<Self, Refusal> {
+        let fault = |field: &str| {
+            let field = field.to_owned();
+            move |problem| FieldFault::new(field, problem)
+        };
+        // RFC 9700 §2.1.1: S256 for every code; `plain` shows the verifier to the browser.
+        if form.code_challenge_method != "S256" {
+            let problem = Malformed::CodeChallengeMethod;
+            return Err(FieldFault::new("code_challenge_method", problem).into());
+        }
+        Ok(Self {
+            redirect_uri: RedirectUri::parse(form.redirect_uri).map_err(fault("redirect_uri"))?,
+            ask: Ask::parse(form.scopes, form.resources)?,
+            state: State::parse(form.state).map_err(fault("state"))?,
+            challenge: CodeChallenge::parse(form.code_challenge)
+                .map_err(fault("code_challenge"))?,
+            dpop_jkt: match form.dpop_jkt {
+                "" => None,
+                text => Some(
+                    Thumbprint::parse(text)
+                        .map_err(|_| FieldFault::new("dpop_jkt", Malformed::Thumbprint))?,
+                ),
+            },
+        })
+    }
+
+    /// What it asks for; [`Ask::concerns`] says which resources to load.
+    pub const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+}
+
+/// Decides whether a request may be lodged. `proof` is the key of the proof that came with it, if
+/// one did; `id` names the new record.
+pub fn push(
+    client: &Authenticated<'_>,
+    lodging: &Lodging,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+    proof: Option<Thumbprint>,
+    id: RecordId,
+    now: UnixTime,
+) -> Decision<Lodged> {
+    let change = Change::by(client);
+    let expires_in = issuer.lifetimes.request_uri;
+    match lodged(
+        client.client(),
+        lodging,
+        catalogue,
+        proof,
+        now.plus(expires_in),
+    ) {
+        Ok(authorization) => {
+            let handle = Handle {
+                kind: HandleKind::RequestUri,
+                record: id,
+                generation: Generation::FIRST,
+            };
+            change
+                .put(Record::Authorization(id, authorization), Expect::Absent)
+                .answer(Lodged {
+                    request_uri: handle.text(&issuer.mac_keys),
+                    expires_in,
+                })
+        }
+        Err(refusal) => change.refuse(refusal),
+    }
+}
+
+fn lodged(
+    client: &Client,
+    lodging: &Lodging,
+    catalogue: &Catalogue,
+    proof: Option<Thumbprint>,
+    expires_at: UnixTime,
+) -> Result<Authorization, Refusal> {
+    if !client.grant_types.authorization_code {
+        return Err(NotAllowedCause::GrantType.into());
+    }
+    // RFC 9700 §4.1.3: exact comparison.
+    if !client.may_redirect_to(&lodging.redirect_uri) {
+        let problem = Malformed::RedirectUriNotRegistered;
+        return Err(FieldFault::new("redirect_uri", problem).into());
+    }
+    // RFC 9449 §10.1: both ways of naming the key must name one key.
+    let dpop_jkt = match (lodging.dpop_jkt, proof) {
+        (Some(said), Some(shown)) if said != shown => {
+            return Err(FieldFault::new("dpop_jkt", Malformed::ThumbprintOfOtherKey).into());
+        }
+        (said, shown) => said.or(shown),
+    };
+    Ok(Authorization {
+        client: client.id.clone(),
+        redirect_uri: lodging.redirect_uri.clone(),
+        permissions: policy::choose(&lodging.ask, client, catalogue)?,
+        state: lodging.state.clone(),
+        challenge: lodging.challenge,
+        dpop_jkt,
+        expires_at,
+        stage: Stage::Pending,
+    })
+}

@@ -1,0 +1,116 @@
+//! What is written to the audit log. Never a token, a secret or a proof.
+
+use std::fmt;
+
+use countersign_jose::UnixTime;
+
+use crate::model::{ClientId, FamilyId, RecordId, ResourceUri, Subject, TokenId};
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// When.
+    pub at: UnixTime,
+    /// What.
+    pub kind: EventKind,
+    /// The client that it concerns.
+    pub client: Option<ClientId>,
+    /// Who did it.
+    pub actor: Actor,
+    /// What it was done to.
+    pub object: Object,
+    /// Why, where there is a reason: a stable label.
+    pub reason: Option<&'static str>,
+}
+
+/// What can happen. One for one the enumerators of `countersign.storage.v1.AuditEvent` that come
+/// from decisions.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum EventKind {
+    /// A client was registered.
+    ClientCreated,
+    /// A client was changed.
+    ClientUpdated,
+    /// A client was removed.
+    ClientDeleted,
+    /// A client's secret was replaced.
+    ClientSecretRotated,
+    /// A resource was registered.
+    ResourceCreated,
+    /// A resource was changed.
+    ResourceUpdated,
+    /// A resource was removed.
+    ResourceDeleted,
+    /// A person approved an authorization.
+    AuthorizationApproved,
+    /// A person declined an authorization.
+    AuthorizationDenied,
+    /// A code was redeemed.
+    CodeRedeemed,
+    /// A code was presented a second time; its tokens were revoked.
+    CodeReused,
+    /// A refresh token was rotated.
+    RefreshRotated,
+    /// An old refresh token was presented; its family was revoked.
+    RefreshReused,
+    /// A refresh token was presented by another client or with another key.
+    RefreshMispresented,
+    /// A family was revoked at its client's request.
+    FamilyRevoked,
+    /// An access token was revoked at its client's request.
+    TokenRevoked,
+}
+
+/// Who did it. Displays as the audit log has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// A client.
+    Client(ClientId),
+    /// A person.
+    Subject(Subject),
+    /// An operator, by the account that opened the admin socket.
+    Operator {
+        /// The account's number.
+        uid: u32,
+    },
+    /// The service itself, at its first start.
+    Service,
+}
+
+/// What it was done to. Displays as the audit log has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Object {
+    /// A client.
+    Client(ClientId),
+    /// A resource.
+    Resource(ResourceUri),
+    /// A family.
+    Family(FamilyId),
+    /// An access token, by its `jti`.
+    Token(TokenId),
+    /// An authorization request.
+    Authorization(RecordId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => client.fmt(f),
+            Self::Subject(subject) => subject.fmt(f),
+            Self::Operator { uid } => write!(f, "uid:{uid}"),
+            Self::Service => f.write_str("service"),
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => client.fmt(f),
+            Self::Resource(uri) => uri.fmt(f),
+            Self::Family(family) => family.fmt(f),
+            Self::Token(token) => token.fmt(f),
+            Self::Authorization(record) => record.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Introspection (RFC 7662): what a token is worth now, to those it is for.
+
+use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
+
+use crate::access_token::{self, Claims};
+use crate::change::Known;
+use crate::handle::{Handle, HandleKind};
+use crate::issuer::Issuer;
+use crate::model::{Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
+
+/// What a text turns out to be, whatever its sender thinks that it is: hints are not needed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recognised {
+    /// An access token of this issuer, expired or not.
+    Access(Box<Claims>),
+    /// A refresh token of this issuer.
+    Refresh(Handle),
+    /// Anything else.
+    Neither,
+}
+
+/// What the store knows of a token.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// It was revoked alone: the record of [`Recognised::token`] is there.
+    pub token_revoked: bool,
+    /// The family of [`Recognised::family`].
+    pub family: Option<Known<Family>>,
+}
+
+/// What a token is worth. Whatever is not active is told apart from nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Introspection<'a> {
+    /// Nothing, as far as the caller is concerned.
+    Inactive,
+    /// An access token that may be used now.
+    Access(&'a Claims),
+    /// A refresh token that may be used now, shown to its own client.
+    Refresh(RefreshStanding<'a>),
+}
+
+/// What an active refresh token says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefreshStanding<'a> {
+    /// Its family.
+    pub family: FamilyId,
+    /// Whom it speaks for.
+    pub subject: &'a Subject,
+    /// The client it was issued to.
+    pub client: &'a ClientId,
+    /// What was granted.
+    pub permissions: &'a Permissions,
+    /// When it was issued.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+    /// The key that it is bound to, if it is.
+    pub jkt: Option<Thumbprint>,
+}
+
+/// Tells what a text is. Nothing is looked up: signature and MAC say it.
+pub fn recognise(text: &str, keys: &[PublishedKey<'_>], issuer: &Issuer) -> Recognised {
+    if text.starts_with(HandleKind::Refresh.prefix()) {
+        match Handle::parse(HandleKind::Refresh, text, &issuer.mac_keys) {
+            Ok(handle) => Recognised::Refresh(handle),
+            Err(_) => Recognised::Neither,
+        }
+    } else {
+        match access_token::read(text, keys, &issuer.name) {
+            Ok(claims) => Recognised::Access(Box::new(claims)),
+            Err(_) => Recognised::Neither,
+        }
+    }
+}
+
+impl Recognised {
+    /// The access token whose revocation to look up.
+    pub fn token(&self) -> Option<TokenId> {
+        match self {
+            Self::Access(claims) => Some(claims.id),
+            Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
+    /// The family to load.
+    pub fn family(&self) -> Option<FamilyId> {
+        match self {
+            Self::Access(claims) => claims.family,
+            Self::Refresh(handle) => Some(FamilyId::new(handle.record)),
+            Self::Neither => None,
+        }
+    }
+}
+
+/// Decides what `caller` may know. An access token is shown to those who serve one of its
+/// resources, a refresh token to its own client.
+pub fn introspect<'a>(
+    recognised: &'a Recognised,
+    standing: &'a Standing,
+    caller: Option<&Client>,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Introspection<'a> {
+    let Some(caller) = caller.filter(|caller| !caller.disabled) else {
+        return Introspection::Inactive;
+    };
+    match recognised {
+        Recognised::Access(claims) if access_is_active(claims, standing, caller, issuer, now) => {
+            Introspection::Access(claims)
+        }
+        Recognised::Refresh(handle) => refresh(handle, standing, caller, issuer, now)
+            .map_or(Introspection::Inactive, Introspection::Refresh),
+        Recognised::Access(_) | Recognised::Neither => Introspection::Inactive,
+    }
+}
+
+fn access_is_active(
+    claims: &Claims,
+    standing: &Standing,
+    caller: &Client,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> bool {
+    let family_stands = match (claims.family, &standing.family) {
+        (None, _) => true,
+        (Some(_), Some(known)) => known.value.stands(issuer.epoch),
+        (Some(_), None) => false,
+    };
+    // RFC 7662 §4: a caller sees what is meant for it.
+    let is_for_caller = claims
+        .audience
+        .iter()
+        .any(|uri| caller.serves.contains(uri));
+    is_for_caller && now < claims.expires_at && !standing.token_revoked && family_stands
+}
+
+fn refresh<'a>(
+    handle: &Handle,
+    standing: &'a Standing,
+    caller: &Client,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Option<RefreshStanding<'a>> {
+    let family = &standing.family.as_ref()?.value;
+    let is_current = family.refreshable && family.generation == handle.generation;
+    let lives = family.stands(issuer.epoch) && now < family.ends_at();
+    let is_the_owners = family.client == caller.id && family.created_at >= caller.created_at;
+    (is_current && lives && is_the_owners).then(|| RefreshStanding {
+        family: FamilyId::new(handle.record),
+        subject: &family.subject,
+        client: &family.client,
+        permissions: &family.permissions,
+        issued_at: family.rotated_at,
+        expires_at: family.ends_at(),
+        jkt: family.pinned.then_some(family.jkt),
+    })
+}

@@ -1,0 +1,80 @@
+//! Client credentials (RFC 6749 §4.4): a token in the client's own name.
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::access_token::{self, Binding, Claims};
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision};
+use crate::handle::HandleText;
+use crate::issuer::Issuer;
+use crate::model::{Catalogue, FamilyId, TokenId};
+use crate::policy::{self, Ask};
+use crate::refusal::{NotAllowedCause, Refusal};
+
+/// What was issued. The access token is signed once the change is committed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Issued {
+    /// The access token, to be signed. Its scopes are those granted.
+    pub claims: Claims,
+    /// The refresh token, where the grant has one.
+    pub refresh_token: Option<HandleText>,
+    /// The family of the refresh token.
+    pub family: Option<FamilyId>,
+}
+
+/// Decides what a client gets for its own registration. Writes nothing but that its assertion was
+/// used.
+pub fn issue(
+    client: &Authenticated<'_>,
+    ask: &Ask,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+    proof: Thumbprint,
+    id: TokenId,
+    now: UnixTime,
+) -> Decision<Issued> {
+    let change = Change::by(client);
+    match claims(
+        client,
+        ask,
+        catalogue,
+        issuer,
+        Binding {
+            jkt: proof,
+            id,
+            now,
+        },
+    ) {
+        Ok(claims) => change.answer(Issued {
+            claims,
+            refresh_token: None,
+            family: None,
+        }),
+        Err(refusal) => change.refuse(refusal),
+    }
+}
+
+fn claims(
+    client: &Authenticated<'_>,
+    ask: &Ask,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+    binding: Binding,
+) -> Result<Claims, Refusal> {
+    let client = client.client();
+    // OAuth 2.1 §4.2: confidential clients only.
+    if client.is_public() {
+        return Err(NotAllowedCause::Public.into());
+    }
+    if !client.grant_types.client_credentials {
+        return Err(NotAllowedCause::GrantType.into());
+    }
+    let permissions = policy::choose(ask, client, catalogue)?;
+    let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
+    Ok(Claims::of_client(
+        &client.id,
+        &permissions,
+        lifetime,
+        binding,
+    ))
+}

@@ -1,0 +1,30 @@
+//! What the decisions are about: parsed types, no strings that could be anything.
+
+mod authorization;
+mod client;
+mod family;
+mod ids;
+mod malformed;
+mod names;
+mod permissions;
+mod pkce;
+mod redirect;
+mod resource;
+mod scope;
+mod secret;
+
+pub use authorization::{Approval, Authorization, Stage};
+pub use client::{
+    Authentication, Client, GrantType, GrantTypes, PERMISSIONS_MAX, REDIRECT_URIS_MAX, RefreshKey,
+    SERVES_MAX,
+};
+pub use family::{Family, Revoked, RevokedCause};
+pub use ids::{Epoch, FamilyId, Generation, RecordId, TokenId};
+pub use malformed::Malformed;
+pub use names::{Acr, ClientId, DisplayName, State, Subject};
+pub use permissions::Permissions;
+pub use pkce::{CodeChallenge, CodeVerifier};
+pub use redirect::RedirectUri;
+pub use resource::{Catalogue, RESOURCES_MAX, Resource, ResourceUri, ResourceUris};
+pub use scope::{SCOPES_MAX, Scope, Scopes};
+pub use secret::{ClientSecret, SecretHash};

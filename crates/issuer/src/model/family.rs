@@ -1,0 +1,86 @@
+//! Families: everything that came from one approval, in one record.
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use super::{Acr, ClientId, Epoch, Generation, Permissions, Subject};
+
+/// All that is known of a family, however often it was rotated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Family {
+    /// The client it belongs to.
+    pub client: ClientId,
+    /// Whom its tokens speak for.
+    pub subject: Subject,
+    /// What was granted. An access token may have less, never more.
+    pub permissions: Permissions,
+    /// The key that it was issued to.
+    pub jkt: Thumbprint,
+    /// Its refresh token is bound to that key, not only to the client.
+    pub pinned: bool,
+    /// A refresh token was handed out.
+    pub refreshable: bool,
+    /// The generation that is current.
+    pub generation: Generation,
+    /// When it became current.
+    pub rotated_at: UnixTime,
+    /// The key that rotated to it.
+    pub rotated_jkt: Thumbprint,
+    /// When the family was made.
+    pub created_at: UnixTime,
+    /// When it ends, used or not.
+    pub expires_at: UnixTime,
+    /// When it ends unless it is rotated before.
+    pub idle_expires_at: UnixTime,
+    /// The epoch of the store that it was made in.
+    pub epoch: Epoch,
+    /// When the person last proved who they are.
+    pub auth_time: Option<UnixTime>,
+    /// How they proved it.
+    pub acr: Option<Acr>,
+    /// When and why it was revoked, if it was.
+    pub revoked: Option<Revoked>,
+}
+
+/// That something was revoked.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Revoked {
+    /// When.
+    pub at: UnixTime,
+    /// Why.
+    pub cause: RevokedCause,
+}
+
+/// Why something was revoked.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum RevokedCause {
+    /// Its client asked for it.
+    Requested,
+    /// An old refresh token was presented.
+    RefreshReuse,
+    /// Its code was presented a second time.
+    CodeReuse,
+}
+
+impl Family {
+    /// When its refresh token ends if nothing else happens.
+    pub fn ends_at(&self) -> UnixTime {
+        self.expires_at.min(self.idle_expires_at)
+    }
+
+    /// Whether it is still honoured: not revoked, and of this epoch. Its own end is another
+    /// question, since its access tokens end by themselves.
+    pub fn stands(&self, epoch: Epoch) -> bool {
+        self.revoked.is_none() && self.epoch == epoch
+    }
+}
+
+impl RevokedCause {
+    /// The stable name, for events and spans.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::RefreshReuse => "refresh_reuse",
+            Self::CodeReuse => "code_reuse",
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is wrong with a value, said as what would be right.
+
+use countersign_jose::JwksError;
+
+/// Why a value cannot be what its field holds. Displays as the rule that it breaks, never as the
+/// value.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Malformed {
+    /// The field is empty and may not be.
+    #[error("must not be empty")]
+    Missing,
+    /// Not a client identifier.
+    #[error("must be 1 to 128 letters, digits, '-', '_', '.', ':' and '/'")]
+    ClientId,
+    /// Not a name for people.
+    #[error("must be at most 128 characters, none of them a control character")]
+    DisplayName,
+    /// Not a subject.
+    #[error("must be 1 to 255 bytes without control characters")]
+    Subject,
+    /// A person has the identifier of the client that acts for them (RFC 9700 §4.15).
+    #[error("must not be the identifier of the client")]
+    SubjectIsClient,
+    /// Not an `acr` value.
+    #[error("must be at most 255 bytes without control characters")]
+    Acr,
+    /// A time that has not come yet.
+    #[error("must not be in the future")]
+    InTheFuture,
+    /// Not a `state`.
+    #[error("must be at most 512 bytes")]
+    State,
+    /// Not a scope (RFC 6749 §3.3).
+    #[error("must be 1 to 128 printable ASCII characters other than space, '\"' and '\\'")]
+    Scope,
+    /// Too many scopes.
+    #[error("must be at most 100 scopes")]
+    TooManyScopes,
+    /// Not the URI of a resource (RFC 8707 §2).
+    #[error("must be an absolute URI of at most 255 bytes without query and fragment")]
+    ResourceUri,
+    /// Too many resources.
+    #[error("must be at most 8 resources")]
+    TooManyResources,
+    /// A resource that nobody registered.
+    #[error("must be the URI of a registered resource")]
+    ResourceNotRegistered,
+    /// A scope that the resource does not have.
+    #[error("must be a scope of the resource")]
+    ScopeNotOfResource,
+    /// A value stands in a list twice.
+    #[error("must not be listed twice")]
+    Twice,
+    /// More entries than a registration may have.
+    #[error("must have at most {0} entries")]
+    TooManyEntries(usize),
+    /// Not a redirect URI (RFC 8252 §7, RFC 9700 §4.1.3).
+    #[error(
+        "must be an absolute URI without fragment and user information: https, http on \
+         127.0.0.1, [::1] or localhost, or a private scheme with a dot"
+    )]
+    RedirectUri,
+    /// Not one of the client's redirect URIs.
+    #[error("must be a redirect URI that the client is registered with")]
+    RedirectUriNotRegistered,
+    /// A client that redeems codes has nowhere to receive them.
+    #[error("must not be empty for the grant type authorization code")]
+    RedirectUriNeeded,
+    /// Not a PKCE challenge (RFC 7636 §4.2).
+    #[error("must be the base64url form of a SHA-256 digest: 43 characters")]
+    CodeChallenge,
+    /// Not the PKCE method (RFC 7636 §4.3).
+    #[error("must be S256")]
+    CodeChallengeMethod,
+    /// Not a PKCE verifier (RFC 7636 §4.1).
+    #[error("must be 43 to 128 letters, digits, '-', '.', '_' and '~'")]
+    CodeVerifier,
+    /// Not a thumbprint (RFC 7638).
+    #[error("must be the base64url form of a SHA-256 thumbprint: 43 characters")]
+    Thumbprint,
+    /// Two statements of the key that will redeem the code (RFC 9449 §10.1).
+    #[error("must be the thumbprint of the key that signed the proof")]
+    ThumbprintOfOtherKey,
+    /// A `request_uri` that is unknown, expired, or was decided.
+    #[error("must be a request_uri that waits for a decision")]
+    RequestUri,
+    /// Not a family identifier.
+    #[error("must be a family_id as an answer named it")]
+    FamilyId,
+    /// No way to authenticate.
+    #[error("must be none, client secret or private key JWT")]
+    AuthenticationMethod,
+    /// Not a usable key set.
+    #[error("{0}")]
+    Jwks(JwksError),
+    /// Keys for a client that authenticates otherwise.
+    #[error("must be empty unless the client authenticates by private key JWT")]
+    JwksUnused,
+    /// A client that may not get any token.
+    #[error("must name at least one grant type")]
+    GrantTypeMissing,
+    /// An enumerator that this release does not know.
+    #[error("must be a known grant type")]
+    GrantType,
+    /// A public client has nothing of its own to present (RFC 6749 §4.4).
+    #[error("must not be client credentials for a client that cannot authenticate")]
+    GrantTypeConfidential,
+    /// A refresh token comes from a code.
+    #[error("must not be refresh token without authorization code")]
+    GrantTypeRefreshAlone,
+    /// Public clients' refresh tokens are always pinned (RFC 9449 §5).
+    #[error("must be pinned for a client that cannot authenticate")]
+    RefreshKeyPublic,
+    /// The client has no secret.
+    #[error("must be a client that authenticates by secret")]
+    NoSecret,
+    /// Not a lifetime of an access token.
+    #[error("must be whole seconds, from 1 second to 15 minutes")]
+    AccessTokenLifetime,
+    /// Not a field that can be changed.
+    #[error("must name fields that can be changed")]
+    UpdateMask,
+}
+
+impl Malformed {
+    /// The stable name of the rule, for spans and logs.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::ClientId => "client_id",
+            Self::DisplayName => "display_name",
+            Self::Subject => "subject",
+            Self::SubjectIsClient => "subject_is_client",
+            Self::Acr => "acr",
+            Self::InTheFuture => "in_the_future",
+            Self::State => "state",
+            Self::Scope => "scope",
+            Self::TooManyScopes => "too_many_scopes",
+            Self::ResourceUri => "resource_uri",
+            Self::TooManyResources => "too_many_resources",
+            Self::ResourceNotRegistered => "resource_not_registered",
+            Self::ScopeNotOfResource => "scope_not_of_resource",
+            Self::Twice => "twice",
+            Self::TooManyEntries(_) => "too_many_entries",
+            Self::RedirectUri => "redirect_uri",
+            Self::RedirectUriNotRegistered => "redirect_uri_not_registered",
+            Self::RedirectUriNeeded => "redirect_uri_needed",
+            Self::CodeChallenge => "code_challenge",
+            Self::CodeChallengeMethod => "code_challenge_method",
+            Self::CodeVerifier => "code_verifier",
+            Self::Thumbprint => "thumbprint",
+            Self::ThumbprintOfOtherKey => "thumbprint_of_other_key",
+            Self::RequestUri => "request_uri",
+            Self::FamilyId => "family_id",
+            Self::AuthenticationMethod => "authentication_method",
+            Self::Jwks(_) => "jwks",
+            Self::JwksUnused => "jwks_unused",
+            Self::GrantTypeMissing => "grant_type_missing",
+            Self::GrantType => "grant_type",
+            Self::GrantTypeConfidential => "grant_type_confidential",
+            Self::GrantTypeRefreshAlone => "grant_type_refresh_alone",
+            Self::RefreshKeyPublic => "refresh_key_public",
+            Self::NoSecret => "no_secret",
+            Self::AccessTokenLifetime => "access_token_lifetime",
+            Self::UpdateMask => "update_mask",
+        }
+    }
+}

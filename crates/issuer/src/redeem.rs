@@ -1,0 +1,319 @@
+//! Authorization codes (RFC 6749 §4.1.3, RFC 7636): redeemed once, and what a second time means.
+
+use std::time::Duration;
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::Expect;
+use crate::access_token::{self, Binding, Claims};
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision, Known, Record};
+use crate::event::{Actor, Event, EventKind, Object};
+use crate::family;
+use crate::handle::{Handle, HandleKind, MacKeys};
+use crate::issue::Issued;
+use crate::issuer::{CLOCK_MARGIN, Issuer};
+use crate::model::{
+    Approval, Authorization, Catalogue, Client, CodeVerifier, Family, FamilyId, Generation,
+    Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId,
+};
+use crate::policy::{self, Ask};
+use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
+
+/// How long a redeemed code is remembered: a stolen one is tried within minutes, or when somebody
+/// next reads the log that it was found in.
+const REDEEMED_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// The fields of a request that redeems a code.
+#[derive(Copy, Clone)]
+pub struct CodeForm<'a, S> {
+    /// `authorization_code.code`
+    pub code: &'a str,
+    /// `authorization_code.redirect_uri`
+    pub redirect_uri: &'a str,
+    /// `authorization_code.code_verifier`
+    pub code_verifier: &'a str,
+    /// `scopes`
+    pub scopes: &'a [S],
+    /// `resources`
+    pub resources: &'a [S],
+}
+
+/// A code of this service, presented for tokens.
+#[derive(Clone, Debug)]
+pub struct Redemption {
+    handle: Handle,
+    redirect_uri: String,
+    verifier: CodeVerifier,
+    ask: Ask,
+}
+
+/// The names of what a redemption makes.
+#[derive(Copy, Clone, Debug)]
+pub struct Fresh {
+    /// Of the access token.
+    pub token: TokenId,
+    /// Of the family.
+    pub family: FamilyId,
+}
+
+impl Redemption {
+    /// Reads the request. A code that this service did not make is refused here, before anything
+    /// is looked up.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] without code or redirect URI, and for a malformed verifier;
+    /// what [`Ask::parse`] refuses; [`Refusal::GrantInvalid`] for garbage and without a verifier.
+    pub fn parse<S: AsRef<str>>(form: &CodeForm<'_, S>, keys: &MacKeys) -> Result<Self, Refusal> {
+        for (field, value) in [("code", form.code), ("redirect_uri", form.redirect_uri)] {
+            if value.is_empty() {
+                let field = format!("authorization_code.{field}");
+                return Err(FieldFault::new(field, Malformed::Missing).into());
+            }
+        }
+        let verifier =
+            CodeVerifier::parse(form.code_verifier).map_err(|problem| match problem {
+                // RFC 7636 §4.6: a request without verifier is an invalid grant.
+                Malformed::Missing => GrantCause::VerifierMissing.into(),
+                _ => Refusal::from(FieldFault::new("authorization_code.code_verifier", problem)),
+            })?;
+        let ask = Ask::parse(form.scopes, form.resources)?;
+        let handle =
+            Handle::parse(HandleKind::Code, form.code, keys).map_err(|_| GrantCause::NotOurs)?;
+        Ok(Self {
+            handle,
+            redirect_uri: form.redirect_uri.to_owned(),
+            verifier,
+            ask,
+        })
+    }
+
+    /// The authorization that the code is of: what to load first.
+    pub const fn record(&self) -> RecordId {
+        self.handle.record
+    }
+}
+
+impl Authorization {
+    /// The family that its code was redeemed for: what else to load.
+    pub const fn redeemed_for(&self) -> Option<FamilyId> {
+        match &self.stage {
+            Stage::Redeemed { family, .. } => Some(*family),
+            Stage::Pending | Stage::Approved(_) | Stage::Denied => None,
+        }
+    }
+
+    /// When nothing is decided by the record any more.
+    pub(crate) fn record_ends_at(&self) -> UnixTime {
+        let ends_at = match &self.stage {
+            Stage::Pending | Stage::Denied => self.expires_at,
+            Stage::Approved(approval) => self.expires_at.max(approval.code_expires_at),
+            Stage::Redeemed { approval, .. } => approval.code_expires_at.plus(REDEEMED_REMEMBERED),
+        };
+        ends_at.plus(CLOCK_MARGIN)
+    }
+}
+
+/// Decides what a code is worth.
+///
+/// `earlier` is the family that the code was redeemed for before, if it was: a second use that is
+/// right in everything else revokes it. `catalogue` holds the resources of the authorization.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a decision is a function of all it depends on"
+)]
+pub fn redeem(
+    client: &Authenticated<'_>,
+    redemption: &Redemption,
+    known: Option<&Known<Authorization>>,
+    earlier: Option<&Known<Family>>,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+    proof: Thumbprint,
+    fresh: Fresh,
+    now: UnixTime,
+) -> Decision<Issued> {
+    let change = Change::by(client);
+    let Some(Known {
+        value: authorization,
+        version,
+    }) = known
+    else {
+        return change.refuse(GrantCause::Unknown);
+    };
+    if let Err(cause) = presenter(client.client(), redemption, authorization, proof) {
+        return change.refuse(cause);
+    }
+    let approval = match &authorization.stage {
+        Stage::Approved(approval) => approval,
+        Stage::Redeemed { family, .. } => {
+            return reused(change, *family, earlier, client.client(), now);
+        }
+        Stage::Pending | Stage::Denied => return change.refuse(GrantCause::NotApproved),
+    };
+    // RFC 6749 §4.1.2: not after its time.
+    if now >= approval.code_expires_at {
+        return change.refuse(GrantCause::Expired);
+    }
+    let permissions = match permissions(redemption, client.client(), approval, catalogue) {
+        Ok(permissions) => permissions,
+        Err(refusal) => return change.refuse(refusal),
+    };
+
+    let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
+    let binding = Binding {
+        jkt: proof,
+        id: fresh.token,
+        now,
+    };
+    let family = begun(client.client(), approval, issuer, proof, now, lifetime);
+    let claims = Claims::of_family(fresh.family, &family, &permissions, lifetime, binding);
+    let refresh_token = family
+        .refreshable
+        .then(|| family::refresh_token(fresh.family, Generation::FIRST, issuer));
+    let redeemed = Authorization {
+        stage: Stage::Redeemed {
+            approval: approval.clone(),
+            family: fresh.family,
+        },
+        ..authorization.clone()
+    };
+    change
+        .put(
+            Record::Authorization(redemption.record(), redeemed),
+            Expect::Version(*version),
+        )
+        .event(event(
+            EventKind::CodeRedeemed,
+            client.client(),
+            fresh.family,
+            now,
+        ))
+        .answer(Issued {
+            claims,
+            family: refresh_token.as_ref().map(|_| fresh.family),
+            refresh_token,
+        })
+        .with_family(fresh.family, family)
+}
+
+impl<T> Decision<T> {
+    fn with_family(mut self, id: FamilyId, family: Family) -> Self {
+        self.change = self.change.put(Record::Family(id, family), Expect::Absent);
+        self
+    }
+}
+
+/// Whether the code is in the hands that asked for it.
+fn presenter(
+    client: &Client,
+    redemption: &Redemption,
+    authorization: &Authorization,
+    proof: Thumbprint,
+) -> Result<(), GrantCause> {
+    // RFC 6749 §4.1.3: issued to this client.
+    if authorization.client != client.id {
+        return Err(GrantCause::OtherClient);
+    }
+    // RFC 9449 §10: for this key, if the client said so.
+    if authorization.dpop_jkt.is_some_and(|jkt| jkt != proof) {
+        return Err(GrantCause::OtherKey);
+    }
+    // RFC 6749 §4.1.3: the same redirect URI, character for character.
+    if authorization.redirect_uri.as_str() != redemption.redirect_uri {
+        return Err(GrantCause::OtherRedirectUri);
+    }
+    // RFC 7636 §4.6.
+    if !authorization.challenge.is_met_by(&redemption.verifier) {
+        return Err(GrantCause::VerifierWrong);
+    }
+    Ok(())
+}
+
+/// RFC 6749 §4.1.2: a second use revokes what the first issued.
+fn reused<T>(
+    change: Change,
+    id: FamilyId,
+    earlier: Option<&Known<Family>>,
+    client: &Client,
+    now: UnixTime,
+) -> Decision<T> {
+    let change = match earlier {
+        Some(Known { value, version }) => {
+            let code_reuse = RevokedCause::CodeReuse;
+            family::revoke(change, id, value, *version, code_reuse, now)
+        }
+        // Swept: its tokens are dead by themselves.
+        None => change,
+    };
+    change
+        .event(event(EventKind::CodeReused, client, id, now))
+        .refuse(GrantCause::Reused)
+}
+
+fn permissions(
+    redemption: &Redemption,
+    client: &Client,
+    approval: &Approval,
+    catalogue: &Catalogue,
+) -> Result<Permissions, Refusal> {
+    if !client.grant_types.authorization_code {
+        return Err(NotAllowedCause::GrantType.into());
+    }
+    let allowed = policy::still_allowed(&approval.permissions, client, catalogue);
+    if allowed.is_empty() {
+        return Err(NotAllowedCause::NothingLeft.into());
+    }
+    policy::narrow(&redemption.ask, &allowed, catalogue, ScopeCause::Wider)
+}
+
+/// A family with all that was approved, even where its first access token has less.
+fn begun(
+    client: &Client,
+    approval: &Approval,
+    issuer: &Issuer,
+    proof: Thumbprint,
+    now: UnixTime,
+    lifetime: Duration,
+) -> Family {
+    let refreshable = client.grant_types.refresh_token;
+    let (absolute, idle) = if refreshable {
+        (
+            issuer.lifetimes.refresh_absolute,
+            issuer.lifetimes.refresh_idle,
+        )
+    } else {
+        // It is there to be revoked, as long as there is a token to revoke.
+        (lifetime, lifetime)
+    };
+    Family {
+        client: client.id.clone(),
+        subject: approval.subject.clone(),
+        permissions: approval.permissions.clone(),
+        jkt: proof,
+        pinned: client.is_public() || client.refresh_key == RefreshKey::Pinned,
+        refreshable,
+        generation: Generation::FIRST,
+        rotated_at: now,
+        rotated_jkt: proof,
+        // A clock that was set back must not make the family older than its client.
+        created_at: now.max(client.created_at),
+        expires_at: now.plus(absolute),
+        idle_expires_at: now.plus(idle),
+        epoch: issuer.epoch,
+        auth_time: Some(approval.auth_time),
+        acr: approval.acr.clone(),
+        revoked: None,
+    }
+}
+
+fn event(kind: EventKind, client: &Client, family: FamilyId, now: UnixTime) -> Event {
+    Event {
+        at: now,
+        kind,
+        client: Some(client.id.clone()),
+        actor: Actor::Client(client.id.clone()),
+        object: Object::Family(family),
+        reason: None,
+    }
+}

@@ -1,0 +1,278 @@
+//! Creating, changing and removing clients.
+
+use countersign_jose::{Jwks, UnixTime};
+
+use super::client_form::{AuthenticationMethod, ClientChange, Fields, NewClient, fault};
+use super::current;
+use crate::change::{Change, Decision, Known, Record, RecordName};
+use crate::event::{Actor, Event, EventKind, Object};
+use crate::model::{
+    Authentication, Catalogue, Client, ClientId, ClientSecret, Malformed, Permissions, RefreshKey,
+};
+use crate::refusal::{FieldFault, Refusal};
+use crate::{Expect, Version};
+
+/// A client that was registered.
+#[derive(Debug)]
+pub struct Registered {
+    /// The client.
+    pub client: Client,
+    /// Its secret, if it authenticates by one: shown now and never again.
+    pub secret: Option<ClientSecret>,
+}
+
+/// A client with a new secret.
+#[derive(Debug)]
+pub struct RenewedSecret {
+    /// The client.
+    pub client: Client,
+    /// Its secret: shown now and never again.
+    pub secret: ClientSecret,
+}
+
+/// Registers a client. `known` is the client of that identifier, if there is one; `random` makes
+/// its secret, if it needs one.
+pub fn create_client(
+    new: &NewClient,
+    known: Option<&Known<Client>>,
+    catalogue: &Catalogue,
+    random: &[u8; 32],
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<Registered> {
+    if known.is_some() {
+        return Decision::refuse(Refusal::Exists);
+    }
+    let secret = match new.method {
+        AuthenticationMethod::Secret => Some(ClientSecret::from_random(random)),
+        AuthenticationMethod::None | AuthenticationMethod::PrivateKeyJwt => None,
+    };
+    match created(new, secret.as_ref(), catalogue, now) {
+        Ok(client) => Change::default()
+            .put(Record::Client(client.clone()), Expect::Absent)
+            .event(event(EventKind::ClientCreated, &client.id, actor, now))
+            .answer(Registered { client, secret }),
+        Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+/// Changes a client.
+pub fn update_client(
+    change: &ClientChange,
+    known: Option<&Known<Client>>,
+    catalogue: &Catalogue,
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<Client> {
+    let known = match current(known, change.expected) {
+        Ok(known) => known,
+        Err(refusal) => return Decision::refuse(refusal),
+    };
+    match changed(&known.value, &change.fields, catalogue, now) {
+        Ok(client) => Change::default()
+            .put(
+                Record::Client(client.clone()),
+                Expect::Version(known.version),
+            )
+            .event(event(EventKind::ClientUpdated, &client.id, actor, now))
+            .answer(client),
+        Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+/// Removes a client. Its families die with it: they belong to the client that was registered when
+/// they were made, not to a later one of the same name.
+pub fn delete_client(
+    known: Option<&Known<Client>>,
+    expected: Option<Version>,
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<()> {
+    match current(known, expected) {
+        Ok(Known {
+            value: client,
+            version,
+        }) => Change::default()
+            .remove(RecordName::Client(client.id.clone()), *version)
+            .event(event(EventKind::ClientDeleted, &client.id, actor, now))
+            .answer(()),
+        Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+/// Replaces a client's secret by one made of `random`. The old one is refused at once.
+pub fn rotate_client_secret(
+    known: Option<&Known<Client>>,
+    random: &[u8; 32],
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<RenewedSecret> {
+    let Some(Known {
+        value: client,
+        version,
+    }) = known
+    else {
+        return Decision::refuse(Refusal::NotFound);
+    };
+    if !matches!(client.authentication, Authentication::Secret(_)) {
+        return Decision::refuse(FieldFault::new("client_id", Malformed::NoSecret));
+    }
+    let secret = ClientSecret::from_random(random);
+    let client = Client {
+        authentication: Authentication::Secret(secret.hash()),
+        updated_at: now,
+        ..client.clone()
+    };
+    Change::default()
+        .put(Record::Client(client.clone()), Expect::Version(*version))
+        .event(event(
+            EventKind::ClientSecretRotated,
+            &client.id,
+            actor,
+            now,
+        ))
+        .answer(RenewedSecret { client, secret })
+}
+
+fn created(
+    new: &NewClient,
+    secret: Option<&ClientSecret>,
+    catalogue: &Catalogue,
+    now: UnixTime,
+) -> Result<Client, Refusal> {
+    let keys = new.fields.jwks.clone().flatten();
+    let authentication = match (new.method, secret) {
+        (AuthenticationMethod::PrivateKeyJwt, _) => Authentication::PrivateKeyJwt(needed(keys)?),
+        (_, secret) if keys.is_none() => match secret {
+            Some(secret) => Authentication::Secret(secret.hash()),
+            None => Authentication::None,
+        },
+        _ => return Err(fault("jwks", Malformed::JwksUnused)),
+    };
+    let client = Client {
+        id: new.id.clone(),
+        display_name: Default::default(),
+        authentication,
+        grant_types: Default::default(),
+        redirect_uris: Vec::new(),
+        permissions: Permissions::default(),
+        serves: Vec::new(),
+        refresh_key: RefreshKey::Pinned,
+        disabled: false,
+        created_at: now,
+        updated_at: now,
+    };
+    changed(
+        &client,
+        &Fields {
+            jwks: None,
+            ..new.fields.clone()
+        },
+        catalogue,
+        now,
+    )
+}
+
+fn changed(
+    client: &Client,
+    fields: &Fields,
+    catalogue: &Catalogue,
+    now: UnixTime,
+) -> Result<Client, Refusal> {
+    let mut client = client.clone();
+    client.updated_at = now;
+    if let Some(keys) = &fields.jwks {
+        client.authentication = with_keys(&client.authentication, keys.as_ref())?;
+    }
+    replace(&mut client.display_name, fields.display_name.as_ref());
+    replace(&mut client.grant_types, fields.grant_types.as_ref());
+    replace(&mut client.redirect_uris, fields.redirect_uris.as_ref());
+    replace(&mut client.permissions, fields.permissions.as_ref());
+    replace(&mut client.serves, fields.serves.as_ref());
+    replace(&mut client.refresh_key, fields.refresh_key.as_ref());
+    replace(&mut client.disabled, fields.disabled.as_ref());
+    fits_together(&client)?;
+    // Only what is written now is compared with what is registered now: a resource that was
+    // removed since must not stand in the way of another change.
+    if let Some(permissions) = &fields.permissions {
+        permissions_are_registered(permissions, catalogue)?;
+    }
+    for (at, uri) in fields.serves.iter().flatten().enumerate() {
+        if catalogue.resource(uri).is_none() {
+            return Err(fault(
+                &format!("serves[{at}]"),
+                Malformed::ResourceNotRegistered,
+            ));
+        }
+    }
+    Ok(client)
+}
+
+fn replace<T: Clone>(value: &mut T, new: Option<&T>) {
+    if let Some(new) = new {
+        value.clone_from(new);
+    }
+}
+
+fn with_keys(
+    authentication: &Authentication,
+    keys: Option<&Jwks>,
+) -> Result<Authentication, Refusal> {
+    match authentication {
+        Authentication::PrivateKeyJwt(_) => {
+            Ok(Authentication::PrivateKeyJwt(needed(keys.cloned())?))
+        }
+        _ if keys.is_some() => Err(fault("jwks", Malformed::JwksUnused)),
+        other => Ok(other.clone()),
+    }
+}
+
+fn needed(keys: Option<Jwks>) -> Result<Jwks, Refusal> {
+    keys.ok_or_else(|| fault("jwks", Malformed::Missing))
+}
+
+/// What holds between the fields of every client.
+fn fits_together(client: &Client) -> Result<(), Refusal> {
+    let grants = client.grant_types;
+    let public = client.is_public();
+    let broken = if grants.is_empty() {
+        Some(("grant_types", Malformed::GrantTypeMissing))
+    } else if public && grants.client_credentials {
+        Some(("grant_types", Malformed::GrantTypeConfidential))
+    } else if grants.refresh_token && !grants.authorization_code {
+        Some(("grant_types", Malformed::GrantTypeRefreshAlone))
+    } else if grants.authorization_code && client.redirect_uris.is_empty() {
+        Some(("redirect_uris", Malformed::RedirectUriNeeded))
+    } else if public && client.refresh_key == RefreshKey::Replaceable {
+        Some(("refresh_key", Malformed::RefreshKeyPublic))
+    } else {
+        None
+    };
+    broken.map_or(Ok(()), |(field, problem)| Err(fault(field, problem)))
+}
+
+fn permissions_are_registered(
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+) -> Result<(), Refusal> {
+    for (uri, scopes) in permissions.iter() {
+        let resource = catalogue
+            .resource(uri)
+            .ok_or_else(|| fault("permissions.resource", Malformed::ResourceNotRegistered))?;
+        if !scopes.is_within(&resource.scopes) {
+            return Err(fault("permissions.scopes", Malformed::ScopeNotOfResource));
+        }
+    }
+    Ok(())
+}
+
+fn event(kind: EventKind, client: &ClientId, actor: &Actor, now: UnixTime) -> Event {
+    Event {
+        at: now,
+        kind,
+        client: Some(client.clone()),
+        actor: actor.clone(),
+        object: Object::Client(client.clone()),
+        reason: None,
+    }
+}

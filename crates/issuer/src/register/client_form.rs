@@ -1,0 +1,295 @@
+//! The fields of a client, each checked by itself.
+
+use std::collections::BTreeSet;
+
+use countersign_jose::Jwks;
+
+use super::etag::parse_etag;
+use crate::Version;
+use crate::model::{
+    ClientId, DisplayName, GrantType, GrantTypes, Malformed, PERMISSIONS_MAX, Permissions,
+    REDIRECT_URIS_MAX, RedirectUri, RefreshKey, ResourceUri, SERVES_MAX, Scopes,
+};
+use crate::policy;
+use crate::refusal::{FieldFault, Refusal};
+
+/// The fields of a client as they came, with the names that they have on the wire.
+#[derive(Clone, Debug, Default)]
+pub struct ClientForm {
+    /// `client_id`
+    pub client_id: String,
+    /// `display_name`
+    pub display_name: String,
+    /// `authentication_method`; none where it is not one that is known.
+    pub authentication_method: Option<AuthenticationMethod>,
+    /// `jwks`
+    pub jwks: String,
+    /// `grant_types`; none for each that is not known.
+    pub grant_types: Vec<Option<GrantType>>,
+    /// `redirect_uris`
+    pub redirect_uris: Vec<String>,
+    /// `permissions`
+    pub permissions: Vec<PermissionForm>,
+    /// `serves`
+    pub serves: Vec<String>,
+    /// `refresh_key`
+    pub refresh_key: RefreshKey,
+    /// `disabled`
+    pub disabled: bool,
+    /// `etag`
+    pub etag: String,
+}
+
+/// An entry of `permissions`.
+#[derive(Clone, Debug, Default)]
+pub struct PermissionForm {
+    /// `resource`
+    pub resource: String,
+    /// `scopes`
+    pub scopes: Vec<String>,
+}
+
+/// How a client authenticates, without what it is checked by.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum AuthenticationMethod {
+    /// It cannot.
+    None,
+    /// By the secret that the service makes.
+    Secret,
+    /// By a JWT signed with one of its keys.
+    PrivateKeyJwt,
+}
+
+/// A client to register, each of its fields well-formed.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    pub(super) id: ClientId,
+    pub(super) method: AuthenticationMethod,
+    pub(super) fields: Fields,
+}
+
+/// A change to a client, each of the new values well-formed.
+#[derive(Clone, Debug)]
+pub struct ClientChange {
+    pub(super) id: ClientId,
+    pub(super) fields: Fields,
+    pub(super) expected: Option<Version>,
+}
+
+/// What can be changed. None is left as it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    pub(super) display_name: Option<DisplayName>,
+    /// The inner option is none for an empty field.
+    #[expect(
+        clippy::option_option,
+        reason = "left alone and emptied are different changes"
+    )]
+    pub(super) jwks: Option<Option<Jwks>>,
+    pub(super) grant_types: Option<GrantTypes>,
+    pub(super) redirect_uris: Option<Vec<RedirectUri>>,
+    pub(super) permissions: Option<Permissions>,
+    pub(super) serves: Option<Vec<ResourceUri>>,
+    pub(super) refresh_key: Option<RefreshKey>,
+    pub(super) disabled: Option<bool>,
+}
+
+/// The fields that can be changed, by their names in an update mask.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Field {
+    DisplayName,
+    Jwks,
+    GrantTypes,
+    RedirectUris,
+    Permissions,
+    Serves,
+    RefreshKey,
+    Disabled,
+}
+
+impl NewClient {
+    /// Reads a client to register. `random` names it if it came without an identifier.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field.
+    pub fn parse(form: &ClientForm, random: [u8; 16]) -> Result<Self, Refusal> {
+        let id = match form.client_id.as_str() {
+            "" => ClientId::from_random(random),
+            text => client_id(text)?,
+        };
+        let method = form
+            .authentication_method
+            .ok_or_else(|| fault("authentication_method", Malformed::AuthenticationMethod))?;
+        Ok(Self {
+            id,
+            method,
+            fields: Fields::parse(form, &Field::ALL)?,
+        })
+    }
+
+    /// The identifier that the client will have: the record to look for.
+    pub const fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// The resources that must be registered: what to load.
+    pub fn resources(&self) -> BTreeSet<&ResourceUri> {
+        self.fields.resources()
+    }
+}
+
+impl ClientChange {
+    /// Reads a change of the fields that `mask` names; an empty mask names all.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
+    /// [`Refusal::Changed`] for an etag that no client ever had.
+    pub fn parse(form: &ClientForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
+        Ok(Self {
+            id: client_id(&form.client_id)?,
+            fields: Fields::parse(form, &masked(mask)?)?,
+            expected: parse_etag(&form.etag)?,
+        })
+    }
+
+    /// The client to change.
+    pub const fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// The resources that must be registered: what to load.
+    pub fn resources(&self) -> BTreeSet<&ResourceUri> {
+        self.fields.resources()
+    }
+}
+
+impl Field {
+    const ALL: [Self; 8] = [
+        Self::DisplayName,
+        Self::Jwks,
+        Self::GrantTypes,
+        Self::RedirectUris,
+        Self::Permissions,
+        Self::Serves,
+        Self::RefreshKey,
+        Self::Disabled,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DisplayName => "display_name",
+            Self::Jwks => "jwks",
+            Self::GrantTypes => "grant_types",
+            Self::RedirectUris => "redirect_uris",
+            Self::Permissions => "permissions",
+            Self::Serves => "serves",
+            Self::RefreshKey => "refresh_key",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl Fields {
+    fn parse(form: &ClientForm, named: &[Field]) -> Result<Self, Refusal> {
+        let mut fields = Self::default();
+        for field in named {
+            match field {
+                Field::DisplayName => {
+                    let name = DisplayName::parse(&form.display_name);
+                    fields.display_name = Some(name.map_err(|bad| fault("display_name", bad))?);
+                }
+                Field::Jwks => fields.jwks = Some(jwks(&form.jwks)?),
+                Field::GrantTypes => fields.grant_types = Some(grant_types(&form.grant_types)?),
+                Field::RedirectUris => {
+                    let parse = |text: &String| RedirectUri::parse(text);
+                    let texts = &form.redirect_uris;
+                    fields.redirect_uris =
+                        Some(list("redirect_uris", texts, REDIRECT_URIS_MAX, parse)?);
+                }
+                Field::Permissions => fields.permissions = Some(permissions(&form.permissions)?),
+                Field::Serves => {
+                    let parse = |text: &String| ResourceUri::parse(text);
+                    fields.serves = Some(list("serves", &form.serves, SERVES_MAX, parse)?);
+                }
+                Field::RefreshKey => fields.refresh_key = Some(form.refresh_key),
+                Field::Disabled => fields.disabled = Some(form.disabled),
+            }
+        }
+        Ok(fields)
+    }
+
+    fn resources(&self) -> BTreeSet<&ResourceUri> {
+        let asked = self.permissions.iter().flat_map(Permissions::resources);
+        asked.chain(self.serves.iter().flatten()).collect()
+    }
+}
+
+/// The fault of a field of the message `client`.
+pub(super) fn fault(field: &str, problem: Malformed) -> Refusal {
+    FieldFault::new(format!("client.{field}"), problem).into()
+}
+
+fn client_id(text: &str) -> Result<ClientId, Refusal> {
+    ClientId::parse(text).map_err(|problem| fault("client_id", problem))
+}
+
+fn masked(mask: &[impl AsRef<str>]) -> Result<Vec<Field>, Refusal> {
+    if mask.is_empty() {
+        return Ok(Field::ALL.to_vec());
+    }
+    let field = |path: &str| Field::ALL.into_iter().find(|field| field.name() == path);
+    let fields: Option<Vec<Field>> = mask.iter().map(|path| field(path.as_ref())).collect();
+    fields.ok_or_else(|| FieldFault::new("update_mask", Malformed::UpdateMask).into())
+}
+
+fn jwks(text: &str) -> Result<Option<Jwks>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let keys = Jwks::parse(text.as_bytes());
+    keys.map(Some)
+        .map_err(|problem| fault("jwks", Malformed::Jwks(problem)))
+}
+
+fn grant_types(listed: &[Option<GrantType>]) -> Result<GrantTypes, Refusal> {
+    if listed.is_empty() {
+        return Err(fault("grant_types", Malformed::GrantTypeMissing));
+    }
+    let known: Option<GrantTypes> = listed.iter().copied().collect();
+    known.ok_or_else(|| fault("grant_types", Malformed::GrantType))
+}
+
+fn permissions(listed: &[PermissionForm]) -> Result<Permissions, Refusal> {
+    let parse = |entry: &PermissionForm| ResourceUri::parse(&entry.resource);
+    let uris = list("permissions", listed, PERMISSIONS_MAX, parse)?;
+    let entries = uris.into_iter().zip(listed).map(|(uri, entry)| {
+        Ok((
+            uri,
+            policy::scopes_field("client.permissions.scopes", &entry.scopes)?,
+        ))
+    });
+    entries
+        .collect::<Result<Vec<(ResourceUri, Scopes)>, Refusal>>()
+        .map(Permissions::from_iter)
+}
+
+/// Reads a list without duplicates, naming the entry that is wrong.
+fn list<F, T: Ord>(
+    field: &str,
+    entries: &[F],
+    max: usize,
+    parse: impl Fn(&F) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Refusal> {
+    if entries.len() > max {
+        return Err(fault(field, Malformed::TooManyEntries(max)));
+    }
+    let mut read: Vec<T> = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        let value = parse(entry).map_err(|problem| fault(&format!("{field}[{at}]"), problem))?;
+        if read.contains(&value) {
+            return Err(fault(&format!("{field}[{at}]"), Malformed::Twice));
+        }
+        read.push(value);
+    }
+    Ok(read)
+}

@@ -1,0 +1,260 @@
+//! Creating, changing and removing resources.
+
+use std::time::Duration;
+
+use countersign_jose::UnixTime;
+
+use super::current;
+use super::etag::parse_etag;
+use crate::change::{Change, Decision, Known, Record, RecordName};
+use crate::event::{Actor, Event, EventKind, Object};
+use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName};
+use crate::model::{DisplayName, Malformed, Resource, ResourceUri, Scopes};
+use crate::policy;
+use crate::refusal::{FieldFault, Refusal};
+use crate::{Expect, Version};
+
+/// The scopes of the service's own API: what its methods' rules ask for.
+const OWN_SCOPES: [&str; 4] = [
+    "admin.read",
+    "admin.write",
+    "authorizations.decide",
+    "introspect",
+];
+
+/// The fields of a resource as they came, with the names that they have on the wire.
+#[derive(Clone, Debug, Default)]
+pub struct ResourceForm {
+    /// `uri`
+    pub uri: String,
+    /// `display_name`
+    pub display_name: String,
+    /// `scopes`
+    pub scopes: Vec<String>,
+    /// `access_token_lifetime`
+    pub access_token_lifetime: Option<DurationForm>,
+    /// `etag`
+    pub etag: String,
+}
+
+/// A duration as it came.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct DurationForm {
+    /// `seconds`
+    pub seconds: i64,
+    /// `nanos`
+    pub nanos: i32,
+}
+
+/// A resource to register, each of its fields well-formed.
+#[derive(Clone, Debug)]
+pub struct NewResource(Resource);
+
+/// A change to a resource, each of the new values well-formed.
+#[derive(Clone, Debug)]
+pub struct ResourceChange {
+    uri: ResourceUri,
+    fields: Fields,
+    expected: Option<Version>,
+}
+
+/// What can be changed. None is left as it is.
+#[derive(Clone, Debug, Default)]
+struct Fields {
+    display_name: Option<DisplayName>,
+    scopes: Option<Scopes>,
+    /// The inner option is none for the service's default.
+    #[expect(
+        clippy::option_option,
+        reason = "left alone and reset are different changes"
+    )]
+    access_token_lifetime: Option<Option<Duration>>,
+}
+
+/// The fields that can be changed, by their names in an update mask.
+const DISPLAY_NAME: &str = "display_name";
+const SCOPES: &str = "scopes";
+const ACCESS_TOKEN_LIFETIME: &str = "access_token_lifetime";
+
+impl NewResource {
+    /// Reads a resource to register.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field.
+    pub fn parse(form: &ResourceForm, now: UnixTime) -> Result<Self, Refusal> {
+        Ok(Self(Resource {
+            uri: uri(&form.uri)?,
+            display_name: display_name(&form.display_name)?,
+            scopes: scopes(&form.scopes)?,
+            access_token_lifetime: lifetime(form.access_token_lifetime)?,
+            created_at: now,
+            updated_at: now,
+        }))
+    }
+
+    /// Its URI: the record to look for.
+    pub const fn uri(&self) -> &ResourceUri {
+        &self.0.uri
+    }
+}
+
+impl ResourceChange {
+    /// Reads a change of the fields that `mask` names; an empty mask names all.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
+    /// [`Refusal::Changed`] for an etag that no resource ever had.
+    pub fn parse(form: &ResourceForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
+        let named: Vec<&str> = match mask {
+            [] => vec![DISPLAY_NAME, SCOPES, ACCESS_TOKEN_LIFETIME],
+            mask => mask.iter().map(AsRef::as_ref).collect(),
+        };
+        let mut fields = Fields::default();
+        for name in named {
+            match name {
+                DISPLAY_NAME => fields.display_name = Some(display_name(&form.display_name)?),
+                SCOPES => fields.scopes = Some(scopes(&form.scopes)?),
+                ACCESS_TOKEN_LIFETIME => {
+                    fields.access_token_lifetime = Some(lifetime(form.access_token_lifetime)?);
+                }
+                _ => return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into()),
+            }
+        }
+        Ok(Self {
+            uri: uri(&form.uri)?,
+            fields,
+            expected: parse_etag(&form.etag)?,
+        })
+    }
+
+    /// The resource to change.
+    pub const fn uri(&self) -> &ResourceUri {
+        &self.uri
+    }
+}
+
+/// The service's own API as a resource, for the first start: its URI is the issuer's name.
+///
+/// # Errors
+/// [`Malformed::ResourceUri`] for an issuer whose name cannot be a resource's.
+pub fn own_resource(issuer: &IssuerName, now: UnixTime) -> Result<NewResource, Malformed> {
+    Ok(NewResource(Resource {
+        uri: ResourceUri::parse(issuer.as_str())?,
+        display_name: DisplayName::parse("Countersign")?,
+        scopes: Scopes::parse(&OWN_SCOPES)?,
+        access_token_lifetime: None,
+        created_at: now,
+        updated_at: now,
+    }))
+}
+
+/// Registers a resource. `known` is the resource of that URI, if there is one.
+pub fn create_resource(
+    new: NewResource,
+    known: Option<&Known<Resource>>,
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<Resource> {
+    if known.is_some() {
+        return Decision::refuse(Refusal::Exists);
+    }
+    let NewResource(resource) = new;
+    Change::default()
+        .put(Record::Resource(resource.clone()), Expect::Absent)
+        .event(event(EventKind::ResourceCreated, &resource.uri, actor, now))
+        .answer(resource)
+}
+
+/// Changes a resource. Tokens that were issued stay as they are.
+pub fn update_resource(
+    change: &ResourceChange,
+    known: Option<&Known<Resource>>,
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<Resource> {
+    let known = match current(known, change.expected) {
+        Ok(known) => known,
+        Err(refusal) => return Decision::refuse(refusal),
+    };
+    let mut resource = known.value.clone();
+    resource.updated_at = now;
+    if let Some(display_name) = &change.fields.display_name {
+        resource.display_name.clone_from(display_name);
+    }
+    if let Some(scopes) = &change.fields.scopes {
+        resource.scopes.clone_from(scopes);
+    }
+    if let Some(lifetime) = change.fields.access_token_lifetime {
+        resource.access_token_lifetime = lifetime;
+    }
+    Change::default()
+        .put(
+            Record::Resource(resource.clone()),
+            Expect::Version(known.version),
+        )
+        .event(event(EventKind::ResourceUpdated, &resource.uri, actor, now))
+        .answer(resource)
+}
+
+/// Removes a resource. Nothing is issued for it any more, whatever clients are registered for.
+pub fn delete_resource(
+    known: Option<&Known<Resource>>,
+    expected: Option<Version>,
+    actor: &Actor,
+    now: UnixTime,
+) -> Decision<()> {
+    match current(known, expected) {
+        Ok(Known {
+            value: resource,
+            version,
+        }) => Change::default()
+            .remove(RecordName::Resource(resource.uri.clone()), *version)
+            .event(event(EventKind::ResourceDeleted, &resource.uri, actor, now))
+            .answer(()),
+        Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+fn fault(field: &str, problem: Malformed) -> Refusal {
+    FieldFault::new(format!("resource.{field}"), problem).into()
+}
+
+fn uri(text: &str) -> Result<ResourceUri, Refusal> {
+    ResourceUri::parse(text).map_err(|problem| fault("uri", problem))
+}
+
+fn display_name(text: &str) -> Result<DisplayName, Refusal> {
+    DisplayName::parse(text).map_err(|problem| fault(DISPLAY_NAME, problem))
+}
+
+fn scopes(texts: &[String]) -> Result<Scopes, Refusal> {
+    policy::scopes_field("resource.scopes", texts)
+}
+
+/// Whole seconds: `expires_in` and `exp` have no fractions.
+fn lifetime(form: Option<DurationForm>) -> Result<Option<Duration>, Refusal> {
+    let Some(DurationForm { seconds, nanos }) = form else {
+        return Ok(None);
+    };
+    let lifetime = u64::try_from(seconds)
+        .ok()
+        .map(Duration::from_secs)
+        .filter(|lifetime| {
+            nanos == 0 && (Duration::from_secs(1)..=ACCESS_TOKEN_LIFETIME_MAX).contains(lifetime)
+        });
+    match lifetime {
+        Some(lifetime) => Ok(Some(lifetime)),
+        None => Err(fault(ACCESS_TOKEN_LIFETIME, Malformed::AccessTokenLifetime)),
+    }
+}
+
+fn event(kind: EventKind, uri: &ResourceUri, actor: &Actor, now: UnixTime) -> Event {
+    Event {
+        at: now,
+        kind,
+        client: None,
+        actor: actor.clone(),
+        object: Object::Resource(uri.clone()),
+        reason: None,
+    }
+}

@@ -1,0 +1,171 @@
+//! Revocation (RFC 7009): a client gives up a token, or all tokens of a family.
+
+use countersign_jose::{PublishedKey, UnixTime};
+
+use crate::Expect;
+use crate::access_token::Claims;
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision, Known, Record, Revocation, RevocationTarget, RevokedToken};
+use crate::event::{Actor, Event, EventKind, Object};
+use crate::family;
+use crate::introspect::{Recognised, Standing, recognise};
+use crate::issuer::{CLOCK_MARGIN, Issuer};
+use crate::model::{Client, FamilyId, Malformed, RevokedCause};
+use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
+
+/// What a client wants revoked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Revoking {
+    /// A token.
+    Token(Recognised),
+    /// A family.
+    Family(FamilyId),
+}
+
+impl Revoking {
+    /// Reads the field `token`.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] if it is empty. Garbage is no error (RFC 7009 §2.2).
+    pub fn token(text: &str, keys: &[PublishedKey<'_>], issuer: &Issuer) -> Result<Self, Refusal> {
+        if text.is_empty() {
+            return Err(FieldFault::new("token", Malformed::Missing).into());
+        }
+        Ok(Self::Token(recognise(text, keys, issuer)))
+    }
+
+    /// Reads the field `family_id`.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] naming the field.
+    pub fn family_id(text: &str) -> Result<Self, Refusal> {
+        let problem = |problem| Refusal::from(FieldFault::new("family_id", problem));
+        if text.is_empty() {
+            return Err(problem(Malformed::Missing));
+        }
+        FamilyId::parse(text).map(Self::Family).map_err(problem)
+    }
+
+    /// The token whose revocation, and the family, to look up: as for introspection.
+    pub fn recognised(&self) -> Option<&Recognised> {
+        match self {
+            Self::Token(recognised) => Some(recognised),
+            Self::Family(_) => None,
+        }
+    }
+
+    /// The family to load.
+    pub fn family(&self) -> Option<FamilyId> {
+        match self {
+            Self::Token(recognised) => recognised.family(),
+            Self::Family(family) => Some(*family),
+        }
+    }
+}
+
+/// Decides what a revocation writes. What is unknown, expired or revoked already is a success
+/// that writes nothing; what is another client's is refused.
+pub fn revoke(
+    client: &Authenticated<'_>,
+    revoking: &Revoking,
+    standing: &Standing,
+    now: UnixTime,
+) -> Decision<()> {
+    let change = Change::by(client);
+    match revoking {
+        Revoking::Token(Recognised::Access(claims)) => {
+            revoke_token(change, client.client(), claims, standing, now)
+        }
+        Revoking::Token(Recognised::Refresh(handle)) => revoke_family(
+            change,
+            client.client(),
+            FamilyId::new(handle.record),
+            standing,
+            now,
+        ),
+        Revoking::Family(id) => revoke_family(change, client.client(), *id, standing, now),
+        // RFC 7009 §2.2: the client cannot do anything about it anyway.
+        Revoking::Token(Recognised::Neither) => change.answer(()),
+    }
+}
+
+fn revoke_token(
+    change: Change,
+    client: &Client,
+    claims: &Claims,
+    standing: &Standing,
+    now: UnixTime,
+) -> Decision<()> {
+    // RFC 7009 §2.1: the client's own tokens only.
+    if claims.client != client.id {
+        return change.refuse(NotAllowedCause::NotItsToken);
+    }
+    if standing.token_revoked || now >= claims.expires_at {
+        return change.answer(());
+    }
+    let until = claims.expires_at.plus(CLOCK_MARGIN);
+    change
+        .put(
+            Record::RevokedToken(RevokedToken {
+                token: claims.id,
+                at: now,
+                until,
+            }),
+            Expect::Absent,
+        )
+        .revoke(Revocation {
+            target: RevocationTarget::Token(claims.id),
+            at: now,
+            cause: RevokedCause::Requested,
+            forget_at: until,
+        })
+        .event(event(
+            EventKind::TokenRevoked,
+            client,
+            Object::Token(claims.id),
+            now,
+        ))
+        .answer(())
+}
+
+/// RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it.
+fn revoke_family(
+    change: Change,
+    client: &Client,
+    id: FamilyId,
+    standing: &Standing,
+    now: UnixTime,
+) -> Decision<()> {
+    let Some(Known {
+        value: family,
+        version,
+    }) = &standing.family
+    else {
+        return change.answer(());
+    };
+    if family.client != client.id {
+        return change.refuse(NotAllowedCause::NotItsToken);
+    }
+    if family.revoked.is_some() {
+        return change.answer(());
+    }
+    family::revoke(change, id, family, *version, RevokedCause::Requested, now)
+        .event(event(
+            EventKind::FamilyRevoked,
+            client,
+            Object::Family(id),
+            now,
+        ))
+        .answer(())
+}
+
+fn event(kind: EventKind, client: &Client, object: Object, now: UnixTime) -> Event {
+    Event {
+        at: now,
+        kind,
+        client: Some(client.id.clone()),
+        actor: Actor::Client(client.id.clone()),
+        object,
+        reason: None,
+    }
+}

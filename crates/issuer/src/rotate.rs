@@ -1,0 +1,275 @@
+//! Rotation: a refresh token for its successor, and what an old one means.
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::Expect;
+use crate::access_token::{self, Binding, Claims};
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision, Known, Record};
+use crate::event::{Actor, Event, EventKind, Object};
+use crate::family;
+use crate::handle::{Handle, HandleKind, MacKeys};
+use crate::issue::Issued;
+use crate::issuer::Issuer;
+use crate::model::{
+    Catalogue, Client, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause, TokenId,
+};
+use crate::policy::{self, Ask};
+use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
+
+/// A refresh token of this service, presented for its successor.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    handle: Handle,
+    ask: Ask,
+}
+
+impl Rotation {
+    /// Reads the request. A token that this service did not make is refused here, before anything
+    /// is looked up.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] without a token; what [`Ask::parse`] refuses;
+    /// [`Refusal::GrantInvalid`] for garbage.
+    pub fn parse(
+        refresh_token: &str,
+        scopes: &[impl AsRef<str>],
+        resources: &[impl AsRef<str>],
+        keys: &MacKeys,
+    ) -> Result<Self, Refusal> {
+        if refresh_token.is_empty() {
+            return Err(FieldFault::new("refresh_token", Malformed::Missing).into());
+        }
+        let ask = Ask::parse(scopes, resources)?;
+        let handle = Handle::parse(HandleKind::Refresh, refresh_token, keys)
+            .map_err(|_| GrantCause::NotOurs)?;
+        Ok(Self { handle, ask })
+    }
+
+    /// The family that the token is of: what to load.
+    pub const fn family(&self) -> FamilyId {
+        FamilyId::new(self.handle.record)
+    }
+}
+
+/// Decides what a refresh token is worth.
+///
+/// Another client's, or (pinned) another key's call is refused before generations are looked at,
+/// and changes nothing but the audit log. Reuse revokes the family. `catalogue` holds the
+/// resources of the family's permissions.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a decision is a function of all it depends on"
+)]
+pub fn rotate(
+    client: &Authenticated<'_>,
+    rotation: &Rotation,
+    known: Option<&Known<Family>>,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+    proof: Thumbprint,
+    id: TokenId,
+    now: UnixTime,
+) -> Decision<Issued> {
+    let change = Change::by(client);
+    let Some(Known {
+        value: family,
+        version,
+    }) = known
+    else {
+        return change.refuse(GrantCause::Unknown);
+    };
+    let family_id = rotation.family();
+    if let Err(cause) = presenter(client.client(), family, proof) {
+        return change
+            .event(mispresented(client.client(), family_id, family, cause, now))
+            .refuse(cause);
+    }
+    if let Err(cause) = alive(client.client(), family, issuer, now) {
+        return change.refuse(cause);
+    }
+    if !client.client().grant_types.refresh_token {
+        return change.refuse(NotAllowedCause::GrantType);
+    }
+    let step = match step(rotation.handle.generation, family, proof, issuer, now) {
+        Ok(step) => step,
+        Err(GrantCause::Reused) => {
+            let reused = RevokedCause::RefreshReuse;
+            return family::revoke(change, family_id, family, *version, reused, now)
+                .event(reuse(client.client(), family_id, now))
+                .refuse(GrantCause::Reused);
+        }
+        Err(cause) => return change.refuse(cause),
+    };
+    let permissions = match permissions(&rotation.ask, client.client(), family, catalogue) {
+        Ok(permissions) => permissions,
+        Err(refusal) => return change.refuse(refusal),
+    };
+
+    let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
+    let binding = Binding {
+        jkt: proof,
+        id,
+        now,
+    };
+    let generation = step.generation();
+    let issued = Issued {
+        claims: Claims::of_family(family_id, family, &permissions, lifetime, binding),
+        refresh_token: Some(family::refresh_token(family_id, generation, issuer)),
+        family: Some(family_id),
+    };
+    match step {
+        Step::Again(_) => change.answer(issued),
+        Step::Forward(generation) => change
+            .put(
+                Record::Family(family_id, rotated(family, generation, proof, issuer, now)),
+                Expect::Version(*version),
+            )
+            .event(Event {
+                at: now,
+                kind: EventKind::RefreshRotated,
+                client: Some(family.client.clone()),
+                actor: Actor::Client(family.client.clone()),
+                object: Object::Family(family_id),
+                reason: None,
+            })
+            .answer(issued),
+    }
+}
+
+/// What presenting a generation leads to.
+#[derive(Copy, Clone)]
+enum Step {
+    /// To this generation, for the first time.
+    Forward(Generation),
+    /// To this generation, whose answer was lost.
+    Again(Generation),
+}
+
+impl Step {
+    const fn generation(self) -> Generation {
+        match self {
+            Self::Forward(generation) | Self::Again(generation) => generation,
+        }
+    }
+}
+
+/// Whether the token is in the hands that it was given to.
+fn presenter(client: &Client, family: &Family, proof: Thumbprint) -> Result<(), GrantCause> {
+    // RFC 6749 §6: bound to the client.
+    if family.client != client.id {
+        return Err(GrantCause::OtherClient);
+    }
+    // RFC 9449 §5: a public client's is bound to the key, whatever the family says.
+    if (family.pinned || client.is_public()) && family.jkt != proof {
+        return Err(GrantCause::OtherKey);
+    }
+    Ok(())
+}
+
+fn alive(
+    client: &Client,
+    family: &Family,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Result<(), GrantCause> {
+    if family.created_at < client.created_at {
+        Err(GrantCause::ClientReplaced)
+    } else if family.epoch != issuer.epoch {
+        Err(GrantCause::EarlierEpoch)
+    } else if family.revoked.is_some() {
+        Err(GrantCause::Revoked)
+    } else if !family.refreshable {
+        Err(GrantCause::Unknown)
+    } else if now >= family.ends_at() {
+        Err(GrantCause::Expired)
+    } else {
+        Ok(())
+    }
+}
+
+fn step(
+    presented: Generation,
+    family: &Family,
+    proof: Thumbprint,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Result<Step, GrantCause> {
+    if presented == family.generation {
+        return presented
+            .next()
+            .map(Step::Forward)
+            .ok_or(GrantCause::Exhausted);
+    }
+    // The clock of another replica, or a clock that was set, may be behind the rotation.
+    let apart = now
+        .since(family.rotated_at)
+        .max(family.rotated_at.since(now));
+    let answer_was_lost = presented.next() == Some(family.generation)
+        && family.rotated_jkt == proof
+        && apart <= issuer.lifetimes.retry_window;
+    if answer_was_lost {
+        return Ok(Step::Again(family.generation));
+    }
+    // Also a generation that is yet to come: the record is behind what was handed out, and nobody
+    // knows what else was.
+    Err(GrantCause::Reused)
+}
+
+fn permissions(
+    ask: &Ask,
+    client: &Client,
+    family: &Family,
+    catalogue: &Catalogue,
+) -> Result<Permissions, Refusal> {
+    let allowed = policy::still_allowed(&family.permissions, client, catalogue);
+    if allowed.is_empty() {
+        return Err(NotAllowedCause::NothingLeft.into());
+    }
+    // RFC 6749 §6: nothing that was not granted.
+    policy::narrow(ask, &allowed, catalogue, ScopeCause::Wider)
+}
+
+fn rotated(
+    family: &Family,
+    generation: Generation,
+    proof: Thumbprint,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Family {
+    Family {
+        generation,
+        rotated_at: now,
+        rotated_jkt: proof,
+        idle_expires_at: now.plus(issuer.lifetimes.refresh_idle),
+        ..family.clone()
+    }
+}
+
+fn mispresented(
+    client: &Client,
+    id: FamilyId,
+    family: &Family,
+    cause: GrantCause,
+    now: UnixTime,
+) -> Event {
+    Event {
+        at: now,
+        kind: EventKind::RefreshMispresented,
+        client: Some(family.client.clone()),
+        actor: Actor::Client(client.id.clone()),
+        object: Object::Family(id),
+        reason: Some(cause.label()),
+    }
+}
+
+fn reuse(client: &Client, id: FamilyId, now: UnixTime) -> Event {
+    Event {
+        at: now,
+        kind: EventKind::RefreshReused,
+        client: Some(client.id.clone()),
+        actor: Actor::Client(client.id.clone()),
+        object: Object::Family(id),
+        reason: Some(GrantCause::Reused.label()),
+    }
+}
