@@ -1,0 +1,197 @@
+//! `countersign client add`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use countersign::admin::v1::{
+    AuthenticationMethod, Client, CreateClientRequest, GrantType, RefreshKey,
+};
+
+use super::allow::Allow;
+use super::{SecretPlace, service, shown};
+use crate::command::connection::AdminArgs;
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// How it is used.
+pub(crate) const EXAMPLES: &str = "\
+A secret is made by the service and shown once; only its hash is kept.
+
+Examples:
+  # a service with a secret
+  countersign client add checkout --allow https://orders.internal:8443=orders.read,orders.write
+
+  # a service with a key of its own: no secret anywhere
+  countersign key generate checkout.pem > checkout.jwks
+  countersign client add checkout --jwks checkout.jwks --allow https://orders.internal:8443=orders.read
+
+  # a program on a person's machine: public, with codes and refresh tokens
+  countersign client add desk --auth none --redirect-uri http://127.0.0.1/back \\
+    --allow https://orders.internal:8443=orders.read
+
+  # a resource server that asks about the tokens it receives
+  countersign client add orders --serves https://orders.internal:8443 --allow http://127.0.0.1:7443=introspect";
+
+/// A client to register.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// Its identifier; made by the service when left out
+    #[arg(value_name = "ID", default_value = "", hide_default_value = true)]
+    client_id: String,
+
+    /// Its name for people
+    #[arg(long, value_name = "NAME", default_value = "")]
+    name: String,
+
+    /// How it authenticates [default: private-key-jwt with --jwks, else client-secret]
+    #[arg(long, value_enum)]
+    auth: Option<Auth>,
+
+    /// Its public keys, a JWK Set, as `countersign key generate` prints it
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+
+    /// What it may ask for at a resource; say it again for each resource
+    #[arg(long = "allow", value_name = "RESOURCE=SCOPE,SCOPE")]
+    allow: Vec<Allow>,
+
+    /// What it may present to get tokens; say it again for each [default: client-credentials;
+    /// with --redirect-uri authorization-code and refresh-token, too]
+    #[arg(long = "grant", value_enum, value_delimiter = ',')]
+    grants: Vec<Grant>,
+
+    /// Where its codes may go; say it again for each
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+
+    /// A resource that it serves, and whose tokens it may introspect; say it again for each
+    #[arg(long = "serves", value_name = "URI")]
+    serves: Vec<String>,
+
+    /// What its refresh tokens are bound to
+    #[arg(long, value_enum, default_value_t = BoundTo::Pinned)]
+    refresh_key: BoundTo,
+
+    /// Write the secret to this file, mode 0600, instead of printing it; must not be there yet
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// How a client authenticates.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
+enum Auth {
+    /// By the secret that the service makes
+    ClientSecret,
+    /// By a JWT signed with one of its keys (RFC 7523)
+    PrivateKeyJwt,
+    /// It cannot keep a secret: a public client
+    None,
+}
+
+/// What a client may present.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
+enum Grant {
+    /// Its own registration
+    ClientCredentials,
+    /// A code that a person's approval led to
+    AuthorizationCode,
+    /// A refresh token
+    RefreshToken,
+}
+
+/// What refresh tokens are bound to.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
+enum BoundTo {
+    /// The proof key that they were issued to
+    Pinned,
+    /// The client, which may bring a new proof key
+    Client,
+}
+
+impl Add {
+    /// Registers the client, and prints it with its secret.
+    pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
+        let place = SecretPlace::new(self.secret_file.clone())?;
+        let mut service = service(&self.admin).await?;
+        let mut answer = service
+            .create_client(CreateClientRequest {
+                client: Some(self.client()?),
+            })
+            .await
+            .map_err(|status| Failure::answered(&status))?
+            .into_inner();
+        let told = match answer.client_secret.is_empty() {
+            true => String::new(),
+            false => place.keep(&mut answer.client_secret)?,
+        };
+        output.message(
+            "countersign.admin.v1.CreateClientResponse",
+            &answer,
+            |answer| {
+                let client = answer.client.clone().unwrap_or_default();
+                format!("registered\n\n{}\n{told}", shown(&client))
+            },
+        )
+    }
+
+    fn client(self) -> Result<Client, Failure> {
+        let auth = self.authentication();
+        let grants = self.grants();
+        let jwks = match &self.jwks {
+            Some(path) => std::fs::read_to_string(path).map_err(|cause| {
+                Failure::configuration(format!("{}: cannot be read: {cause}", path.display()))
+            })?,
+            None => String::new(),
+        };
+        Ok(Client {
+            client_id: self.client_id,
+            display_name: self.name,
+            authentication_method: auth.into(),
+            jwks,
+            grant_types: grants.into_iter().map(i32::from).collect(),
+            redirect_uris: self.redirect_uris,
+            permissions: self.allow.into_iter().map(Into::into).collect(),
+            serves: self.serves,
+            refresh_key: match self.refresh_key {
+                BoundTo::Pinned => RefreshKey::Pinned,
+                BoundTo::Client => RefreshKey::Client,
+            }
+            .into(),
+            ..Client::default()
+        })
+    }
+
+    fn authentication(&self) -> AuthenticationMethod {
+        match (self.auth, &self.jwks) {
+            (Some(Auth::PrivateKeyJwt), _) | (None, Some(_)) => AuthenticationMethod::PrivateKeyJwt,
+            (Some(Auth::ClientSecret), _) | (None, None) => AuthenticationMethod::ClientSecret,
+            (Some(Auth::None), _) => AuthenticationMethod::None,
+        }
+    }
+
+    fn grants(&self) -> Vec<GrantType> {
+        if !self.grants.is_empty() {
+            return self
+                .grants
+                .iter()
+                .map(|grant| match grant {
+                    Grant::ClientCredentials => GrantType::ClientCredentials,
+                    Grant::AuthorizationCode => GrantType::AuthorizationCode,
+                    Grant::RefreshToken => GrantType::RefreshToken,
+                })
+                .collect();
+        }
+        let mut grants = Vec::new();
+        // A public client has nothing to show for itself (RFC 6749 §4.4).
+        if self.authentication() != AuthenticationMethod::None {
+            grants.push(GrantType::ClientCredentials);
+        }
+        if !self.redirect_uris.is_empty() {
+            grants.extend([GrantType::AuthorizationCode, GrantType::RefreshToken]);
+        }
+        grants
+    }
+}

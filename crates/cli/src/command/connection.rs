@@ -1,0 +1,76 @@
+//! Which service a command speaks to: a token service by its URL, or the admin
+//! services by their socket.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use countersign_server::Config;
+use tonic::transport::Channel;
+
+use crate::dial;
+use crate::exit::Failure;
+
+/// The variable that names the token service.
+pub(crate) const SERVER_VARIABLE: &str = "COUNTERSIGN_SERVER";
+
+/// The variable that names a file of trusted certificates.
+pub(crate) const CA_VARIABLE: &str = "COUNTERSIGN_CA";
+
+/// The variable that names the admin socket, for `serve` too.
+const ADMIN_SOCKET_VARIABLE: &str = "COUNTERSIGN_ADMIN_SOCKET";
+
+/// The token service.
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    /// The URL of the token service
+    #[arg(
+        long,
+        value_name = "URL",
+        env = SERVER_VARIABLE,
+        default_value = "http://127.0.0.1:7443"
+    )]
+    pub(crate) server: String,
+
+    /// Certificates to trust besides the system's, PEM, for a service with a private authority
+    #[arg(long, value_name = "FILE", env = CA_VARIABLE)]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Connects.
+    pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
+        dial::server(&self.server, self.ca_pem()?.as_deref()).await
+    }
+
+    /// The certificates of `--ca`.
+    pub(crate) fn ca_pem(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.ca
+            .as_deref()
+            .map(|path| {
+                std::fs::read(path).map_err(|cause| {
+                    Failure::configuration(format!("{}: cannot be read: {cause}", path.display()))
+                })
+            })
+            .transpose()
+    }
+}
+
+/// The admin services.
+#[derive(Args, Debug)]
+pub(crate) struct AdminArgs {
+    /// The admin socket of the token service
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = ADMIN_SOCKET_VARIABLE,
+        default_value_os_t = Config::default().admin_socket()
+    )]
+    socket: PathBuf,
+}
+
+impl AdminArgs {
+    /// Connects.
+    pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
+        dial::admin(&self.socket).await
+    }
+}

@@ -1,0 +1,213 @@
+//! `countersign resource`: what tokens are for.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use countersign::admin::v1::resource_service_client::ResourceServiceClient;
+use countersign::admin::v1::{
+    CreateResourceRequest, DeleteResourceRequest, GetResourceRequest, ListResourcesRequest,
+    ListResourcesResponse, Resource,
+};
+use tonic::transport::Channel;
+
+use super::connection::AdminArgs;
+use crate::exit::Failure;
+use crate::output::{self, Output};
+
+/// The full name of what these commands print.
+const RESOURCE: &str = "countersign.admin.v1.Resource";
+
+/// Resources.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ResourceCommand {
+    /// Register a resource
+    #[command(after_help = "\
+Examples:
+  countersign resource add https://orders.internal:8443 --scope orders.read --scope orders.write
+  countersign resource add https://billing.internal:8443 --name Billing --scope bills.read --lifetime 2m")]
+    Add(Add),
+    /// List the resources
+    #[command(after_help = "\
+Examples:
+  countersign resource list
+  countersign resource list --json | jq -r '.resources[].uri'")]
+    List(AdminArgs),
+    /// Show one resource
+    #[command(after_help = "\
+Examples:
+  countersign resource show https://orders.internal:8443")]
+    Show(Named),
+    /// Remove a resource; tokens for it end with their lifetime
+    #[command(after_help = "\
+Examples:
+  countersign resource remove https://orders.internal:8443")]
+    Remove(Named),
+}
+
+/// A resource to register.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// Its URI, which stands in the `aud` of tokens: absolute, without query and fragment
+    #[arg(value_name = "URI")]
+    uri: String,
+
+    /// Its name for people
+    #[arg(long, value_name = "NAME", default_value = "")]
+    name: String,
+
+    /// A scope that it has; say it again for each
+    #[arg(
+        long = "scope",
+        value_name = "SCOPE",
+        required = true,
+        value_delimiter = ','
+    )]
+    scopes: Vec<String>,
+
+    /// How long access tokens for it live: 1s to 15m [default: as the service is configured]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    lifetime: Option<Duration>,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// A resource that is there.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// Its URI
+    #[arg(value_name = "URI")]
+    uri: String,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+impl ResourceCommand {
+    /// Does what it was told.
+    pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run(output).await,
+            Self::List(admin) => list(&admin, output).await,
+            Self::Show(named) => named.show(output).await,
+            Self::Remove(named) => named.remove(output).await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, output: &Output) -> Result<(), Failure> {
+        let mut service = service(&self.admin).await?;
+        let lifetime = self
+            .lifetime
+            .map(prost_types::Duration::try_from)
+            .transpose()
+            .map_err(|_| Failure::configuration("--lifetime: is too long; at most 15m"))?;
+        let answer = service
+            .create_resource(CreateResourceRequest {
+                resource: Some(Resource {
+                    uri: self.uri,
+                    display_name: self.name,
+                    scopes: self.scopes,
+                    access_token_lifetime: lifetime,
+                    ..Resource::default()
+                }),
+            })
+            .await
+            .map_err(|status| Failure::answered(&status))?
+            .into_inner();
+        let resource = answer.resource.unwrap_or_default();
+        output.message(RESOURCE, &resource, |resource| {
+            format!(
+                "registered the resource {}\n\nnext: countersign client add ID --allow '{}={}'",
+                resource.uri,
+                resource.uri,
+                resource.scopes.join(",")
+            )
+        })
+    }
+}
+
+impl Named {
+    async fn show(self, output: &Output) -> Result<(), Failure> {
+        let answer = service(&self.admin)
+            .await?
+            .get_resource(GetResourceRequest { uri: self.uri })
+            .await
+            .map_err(|status| Failure::answered(&status))?
+            .into_inner();
+        output.message(RESOURCE, &answer.resource.unwrap_or_default(), shown)
+    }
+
+    async fn remove(self, output: &Output) -> Result<(), Failure> {
+        let answer = service(&self.admin)
+            .await?
+            .delete_resource(DeleteResourceRequest {
+                uri: self.uri.clone(),
+                etag: String::new(),
+            })
+            .await
+            .map_err(|status| Failure::answered(&status))?
+            .into_inner();
+        output.message(
+            "countersign.admin.v1.DeleteResourceResponse",
+            &answer,
+            |_| format!("removed the resource {}", self.uri),
+        )
+    }
+}
+
+async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
+    let mut service = service(admin).await?;
+    let mut all = ListResourcesResponse::default();
+    loop {
+        let page = service
+            .list_resources(ListResourcesRequest {
+                page_size: 0,
+                page_token: all.next_page_token,
+            })
+            .await
+            .map_err(|status| Failure::answered(&status))?
+            .into_inner();
+        all.resources.extend(page.resources);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_empty() {
+            break;
+        }
+    }
+    output.message("countersign.admin.v1.ListResourcesResponse", &all, |all| {
+        let rows = all.resources.iter().map(|resource| {
+            [
+                resource.uri.clone(),
+                resource.display_name.clone(),
+                resource.scopes.join(" "),
+                lifetime(resource),
+            ]
+        });
+        output::table(
+            ["resource", "name", "scopes", "tokens live"],
+            rows,
+            "no resources; `countersign resource add --help` shows how to register one",
+        )
+    })
+}
+
+async fn service(admin: &AdminArgs) -> Result<ResourceServiceClient<Channel>, Failure> {
+    Ok(ResourceServiceClient::new(admin.connect().await?))
+}
+
+fn shown(resource: &Resource) -> String {
+    output::fields([
+        ("resource", resource.uri.clone()),
+        ("name", resource.display_name.clone()),
+        ("scopes", resource.scopes.join(" ")),
+        ("tokens live", lifetime(resource)),
+        ("registered", output::time(resource.create_time)),
+        ("changed", output::time(resource.update_time)),
+        ("etag", resource.etag.clone()),
+    ])
+}
+
+fn lifetime(resource: &Resource) -> String {
+    output::span(resource.access_token_lifetime)
+}

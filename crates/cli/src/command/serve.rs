@@ -1,0 +1,298 @@
+//! `countersign serve`: run a token service.
+
+mod failure;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, process};
+
+use clap::{Args, ValueEnum};
+use countersign_client::clock::SystemClock;
+use countersign_server::config::{Sources, VARIABLE_PREFIX};
+use countersign_server::{Config, Running, Server};
+use countersign_telemetry::{
+    LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
+};
+
+use super::CLIENT_VARIABLES;
+use crate::entropy;
+use crate::exit::{Failure, Kind};
+use crate::output::{self, Output};
+use crate::signals::Signals;
+
+/// How long the last spans may take to leave: a stop must not wait for a
+/// collector that is away.
+const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(3);
+
+/// A token service to run.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without any configuration it serves http://127.0.0.1:7443, for this machine, with
+its data in ./countersign-data and its key in ./countersign-data.key. Flags win over
+COUNTERSIGN_... variables, which win over the file; docs/configuration.md has every key.
+
+SIGTERM or SIGINT stops it gracefully; a second one stops it at once.
+
+Examples:
+  countersign serve
+  countersign serve --config /etc/countersign/countersign.toml
+  countersign serve --check --config /etc/countersign/countersign.toml
+  countersign serve --data /var/lib/countersign --key-file /etc/countersign/kek
+  countersign serve --listen 0.0.0.0:7443 --issuer https://tokens.internal:7443 \\
+    --tls-certificate tls.pem --tls-key tls.key")]
+pub(crate) struct Serve {
+    /// A TOML file with the configuration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Say whether the configuration is right, and exit
+    #[arg(long)]
+    check: bool,
+
+    /// Where calls are taken (listen.address)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+
+    /// The URL that clients reach the service by (issuer)
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+
+    /// Where records are kept (store.directory)
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
+
+    /// The key that encrypts the service's keys (store.key_file)
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
+    /// The socket of the admin services (admin.socket)
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// Certificate chain, PEM (tls.certificate_file)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// Private key of the certificate, PEM (tls.key_file)
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+
+    /// Where traces go: an OTLP/gRPC endpoint (telemetry.otlp_endpoint)
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+
+    /// How the log is written (telemetry.log_format)
+    #[arg(long, value_enum)]
+    log: Option<LogKind>,
+}
+
+/// How the log is written.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
+enum LogKind {
+    /// Text for people
+    Pretty,
+    /// One JSON object a line
+    Json,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
+        let config = self.configuration()?;
+        if self.check {
+            return right(&config, output);
+        }
+        // Before anything can be left half done.
+        let mut signals = Signals::listen()?;
+        let telemetry = telemetry(&config)?;
+        let outcome = serve(config, &mut signals, output).await;
+        let stopped =
+            tokio::task::spawn_blocking(move || telemetry.shutdown(TELEMETRY_STOP_SECS_MAX));
+        // A collector that is away takes nothing from a service that stopped well.
+        let _delivery = stopped.await;
+        outcome
+    }
+
+    fn configuration(&self) -> Result<Config, Failure> {
+        Config::read(Sources {
+            file: self.config.as_deref(),
+            variables: variables()?,
+            others: CLIENT_VARIABLES,
+            overrides: self.overrides()?,
+        })
+        .map_err(|cause| failure::configuration(&cause))
+    }
+
+    fn overrides(&self) -> Result<Vec<(String, String)>, Failure> {
+        let log = self.log.map(|log| match log {
+            LogKind::Pretty => "pretty".to_owned(),
+            LogKind::Json => "json".to_owned(),
+        });
+        let mut said = Vec::new();
+        for (key, value) in [
+            ("listen.address", self.listen.clone()),
+            ("issuer", self.issuer.clone()),
+            ("store.directory", text("--data", self.data.as_ref())?),
+            (
+                "store.key_file",
+                text("--key-file", self.key_file.as_ref())?,
+            ),
+            ("admin.socket", text("--socket", self.socket.as_ref())?),
+            (
+                "tls.certificate_file",
+                text("--tls-certificate", self.tls_certificate.as_ref())?,
+            ),
+            ("tls.key_file", text("--tls-key", self.tls_key.as_ref())?),
+            ("telemetry.otlp_endpoint", self.otlp.clone()),
+            ("telemetry.log_format", log),
+        ] {
+            said.extend(value.map(|value| (key.to_owned(), value)));
+        }
+        Ok(said)
+    }
+}
+
+async fn serve(config: Config, signals: &mut Signals, output: &Output) -> Result<(), Failure> {
+    let admin_default = config.admin_socket() == Config::default().admin_socket();
+    let running = Server::start(config, Arc::new(SystemClock))
+        .await
+        .map_err(|cause| failure::start(&cause))?;
+    greet(&running, admin_default, output)?;
+    let broken = tokio::select! {
+        reason = running.wait() => Some(reason),
+        () = signals.next() => None,
+    };
+    tokio::select! {
+        stopped = running.stop() => match (broken, stopped) {
+            (Some(reason), _) | (None, Err(reason)) => Err(failure::stopped(&reason)),
+            (None, Ok(())) => Ok(()),
+        },
+        () = signals.next() => stop_at_once(),
+    }
+}
+
+/// Says what the configuration comes to. Files that it names are not opened.
+fn right(config: &Config, output: &Output) -> Result<(), Failure> {
+    let facts = serde_json::json!({
+        "listen_address": config.listen.address,
+        "issuer": config.issuer,
+        "admin_socket": config.admin_socket(),
+        "data_directory": config.store.directory,
+        "key_file": config.key_file(),
+    });
+    output.value(&facts, || {
+        let about = output::fields([
+            ("listens on", config.listen.address.to_string()),
+            ("issuer", config.issuer.clone().unwrap_or_default()),
+            ("admin socket", config.admin_socket().display().to_string()),
+            ("data", config.store.directory.display().to_string()),
+            ("key file", config.key_file().display().to_string()),
+        ]);
+        format!("the configuration is right\n\n{about}")
+    })
+}
+
+/// Ends the process with calls in flight: whoever signals twice means it.
+fn stop_at_once() -> ! {
+    let failure = Failure::new(
+        Kind::Interrupted,
+        "stopped at once by a second signal; calls in flight were cut off",
+    );
+    // Told before the end: the process does not come back from here.
+    let _code = failure.report();
+    process::exit(i32::from(Kind::Interrupted.code()))
+}
+
+/// Says what it listens on, where its data is, and what to do next.
+fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), Failure> {
+    let facts = serde_json::json!({
+        "grpc": running.url(),
+        "issuer": running.issuer(),
+        "admin_socket": running.admin_socket(),
+        "data_directory": running.data_directory(),
+        "key_file": running.key_file(),
+        "first_start": running.first_start(),
+    });
+    output.value(&facts, || {
+        let socket = match admin_default {
+            true => String::new(),
+            false => format!(" --socket {}", running.admin_socket().display()),
+        };
+        let mut text = output::fields([
+            ("gRPC", running.url()),
+            ("issuer", running.issuer().to_owned()),
+            ("admin socket", running.admin_socket().display().to_string()),
+            ("data", running.data_directory().display().to_string()),
+            (
+                "key file",
+                format!("{} (back it up, apart from the data)", running.key_file().display()),
+            ),
+        ]);
+        text.push_str("\nnext:\n");
+        if running.first_start() {
+            text.push_str(&format!(
+                "  countersign resource add{socket} https://orders.internal:8443 --scope orders.read\n  \
+                 countersign client add{socket} checkout --allow https://orders.internal:8443=orders.read\n"
+            ));
+        } else {
+            text.push_str(&format!(
+                "  countersign client list{socket}\n  countersign resource list{socket}\n"
+            ));
+        }
+        text.push_str("  Ctrl-C stops it\n");
+        text
+    })
+}
+
+fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
+    let instance = entropy::bytes::<8>()?;
+    let wanted = &config.telemetry;
+    let traces = match &wanted.otlp_endpoint {
+        Some(endpoint) => Some(Traces {
+            ratio: wanted.sample_ratio,
+            ..Traces::to(endpoint.clone())
+        }),
+        None => Traces::from_env(|name| env::var(name).ok())
+            .map_err(|cause| Failure::configuration(cause.to_string()))?,
+    };
+    start(Settings {
+        service: Service {
+            name: "countersign".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance_id: countersign_jose::base64url::encode(instance),
+        },
+        logs: Logs {
+            format: if wanted.log_json {
+                LogFormat::Json
+            } else {
+                LogFormat::Pretty
+            },
+            filter: wanted.log_filter.clone(),
+            sink: LogSink::Stderr,
+        },
+        traces,
+    })
+    .map_err(|cause| Failure::configuration(cause.to_string()))
+}
+
+/// The environment, as far as it is text.
+fn variables() -> Result<Vec<(String, String)>, Failure> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Failure::configuration(format!("{name}: is not UTF-8"))),
+        })
+        .collect()
+}
+
+fn text(flag: &str, path: Option<&PathBuf>) -> Result<Option<String>, Failure> {
+    path.map(|path| {
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::configuration(format!("{flag}: is not UTF-8")))
+    })
+    .transpose()
+}

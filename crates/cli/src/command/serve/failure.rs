@@ -1,0 +1,69 @@
+//! Why a service did not start, or went down by itself, as an exit code and what
+//! to do next.
+
+use countersign_server::{ConfigError, StartError, Stopped};
+use countersign_store::embedded::OpenError;
+
+use crate::exit::{Failure, Kind};
+
+/// A configuration that is wrong.
+pub(super) fn configuration(cause: &ConfigError) -> Failure {
+    Failure::configuration(cause.to_string())
+        .next("docs/configuration.md has every key; `countersign serve --check` tries a change")
+}
+
+/// It did not start.
+pub(super) fn start(cause: &StartError) -> Failure {
+    let what = cause.to_string();
+    match cause {
+        StartError::Config(cause) => configuration(cause),
+        StartError::Tls(_) => Failure::configuration(what)
+            .next("tls.certificate_file and tls.key_file must be PEM files that belong together"),
+        StartError::KeyFile(_) => Failure::new(Kind::Data, what).next(
+            "give back the key file that belongs to the data directory; without it the keys in there are lost",
+        ),
+        StartError::Open(cause) => Failure::new(Kind::Data, what).next(open(cause)),
+        StartError::Directory { .. } => Failure::new(Kind::Data, what)
+            .next("name a directory that this account may write to with --data"),
+        StartError::Store(_) => Failure::new(Kind::Data, what).next("look at the disk"),
+        StartError::NewerRecords { .. } => {
+            Failure::new(Kind::Data, what).next("start the release that wrote it, or a later one")
+        }
+        StartError::DamagedRecords { .. } => Failure::new(Kind::Data, what),
+        StartError::AddressInUse(_) => Failure::configuration(what)
+            .next("stop what listens there, or name another address with --listen"),
+        StartError::Listen { .. } => {
+            Failure::configuration(what).next("name an address of this machine with --listen")
+        }
+        StartError::AdminSocket { .. } => Failure::configuration(what)
+            .next("name a path in a folder of this account's own with --socket"),
+        StartError::Guard(_) => Failure::internal(what),
+    }
+}
+
+/// It went down by itself.
+pub(super) fn stopped(reason: &Stopped) -> Failure {
+    match reason {
+        Stopped::StoreFailed(_) => Failure::new(Kind::Data, reason.to_string()).next(
+            "nothing was acknowledged after the failure; look at the disk, then start it again",
+        ),
+        Stopped::ListenerFailed(_) => Failure::internal(reason.to_string()),
+    }
+}
+
+fn open(cause: &OpenError) -> &'static str {
+    match cause {
+        OpenError::Locked { .. } => "stop the other service, or name another directory with --data",
+        OpenError::NotOurs { .. } => {
+            "name an empty directory, or one that this service made, with --data"
+        }
+        OpenError::Unreadable { .. } => {
+            "make it this account's own, or name another directory with --data"
+        }
+        OpenError::Newer { .. } => "start the release that wrote it, or a later one",
+        OpenError::Damaged { .. } => "restore it from a backup",
+        OpenError::LostTail { .. } => {
+            "restore it from a backup that is whole; what was revoked since must be revoked again"
+        }
+    }
+}

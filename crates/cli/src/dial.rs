@@ -1,0 +1,114 @@
+//! Connections: TCP with or without TLS, and the Unix socket of the admin
+//! services.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
+use tower::service_fn;
+
+use crate::exit::Failure;
+
+/// A person waits: long enough for a slow network, short enough not to wonder.
+const CONNECT_SECS_MAX: Duration = Duration::from_secs(5);
+
+/// No call of this command takes longer, a scan of many clients included.
+const CALL_SECS_MAX: Duration = Duration::from_secs(30);
+
+/// Connects to the token service at `url`. `ca` is trusted besides the
+/// system's certificates.
+///
+/// # Errors
+///
+/// A URL that is none, a certificate that is none, or nobody there.
+pub(crate) async fn server(url: &str, ca: Option<&[u8]>) -> Result<Channel, Failure> {
+    let endpoint = endpoint(url, ca)?;
+    endpoint.connect().await.map_err(|cause| {
+        Failure::unreachable(format!("nobody answers at {url}: {}", deepest(&cause)))
+            .next("start it with `countersign serve`, or name another with --server")
+    })
+}
+
+fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
+    let wrong = |what: &str| {
+        Failure::configuration(format!("{url}: {what}")).next(
+            "write it as https://tokens.internal:7443, or http://127.0.0.1:7443 on this machine",
+        )
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
+    let tls = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(wrong("must begin with https:// or http://")),
+    };
+    let endpoint = Endpoint::from(uri)
+        .connect_timeout(CONNECT_SECS_MAX)
+        .timeout(CALL_SECS_MAX);
+    if !tls {
+        return Ok(endpoint);
+    }
+    let mut config = ClientTlsConfig::new().with_native_roots();
+    if let Some(pem) = ca {
+        config = config.ca_certificate(Certificate::from_pem(pem));
+    }
+    endpoint
+        .tls_config(config)
+        .map_err(|cause| wrong(&format!("TLS cannot be set up: {}", deepest(&cause))))
+}
+
+/// Connects to the admin services at this socket.
+///
+/// # Errors
+///
+/// Nobody there, or not for this user.
+pub(crate) async fn admin(socket: &Path) -> Result<Channel, Failure> {
+    // Tried once here, where the error says what is wrong; tonic's would not.
+    UnixStream::connect(socket)
+        .await
+        .map_err(|cause| unreachable_socket(socket, &cause))?;
+    let path = socket.to_owned();
+    // The name is not used: the connector goes to the socket.
+    Endpoint::from_static("http://localhost")
+        .timeout(CALL_SECS_MAX)
+        .connect_with_connector(service_fn(move |_: Uri| {
+            let path = path.clone();
+            async move { UnixStream::connect(path).await.map(TokioIo::new) }
+        }))
+        .await
+        .map_err(|cause| {
+            Failure::unreachable(format!(
+                "{}: whoever answers does not speak gRPC: {}",
+                socket.display(),
+                deepest(&cause)
+            ))
+        })
+}
+
+fn unreachable_socket(socket: &Path, cause: &std::io::Error) -> Failure {
+    let what = format!(
+        "cannot reach the admin socket {}: {cause}",
+        socket.display()
+    );
+    let failure = Failure::unreachable(what);
+    match cause.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => failure.next(
+            "start the service with `countersign serve`, or name the socket that it printed with --socket",
+        ),
+        ErrorKind::PermissionDenied => failure.next(
+            "run this as the account that the service runs as, or as root; others must be in admin.allowed_uids",
+        ),
+        _ => failure,
+    }
+}
+
+/// What lies at the bottom of an error, which is what helps.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
