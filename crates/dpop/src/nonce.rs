@@ -87,7 +87,7 @@ impl Nonces {
     /// A step below one second, or fewer than two accepted steps: with one, a nonce could end in
     /// the moment in which it is handed out.
     pub fn new(
-        key: NonceKey,
+        key: &NonceKey,
         step: Duration,
         steps_accepted: u32,
     ) -> Result<Self, NonceTermsError> {
@@ -95,13 +95,13 @@ impl Nonces {
         if step_millis < 1000 || steps_accepted < 2 {
             return Err(NonceTermsError);
         }
-        Ok(Self::of(&key, step_millis, u64::from(steps_accepted)))
+        Ok(Self::of(key, step_millis, u64::from(steps_accepted)))
     }
 
     /// Nonces of the usual terms: three steps of a minute. A nonce lives for two to three minutes
     /// and a busy client is given a new one about every second minute.
-    pub fn standard(key: NonceKey) -> Self {
-        Self::of(&key, 60_000, 3)
+    pub fn standard(key: &NonceKey) -> Self {
+        Self::of(key, 60_000, 3)
     }
 
     fn of(key: &NonceKey, step_millis: u64, steps_accepted: u64) -> Self {
