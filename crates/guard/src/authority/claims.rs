@@ -1,0 +1,142 @@
+//! What an access token says (RFC 9068 §2.2).
+
+use std::time::Duration;
+
+use countersign_jose::json::{Number, Object, Value};
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::refusal::TokenRefusal;
+
+/// How far the issuer's clock may be ahead of ours. Nobody's clock extends a
+/// token's life: `exp` is exact.
+const SKEW: Duration = Duration::from_secs(10);
+
+/// The last second of the year 9999. A later time is not a time.
+const SECONDS_MAX: u64 = 253_402_300_799;
+
+/// The claims of a token whose signature was verified.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    pub(crate) subject: Box<str>,
+    pub(crate) client_id: Box<str>,
+    pub(crate) scopes: Vec<Box<str>>,
+    pub(crate) token_id: Box<str>,
+    pub(crate) family: Option<Box<str>>,
+    pub(crate) expires_at: UnixTime,
+    audience: Vec<Box<str>>,
+    /// The later of `nbf` and `iat`.
+    begins_at: UnixTime,
+    /// The key that the token is bound to.
+    pub(crate) jkt: Option<Thumbprint>,
+}
+
+impl Claims {
+    /// Reads the claims of a token of `issuer`.
+    pub(super) fn read(payload: &Object<'_>, issuer: &str) -> Result<Self, TokenRefusal> {
+        // RFC 9068 §4: iss is the issuer, character for character.
+        if required(payload, "iss")? != issuer {
+            return Err(TokenRefusal::WrongIssuer);
+        }
+        let issued_at = time(payload, "iat")?.ok_or(TokenRefusal::ClaimMalformed)?;
+        let not_before = time(payload, "nbf")?.unwrap_or(issued_at);
+        Ok(Self {
+            subject: required(payload, "sub")?.into(),
+            client_id: required(payload, "client_id")?.into(),
+            token_id: required(payload, "jti")?.into(),
+            scopes: optional(payload, "scope")?
+                .unwrap_or_default()
+                .split(' ')
+                .filter(|scope| !scope.is_empty())
+                .map(Into::into)
+                .collect(),
+            family: optional(payload, "fam")?.map(Into::into),
+            audience: audience(payload)?,
+            expires_at: time(payload, "exp")?.ok_or(TokenRefusal::ClaimMalformed)?,
+            begins_at: issued_at.max(not_before),
+            jkt: binding(payload)?,
+        })
+    }
+
+    /// Whether the token is in force now.
+    pub(super) fn in_force(&self, now: UnixTime) -> Result<(), TokenRefusal> {
+        // RFC 9068 §4: now is before exp. No leeway.
+        if now >= self.expires_at {
+            return Err(TokenRefusal::Expired);
+        }
+        // RFC 7519 §4.1.5, and the same for iat: what is issued later than now
+        // was not issued.
+        if self.begins_at > now.plus(SKEW) {
+            return Err(TokenRefusal::NotYetValid);
+        }
+        Ok(())
+    }
+
+    /// RFC 9068 §4: aud contains the resource that is called.
+    pub(crate) fn is_for(&self, resource: &str) -> bool {
+        self.audience.iter().any(|audience| **audience == *resource)
+    }
+
+    pub(crate) fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|held| **held == *scope)
+    }
+}
+
+fn required<'p>(payload: &'p Object<'_>, name: &str) -> Result<&'p str, TokenRefusal> {
+    optional(payload, name)?
+        .filter(|text| !text.is_empty())
+        .ok_or(TokenRefusal::ClaimMalformed)
+}
+
+fn optional<'p>(payload: &'p Object<'_>, name: &str) -> Result<Option<&'p str>, TokenRefusal> {
+    match payload.member(name) {
+        None => Ok(None),
+        Some(value) => value.text().map(Some).ok_or(TokenRefusal::ClaimMalformed),
+    }
+}
+
+/// RFC 7519 §2, NumericDate: a fraction is allowed, and dropped.
+fn time(payload: &Object<'_>, name: &str) -> Result<Option<UnixTime>, TokenRefusal> {
+    let secs = match payload.member(name) {
+        None => return Ok(None),
+        Some(Value::Number(Number::Whole(secs))) => *secs,
+        Some(Value::Number(Number::Float(secs))) if (0.0..=SECONDS_MAX as f64).contains(secs) => {
+            *secs as u64
+        }
+        Some(_) => return Err(TokenRefusal::ClaimMalformed),
+    };
+    if secs > SECONDS_MAX {
+        return Err(TokenRefusal::ClaimMalformed);
+    }
+    Ok(Some(UnixTime::from_secs(secs)))
+}
+
+/// RFC 7519 §4.1.3: a string, or an array of strings.
+fn audience(payload: &Object<'_>) -> Result<Vec<Box<str>>, TokenRefusal> {
+    let text = |value: &Value<'_>| value.text().map(Into::into);
+    let audience: Option<Vec<Box<str>>> = match payload.member("aud") {
+        Some(Value::List(values)) => values.iter().map(text).collect(),
+        Some(value) => text(value).map(|one| vec![one]),
+        None => None,
+    };
+    audience
+        .filter(|audience| !audience.is_empty())
+        .ok_or(TokenRefusal::ClaimMalformed)
+}
+
+/// RFC 9449 §6.1, RFC 7800 §3.1. Whatever else the token is bound to cannot be
+/// checked here, and a binding that is not checked is none.
+fn binding(payload: &Object<'_>) -> Result<Option<Thumbprint>, TokenRefusal> {
+    let cnf = match payload.member("cnf") {
+        None => return Ok(None),
+        Some(Value::Object(cnf)) => cnf,
+        Some(_) => return Err(TokenRefusal::ClaimMalformed),
+    };
+    if cnf.members().any(|(name, _)| name != "jkt") {
+        return Err(TokenRefusal::BindingNotSupported);
+    }
+    let jkt = cnf.member("jkt").ok_or(TokenRefusal::BindingNotSupported)?;
+    jkt.text()
+        .and_then(|text| Thumbprint::parse(text).ok())
+        .map(Some)
+        .ok_or(TokenRefusal::ClaimMalformed)
+}

@@ -1,0 +1,268 @@
+//! The checks of a guarded call, in their order: cheap ones first, signatures
+//! after them, and the ledger last, so that strangers can neither fill it nor
+//! burn somebody else's `jti`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use countersign_client::clock::Clock;
+use countersign_client::deadline;
+use countersign_dpop::{Ath, Call, Limits, NonceStanding, Origin, VerifiedProof};
+use countersign_jose::UnixTime;
+use countersign_telemetry::spans;
+use http::{HeaderMap, Method, Request};
+use tonic::Status;
+
+use crate::authority::{Authority, Claims, Vouched};
+use crate::credentials::{self, Presented, Scheme};
+use crate::freshness::Freshness;
+use crate::ledger::{Ledger, LedgerRefusal};
+use crate::permit::Permit;
+use crate::refusal::{Refusal, TokenRefusal};
+use crate::respond::Responder;
+use crate::routes::{Route, Routes};
+
+/// Everything that a guard checks with.
+pub(crate) struct Checks {
+    pub(crate) routes: Routes,
+    pub(crate) origins: Vec<Origin>,
+    /// The resource of each origin, in the same order.
+    pub(crate) resources: Vec<Arc<str>>,
+    pub(crate) limits: Limits,
+    pub(crate) freshness: Freshness,
+    pub(crate) authority: Authority,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) responder: Responder,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tally: Tally,
+}
+
+/// What was found that someone should look into.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) bound_as_bearer: AtomicU64,
+    pub(crate) ledger_full: AtomicU64,
+}
+
+/// The part of a request that the guard looks at.
+#[derive(Copy, Clone)]
+pub(crate) struct Head<'a> {
+    method: &'a Method,
+    path: &'a str,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            path: request.uri().path(),
+            headers: request.headers(),
+        }
+    }
+}
+
+/// What a method's rule asks.
+#[derive(Copy, Clone)]
+struct Asked<'a> {
+    scopes: &'a [Box<str>],
+    streaming: bool,
+}
+
+/// What becomes of a call, or what must be done first.
+pub(crate) enum Verdict {
+    /// It is decided.
+    Decided(Decision),
+    /// The token names a key that is not known. Look for it, then
+    /// [`Checks::resume`].
+    KeyUnknown(Proven),
+}
+
+/// What becomes of a call.
+pub(crate) enum Decision {
+    /// On to the handler, untouched.
+    Exempt,
+    /// On to the handler, without a permit.
+    Public,
+    /// On to the handler.
+    Permitted(Permitted),
+    /// No further.
+    Refused(Status),
+}
+
+/// A call that may go on.
+pub(crate) struct Permitted {
+    pub(crate) permit: Permit,
+    /// A new nonce for the client, because its own is about to expire.
+    pub(crate) nonce: Option<String>,
+    /// How long a stream may go on. A unary call that began in time may finish.
+    pub(crate) ends_in: Option<Duration>,
+}
+
+/// A call whose proof was verified, and is not spent yet.
+pub(crate) struct Proven {
+    proof: Option<VerifiedProof>,
+    ath: Ath,
+}
+
+impl Checks {
+    pub(crate) fn check(&self, head: Head<'_>) -> Verdict {
+        match self.routes.find(head.path) {
+            Some(Route::Exempt) => Verdict::Decided(Decision::Exempt),
+            Some(Route::Public) => Verdict::Decided(Decision::Public),
+            Some(Route::Guarded { scopes, streaming }) => {
+                let now = self.clock.now();
+                let asked = Asked {
+                    scopes,
+                    streaming: *streaming,
+                };
+                self.guarded(head, asked, now)
+                    .unwrap_or_else(|refusal| Verdict::Decided(self.refused(&refusal, now)))
+            }
+            None => {
+                let now = self.clock.now();
+                Verdict::Decided(self.refused(&Refusal::MethodNotAllowed, now))
+            }
+        }
+    }
+
+    /// Goes on after the key set was looked at again.
+    pub(crate) fn resume(&self, head: Head<'_>, proven: Proven) -> Decision {
+        let now = self.clock.now();
+        let verdict = match self.routes.find(head.path) {
+            Some(Route::Guarded { scopes, streaming }) => {
+                let asked = Asked {
+                    scopes,
+                    streaming: *streaming,
+                };
+                credentials::access_token(head.headers)
+                    .and_then(|presented| self.admit(presented.token, proven, asked, now))
+            }
+            _ => Err(Refusal::MethodNotAllowed),
+        };
+        match verdict {
+            Ok(Verdict::Decided(decision)) => decision,
+            Ok(Verdict::KeyUnknown(_)) => self.refused(&TokenRefusal::UnknownKey.into(), now),
+            Err(refusal) => self.refused(&refusal, now),
+        }
+    }
+
+    pub(crate) async fn look_again(&self) {
+        self.authority.look_again().await;
+    }
+
+    fn guarded(&self, head: Head<'_>, asked: Asked<'_>, now: UnixTime) -> Result<Verdict, Refusal> {
+        let presented = credentials::access_token(head.headers)?;
+        let proven = self.prove(head, presented, now)?;
+        self.admit(presented.token, proven, asked, now)
+    }
+
+    /// Up to the proof's signature.
+    fn prove(
+        &self,
+        head: Head<'_>,
+        presented: Presented<'_>,
+        now: UnixTime,
+    ) -> Result<Proven, Refusal> {
+        // Before any cryptography.
+        if deadline::timeout(head.headers).is_some_and(|left| left.is_zero()) {
+            return Err(Refusal::DeadlinePassed);
+        }
+        let ath = Ath::of(presented.token);
+        let proof = match presented.scheme {
+            Scheme::Dpop => Some(self.proof(head, &ath, now)?),
+            // Refused in any case; what it is decides as what.
+            Scheme::Bearer => None,
+        };
+        Ok(Proven { proof, ath })
+    }
+
+    fn proof(&self, head: Head<'_>, ath: &Ath, now: UnixTime) -> Result<VerifiedProof, Refusal> {
+        let proof = credentials::proof(head.headers)?;
+        let call = Call {
+            method: head.method.as_str(),
+            origins: &self.origins,
+            path: head.path,
+            ath: Some(ath),
+        };
+        let rule = self.freshness.rule(now);
+        let verified = spans::proof_verify()
+            .in_scope(|| countersign_dpop::verify(proof, &call, &self.limits, &rule, now))?;
+        spans::note_jkt(&verified.jkt);
+        Ok(verified)
+    }
+
+    /// From the token's signature on.
+    fn admit(
+        &self,
+        token: &str,
+        proven: Proven,
+        asked: Asked<'_>,
+        now: UnixTime,
+    ) -> Result<Verdict, Refusal> {
+        let claims = match self.authority.vouch(token, &proven.ath, now)? {
+            Vouched::For(claims) => claims,
+            Vouched::KeyUnknown => return Ok(Verdict::KeyUnknown(proven)),
+        };
+        spans::note_client(&claims.client_id);
+        let proof = self.bound(&claims, proven.proof)?;
+        let resource = &self.resources[proof.origin];
+        if !claims.is_for(resource) {
+            return Err(TokenRefusal::WrongAudience.into());
+        }
+        sufficient(&claims, asked.scopes)?;
+        self.ledger.spend(&proof, now)?;
+
+        let ends_in = asked.streaming.then(|| claims.expires_at.since(now));
+        Ok(Verdict::Decided(Decision::Permitted(Permitted {
+            permit: Permit::new(claims, Arc::clone(resource), proof.jkt),
+            nonce: match proof.nonce {
+                NonceStanding::Expiring => self.freshness.rule(now).mint(now),
+                NonceStanding::Fresh | NonceStanding::Absent => None,
+            },
+            ends_in,
+        })))
+    }
+
+    /// Decides by the token, not by the scheme (RFC 9449 §6, §7.2).
+    fn bound(
+        &self,
+        claims: &Claims,
+        proof: Option<VerifiedProof>,
+    ) -> Result<VerifiedProof, TokenRefusal> {
+        match (claims.jkt, proof) {
+            (Some(jkt), Some(proof)) if jkt == proof.jkt => Ok(proof),
+            (Some(_), Some(_)) => Err(TokenRefusal::OtherKey),
+            (Some(_), None) => {
+                self.tally.bound_as_bearer.fetch_add(1, Ordering::Relaxed);
+                Err(TokenRefusal::BoundAsBearer)
+            }
+            (None, _) => Err(TokenRefusal::Unbound),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, now: UnixTime) -> Decision {
+        if let Refusal::Ledger(LedgerRefusal::Full | LedgerRefusal::KeyFull) = refusal {
+            self.tally.ledger_full.fetch_add(1, Ordering::Relaxed);
+        }
+        let nonce = match refusal {
+            Refusal::Proof(proof) if proof.asks_for_nonce() => self.freshness.rule(now).mint(now),
+            _ => None,
+        };
+        Decision::Refused(self.responder.refuse(refusal, nonce))
+    }
+}
+
+fn sufficient(claims: &Claims, scopes: &[Box<str>]) -> Result<(), Refusal> {
+    let missing: Vec<String> = scopes
+        .iter()
+        .filter(|scope| !claims.has_scope(scope))
+        .map(|scope| scope.to_string())
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::ScopeInsufficient(missing))
+    }
+}

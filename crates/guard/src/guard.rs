@@ -1,0 +1,68 @@
+//! A guard that is up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::watch;
+
+use crate::check::Checks;
+use crate::layer::GuardLayer;
+
+/// A guard: hands out the layer that goes in front of handlers. Cheap to clone;
+/// clones and their layers share everything.
+#[derive(Clone)]
+pub struct Guard {
+    checks: Arc<Checks>,
+    ready: watch::Receiver<bool>,
+}
+
+/// What a guard has come across since it started.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bound tokens that were presented as bearer tokens: someone may have
+    /// stolen them.
+    pub bound_tokens_as_bearer: u64,
+    /// Calls refused because spent proofs could not be remembered.
+    pub ledger_full: u64,
+    /// Spent proofs that are remembered now.
+    pub ledger_entries: usize,
+}
+
+impl Guard {
+    pub(crate) fn new(checks: Checks, ready: watch::Receiver<bool>) -> Self {
+        Self {
+            checks: Arc::new(checks),
+            ready,
+        }
+    }
+
+    /// The layer for `tonic::transport::Server::layer`, or for one service.
+    pub fn layer(&self) -> GuardLayer {
+        GuardLayer(Arc::clone(&self.checks))
+    }
+
+    /// True once there is a key set to verify tokens with: for the server's
+    /// health service.
+    pub fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.clone()
+    }
+
+    /// What it has come across.
+    pub fn counts(&self) -> Counts {
+        let tally = &self.checks.tally;
+        Counts {
+            bound_tokens_as_bearer: tally.bound_as_bearer.load(Ordering::Relaxed),
+            ledger_full: tally.ledger_full.load(Ordering::Relaxed),
+            ledger_entries: self.checks.ledger.entries(),
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! The last key set on disk, for a start while the token service is away.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use countersign_jose::{Jwks, json};
+
+use super::KeysUnavailable;
+
+/// A key set of 64 KiB, an issuer's name, and what JSON adds.
+const BYTES_MAX: u64 = 128 * 1024;
+
+/// A file that holds the last key set. Public keys: nothing in it is secret,
+/// but whoever can write it can make the guard accept tokens of his own.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySetFile(PathBuf);
+
+impl KeySetFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The key set of `issuer`, as it was when it was last had.
+    pub(crate) async fn load(&self, issuer: &str) -> Result<Jwks, KeysUnavailable> {
+        let (path, issuer) = (self.0.clone(), issuer.to_owned());
+        blocking(move || read(&path, &issuer)).await
+    }
+
+    /// Replaces the file's content, whole or not at all.
+    pub(crate) async fn save(&self, issuer: &str, keys: &Jwks) -> Result<(), KeysUnavailable> {
+        let path = self.0.clone();
+        let text = serde_json::json!({ "issuer": issuer, "jwks": keys.to_json() }).to_string();
+        blocking(move || write(&path, &text)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeysUnavailable> + Send + 'static,
+) -> Result<T, KeysUnavailable> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(KeysUnavailable::new)?
+}
+
+fn read(path: &Path, issuer: &str) -> Result<Jwks, KeysUnavailable> {
+    let size = std::fs::metadata(path).map_err(KeysUnavailable::new)?.len();
+    if size > BYTES_MAX {
+        return Err(KeysUnavailable::new("the key-set file is too large"));
+    }
+    let bytes = std::fs::read(path).map_err(KeysUnavailable::new)?;
+    let held = json::parse_object(&bytes).map_err(KeysUnavailable::new)?;
+    if held.get("issuer").and_then(|held| held.as_str()) != Some(issuer) {
+        return Err(KeysUnavailable::new(
+            "the key-set file is of another issuer",
+        ));
+    }
+    let keys = held
+        .get("jwks")
+        .and_then(|keys| keys.as_str())
+        .ok_or_else(|| KeysUnavailable::new("the key-set file holds no key set"))?;
+    Jwks::parse(keys.as_bytes()).map_err(KeysUnavailable::new)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), KeysUnavailable> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let written = std::fs::File::create(&beside)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(KeysUnavailable::new)
+}

@@ -1,0 +1,215 @@
+//! The key set in use, and when it is asked for again.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use countersign_telemetry::spans;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tracing::{Instrument as _, info, warn};
+
+use super::{KeySet, KeySetFile, KeySource, KeysUnavailable, PublishedKeys};
+
+/// A fetch that takes longer has failed.
+const FETCH: Duration = Duration::from_secs(5);
+
+/// However long or short a publisher lets its keys be kept.
+const AGE_MIN: Duration = Duration::from_secs(10);
+const AGE_MAX: Duration = Duration::from_secs(3600);
+
+/// Between attempts while there is no answer: soon at first, then seldom enough
+/// that many guards do not keep an ailing token service down.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// What is called when the key set has changed.
+type OnChange = Box<dyn Fn(&KeySet) + Send + Sync>;
+
+/// The key set in use. The last good one stays until a better one comes.
+pub(crate) struct KeyRing {
+    issuer: String,
+    source: Arc<dyn KeySource>,
+    file: Option<KeySetFile>,
+    /// A token that names an unknown key causes at most one fetch in this time.
+    interval: Duration,
+    current: ArcSwapOption<KeySet>,
+    /// When the last fetch began. Held while one for an unknown key is under
+    /// way, so that all who wait for it wait for the same.
+    asked: tokio::sync::Mutex<Option<Instant>>,
+    ready: watch::Sender<bool>,
+    on_change: Mutex<Option<OnChange>>,
+    keeper: Mutex<Option<AbortHandle>>,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// Keys, to be fetched again after this.
+    Keys(Duration),
+    /// Keys of somebody else; the configuration is wrong.
+    OfAnother(String),
+    /// Nothing.
+    Nothing(KeysUnavailable),
+}
+
+impl KeyRing {
+    pub(crate) fn new(
+        issuer: String,
+        source: Arc<dyn KeySource>,
+        file: Option<KeySetFile>,
+        interval: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            issuer,
+            source,
+            file,
+            interval,
+            current: ArcSwapOption::empty(),
+            asked: tokio::sync::Mutex::new(None),
+            ready: watch::Sender::new(false),
+            on_change: Mutex::new(None),
+            keeper: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn current(&self) -> Option<Arc<KeySet>> {
+        self.current.load_full()
+    }
+
+    /// True once there is a key set.
+    pub(crate) fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
+    }
+
+    pub(crate) fn on_change(&self, call: OnChange) {
+        *self.on_change.lock() = Some(call);
+    }
+
+    /// Fetches for the first time; where that fails, takes what is on disk.
+    pub(crate) async fn begin(&self) -> Fetched {
+        let fetched = self.fetch().await;
+        if let (Fetched::Nothing(cause), Some(file)) = (&fetched, &self.file) {
+            match file.load(&self.issuer).await {
+                Ok(keys) => {
+                    warn!(%cause, "the key set of the last run is used until the token service answers");
+                    self.install(keys).await;
+                }
+                Err(on_disk) => warn!(%cause, %on_disk, "no key set yet"),
+            }
+        }
+        fetched
+    }
+
+    /// Keeps the key set fresh for as long as the ring is there.
+    pub(crate) fn keep_fresh(self: &Arc<Self>, first: &Fetched) {
+        let ring = Arc::downgrade(self);
+        let task = tokio::spawn(keep_fresh(ring, first.pause(PAUSE_MIN)));
+        *self.keeper.lock() = Some(task.abort_handle());
+    }
+
+    /// Fetches because a token names an unknown key: all who ask at once share
+    /// one fetch, and none follows within the interval.
+    pub(crate) async fn look_again(self: &Arc<Self>) {
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < self.interval) {
+            return;
+        }
+        *asked = Some(Instant::now());
+        let ring = Arc::clone(self);
+        // A task of its own: a caller that goes away must not take the fetch
+        // along, or strangers could keep new keys from arriving.
+        let task = tokio::spawn(countersign_telemetry::carry(async move {
+            ring.fetch().await;
+        }));
+        // It ends within its own limit; a panic in it leaves the old keys.
+        let _ = task.await;
+    }
+
+    async fn fetch(&self) -> Fetched {
+        let asking = self.source.fetch();
+        let fetch = async {
+            tokio::time::timeout(FETCH, asking)
+                .await
+                .unwrap_or_else(|_| Err(KeysUnavailable::new("no answer within 5 s")))
+        };
+        match fetch.instrument(spans::keys_fetch()).await {
+            Ok(published) => self.take(published).await,
+            Err(cause) => {
+                warn!(%cause, "the last good key set stays in use");
+                Fetched::Nothing(cause)
+            }
+        }
+    }
+
+    async fn take(&self, published: PublishedKeys) -> Fetched {
+        // Keys of another issuer would let it speak for ours.
+        if published.issuer != self.issuer {
+            warn!(
+                expected = self.issuer,
+                published = published.issuer,
+                "these are the keys of another issuer, and are not used"
+            );
+            return Fetched::OfAnother(published.issuer);
+        }
+        self.install(published.keys).await;
+        Fetched::Keys(published.max_age.clamp(AGE_MIN, AGE_MAX) / 2)
+    }
+
+    async fn install(&self, keys: countersign_jose::Jwks) {
+        let new = Arc::new(KeySet::new(keys));
+        let old = self.current.swap(Some(Arc::clone(&new)));
+        self.ready.send_replace(true);
+        if old.is_some_and(|old| *old == *new) {
+            return;
+        }
+        info!(keys = new.jwks().keys().len(), "the key set is new");
+        if let Some(on_change) = &*self.on_change.lock() {
+            on_change(&new);
+        }
+        if let Some(file) = &self.file
+            && let Err(cause) = file.save(&self.issuer, new.jwks()).await
+        {
+            warn!(%cause, "the key set could not be written to its file");
+        }
+    }
+}
+
+impl Drop for KeyRing {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.lock().take() {
+            keeper.abort();
+        }
+    }
+}
+
+impl Fetched {
+    fn pause(&self, otherwise: Duration) -> Duration {
+        match self {
+            Self::Keys(pause) => *pause,
+            Self::OfAnother(_) | Self::Nothing(_) => otherwise,
+        }
+    }
+}
+
+async fn keep_fresh(ring: Weak<KeyRing>, mut pause: Duration) {
+    let mut backoff = PAUSE_MIN;
+    loop {
+        tokio::time::sleep(jittered(pause)).await;
+        let Some(ring) = ring.upgrade() else { return };
+        let fetched = ring.fetch().await;
+        backoff = match fetched {
+            Fetched::Keys(_) => PAUSE_MIN,
+            Fetched::OfAnother(_) | Fetched::Nothing(_) => (backoff * 2).min(PAUSE_MAX),
+        };
+        pause = fetched.pause(backoff);
+    }
+}
+
+/// Up to a quarter earlier, so that guards that started together drift apart.
+fn jittered(pause: Duration) -> Duration {
+    let earlier = countersign_client::random::bytes::<1>().map_or(0, |[byte]| u32::from(byte));
+    pause - pause / 4 * earlier / 255
+}

@@ -1,0 +1,109 @@
+//! Where the key set comes from.
+
+use std::fmt;
+use std::time::Duration;
+
+use countersign::keys::v1::key_service_client::KeyServiceClient;
+use countersign::keys::v1::{ListKeysRequest, ListKeysResponse, VerificationKey};
+use countersign_client::source::BoxFuture;
+use countersign_jose::Jwks;
+use countersign_telemetry::{ClientCalls, ClientLayer};
+use tonic::transport::Channel;
+use tower_layer::Layer as _;
+
+/// Thirty-two keys, generously written; nothing larger is read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// What a key set is good for where its publisher does not say.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// Tells what keys the issuer signs with.
+pub trait KeySource: Send + Sync + 'static {
+    /// The keys as they are published now. Called in the background, and when
+    /// a token names a key that is not known; seldom, and one call at a time.
+    fn fetch(&self) -> BoxFuture<'_, Result<PublishedKeys, KeysUnavailable>>;
+}
+
+/// The keys of an issuer.
+#[derive(Clone, Debug)]
+pub struct PublishedKeys {
+    /// Whose they are, as it stands in `iss`.
+    pub issuer: String,
+    /// The keys. Each must have a `kid`: tokens choose by it.
+    pub keys: Jwks,
+    /// How long they may be kept. They are fetched again after half of it.
+    pub max_age: Duration,
+}
+
+/// Why there are no keys, for the log.
+#[derive(Clone, Debug)]
+pub struct KeysUnavailable(String);
+
+impl KeysUnavailable {
+    /// The cause, in words that hold nothing secret.
+    pub fn new(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+impl fmt::Display for KeysUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the issuer's keys could not be had: {}", self.0)
+    }
+}
+
+impl std::error::Error for KeysUnavailable {}
+
+/// Asks the token service (`KeyService.ListKeys`).
+pub(crate) struct TokenServiceKeys(KeyServiceClient<ClientCalls<Channel>>);
+
+impl TokenServiceKeys {
+    pub(crate) fn new(channel: Channel) -> Self {
+        let client = KeyServiceClient::new(ClientLayer::new().layer(channel));
+        Self(client.max_decoding_message_size(ANSWER_BYTES_MAX))
+    }
+}
+
+impl KeySource for TokenServiceKeys {
+    fn fetch(&self) -> BoxFuture<'_, Result<PublishedKeys, KeysUnavailable>> {
+        let mut client = self.0.clone();
+        Box::pin(async move {
+            let answer = client
+                .list_keys(ListKeysRequest {})
+                .await
+                .map_err(|status| KeysUnavailable::new(status.message()))?;
+            published(answer.into_inner())
+        })
+    }
+}
+
+fn published(answer: ListKeysResponse) -> Result<PublishedKeys, KeysUnavailable> {
+    let keys: Vec<_> = answer.keys.iter().map(jwk).collect();
+    let set = serde_json::json!({ "keys": keys }).to_string();
+    Ok(PublishedKeys {
+        issuer: answer.issuer,
+        keys: Jwks::parse(set.as_bytes()).map_err(KeysUnavailable::new)?,
+        max_age: answer
+            .max_age
+            .and_then(|age| Duration::try_from(age).ok())
+            .unwrap_or(MAX_AGE),
+    })
+}
+
+fn jwk(key: &VerificationKey) -> serde_json::Value {
+    let members = [
+        ("kid", &key.kid),
+        ("alg", &key.alg),
+        ("kty", &key.kty),
+        ("crv", &key.crv),
+        ("x", &key.x),
+        ("y", &key.y),
+    ];
+    // An Ed25519 key has no y.
+    members
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), serde_json::Value::from(value.as_str())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

@@ -1,0 +1,126 @@
+//! The body of a guarded response: freed of what only a guard may say, and, of
+//! a stream, ended with its token.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
+
+use super::future::Treatment;
+use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
+
+pin_project! {
+    /// The response body of a guarded call.
+    pub struct GuardBody<R> {
+        // Gone when there is nothing more to come.
+        #[pin]
+        inner: Option<R>,
+        treatment: Treatment,
+        end: Option<StreamEnd>,
+    }
+}
+
+/// When a stream ends.
+pub(super) struct StreamEnd {
+    at: Instant,
+    /// Only made when there is something to wait for.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// A client sends a call again when a guard's challenge tells it to. What a
+/// handler passes on from further down must not look like one.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    headers.remove(WWW_AUTHENTICATE);
+    headers.remove(DPOP_NONCE);
+}
+
+impl<R> GuardBody<R> {
+    pub(super) fn empty() -> Self {
+        Self {
+            inner: None,
+            treatment: Treatment::Untouched,
+            end: None,
+        }
+    }
+
+    pub(super) fn of(inner: R, treatment: Treatment, end: Option<StreamEnd>) -> Self {
+        Self {
+            inner: Some(inner),
+            treatment,
+            end,
+        }
+    }
+}
+
+/// An empty body.
+impl<R> Default for GuardBody<R> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl StreamEnd {
+    pub(super) fn at(at: Instant) -> Self {
+        Self { at, sleep: None }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let at = self.at;
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        sleep.as_mut().poll(cx)
+    }
+}
+
+impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        // First, because a stream may always have something ready.
+        if let Some(end) = this.end
+            && end.poll(cx).is_ready()
+        {
+            this.inner.set(None);
+            let trailers = respond::headers(&respond::stream_ended());
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        let mut polled = inner.poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && *this.treatment == Treatment::Stripped
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            strip(trailers);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl<R> fmt::Debug for GuardBody<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GuardBody")
+    }
+}

@@ -1,0 +1,239 @@
+//! The future of a guarded call.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign_client::source::BoxFuture;
+use countersign_telemetry::spans;
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tonic::Status;
+use tower_service::Service;
+use tracing::Instrument as _;
+use tracing::instrument::Instrumented;
+
+use super::body::{GuardBody, StreamEnd, strip};
+use crate::check::{Checks, Decision, Head, Permitted, Proven, Verdict};
+use crate::respond::{self, DPOP_NONCE};
+
+pin_project! {
+    /// The future of a call through [`GuardService`](super::GuardService).
+    pub struct GuardFuture<S, B, F> {
+        #[pin]
+        state: State<S, B, F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B, F> {
+        /// Decided against the call.
+        Refused { status: Option<Status> },
+        /// The handler runs.
+        Running { #[pin] handler: Instrumented<F>, after: After },
+        /// The key set is being looked at again.
+        Looking { looking: BoxFuture<'static, ()>, waiting: Option<Waiting<S, B>> },
+    }
+}
+
+/// A call that waits for a key.
+struct Waiting<S, B> {
+    checks: Arc<Checks>,
+    proven: Proven,
+    service: S,
+    request: Request<B>,
+}
+
+/// What is left to do with the handler's response.
+struct After {
+    treatment: Treatment,
+    nonce: Option<HeaderValue>,
+    end: Option<StreamEnd>,
+}
+
+/// How a response is treated.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) enum Treatment {
+    /// Left as it is: the method is exempt.
+    Untouched,
+    /// Freed of what only a guard may say.
+    Stripped,
+}
+
+impl<S, B> GuardFuture<S, B, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn new(
+        checks: Arc<Checks>,
+        verdict: Verdict,
+        service: S,
+        request: Request<B>,
+    ) -> Self {
+        let state = match verdict {
+            Verdict::KeyUnknown(proven) => {
+                let look = Arc::clone(&checks);
+                State::Looking {
+                    looking: Box::pin(async move { look.look_again().await }),
+                    waiting: Some(Waiting {
+                        checks,
+                        proven,
+                        service,
+                        request,
+                    }),
+                }
+            }
+            Verdict::Decided(decision) => State::decided(decision, service, request),
+        };
+        Self { state }
+    }
+}
+
+impl<S, B> State<S, B, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    fn decided(decision: Decision, mut service: S, mut request: Request<B>) -> Self {
+        let after = match decision {
+            Decision::Exempt => After {
+                treatment: Treatment::Untouched,
+                nonce: None,
+                end: None,
+            },
+            Decision::Public => After {
+                treatment: Treatment::Stripped,
+                nonce: None,
+                end: None,
+            },
+            Decision::Permitted(permitted) => After::permitted(permitted, &mut request),
+            Decision::Refused(status) => {
+                return Self::Refused {
+                    status: Some(status),
+                };
+            }
+        };
+        let span = match after.treatment {
+            Treatment::Untouched => tracing::Span::none(),
+            Treatment::Stripped => spans::handler(),
+        };
+        let handler = span.in_scope(|| service.call(request)).instrument(span);
+        Self::Running { handler, after }
+    }
+}
+
+impl After {
+    fn permitted<B>(permitted: Permitted, request: &mut Request<B>) -> Self {
+        request.extensions_mut().insert(permitted.permit);
+        Self {
+            treatment: Treatment::Stripped,
+            nonce: permitted
+                .nonce
+                .and_then(|nonce| HeaderValue::try_from(nonce).ok()),
+            end: permitted.ends_in.map(StreamEnd::after),
+        }
+    }
+}
+
+impl<S, B, R> Future for GuardFuture<S, B, S::Future>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: http_body::Body<Data = Bytes>,
+{
+    type Output = Result<Response<GuardBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Refused { status } => {
+                    let status = status.take().expect("polled after it was ready");
+                    return Poll::Ready(Ok(refused(&status)));
+                }
+                StateProj::Running { handler, after } => {
+                    return poll_handler(handler, after, cx);
+                }
+                StateProj::Looking { looking, waiting } => {
+                    ready!(looking.as_mut().poll(cx));
+                    let waiting = waiting.take().expect("left with this state");
+                    waiting.resume()
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+fn poll_handler<F, R, E>(
+    handler: Pin<&mut Instrumented<F>>,
+    after: &mut After,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<GuardBody<R>>, E>>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: http_body::Body<Data = Bytes>,
+{
+    match handler.poll(cx) {
+        Poll::Ready(Ok(response)) => Poll::Ready(Ok(after.treat(response))),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        // A client's stream that outlives the token, before there is a response.
+        Poll::Pending => match &mut after.end {
+            Some(end) => {
+                ready!(end.poll(cx));
+                Poll::Ready(Ok(refused(&respond::stream_ended())))
+            }
+            None => Poll::Pending,
+        },
+    }
+}
+
+impl<S, B> Waiting<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn resume(self) -> State<S, B, S::Future> {
+        let head = Head::of(&self.request);
+        let decision = spans::guard().in_scope(|| self.checks.resume(head, self.proven));
+        State::decided(decision, self.service, self.request)
+    }
+}
+
+impl After {
+    fn treat<R: http_body::Body>(&mut self, response: Response<R>) -> Response<GuardBody<R>> {
+        let (mut head, body) = response.into_parts();
+        if self.treatment == Treatment::Stripped {
+            strip(&mut head.headers);
+        }
+        if let Some(nonce) = self.nonce.take() {
+            head.headers.insert(DPOP_NONCE, nonce);
+        }
+        let body = GuardBody::of(body, self.treatment, self.end.take());
+        Response::from_parts(head, body)
+    }
+}
+
+/// Trailers only: the status stands in the headers, and there is no body.
+fn refused<R>(status: &Status) -> Response<GuardBody<R>> {
+    let mut response = Response::new(GuardBody::empty());
+    *response.headers_mut() = respond::headers(status);
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    response
+}
+
+impl StreamEnd {
+    fn after(left: Duration) -> Self {
+        Self::at(tokio::time::Instant::now() + left)
+    }
+}
+
+impl<S, B, F> fmt::Debug for GuardFuture<S, B, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GuardFuture")
+    }
+}

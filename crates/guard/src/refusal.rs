@@ -1,0 +1,133 @@
+//! Every way in which the guard refuses a call.
+
+use crate::ledger::LedgerRefusal;
+
+/// Why a call is refused, in the order in which the guard looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The method has no rule, or is not known.
+    MethodNotAllowed,
+    /// There is no `authorization`, or one of a scheme that is not ours (RFC
+    /// 6750 §3.1).
+    CredentialsMissing,
+    /// More than one `authorization`, or a comma in it.
+    AuthorizationRepeated,
+    /// `authorization` is not a scheme and a token.
+    AuthorizationMalformed,
+    /// The deadline has passed already.
+    DeadlinePassed,
+    /// The access token cannot be accepted.
+    Token(TokenRefusal),
+    /// The proof fails one of the checks of RFC 9449 §4.3.
+    Proof(countersign_dpop::Refusal),
+    /// No key set was ever had, so nobody can vouch for the token.
+    AuthorityUnreachable,
+    /// The token lacks these scopes.
+    ScopeInsufficient(Vec<String>),
+    /// The proof was used before, or cannot be remembered.
+    Ledger(LedgerRefusal),
+}
+
+/// Why an access token is refused, in the order of RFC 9068 §4 and RFC 9449
+/// §6 and §7.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenRefusal {
+    /// Larger than 8 KiB; nothing was decoded.
+    TooLarge,
+    /// Not a compact JWS with a strict JSON header (RFC 7515), or one with
+    /// `crit`.
+    NotJws,
+    /// `typ` is neither `at+jwt` nor `application/at+jwt`.
+    WrongType,
+    /// The header brings or points to a key of its own.
+    NamesKey,
+    /// `alg` is `none`, symmetric, or not accepted here.
+    AlgorithmNotAllowed,
+    /// `kid` is missing or not that of a key in the key set.
+    UnknownKey,
+    /// The signature does not verify.
+    BadSignature,
+    /// The payload is not a strict JSON object.
+    NotJson,
+    /// A required claim is missing or of the wrong type.
+    ClaimMalformed,
+    /// `iss` is not our issuer, character for character.
+    WrongIssuer,
+    /// `aud` does not contain the resource that was called.
+    WrongAudience,
+    /// `exp` is not in the future.
+    Expired,
+    /// `nbf` or `iat` is in the future.
+    NotYetValid,
+    /// The token is bound to something that cannot be checked here, alone or
+    /// besides a key.
+    BindingNotSupported,
+    /// The token is not bound to a key.
+    Unbound,
+    /// The token is bound to a key and was presented as a bearer token: someone
+    /// may have stolen it (RFC 9449 §7.2).
+    BoundAsBearer,
+    /// The token is bound to another key than the proof's (RFC 9449 §6).
+    OtherKey,
+}
+
+impl Refusal {
+    /// A name that stays the same.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::MethodNotAllowed => "method_without_rule",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::AuthorizationRepeated => "authorization_repeated",
+            Self::AuthorizationMalformed => "authorization_malformed",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::Token(token) => token.label(),
+            Self::Proof(proof) => proof.label(),
+            Self::AuthorityUnreachable => "no_key_set",
+            Self::ScopeInsufficient(_) => "scope_insufficient",
+            Self::Ledger(ledger) => ledger.label(),
+        }
+    }
+}
+
+impl TokenRefusal {
+    /// A name that stays the same.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::TooLarge => "token_too_large",
+            Self::NotJws => "token_not_jws",
+            Self::WrongType => "token_wrong_type",
+            Self::NamesKey => "token_names_key",
+            Self::AlgorithmNotAllowed => "token_algorithm_not_allowed",
+            Self::UnknownKey => "token_unknown_key",
+            Self::BadSignature => "token_bad_signature",
+            Self::NotJson => "token_not_json",
+            Self::ClaimMalformed => "token_claim_malformed",
+            Self::WrongIssuer => "token_wrong_issuer",
+            Self::WrongAudience => "token_wrong_audience",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::BindingNotSupported => "token_binding_not_supported",
+            Self::Unbound => "token_unbound",
+            Self::BoundAsBearer => "bound_token_as_bearer",
+            Self::OtherKey => "token_of_other_key",
+        }
+    }
+}
+
+impl From<TokenRefusal> for Refusal {
+    fn from(refusal: TokenRefusal) -> Self {
+        Self::Token(refusal)
+    }
+}
+
+impl From<countersign_dpop::Refusal> for Refusal {
+    fn from(refusal: countersign_dpop::Refusal) -> Self {
+        Self::Proof(refusal)
+    }
+}
+
+impl From<LedgerRefusal> for Refusal {
+    fn from(refusal: LedgerRefusal) -> Self {
+        Self::Ledger(refusal)
+    }
+}

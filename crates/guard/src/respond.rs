@@ -1,0 +1,287 @@
+//! How a refusal looks to the caller: the only place of this crate with gRPC
+//! codes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use countersign::error::v1::Reason;
+use countersign_jose::Algorithms;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::ledger::LedgerRefusal;
+use crate::refusal::{Refusal, TokenRefusal};
+
+/// Who our `ErrorInfo` comes from.
+const DOMAIN: &str = "countersign";
+
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+pub(crate) const WWW_AUTHENTICATE: HeaderName = http::header::WWW_AUTHENTICATE;
+
+/// A ledger frees room bucket by bucket, each of 20 s; a key set is asked for
+/// again within seconds. Sooner is not worth it.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Answers refusals.
+pub(crate) struct Responder {
+    algs: String,
+}
+
+/// What a refusal says to the caller.
+struct Answer {
+    code: Code,
+    reason: Reason,
+    /// The RFC's error code, where there is one.
+    oauth_error: Option<&'static str>,
+    message: &'static str,
+}
+
+impl Responder {
+    /// Names `algorithms` in challenges (RFC 9449 §7.1).
+    pub(crate) fn new(algorithms: Algorithms) -> Self {
+        Self {
+            algs: algorithms.to_string(),
+        }
+    }
+
+    /// The status of a refusal; with `nonce`, if it asks for one. Goes out with
+    /// trailers only: the handler has not run.
+    pub(crate) fn refuse(&self, refusal: &Refusal, nonce: Option<String>) -> Status {
+        let answer = answer(refusal);
+        countersign_telemetry::refused(answer.reason.as_str_name(), refusal.label());
+        let mut status = answer.status(details(refusal));
+        let mut headers = HeaderMap::new();
+        if let Some(challenge) = self.challenge(&answer, refusal) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+            headers.insert(DPOP_NONCE, nonce);
+        }
+        *status.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
+        status
+    }
+
+    /// RFC 9449 §7.1. Without credentials there is no error to name (RFC 6750
+    /// §3.1).
+    fn challenge(&self, answer: &Answer, refusal: &Refusal) -> Option<HeaderValue> {
+        let challenged = matches!(answer.code, Code::Unauthenticated | Code::PermissionDenied);
+        let algs = &self.algs;
+        let text = match (refusal, answer.oauth_error) {
+            _ if !challenged => return None,
+            (Refusal::CredentialsMissing, _) => format!("DPoP algs=\"{algs}\""),
+            (Refusal::ScopeInsufficient(missing), Some(error)) => {
+                let scope = missing.join(" ");
+                format!("DPoP error=\"{error}\", scope=\"{scope}\", algs=\"{algs}\"")
+            }
+            (_, Some(error)) => format!("DPoP error=\"{error}\", algs=\"{algs}\""),
+            (_, None) => return None,
+        };
+        HeaderValue::try_from(text).ok()
+    }
+}
+
+/// A stream whose token has ended. Never with a challenge: its handler has run,
+/// and the call must not be sent again by itself.
+pub(crate) fn stream_ended() -> Status {
+    let refusal = Refusal::Token(TokenRefusal::Expired);
+    let answer = answer(&refusal);
+    countersign_telemetry::refused(answer.reason.as_str_name(), "stream_outlived_token");
+    answer.status(details(&refusal))
+}
+
+/// For a handler that asks for scopes of its own.
+pub(crate) fn scope_insufficient(missing: &str) -> Status {
+    let refusal = Refusal::ScopeInsufficient(vec![missing.to_owned()]);
+    let answer = answer(&refusal);
+    countersign_telemetry::refused(answer.reason.as_str_name(), refusal.label());
+    answer.status(details(&refusal))
+}
+
+/// For a handler whose object belongs to somebody else.
+pub(crate) fn not_owner() -> Status {
+    let answer = Answer {
+        code: Code::PermissionDenied,
+        reason: Reason::NotOwner,
+        oauth_error: None,
+        message: "this belongs to somebody else",
+    };
+    countersign_telemetry::refused(answer.reason.as_str_name(), "not_owner");
+    answer.status(ErrorDetails::new())
+}
+
+/// For a handler that wants a permit where there is none.
+pub(crate) fn no_permit() -> Status {
+    let answer = Answer {
+        code: Code::Internal,
+        reason: Reason::Internal,
+        oauth_error: None,
+        message: "this handler needs a guard in front of it and a method that is not public",
+    };
+    countersign_telemetry::refused(answer.reason.as_str_name(), "no_permit");
+    answer.status(ErrorDetails::new())
+}
+
+/// A refused status as the headers of a response without body, or as trailers.
+pub(crate) fn headers(status: &Status) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // Fails for a message or metadata that no header can carry. Ours can; the
+    // code alone would still be a refusal.
+    if status.add_header(&mut headers).is_err() {
+        headers.insert(Status::GRPC_STATUS, HeaderValue::from(status.code() as i32));
+    }
+    headers
+}
+
+fn answer(refusal: &Refusal) -> Answer {
+    let of = |code, reason, oauth_error, message| Answer {
+        code,
+        reason,
+        oauth_error,
+        message,
+    };
+    match refusal {
+        Refusal::MethodNotAllowed => of(
+            Code::PermissionDenied,
+            Reason::MethodNotAllowed,
+            None,
+            "no one may call this method: it has no rule",
+        ),
+        Refusal::CredentialsMissing => of(
+            Code::Unauthenticated,
+            Reason::CredentialsMissing,
+            None,
+            "an access token is needed: authorization: DPoP …, with a proof in dpop",
+        ),
+        Refusal::AuthorizationRepeated => of(
+            Code::InvalidArgument,
+            Reason::InvalidRequest,
+            Some("invalid_request"),
+            "there must be one authorization",
+        ),
+        Refusal::AuthorizationMalformed => of(
+            Code::InvalidArgument,
+            Reason::InvalidRequest,
+            Some("invalid_request"),
+            "authorization must be a scheme, a space and a token",
+        ),
+        Refusal::DeadlinePassed => of(
+            Code::DeadlineExceeded,
+            Reason::DeadlinePassed,
+            None,
+            "the deadline passed before the call was looked at",
+        ),
+        Refusal::Token(TokenRefusal::Expired) => of(
+            Code::Unauthenticated,
+            Reason::TokenExpired,
+            Some("invalid_token"),
+            "the access token has expired",
+        ),
+        Refusal::Token(
+            TokenRefusal::TooLarge
+            | TokenRefusal::NotJws
+            | TokenRefusal::WrongType
+            | TokenRefusal::NamesKey
+            | TokenRefusal::AlgorithmNotAllowed
+            | TokenRefusal::UnknownKey
+            | TokenRefusal::BadSignature
+            | TokenRefusal::NotJson
+            | TokenRefusal::ClaimMalformed
+            | TokenRefusal::WrongIssuer
+            | TokenRefusal::WrongAudience
+            | TokenRefusal::NotYetValid
+            | TokenRefusal::BindingNotSupported
+            | TokenRefusal::Unbound
+            | TokenRefusal::BoundAsBearer
+            | TokenRefusal::OtherKey,
+        ) => of(
+            Code::Unauthenticated,
+            Reason::TokenInvalid,
+            Some("invalid_token"),
+            "the access token is not accepted here, or not with this proof's key",
+        ),
+        Refusal::Proof(proof) if proof.asks_for_nonce() => of(
+            Code::Unauthenticated,
+            Reason::DpopNonceRequired,
+            Some("use_dpop_nonce"),
+            "the proof must carry the nonce in dpop-nonce",
+        ),
+        Refusal::Proof(_) | Refusal::Ledger(LedgerRefusal::Forgotten) => of(
+            Code::Unauthenticated,
+            Reason::DpopProofInvalid,
+            Some("invalid_dpop_proof"),
+            "the DPoP proof is not valid for this call",
+        ),
+        Refusal::AuthorityUnreachable => of(
+            Code::Unavailable,
+            Reason::AuthorityUnreachable,
+            Some("temporarily_unavailable"),
+            "nobody can vouch for the access token now",
+        ),
+        Refusal::ScopeInsufficient(_) => of(
+            Code::PermissionDenied,
+            Reason::ScopeInsufficient,
+            Some("insufficient_scope"),
+            "the access token lacks a scope",
+        ),
+        Refusal::Ledger(LedgerRefusal::Replayed) => of(
+            Code::Unauthenticated,
+            Reason::DpopProofReplayed,
+            Some("invalid_dpop_proof"),
+            "the DPoP proof was used before",
+        ),
+        Refusal::Ledger(LedgerRefusal::KeyFull) => of(
+            Code::ResourceExhausted,
+            Reason::RateLimited,
+            None,
+            "this key has made more calls than can be remembered",
+        ),
+        Refusal::Ledger(LedgerRefusal::Full) => of(
+            Code::ResourceExhausted,
+            Reason::Overloaded,
+            None,
+            "more calls have been made than can be remembered",
+        ),
+    }
+}
+
+fn details(refusal: &Refusal) -> ErrorDetails {
+    let mut details = ErrorDetails::new();
+    match refusal {
+        Refusal::AuthorizationRepeated => {
+            details.add_bad_request_violation("authorization", "give exactly one, without commas");
+        }
+        Refusal::AuthorizationMalformed => {
+            details.add_bad_request_violation("authorization", "write: DPoP <access token>");
+        }
+        Refusal::ScopeInsufficient(missing) => {
+            let scope = ("scope".to_owned(), missing.join(" "));
+            details.set_error_info("", "", HashMap::from([scope]));
+        }
+        Refusal::AuthorityUnreachable
+        | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        Refusal::MethodNotAllowed
+        | Refusal::CredentialsMissing
+        | Refusal::DeadlinePassed
+        | Refusal::Token(_)
+        | Refusal::Proof(_)
+        | Refusal::Ledger(LedgerRefusal::Replayed | LedgerRefusal::Forgotten) => {}
+    }
+    details
+}
+
+impl Answer {
+    fn status(&self, mut details: ErrorDetails) -> Status {
+        let mut metadata = details
+            .error_info()
+            .map(|info| info.metadata.clone())
+            .unwrap_or_default();
+        if let Some(error) = self.oauth_error {
+            metadata.insert("oauth_error".to_owned(), error.to_owned());
+        }
+        details.set_error_info(self.reason.as_str_name(), DOMAIN, metadata);
+        Status::with_error_details(self.code, self.message, details)
+    }
+}
