@@ -1,1 +1,53 @@
 //! The Countersign token service: edges, engine, signer, janitor, configuration.
+//!
+//! A call goes from a listener (`listen`) through the layers (`stack`) to a handler (`service`),
+//! which parses it (`wire`), has its proof checked (`proof`), and asks the `engine`: load, decide,
+//! commit. What may be issued is decided by `countersign-issuer`; this crate does the rest: keys
+//! (`keyring`, `signer`), records (`record`, `records`), refusals on the wire (`status`), starting
+//! and stopping.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use countersign_client::clock::SystemClock;
+//! use countersign_server::config::{Config, Sources};
+//! use countersign_server::Server;
+//!
+//! let config = Config::read(Sources::default())?;
+//! let running = Server::start(config, Arc::new(SystemClock)).await?;
+//! println!("{} takes calls on {}", running.issuer(), running.grpc_address());
+//! running.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod config;
+mod engine;
+pub mod health;
+mod janitor;
+mod keyring;
+mod listen;
+mod opening;
+mod operation;
+mod proof;
+mod random;
+mod record;
+mod records;
+mod reflection;
+mod refused;
+mod running;
+mod service;
+mod signer;
+mod stack;
+mod start;
+mod status;
+mod tls;
+mod wire;
+
+pub use config::{Config, ConfigError};
+pub use keyring::KeyFileError;
+pub use listen::SocketProblem;
+pub use running::{Running, Stopped};
+pub use start::{Server, StartError};
+pub use tls::TlsError;

@@ -1,0 +1,416 @@
+//! What the token service is told at start: a TOML file, then `COUNTERSIGN_…` variables, which win.
+//!
+//! Every key stands once in [`KEYS`]; `docs/configuration.md` is checked against that table. A key
+//! or value that is wrong stops the start with its name and what would be right.
+
+mod error;
+mod keys;
+mod nearest;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign_dpop::Origin;
+use countersign_jose::Algorithm;
+use url::Url;
+
+pub use error::{ConfigError, Place};
+pub use keys::{KEYS, Key};
+use nearest::nearest;
+use value::Value;
+
+/// The prefix of the variables that are read as configuration.
+pub const VARIABLE_PREFIX: &str = "COUNTERSIGN_";
+
+/// The whole configuration of a token service. [`Config::default`] serves loopback without TLS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The issuer, as it stands in `iss`. `None`: `http(s)://` and the address listened on.
+    pub issuer: Option<String>,
+    /// Where calls come from.
+    pub listen: Listen,
+    /// Certificate and key; required for anything but loopback.
+    pub tls: Option<Tls>,
+    /// Where records are kept.
+    pub store: Store,
+    /// The Unix socket of the admin services.
+    pub admin: Admin,
+    /// How long things live.
+    pub tokens: Tokens,
+    /// What a proof must be like.
+    pub proofs: Proofs,
+    /// How long others may keep the key set.
+    pub key_set_max_age: Duration,
+    /// How the service stops.
+    pub stop: Stop,
+    /// What is reported, and where to.
+    pub telemetry: Telemetry,
+}
+
+/// Where calls come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The TCP address; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// Base URIs that clients reach the service by, besides the issuer. A proof names one of them.
+    pub origins: Vec<String>,
+    /// Connections open at once, at most.
+    pub connections_max: u32,
+}
+
+/// Files of a certificate chain and its private key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate_file: PathBuf,
+    /// The private key, PKCS#8, SEC 1 or PKCS#1.
+    pub key_file: PathBuf,
+}
+
+/// Where records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The directory of the database, made at first start.
+    pub directory: PathBuf,
+    /// The key-encryption key, outside of [`Store::directory`]. `None`: beside it, with `.key`
+    /// appended to its name.
+    pub key_file: Option<PathBuf>,
+    /// Memory for the database's cache.
+    pub cache_mib: u32,
+}
+
+/// The Unix socket of the admin services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Its path. `None`: `admin.sock` in [`Store::directory`].
+    pub socket: Option<PathBuf>,
+    /// The accounts that may use it. Empty: root and the account that the service runs as.
+    pub allowed_uids: Vec<u32>,
+}
+
+/// How long things live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// An access token, unless its resource says otherwise.
+    pub access_token: Duration,
+    /// An authorization code.
+    pub authorization_code: Duration,
+    /// A pushed authorization request.
+    pub authorization_request: Duration,
+    /// A refresh-token family that is not used.
+    pub refresh_idle: Duration,
+    /// A refresh-token family, used or not.
+    pub refresh_absolute: Duration,
+    /// How long after a rotation a lost answer may be asked for again.
+    pub refresh_retry: Duration,
+}
+
+/// What a proof must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proofs {
+    /// How old a proof may be.
+    pub age: Duration,
+    /// How far ahead of the service's clock a proof may be.
+    pub skew: Duration,
+    /// The algorithms that proofs may be signed with.
+    pub algorithms: Vec<Algorithm>,
+    /// Ask for a nonce in every proof, not only when `iat` is off or after a start.
+    pub nonce_always: bool,
+    /// Spent proofs remembered at once, at most.
+    pub remembered_max: u32,
+}
+
+/// How the service stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// How long `NOT_SERVING` is reported before new connections are refused.
+    pub notice: Duration,
+    /// How long calls in flight are waited for.
+    pub drain: Duration,
+}
+
+/// What is reported, and where to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Telemetry {
+    /// The collector's OTLP/gRPC endpoint. `None`: no traces leave.
+    pub otlp_endpoint: Option<String>,
+    /// The part of new traces that is recorded, 0 to 1.
+    pub sample_ratio: f64,
+    /// What is logged, in the words of `RUST_LOG`.
+    pub log_filter: String,
+    /// One JSON object a line instead of text for people.
+    pub log_json: bool,
+}
+
+/// Where a configuration comes from. [`Sources::default`] is nowhere.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    /// A TOML file.
+    pub file: Option<&'a Path>,
+    /// The environment; only names that begin with [`VARIABLE_PREFIX`] are read.
+    pub variables: Vec<(String, String)>,
+    /// Variables with that prefix that mean something to somebody else, and are passed over.
+    pub others: &'a [&'a str],
+    /// Keys, by their names in the file, that the command line sets.
+    pub overrides: Vec<(String, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            listen: Listen {
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
+                origins: Vec::new(),
+                // One connection costs some 50 KiB: 10,000 stay below half a gigabyte.
+                connections_max: 10_000,
+            },
+            tls: None,
+            store: Store {
+                directory: PathBuf::from("countersign-data"),
+                key_file: None,
+                // The hot set is clients, resources and live families, well below 1 KiB each.
+                cache_mib: 64,
+            },
+            admin: Admin {
+                socket: None,
+                allowed_uids: Vec::new(),
+            },
+            tokens: Tokens {
+                // Short, since an access token that was stolen with its key works until it ends.
+                access_token: Duration::from_secs(300),
+                // FAPI 2.0: at most 60 s.
+                authorization_code: Duration::from_secs(60),
+                // RFC 9126 §2.2 and FAPI 2.0: below 600 s.
+                authorization_request: Duration::from_secs(600),
+                refresh_idle: Duration::from_secs(7 * 86_400),
+                refresh_absolute: Duration::from_secs(30 * 86_400),
+                // A client's own retries come within seconds; a thief's rarely do.
+                refresh_retry: Duration::from_secs(10),
+            },
+            proofs: Proofs {
+                age: Duration::from_secs(60),
+                skew: Duration::from_secs(10),
+                algorithms: vec![Algorithm::Es256, Algorithm::Ed25519],
+                nonce_always: false,
+                // 28 bytes an entry: 28 MiB, and 14,000 calls a second for 70 s.
+                remembered_max: 1_000_000,
+            },
+            key_set_max_age: Duration::from_secs(300),
+            stop: Stop {
+                notice: Duration::ZERO,
+                drain: Duration::from_secs(10),
+            },
+            telemetry: Telemetry {
+                otlp_endpoint: None,
+                sample_ratio: 1.0,
+                log_filter: "info".to_owned(),
+                log_json: false,
+            },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file, then the variables, then what the command line said; the later wins.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a key that is not known, a value that is not right, or values
+    /// that contradict each other.
+    pub fn read(sources: Sources<'_>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        if let Some(path) = sources.file {
+            let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+                path: path.to_owned(),
+                cause: cause.to_string(),
+            })?;
+            config.apply_file(path, &text)?;
+        }
+        for (name, text) in sources.variables {
+            if name.starts_with(VARIABLE_PREFIX) && !sources.others.contains(&name.as_str()) {
+                config.apply_variable(&name, text)?;
+            }
+        }
+        for (name, text) in sources.overrides {
+            let key = known(&name, &Place::CommandLine)?;
+            config.apply(key, &Value::Text(text), &Place::CommandLine)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether the values fit together.
+    ///
+    /// # Errors
+    /// The first key whose value contradicts another.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let loopback = self.listen.address.ip().is_loopback();
+        if self.tls.is_none() && !loopback {
+            return Err(contradiction(
+                "tls.certificate_file",
+                "must be set, with tls.key_file, unless listen.address is a loopback address",
+            ));
+        }
+        if let Some(tls) = &self.tls {
+            for (key, path) in [
+                ("tls.certificate_file", &tls.certificate_file),
+                ("tls.key_file", &tls.key_file),
+            ] {
+                if path.as_os_str().is_empty() {
+                    return Err(contradiction(
+                        key,
+                        "must be set where its counterpart is: a certificate and its key go together",
+                    ));
+                }
+            }
+        }
+        match &self.issuer {
+            Some(issuer) => check_base_uri("issuer", issuer, self.tls.is_some())?,
+            None if self.listen.address.ip().is_unspecified() || !loopback => {
+                return Err(contradiction(
+                    "issuer",
+                    "must be set unless listen.address is a loopback address: \
+                     the URL that clients reach the service by",
+                ));
+            }
+            None => {}
+        }
+        for origin in &self.listen.origins {
+            check_base_uri("listen.origins", origin, self.tls.is_some())?;
+        }
+        if self.tokens.refresh_idle > self.tokens.refresh_absolute {
+            return Err(contradiction(
+                "tokens.refresh_idle_secs",
+                "must not be more than tokens.refresh_absolute_secs",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where the key-encryption key is.
+    pub fn key_file(&self) -> PathBuf {
+        self.store.key_file.clone().unwrap_or_else(|| {
+            let mut name = self.store.directory.as_os_str().to_owned();
+            name.push(".key");
+            PathBuf::from(name)
+        })
+    }
+
+    /// Where the admin socket is.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.admin
+            .socket
+            .clone()
+            .unwrap_or_else(|| self.store.directory.join("admin.sock"))
+    }
+
+    fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error| ConfigError::syntax(path, text, &error))?;
+        self.apply_table("", &table, &Place::File(path.to_owned()))
+    }
+
+    fn apply_table(
+        &mut self,
+        prefix: &str,
+        table: &toml::Table,
+        place: &Place,
+    ) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let full = format!("{prefix}{name}");
+            match value {
+                toml::Value::Table(inner) if !KEYS.iter().any(|key| key.name == full) => {
+                    let section = format!("{full}.");
+                    if !KEYS.iter().any(|key| key.name.starts_with(&section)) {
+                        return Err(unknown(
+                            &full,
+                            place,
+                            KEYS.iter().map(|key| section_of(key)),
+                        ));
+                    }
+                    self.apply_table(&section, inner, place)?;
+                }
+                value => {
+                    self.apply(known(&full, place)?, &Value::Toml(value), place)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_variable(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
+        let place = Place::Variable(name.to_owned());
+        let key = KEYS
+            .iter()
+            .find(|key| key.variable() == name)
+            .ok_or_else(|| unknown(name, &place, KEYS.iter().map(Key::variable)))?;
+        self.apply(key, &Value::Text(text), &place)
+    }
+
+    fn apply(&mut self, key: &Key, value: &Value<'_>, place: &Place) -> Result<(), ConfigError> {
+        (key.set)(self, value).map_err(|expected| ConfigError::Value {
+            key: key.name,
+            place: place.clone(),
+            expected,
+        })
+    }
+}
+
+fn known(name: &str, place: &Place) -> Result<&'static Key, ConfigError> {
+    KEYS.iter()
+        .find(|key| key.name == name)
+        .ok_or_else(|| unknown(name, place, KEYS.iter().map(|key| key.name.to_owned())))
+}
+
+fn section_of(key: &Key) -> String {
+    key.name.split('.').next().unwrap_or(key.name).to_owned()
+}
+
+fn unknown(key: &str, place: &Place, known: impl IntoIterator<Item = String>) -> ConfigError {
+    ConfigError::UnknownKey {
+        key: key.to_owned(),
+        place: place.clone(),
+        nearest: nearest(key, known),
+    }
+}
+
+fn contradiction(key: &'static str, expected: &'static str) -> ConfigError {
+    ConfigError::Contradiction { key, expected }
+}
+
+/// A base URI of this service: what an [`Origin`] may be, and with TLS only `https`; without TLS
+/// `http` only towards loopback, since a proxy that ends TLS may stand in front of a loopback
+/// address.
+fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), ConfigError> {
+    let wrong = |expected| Err(contradiction(key, expected));
+    let Ok(url) = Url::parse(text) else {
+        return wrong("must be an absolute URL, as in https://tokens.internal:7443");
+    };
+    if Origin::parse(text).is_err() {
+        return wrong(
+            "must be an https URL (http for loopback) without user, query or fragment, \
+             as in https://tokens.internal:7443",
+        );
+    }
+    if text.ends_with('/') {
+        return wrong("must not end with a slash: it is compared character for character");
+    }
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    match (url.scheme(), tls, loopback) {
+        ("https", _, _) | ("http", false, true) => Ok(()),
+        ("http", true, _) => wrong("must begin with https:// where TLS is on"),
+        _ => wrong("must begin with https:// unless its host is a loopback address"),
+    }
+}

@@ -1,0 +1,268 @@
+//! Wrong keys and values are refused with their name and what would be right; the documentation
+//! lists exactly the keys there are.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::*;
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    config.apply_file(Path::new("countersign.toml"), text)?;
+    config.check()?;
+    Ok(config)
+}
+
+fn from_variables(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(Sources {
+        variables: variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        others: &["COUNTERSIGN_CONFIG"],
+        ..Sources::default()
+    })
+}
+
+/// What the operator reads.
+#[track_caller]
+fn check(read: Result<Config, ConfigError>, expected: &str) {
+    assert_eq!(read.expect_err("must be refused").to_string(), expected);
+}
+
+#[test]
+fn wrong_files_say_what_would_be_right() {
+    for (text, expected) in [
+        (
+            "[listen]\nadress = \"127.0.0.1:1\"",
+            "countersign.toml: unknown key `listen.adress`; did you mean `listen.address`?",
+        ),
+        (
+            "[listne]\naddress = \"127.0.0.1:1\"",
+            "countersign.toml: unknown key `listne`; did you mean `listen`?",
+        ),
+        (
+            "[database]\nurl = \"x\"",
+            "countersign.toml: unknown key `database`; docs/configuration.md lists them all",
+        ),
+        (
+            "issuer = 7",
+            "countersign.toml: `issuer` must be a text that is not empty",
+        ),
+        (
+            "listen = 7",
+            "countersign.toml: unknown key `listen`; docs/configuration.md lists them all",
+        ),
+        (
+            "[listen]\naddress = \"localhost\"",
+            "countersign.toml: `listen.address` must be an IP address and a port, as in \
+             127.0.0.1:7443 or [::1]:7443",
+        ),
+        (
+            "[listen]\naddress = { host = \"x\" }",
+            "countersign.toml: `listen.address` must be an IP address and a port, as in \
+             127.0.0.1:7443 or [::1]:7443",
+        ),
+        (
+            "[tokens]\naccess_token_secs = 901",
+            "countersign.toml: `tokens.access_token_secs` must be a whole number of seconds from \
+             1 to 900",
+        ),
+        (
+            "[tokens]\naccess_token_secs = -1",
+            "countersign.toml: `tokens.access_token_secs` must be a whole number of seconds from \
+             1 to 900",
+        ),
+        (
+            "[tokens]\naccess_token_secs = 1e308",
+            "countersign.toml: `tokens.access_token_secs` must be a whole number of seconds from \
+             1 to 900",
+        ),
+        (
+            "[proofs]\nalgorithms = [\"ES256\", \"HS256\"]",
+            "countersign.toml: `proofs.algorithms` must be a list of at least one of ES256, \
+             Ed25519, ES384, PS256, RS256",
+        ),
+        (
+            "[proofs]\nalgorithms = []",
+            "countersign.toml: `proofs.algorithms` must be a list of at least one of ES256, \
+             Ed25519, ES384, PS256, RS256",
+        ),
+        (
+            "[proofs]\nnonce = \"never\"",
+            "countersign.toml: `proofs.nonce` must be `when-needed` or `always`",
+        ),
+        (
+            "[telemetry]\nsample_ratio = 1.5",
+            "countersign.toml: `telemetry.sample_ratio` must be a number from 0 to 1",
+        ),
+        (
+            "[admin]\nallowed_uids = [-1]",
+            "countersign.toml: `admin.allowed_uids` must be a list of account numbers",
+        ),
+        (
+            "issuer = \"a\"\nissuer = \"b\"",
+            "countersign.toml, line 2: not TOML: duplicate key",
+        ),
+        (
+            "[listen]\naddress = \"0.0.0.0:7443\"",
+            "`tls.certificate_file` must be set, with tls.key_file, unless listen.address is a \
+             loopback address",
+        ),
+        (
+            "[tls]\ncertificate_file = \"a.pem\"",
+            "`tls.key_file` must be set where its counterpart is: a certificate and its key go \
+             together",
+        ),
+        (
+            "issuer = \"http://tokens.internal\"",
+            "`issuer` must begin with https:// unless its host is a loopback address",
+        ),
+        (
+            "issuer = \"https://tokens.internal/\"",
+            "`issuer` must not end with a slash: it is compared character for character",
+        ),
+        (
+            "issuer = \"tokens\"",
+            "`issuer` must be an absolute URL, as in https://tokens.internal:7443",
+        ),
+        (
+            "[listen]\naddress = \"0.0.0.0:7443\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"",
+            "`issuer` must be set unless listen.address is a loopback address: the URL that \
+             clients reach the service by",
+        ),
+        (
+            "[tokens]\nrefresh_absolute_secs = 60",
+            "`tokens.refresh_idle_secs` must not be more than tokens.refresh_absolute_secs",
+        ),
+    ] {
+        check(from_file(text), expected);
+    }
+}
+
+#[test]
+fn wrong_variables_say_what_would_be_right() {
+    check(
+        from_variables(&[("COUNTERSIGN_LISTEN_ADRESS", "127.0.0.1:1")]),
+        "COUNTERSIGN_LISTEN_ADRESS: unknown key `COUNTERSIGN_LISTEN_ADRESS`; did you mean \
+         `COUNTERSIGN_LISTEN_ADDRESS`?",
+    );
+    check(
+        from_variables(&[("COUNTERSIGN_STORE_CACHE_MIB", "many")]),
+        "COUNTERSIGN_STORE_CACHE_MIB: `store.cache_mib` must be a whole number from 1 to 65536",
+    );
+    check(
+        from_variables(&[("COUNTERSIGN_STORE_DIRECTORY", "")]),
+        "COUNTERSIGN_STORE_DIRECTORY: `store.directory` must be a path",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::read(Sources {
+        file: Some(Path::new("/nowhere/countersign.toml")),
+        ..Sources::default()
+    })
+    .expect_err("is not there");
+    assert!(
+        error.to_string().starts_with("/nowhere/countersign.toml: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn variables_win_and_those_of_others_are_passed_over() {
+    let config = from_variables(&[
+        ("COUNTERSIGN_CONFIG", "somewhere"),
+        ("COUNTERSIGN_TOKENS_ACCESS_TOKEN_SECS", "60"),
+        ("COUNTERSIGN_PROOFS_ALGORITHMS", "ES256, PS256"),
+        (
+            "COUNTERSIGN_LISTEN_ORIGINS",
+            "https://a.internal,https://b.internal",
+        ),
+        ("PATH", "/bin"),
+    ])
+    .expect("right");
+    assert_eq!(config.tokens.access_token, Duration::from_secs(60));
+    assert_eq!(
+        config.proofs.algorithms,
+        [Algorithm::Es256, Algorithm::Ps256]
+    );
+    assert_eq!(
+        config.listen.origins,
+        ["https://a.internal", "https://b.internal"]
+    );
+}
+
+#[test]
+fn the_command_line_wins() {
+    let sources = |name: &str, value: &str| Sources {
+        variables: vec![("COUNTERSIGN_STORE_CACHE_MIB".to_owned(), "2".to_owned())],
+        overrides: vec![(name.to_owned(), value.to_owned())],
+        ..Sources::default()
+    };
+    let config = Config::read(sources("store.cache_mib", "3")).expect("right");
+    assert_eq!(config.store.cache_mib, 3);
+    check(
+        Config::read(sources("store.cache", "3")),
+        "command line: unknown key `store.cache`; did you mean `store.cache_mib`?",
+    );
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(from_file("").expect("right"), Config::default());
+}
+
+#[test]
+fn paths_follow_the_directory() {
+    let config = from_file("[store]\ndirectory = \"/var/lib/countersign\"").expect("right");
+    assert_eq!(config.key_file(), Path::new("/var/lib/countersign.key"));
+    assert_eq!(
+        config.admin_socket(),
+        Path::new("/var/lib/countersign/admin.sock")
+    );
+}
+
+#[test]
+fn the_documentation_lists_every_key_as_the_code_has_it() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let mut rows = String::new();
+    for key in KEYS {
+        let _ = writeln!(
+            rows,
+            "| `{}` | `{}` | {} | {} | {} |",
+            key.name,
+            key.variable(),
+            key.values,
+            key.default,
+            key.meaning
+        );
+    }
+    assert!(
+        page.contains(&rows),
+        "docs/configuration.md differs from the keys in the code; its table must be:\n{rows}"
+    );
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        assert!(rows.contains(line), "not a key: {line}");
+    }
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    for key in KEYS {
+        let plain = matches!(
+            key.name.split('.').next(),
+            Some("tokens" | "proofs" | "keys" | "stop")
+        ) || matches!(
+            key.name,
+            "listen.address" | "store.directory" | "listen.connections_max"
+        );
+        if plain {
+            let mut config = Config::default();
+            (key.set)(&mut config, &Value::Text(key.default.to_owned()))
+                .unwrap_or_else(|expected| panic!("{}: {expected}", key.name));
+            assert_eq!(config, Config::default(), "{}", key.name);
+        }
+    }
+}

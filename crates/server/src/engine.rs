@@ -1,0 +1,113 @@
+//! The only place that decides and commits: load, decide, spend the proof, commit; and when the
+//! commit lost a race, load and decide again.
+
+use std::sync::Arc;
+
+use countersign_client::clock::Clock;
+use countersign_dpop::VerifiedProof;
+use countersign_issuer::{AuthenticationCause, Decision, Issuer, Refusal, Version};
+use countersign_jose::UnixTime;
+
+use crate::proof::Proofs;
+use crate::records::{Outcome, Records};
+use crate::refused::{Fault, Refused};
+
+/// Racers of one record win one after the other: so many in a row means that something else is
+/// wrong, and the caller may try again later.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Decides and commits.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) records: Records,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) proofs: Arc<Proofs>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What a decision may know besides the request and the records.
+#[derive(Copy, Clone)]
+pub(crate) struct Moment<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) now: UnixTime,
+}
+
+/// One thing that can be asked of the issuer. Asked again when its commit lost a race, so it holds
+/// what must not change between attempts: random identifiers above all.
+#[tonic::async_trait]
+pub(crate) trait Operation: Send + Sync {
+    /// What is answered when it is granted.
+    type Answer: Send;
+
+    /// Loads what the decision needs, and decides.
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<Self::Answer>, Refused>;
+}
+
+/// What was decided, and committed.
+#[derive(Debug)]
+pub(crate) struct Decided<T> {
+    pub(crate) answer: T,
+    /// The version of the records that were written.
+    pub(crate) version: Option<Version>,
+}
+
+impl<T> Decided<T> {
+    /// The version of the records that were written, where something always is.
+    pub(crate) fn written(&self) -> Result<Version, Refused> {
+        self.version.ok_or(Refused::Fault(Fault::NothingWritten))
+    }
+}
+
+impl Engine {
+    /// The time now, at this edge.
+    pub(crate) fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// Decides, spends `proof` where there is one, and commits.
+    pub(crate) async fn decide<O: Operation>(
+        &self,
+        operation: &O,
+        proof: Option<&VerifiedProof>,
+    ) -> Result<Decided<O::Answer>, Refused> {
+        let mut unspent = proof;
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.now();
+            let at = Moment {
+                issuer: &self.issuer,
+                now,
+            };
+            let decision = operation.decide(&self.records, at).await?;
+            // A refusal that writes nothing leaves the proof unspent: it changed nothing, and
+            // refused strangers fill no ledger.
+            let nothing_happens = decision.answer.is_err() && decision.change.is_empty();
+            if !nothing_happens && let Some(proof) = unspent.take() {
+                self.proofs.spend(proof, now)?;
+            }
+            if decision.change.is_empty() {
+                return Ok(Decided {
+                    answer: decision.answer?,
+                    version: None,
+                });
+            }
+            match self.records.commit(&decision.change).await? {
+                Outcome::Done(version) => {
+                    return Ok(Decided {
+                        answer: decision.answer?,
+                        version: Some(version),
+                    });
+                }
+                Outcome::AssertionReplayed => {
+                    let cause = AuthenticationCause::AssertionReplayed;
+                    return Err(Refusal::ClientAuthentication(cause).into());
+                }
+                Outcome::Raced => {}
+            }
+        }
+        Err(Refused::Contended)
+    }
+}

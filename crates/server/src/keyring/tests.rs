@@ -1,0 +1,115 @@
+//! Keys open with their own file only; files that are not safe are refused by name.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn kek(seed: u8) -> KeyEncryptionKey {
+    KeyEncryptionKey::new(Zeroizing::new([seed; 32]))
+}
+
+#[test]
+fn keys_open_with_the_key_they_were_made_under_and_no_other() {
+    let path = Path::new("store.key");
+    for stored in make(&kek(1), UnixTime::from_secs(1)) {
+        assert!(open(&kek(1), path, &stored).is_ok(), "{stored:?}");
+        let refused = open(&kek(2), path, &stored).err().expect("does not fit");
+        assert!(
+            refused
+                .to_string()
+                .contains("does not open the keys in the store"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_record_cannot_pass_for_another() {
+    let path = Path::new("store.key");
+    let [signing, mac] = make(&kek(1), UnixTime::from_secs(1));
+    let swapped = StoredKey {
+        wrapped: mac.wrapped.clone(),
+        ..signing.clone()
+    };
+    assert!(open(&kek(1), path, &swapped).is_err());
+    let renamed = StoredKey {
+        key_id: "00000000".to_owned(),
+        ..mac
+    };
+    assert!(open(&kek(1), path, &renamed).is_err());
+    let other_purpose = StoredKey {
+        purpose: Purpose::HandleMac,
+        ..signing
+    };
+    assert!(open(&kek(1), path, &other_purpose).is_err());
+}
+
+#[test]
+fn a_file_that_was_made_is_private_and_reads_back() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("keys/store.key");
+    assert!(file::read(&path).expect("no file is no error").is_none());
+    file::create(&path, &[7; 32]).expect("made");
+    assert_eq!(
+        fs::metadata(&path).expect("there").permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(file::read(&path).expect("reads").is_some());
+    assert!(file::create(&path, &[8; 32]).is_err(), "never overwritten");
+}
+
+#[test]
+fn files_that_are_not_safe_or_not_keys_are_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("store.key");
+    for (content, mode, expected) in [
+        (
+            "A".repeat(43),
+            0o640,
+            "can be read or written by other accounts (mode 0640)",
+        ),
+        (
+            "A".repeat(43),
+            0o604,
+            "can be read or written by other accounts (mode 0604)",
+        ),
+        ("A".repeat(42), 0o600, "does not hold a key"),
+        ("A".repeat(44), 0o600, "does not hold a key"),
+        ("A".repeat(4096), 0o600, "does not hold a key"),
+        (String::new(), 0o600, "does not hold a key"),
+        ("B".repeat(43), 0o600, "does not hold a key"),
+    ] {
+        fs::write(&path, &content).expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
+        let refused = file::read(&path).err().expect("refused").to_string();
+        assert!(refused.contains(expected), "{refused}");
+        assert!(refused.contains("store.key"), "{refused}");
+    }
+    let refused = file::read(folder.path()).err().expect("refused");
+    assert!(
+        matches!(refused, KeyFileError::NotAFile { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_file_inside_the_data_directory_is_refused_by_any_name() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("made");
+    symlink(&data, folder.path().join("link")).expect("made");
+    for (path, inside) in [
+        ("data/store.key", true),
+        ("data/sub/store.key", true),
+        ("data/../data/store.key", true),
+        ("link/store.key", true),
+        ("data.key", false),
+        ("keys/store.key", false),
+    ] {
+        let checked = file::outside(&folder.path().join(path), &data);
+        assert_eq!(checked.is_err(), inside, "{path}");
+    }
+}

@@ -1,0 +1,67 @@
+//! What can be asked of the issuer, one file each: load what the decision needs, decide. The rules
+//! themselves are the issuer's.
+
+pub(crate) mod authorize;
+pub(crate) mod introspect;
+pub(crate) mod issue;
+pub(crate) mod redeem;
+pub(crate) mod register;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+
+use countersign_issuer::introspect::Standing;
+use countersign_issuer::model::{Client, ClientId, FamilyId, TokenId};
+use countersign_issuer::{Authenticated, Known, Presented, authenticate};
+
+use crate::engine::Moment;
+use crate::records::Records;
+use crate::refused::Refused;
+
+/// A client that says who it is, and what it shows for it.
+pub(crate) struct Caller<'a> {
+    pub(crate) id: ClientId,
+    pub(crate) presented: Presented<'a>,
+}
+
+impl Caller<'_> {
+    /// The registration of that name, if there is one.
+    async fn load(&self, records: &Records) -> Result<Option<Known<Client>>, Refused> {
+        countersign_telemetry::spans::note_client(self.id.as_str());
+        records.client(&self.id).await
+    }
+
+    /// Whether it is that client. Before anything else is loaded, so that an unknown client costs
+    /// what a wrong secret costs.
+    fn authenticate<'k>(
+        &self,
+        known: Option<&'k Known<Client>>,
+        at: Moment<'_>,
+    ) -> Result<Authenticated<'k>, Refused> {
+        let client = known.map(|known| &known.value);
+        Ok(authenticate(
+            &self.id,
+            client,
+            &self.presented,
+            &at.issuer.name,
+            at.now,
+        )?)
+    }
+}
+
+/// What the store knows of a token.
+async fn standing(
+    records: &Records,
+    token: Option<TokenId>,
+    family: Option<FamilyId>,
+) -> Result<Standing, Refused> {
+    Ok(Standing {
+        token_revoked: match token {
+            Some(token) => records.is_revoked(token).await?,
+            None => false,
+        },
+        family: match family {
+            Some(family) => records.family(family).await?,
+            None => None,
+        },
+    })
+}

@@ -1,0 +1,132 @@
+//! Authorization requests: lodged by a client (RFC 9126), decided by a person at the login
+//! application.
+
+use countersign_issuer::authorize::{
+    Approving, Lodged, Lodging, RedirectTo, Shown, approve, deny, push, shown,
+};
+use countersign_issuer::model::{Authorization, Client, ClientId, RecordId};
+use countersign_issuer::{Decision, Known};
+use countersign_jose::Thumbprint;
+
+use super::Caller;
+use crate::engine::{Moment, Operation};
+use crate::records::Records;
+use crate::refused::Refused;
+
+/// A client lodges a request.
+pub(crate) struct Push<'a> {
+    pub(crate) caller: Caller<'a>,
+    pub(crate) lodging: Lodging,
+    /// The key of the proof that came with it, if one did (RFC 9449 §10.1).
+    pub(crate) proof: Option<Thumbprint>,
+    pub(crate) id: RecordId,
+}
+
+/// The login application asks what there is to approve.
+pub(crate) struct Show {
+    pub(crate) id: RecordId,
+}
+
+/// The person approved.
+pub(crate) struct Approve {
+    pub(crate) id: RecordId,
+    pub(crate) approving: Approving,
+}
+
+/// The person declined.
+pub(crate) struct Deny {
+    pub(crate) id: RecordId,
+    /// The login application.
+    pub(crate) decider: ClientId,
+}
+
+#[tonic::async_trait]
+impl Operation for Push<'_> {
+    type Answer = Lodged;
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Lodged>, Refused> {
+        let known = self.caller.load(records).await?;
+        let client = self.caller.authenticate(known.as_ref(), at)?;
+        let concerned = self.lodging.ask().concerns(client.client());
+        let catalogue = records.catalogue(concerned).await?;
+        Ok(push(
+            &client,
+            &self.lodging,
+            &catalogue,
+            at.issuer,
+            self.proof,
+            self.id,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for Show {
+    type Answer = Shown;
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Shown>, Refused> {
+        let (known, client) = lodged(records, self.id).await?;
+        let authorization = known.as_ref().map(|known| &known.value);
+        Ok(Decision::without_change(shown(
+            authorization,
+            client.as_ref(),
+            at.now,
+        )))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for Approve {
+    type Answer = RedirectTo;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<RedirectTo>, Refused> {
+        let (known, client) = lodged(records, self.id).await?;
+        Ok(approve(
+            self.id,
+            known.as_ref(),
+            client.as_ref(),
+            &self.approving,
+            at.issuer,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for Deny {
+    type Answer = RedirectTo;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<RedirectTo>, Refused> {
+        let (known, client) = lodged(records, self.id).await?;
+        Ok(deny(
+            self.id,
+            known.as_ref(),
+            client.as_ref(),
+            &self.decider,
+            at.issuer,
+            at.now,
+        ))
+    }
+}
+
+/// A request, and the client that lodged it.
+async fn lodged(
+    records: &Records,
+    id: RecordId,
+) -> Result<(Option<Known<Authorization>>, Option<Client>), Refused> {
+    let known = records.authorization(id).await?;
+    let client = match &known {
+        Some(known) => records.client(&known.value.client).await?,
+        None => None,
+    };
+    Ok((known, client.map(|client| client.value)))
+}

@@ -1,0 +1,27 @@
+//! Introspection (RFC 7662). Writes nothing, so it is no operation of the engine.
+
+use countersign_issuer::introspect::{Recognised, Standing};
+use countersign_issuer::model::{Client, ClientId};
+
+use super::standing;
+use crate::records::Records;
+use crate::refused::Refused;
+
+/// What a decision about a token needs to know.
+pub(crate) struct Findings {
+    pub(crate) standing: Standing,
+    /// The registration of the caller, if it is still there.
+    pub(crate) caller: Option<Client>,
+}
+
+/// Loads what is known of a token and of who asks.
+pub(crate) async fn find(
+    records: &Records,
+    recognised: &Recognised,
+    caller: &ClientId,
+) -> Result<Findings, Refused> {
+    Ok(Findings {
+        standing: standing(records, recognised.token(), recognised.family()).await?,
+        caller: records.client(caller).await?.map(|known| known.value),
+    })
+}

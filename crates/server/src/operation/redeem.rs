@@ -1,0 +1,49 @@
+//! Authorization codes (RFC 6749 §4.1.3, RFC 7636 §4.5).
+
+use countersign_issuer::{Decision, Fresh, Issued, Redemption, redeem};
+use countersign_jose::Thumbprint;
+
+use super::Caller;
+use crate::engine::{Moment, Operation};
+use crate::records::Records;
+use crate::refused::Refused;
+
+/// A client redeems a code.
+pub(crate) struct Redeem<'a> {
+    pub(crate) caller: Caller<'a>,
+    pub(crate) redemption: Redemption,
+    pub(crate) proof: Thumbprint,
+    pub(crate) fresh: Fresh,
+}
+
+#[tonic::async_trait]
+impl Operation for Redeem<'_> {
+    type Answer = Issued;
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Issued>, Refused> {
+        let known = self.caller.load(records).await?;
+        let client = self.caller.authenticate(known.as_ref(), at)?;
+        let authorization = records.authorization(self.redemption.record()).await?;
+        let lodged = authorization.as_ref().map(|known| &known.value);
+        // A second use revokes what the first use led to, so that has to be known.
+        let earlier = match lodged.and_then(|lodged| lodged.redeemed_for()) {
+            Some(family) => records.family(family).await?,
+            None => None,
+        };
+        let asked = lodged
+            .iter()
+            .flat_map(|lodged| lodged.permissions.resources());
+        let catalogue = records.catalogue(asked).await?;
+        Ok(redeem(
+            &client,
+            &self.redemption,
+            authorization.as_ref(),
+            earlier.as_ref(),
+            &catalogue,
+            at.issuer,
+            self.proof,
+            self.fresh,
+            at.now,
+        ))
+    }
+}

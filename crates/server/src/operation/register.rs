@@ -1,0 +1,242 @@
+//! Registration of clients and resources.
+
+use countersign_issuer::model::{Client, ClientId, Resource, ResourceUri};
+use countersign_issuer::register::{
+    ClientChange, NewClient, NewResource, Registered, RenewedSecret, ResourceChange, create_client,
+    create_resource, delete_client, delete_resource, own_resource, rotate_client_secret,
+    update_client, update_resource,
+};
+use countersign_issuer::{Actor, Decision, FieldFault, Known, Refusal, Version};
+use zeroize::Zeroizing;
+
+use crate::engine::{Moment, Operation};
+use crate::records::Records;
+use crate::refused::Refused;
+
+/// Registers a client.
+pub(crate) struct CreateClient {
+    pub(crate) new: NewClient,
+    /// Makes its secret, if it needs one. The same in every attempt.
+    pub(crate) random: Zeroizing<[u8; 32]>,
+    pub(crate) actor: Actor,
+}
+
+/// Shows a client.
+pub(crate) struct GetClient {
+    pub(crate) id: ClientId,
+}
+
+/// Changes a client.
+pub(crate) struct UpdateClient {
+    pub(crate) change: ClientChange,
+    pub(crate) actor: Actor,
+}
+
+/// Removes a client.
+pub(crate) struct DeleteClient {
+    pub(crate) id: ClientId,
+    pub(crate) expected: Option<Version>,
+    pub(crate) actor: Actor,
+}
+
+/// Replaces a client's secret.
+pub(crate) struct RotateSecret {
+    pub(crate) id: ClientId,
+    pub(crate) random: Zeroizing<[u8; 32]>,
+    pub(crate) actor: Actor,
+}
+
+/// Registers a resource.
+pub(crate) struct CreateResource {
+    pub(crate) new: NewResource,
+    pub(crate) actor: Actor,
+}
+
+/// Shows a resource.
+pub(crate) struct GetResource {
+    pub(crate) uri: ResourceUri,
+}
+
+/// Changes a resource.
+pub(crate) struct UpdateResource {
+    pub(crate) change: ResourceChange,
+    pub(crate) actor: Actor,
+}
+
+/// Removes a resource.
+pub(crate) struct DeleteResource {
+    pub(crate) uri: ResourceUri,
+    pub(crate) expected: Option<Version>,
+    pub(crate) actor: Actor,
+}
+
+/// Registers the service's own API, unless it is there.
+pub(crate) struct EnsureOwnResource;
+
+#[tonic::async_trait]
+impl Operation for CreateClient {
+    type Answer = Registered;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<Registered>, Refused> {
+        let known = records.client(self.new.id()).await?;
+        let catalogue = records.catalogue(self.new.resources()).await?;
+        Ok(create_client(
+            &self.new,
+            known.as_ref(),
+            &catalogue,
+            &self.random,
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for GetClient {
+    type Answer = Known<Client>;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        _: Moment<'_>,
+    ) -> Result<Decision<Known<Client>>, Refused> {
+        let known = records.client(&self.id).await?;
+        Ok(Decision::without_change(known.ok_or(Refusal::NotFound)))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for UpdateClient {
+    type Answer = Client;
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Client>, Refused> {
+        let known = records.client(self.change.id()).await?;
+        let catalogue = records.catalogue(self.change.resources()).await?;
+        Ok(update_client(
+            &self.change,
+            known.as_ref(),
+            &catalogue,
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for DeleteClient {
+    type Answer = ();
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
+        let known = records.client(&self.id).await?;
+        Ok(delete_client(
+            known.as_ref(),
+            self.expected,
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for RotateSecret {
+    type Answer = RenewedSecret;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<RenewedSecret>, Refused> {
+        let known = records.client(&self.id).await?;
+        Ok(rotate_client_secret(
+            known.as_ref(),
+            &self.random,
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for CreateResource {
+    type Answer = Resource;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<Resource>, Refused> {
+        let known = records.resource(self.new.uri()).await?;
+        Ok(create_resource(
+            self.new.clone(),
+            known.as_ref(),
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for GetResource {
+    type Answer = Known<Resource>;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        _: Moment<'_>,
+    ) -> Result<Decision<Known<Resource>>, Refused> {
+        let known = records.resource(&self.uri).await?;
+        Ok(Decision::without_change(known.ok_or(Refusal::NotFound)))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for UpdateResource {
+    type Answer = Resource;
+
+    async fn decide(
+        &self,
+        records: &Records,
+        at: Moment<'_>,
+    ) -> Result<Decision<Resource>, Refused> {
+        let known = records.resource(self.change.uri()).await?;
+        Ok(update_resource(
+            &self.change,
+            known.as_ref(),
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for DeleteResource {
+    type Answer = ();
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
+        let known = records.resource(&self.uri).await?;
+        Ok(delete_resource(
+            known.as_ref(),
+            self.expected,
+            &self.actor,
+            at.now,
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl Operation for EnsureOwnResource {
+    type Answer = ();
+
+    async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
+        let new = own_resource(&at.issuer.name, at.now)
+            .map_err(|problem| Refusal::from(FieldFault::new("issuer", problem)))?;
+        match records.resource(new.uri()).await? {
+            Some(_) => Ok(Decision::without_change(Ok(()))),
+            None => Ok(create_resource(new, None, &Actor::Service, at.now).map(|_| ())),
+        }
+    }
+}

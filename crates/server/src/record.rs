@@ -1,0 +1,164 @@
+//! What the service writes to its store: the only place that encodes and decodes records.
+//!
+//! A record is a protobuf message of `countersign.storage.v1`. A field is never renumbered, so
+//! that a store written by an older release opens.
+//!
+//! | key | record | expires |
+//! | --- | --- | --- |
+//! | `store` | `StoreRecord` | never |
+//! | `key` / key id | `KeyRecord` | never |
+//! | `client` / client id | `ClientRecord` | never |
+//! | `resource` / URI | `ResourceRecord` | never |
+//! | `family` / id, 16 bytes | `FamilyRecord` | with the last token of the family |
+//! | `authorization` / id, 16 bytes | `AuthorizationRecord` | when no second use of its code could matter |
+//! | `assertion` / client id / SHA-256 of `jti` | `SpentAssertionRecord` | with the assertion |
+//! | `revoked` / `jti`, 16 bytes | `RevokedTokenRecord` | with the token |
+//!
+//! | log | entries |
+//! | --- | --- |
+//! | `audit` | `AuditEntry` |
+//! | `revocations` | `RevocationEntry` |
+
+mod authorization;
+mod client;
+mod family;
+mod key;
+mod log;
+mod resource;
+
+use bytes::Bytes;
+use countersign::storage::v1 as stored;
+use countersign_issuer::model::{ClientId, FamilyId, RecordId, ResourceUri, TokenId};
+use countersign_jose::{Thumbprint, UnixTime, sha256};
+use countersign_store::{Key, Log};
+use prost::Message;
+use thiserror::Error;
+
+pub(crate) use key::StoreMark;
+pub(crate) use log::{audit_entry, key_created_entry, revocation_entry};
+
+/// The form of the records that this release writes. A store with a higher one was written by a
+/// later release, and is refused: its records may say things that we would lose.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The log of what happened.
+pub(crate) const AUDIT: Log = Log::named("audit");
+/// The log of what was revoked.
+pub(crate) const REVOCATIONS: Log = Log::named("revocations");
+
+/// A record is not what its key says. Nobody but this service writes the store.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Error)]
+#[error("a record cannot be read")]
+pub(crate) struct Damaged;
+
+/// Something that has a record.
+pub(crate) trait Recorded: Sized {
+    /// Its bytes.
+    fn encode(&self) -> Bytes;
+
+    /// From its bytes.
+    fn decode(bytes: &[u8]) -> Result<Self, Damaged>;
+}
+
+/// Where the mark of the store is.
+pub(crate) fn store_key() -> Key {
+    Key::of("store")
+}
+
+/// Where the key of that id is; without one, where all keys are.
+pub(crate) fn key_key(key_id: Option<&str>) -> Key {
+    match key_id {
+        Some(id) => Key::of("key").and(id),
+        None => Key::of("key"),
+    }
+}
+
+/// Where the client is.
+pub(crate) fn client_key(client: &ClientId) -> Key {
+    clients().and(client.as_str())
+}
+
+/// Where all clients are.
+pub(crate) fn clients() -> Key {
+    Key::of("client")
+}
+
+/// Where the resource is.
+pub(crate) fn resource_key(uri: &ResourceUri) -> Key {
+    resources().and(uri.as_str())
+}
+
+/// Where all resources are.
+pub(crate) fn resources() -> Key {
+    Key::of("resource")
+}
+
+/// Where the family is.
+pub(crate) fn family_key(family: FamilyId) -> Key {
+    Key::of("family").and(family.record().as_bytes())
+}
+
+/// Where the authorization is.
+pub(crate) fn authorization_key(id: RecordId) -> Key {
+    Key::of("authorization").and(id.as_bytes())
+}
+
+/// Where it is noted that the client used an assertion with this `jti`. A hash, since clients
+/// choose the `jti`, and keys have a limit.
+pub(crate) fn assertion_key(client: &ClientId, jti: &str) -> Key {
+    Key::of(ASSERTION)
+        .and(client.as_str())
+        .and(sha256(&[jti.as_bytes()]))
+}
+
+const ASSERTION: &str = "assertion";
+
+/// Whether a conflict on `key` is a replay: final, where other conflicts are races.
+pub(crate) fn is_assertion(key: &Key) -> bool {
+    key.starts_with(&Key::of(ASSERTION))
+}
+
+/// Where it is noted that the access token was revoked alone.
+pub(crate) fn revoked_key(token: TokenId) -> Key {
+    Key::of("revoked").and(token.as_bytes())
+}
+
+/// That an assertion was used: its key says all.
+pub(crate) fn spent_assertion() -> Bytes {
+    bytes_of(&stored::SpentAssertionRecord {})
+}
+
+/// That an access token was revoked.
+pub(crate) fn revoked_token(at: UnixTime) -> Bytes {
+    bytes_of(&stored::RevokedTokenRecord {
+        revoked_millis: at.as_millis(),
+    })
+}
+
+fn bytes_of(message: &impl Message) -> Bytes {
+    message.encode_to_vec().into()
+}
+
+fn message_of<M: Message + Default>(bytes: &[u8]) -> Result<M, Damaged> {
+    M::decode(bytes).map_err(|_| Damaged)
+}
+
+/// A text or number that was parsed before it was written.
+fn read<T, E>(parsed: Result<T, E>) -> Result<T, Damaged> {
+    parsed.map_err(|_| Damaged)
+}
+
+fn thumbprint(bytes: &[u8]) -> Result<Thumbprint, Damaged> {
+    Ok(Thumbprint::from_bytes(
+        bytes.try_into().map_err(|_| Damaged)?,
+    ))
+}
+
+/// Times are milliseconds; 0 is none.
+fn time(millis: u64) -> Option<UnixTime> {
+    (millis != 0).then(|| UnixTime::from_millis(millis))
+}
+
+fn millis(time: Option<UnixTime>) -> u64 {
+    time.map_or(0, UnixTime::as_millis)
+}

@@ -1,0 +1,92 @@
+//! Refresh-token families.
+
+use bytes::Bytes;
+use countersign_issuer::model::{
+    Acr, ClientId, Epoch, Family, Generation, Revoked, RevokedCause, Subject,
+};
+use countersign_jose::UnixTime;
+
+use super::resource::{permission_records, permissions};
+use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, thumbprint, time};
+
+impl Recorded for Family {
+    fn encode(&self) -> Bytes {
+        bytes_of(&stored::FamilyRecord {
+            client_id: self.client.as_str().to_owned(),
+            subject: self.subject.as_str().to_owned(),
+            permissions: permission_records(&self.permissions),
+            jkt: Bytes::copy_from_slice(self.jkt.as_bytes()),
+            key_pinned: self.pinned,
+            refreshable: self.refreshable,
+            generation: self.generation.number(),
+            rotated_millis: self.rotated_at.as_millis(),
+            rotated_jkt: Bytes::copy_from_slice(self.rotated_jkt.as_bytes()),
+            created_millis: self.created_at.as_millis(),
+            expires_millis: self.expires_at.as_millis(),
+            idle_expires_millis: self.idle_expires_at.as_millis(),
+            epoch: self.epoch.number(),
+            auth_millis: millis(self.auth_time),
+            acr: self
+                .acr
+                .as_ref()
+                .map_or_else(String::new, |acr| acr.as_str().to_owned()),
+            revoked_millis: millis(self.revoked.map(|revoked| revoked.at)),
+            revoked_cause: self
+                .revoked
+                .map_or(stored::RevocationCause::Unspecified, |revoked| {
+                    cause_number(revoked.cause)
+                })
+                .into(),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let record: stored::FamilyRecord = message_of(bytes)?;
+        Ok(Self {
+            client: read(ClientId::parse(&record.client_id))?,
+            subject: read(Subject::parse(&record.subject))?,
+            permissions: permissions(&record.permissions)?,
+            jkt: thumbprint(&record.jkt)?,
+            pinned: record.key_pinned,
+            refreshable: record.refreshable,
+            generation: Generation::new(record.generation),
+            rotated_at: UnixTime::from_millis(record.rotated_millis),
+            rotated_jkt: thumbprint(&record.rotated_jkt)?,
+            created_at: UnixTime::from_millis(record.created_millis),
+            expires_at: UnixTime::from_millis(record.expires_millis),
+            idle_expires_at: UnixTime::from_millis(record.idle_expires_millis),
+            epoch: Epoch::new(record.epoch),
+            auth_time: time(record.auth_millis),
+            acr: read(Acr::parse(&record.acr))?,
+            revoked: revoked(&record)?,
+        })
+    }
+}
+
+/// A cause says that it was revoked, so that a revocation at the very epoch of time would stand.
+fn revoked(record: &stored::FamilyRecord) -> Result<Option<Revoked>, Damaged> {
+    use stored::RevocationCause as Cause;
+    let cause = match record.revoked_cause() {
+        // A cause that a later release writes is a revocation all the same; but its format would
+        // have been refused, so this is damage.
+        Cause::Unspecified if record.revoked_cause != 0 || record.revoked_millis != 0 => {
+            return Err(Damaged);
+        }
+        Cause::Unspecified => return Ok(None),
+        Cause::Requested => RevokedCause::Requested,
+        Cause::RefreshReuse => RevokedCause::RefreshReuse,
+        Cause::CodeReuse => RevokedCause::CodeReuse,
+    };
+    Ok(Some(Revoked {
+        at: UnixTime::from_millis(record.revoked_millis),
+        cause,
+    }))
+}
+
+pub(super) fn cause_number(cause: RevokedCause) -> stored::RevocationCause {
+    match cause {
+        RevokedCause::Requested => stored::RevocationCause::Requested,
+        RevokedCause::RefreshReuse => stored::RevocationCause::RefreshReuse,
+        RevokedCause::CodeReuse => stored::RevocationCause::CodeReuse,
+    }
+}

@@ -1,0 +1,73 @@
+//! Entries of the logs: what happened, and what was revoked.
+
+use bytes::Bytes;
+use countersign_issuer::{Event, EventKind, Revocation, RevocationTarget};
+use countersign_jose::UnixTime;
+
+use super::family::cause_number;
+use super::{bytes_of, stored};
+use crate::keyring::StoredKey;
+
+/// An entry of the log [`AUDIT`](super::AUDIT).
+pub(crate) fn audit_entry(event: &Event) -> Bytes {
+    bytes_of(&stored::AuditEntry {
+        time_millis: event.at.as_millis(),
+        event: number(event.kind).into(),
+        client_id: event
+            .client
+            .as_ref()
+            .map_or_else(String::new, |client| client.as_str().to_owned()),
+        actor: event.actor.to_string(),
+        object: event.object.to_string(),
+        reason: event.reason.unwrap_or_default().to_owned(),
+    })
+}
+
+/// The entry of the log [`AUDIT`](super::AUDIT) that says that the service made a key.
+pub(crate) fn key_created_entry(key: &StoredKey, now: UnixTime) -> Bytes {
+    bytes_of(&stored::AuditEntry {
+        time_millis: now.as_millis(),
+        event: stored::AuditEvent::KeyCreated.into(),
+        actor: "service".to_owned(),
+        object: key.key_id.clone(),
+        ..stored::AuditEntry::default()
+    })
+}
+
+/// An entry of the log [`REVOCATIONS`](super::REVOCATIONS).
+pub(crate) fn revocation_entry(revocation: &Revocation) -> Bytes {
+    use stored::revocation_entry::Target;
+    bytes_of(&stored::RevocationEntry {
+        revoked_millis: revocation.at.as_millis(),
+        cause: cause_number(revocation.cause).into(),
+        forget_millis: revocation.forget_at.as_millis(),
+        target: Some(match revocation.target {
+            RevocationTarget::Family(family) => {
+                Target::FamilyId(Bytes::copy_from_slice(family.record().as_bytes()))
+            }
+            RevocationTarget::Token(token) => Target::TokenId(token.to_string()),
+        }),
+    })
+}
+
+fn number(kind: EventKind) -> stored::AuditEvent {
+    use stored::AuditEvent as Number;
+    match kind {
+        EventKind::ClientCreated => Number::ClientCreated,
+        EventKind::ClientUpdated => Number::ClientUpdated,
+        EventKind::ClientDeleted => Number::ClientDeleted,
+        EventKind::ClientSecretRotated => Number::ClientSecretRotated,
+        EventKind::ResourceCreated => Number::ResourceCreated,
+        EventKind::ResourceUpdated => Number::ResourceUpdated,
+        EventKind::ResourceDeleted => Number::ResourceDeleted,
+        EventKind::AuthorizationApproved => Number::AuthorizationApproved,
+        EventKind::AuthorizationDenied => Number::AuthorizationDenied,
+        EventKind::CodeRedeemed => Number::CodeRedeemed,
+        EventKind::CodeReused => Number::CodeReused,
+        EventKind::RefreshRotated => Number::RefreshRotated,
+        EventKind::RefreshReused => Number::RefreshReused,
+        EventKind::RefreshMispresented => Number::RefreshMispresented,
+        EventKind::FamilyRevoked => Number::FamilyRevoked,
+        EventKind::TokenRevoked => Number::TokenRevoked,
+    }
+}

@@ -1,0 +1,68 @@
+//! Resources, and scopes by resource.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign_issuer::model::{DisplayName, Permissions, Resource, ResourceUri, Scopes};
+use countersign_jose::UnixTime;
+
+use super::{Damaged, Recorded, bytes_of, message_of, read, stored};
+
+impl Recorded for Resource {
+    fn encode(&self) -> Bytes {
+        bytes_of(&stored::ResourceRecord {
+            uri: self.uri.as_str().to_owned(),
+            display_name: self.display_name.as_str().to_owned(),
+            scopes: scope_texts(&self.scopes),
+            // At most 900; 0 says that the service's default holds.
+            access_token_lifetime_secs: self.access_token_lifetime.map_or(0, |lifetime| {
+                u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
+            }),
+            created_millis: self.created_at.as_millis(),
+            updated_millis: self.updated_at.as_millis(),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let record: stored::ResourceRecord = message_of(bytes)?;
+        let lifetime_secs = record.access_token_lifetime_secs;
+        Ok(Self {
+            uri: read(ResourceUri::parse(&record.uri))?,
+            display_name: read(DisplayName::parse(&record.display_name))?,
+            scopes: read(Scopes::parse(&record.scopes))?,
+            access_token_lifetime: (lifetime_secs != 0)
+                .then(|| Duration::from_secs(u64::from(lifetime_secs))),
+            created_at: UnixTime::from_millis(record.created_millis),
+            updated_at: UnixTime::from_millis(record.updated_millis),
+        })
+    }
+}
+
+pub(super) fn permission_records(permissions: &Permissions) -> Vec<stored::PermissionRecord> {
+    permissions
+        .iter()
+        .map(|(uri, scopes)| stored::PermissionRecord {
+            resource: uri.as_str().to_owned(),
+            scopes: scope_texts(scopes),
+        })
+        .collect()
+}
+
+pub(super) fn permissions(records: &[stored::PermissionRecord]) -> Result<Permissions, Damaged> {
+    records
+        .iter()
+        .map(|record| {
+            Ok((
+                read(ResourceUri::parse(&record.resource))?,
+                read(Scopes::parse(&record.scopes))?,
+            ))
+        })
+        .collect()
+}
+
+fn scope_texts(scopes: &Scopes) -> Vec<String> {
+    scopes
+        .iter()
+        .map(|scope| scope.as_str().to_owned())
+        .collect()
+}

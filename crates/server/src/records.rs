@@ -1,0 +1,247 @@
+//! Reading and writing the issuer's records: the store on one side, parsed values on the other.
+
+use std::sync::Arc;
+
+use countersign_issuer::model::{
+    Authorization, Catalogue, Client, ClientId, Family, FamilyId, RecordId, Resource, ResourceUri,
+    TokenId,
+};
+use countersign_issuer::{Change, Known, Record, RecordName, Version, Write};
+use countersign_store::{self as store, Commit, Key, Store, StoreError};
+use countersign_telemetry::spans;
+use tracing::{Instrument as _, error};
+
+use crate::keyring::StoredKey;
+use crate::record::{self, Recorded, StoreMark};
+use crate::refused::Refused;
+
+/// The issuer's records.
+#[derive(Clone)]
+pub(crate) struct Records {
+    store: Arc<dyn Store>,
+}
+
+/// How a commit ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It stands; this is the version of what it wrote.
+    Done(Version),
+    /// Somebody else was faster.
+    Raced,
+    /// The client assertion was used before: final.
+    AssertionReplayed,
+}
+
+/// Some records of one kind, in the order of their names.
+pub(crate) struct Page<T> {
+    pub(crate) records: Vec<(Key, Known<T>)>,
+    pub(crate) more: bool,
+}
+
+impl Records {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<Known<Client>>, Refused> {
+        self.one(record::client_key(id)).await
+    }
+
+    pub(crate) async fn resource(
+        &self,
+        uri: &ResourceUri,
+    ) -> Result<Option<Known<Resource>>, Refused> {
+        self.one(record::resource_key(uri)).await
+    }
+
+    /// Those of `uris` that are registered.
+    pub(crate) async fn catalogue(
+        &self,
+        uris: impl IntoIterator<Item = &ResourceUri>,
+    ) -> Result<Catalogue, Refused> {
+        let keys: Vec<Key> = uris.into_iter().map(record::resource_key).collect();
+        let found = self.load(&keys).await?;
+        found
+            .iter()
+            .zip(&keys)
+            .filter_map(|(found, key)| Some((key, found.as_ref()?)))
+            .map(|(key, found)| read::<Resource>(key, found).map(|known| known.value))
+            .collect()
+    }
+
+    pub(crate) async fn family(&self, id: FamilyId) -> Result<Option<Known<Family>>, Refused> {
+        self.one(record::family_key(id)).await
+    }
+
+    pub(crate) async fn authorization(
+        &self,
+        id: RecordId,
+    ) -> Result<Option<Known<Authorization>>, Refused> {
+        self.one(record::authorization_key(id)).await
+    }
+
+    /// Whether the access token was revoked alone.
+    pub(crate) async fn is_revoked(&self, token: TokenId) -> Result<bool, Refused> {
+        let found = self.load(&[record::revoked_key(token)]).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+
+    /// The mark of the store; a new one has none.
+    pub(crate) async fn mark(&self) -> Result<Option<StoreMark>, Refused> {
+        let known = self.one(record::store_key()).await?;
+        Ok(known.map(|known: Known<StoreMark>| known.value))
+    }
+
+    /// The service's own keys.
+    pub(crate) async fn keys(&self) -> Result<Vec<StoredKey>, Refused> {
+        let page = self.page(&record::key_key(None), None, PAGE_MAX).await?;
+        Ok(page
+            .records
+            .into_iter()
+            .map(|(_, known)| known.value)
+            .collect())
+    }
+
+    /// Up to `limit` records under `prefix`, after `after`.
+    pub(crate) async fn page<T: Recorded>(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page<T>, Refused> {
+        let page = self
+            .store
+            .scan(prefix, after, limit)
+            .instrument(spans::store_load(limit))
+            .await?;
+        let records = page
+            .records
+            .iter()
+            .map(|(key, found)| Ok((key.clone(), read(key, found)?)))
+            .collect::<Result<_, Refused>>()?;
+        Ok(Page {
+            records,
+            more: page.next.is_some(),
+        })
+    }
+
+    /// Writes the change, all of it or nothing.
+    pub(crate) async fn commit(&self, change: &Change) -> Result<Outcome, StoreError> {
+        self.commit_stored(stored(change)).await
+    }
+
+    /// Writes the first records of a store: its mark and its keys.
+    pub(crate) async fn found(
+        &self,
+        mark: &StoreMark,
+        keys: &[StoredKey],
+    ) -> Result<Outcome, StoreError> {
+        let mut change =
+            store::Change::of([store::Write::create(record::store_key(), mark.encode())]);
+        for key in keys {
+            let name = record::key_key(Some(&key.key_id));
+            change.writes.push(store::Write::create(name, key.encode()));
+            change = change.append(record::AUDIT, record::key_created_entry(key, mark.created));
+        }
+        self.commit_stored(change).await
+    }
+
+    async fn commit_stored(&self, change: store::Change) -> Result<Outcome, StoreError> {
+        let span = spans::store_commit(change.writes.len(), change.appends.len());
+        let committed = self.store.commit(change).instrument(span.clone()).await;
+        let label = match &committed {
+            Ok(Commit::Done(_)) => "done",
+            Ok(Commit::Conflict(_)) => "conflict",
+            Err(StoreError::UnknownOutcome(_)) => "unknown",
+            Err(_) => "unavailable",
+        };
+        spans::store_outcome(&span, label);
+        Ok(match committed? {
+            Commit::Done(done) => Outcome::Done(done.version),
+            Commit::Conflict(key) if record::is_assertion(&key) => Outcome::AssertionReplayed,
+            Commit::Conflict(_) => Outcome::Raced,
+        })
+    }
+
+    async fn one<T: Recorded>(&self, key: Key) -> Result<Option<Known<T>>, Refused> {
+        let found = self.load(std::slice::from_ref(&key)).await?;
+        match found.first() {
+            Some(Some(found)) => read(&key, found).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn load(&self, keys: &[Key]) -> Result<Vec<Option<store::Versioned>>, Refused> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let span = spans::store_load(keys.len());
+        Ok(self.store.load(keys).instrument(span).await?)
+    }
+}
+
+/// More keys than a service ever has.
+const PAGE_MAX: usize = 1_000;
+
+fn read<T: Recorded>(key: &Key, found: &store::Versioned) -> Result<Known<T>, Refused> {
+    let value = T::decode(&found.value).inspect_err(|_| error!(%key, "a record cannot be read"))?;
+    Ok(Known::new(value, found.version))
+}
+
+/// The change as the store takes it.
+fn stored(change: &Change) -> store::Change {
+    let mut stored = store::Change::of(change.writes.iter().map(stored_write));
+    for event in &change.events {
+        stored = stored.append(record::AUDIT, record::audit_entry(event));
+    }
+    for revocation in &change.revocations {
+        stored = stored.append(record::REVOCATIONS, record::revocation_entry(revocation));
+    }
+    stored
+}
+
+fn stored_write(write: &Write) -> store::Write {
+    match write {
+        Write::Put { record, expect } => {
+            let (key, value) = named(record);
+            store::Write {
+                key,
+                expect: *expect,
+                put: Some(store::Put {
+                    value,
+                    expires_at_millis: record.ends_at().map(|end| end.as_millis()),
+                }),
+            }
+        }
+        Write::Remove { name, version } => {
+            let key = match name {
+                RecordName::Client(id) => record::client_key(id),
+                RecordName::Resource(uri) => record::resource_key(uri),
+            };
+            store::Write::delete(key, *version)
+        }
+    }
+}
+
+fn named(record: &Record) -> (Key, bytes::Bytes) {
+    match record {
+        Record::Client(client) => (record::client_key(&client.id), client.encode()),
+        Record::Resource(resource) => (record::resource_key(&resource.uri), resource.encode()),
+        Record::Family(id, family) => (record::family_key(*id), family.encode()),
+        Record::Authorization(id, authorization) => {
+            (record::authorization_key(*id), authorization.encode())
+        }
+        Record::SpentAssertion(spent) => (
+            record::assertion_key(&spent.client, &spent.jti),
+            record::spent_assertion(),
+        ),
+        Record::RevokedToken(revoked) => (
+            record::revoked_key(revoked.token),
+            record::revoked_token(revoked.at),
+        ),
+    }
+}

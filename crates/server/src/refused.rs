@@ -1,0 +1,111 @@
+//! Every way in which the token service says no. What each is on the wire is `status.rs`'s affair.
+
+use countersign_dpop::Refusal as ProofRefusal;
+use countersign_guard::LedgerRefusal;
+use countersign_issuer::model::Malformed;
+use countersign_issuer::{FieldFault, Refusal};
+use countersign_jose::Algorithms;
+use countersign_store::StoreError;
+
+use crate::record::Damaged;
+
+/// A refusal, with what the peer is told and what only the operator learns.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The deadline passed before the work began.
+    DeadlinePassed,
+    /// A field of the request breaks a rule that only this edge has.
+    Field {
+        /// Its path in the request.
+        field: &'static str,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// A proof fails one of RFC 9449's checks; with a challenge where a nonce would help.
+    Proof {
+        refusal: ProofRefusal,
+        challenge: Option<Challenge>,
+    },
+    /// The proof was used before, or there is no room to remember it.
+    Ledger(LedgerRefusal),
+    /// The issuer's decision.
+    Issuer(Refusal),
+    /// The store failed.
+    Store(StoreError),
+    /// Others changed the same records again and again.
+    Contended,
+    /// A fault of ours.
+    Fault(Fault),
+}
+
+/// A challenge for a nonce (RFC 9449 §8).
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    /// The nonce to use. No secret: it is worth nothing without the key.
+    pub(crate) nonce: String,
+    /// What the next proof may be signed with.
+    pub(crate) algorithms: Algorithms,
+}
+
+/// What should not happen.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A record of the store cannot be read.
+    RecordDamaged,
+    /// The key would not sign.
+    SigningFailed,
+    /// A layer that must run before the handler did not.
+    LayerMissing,
+    /// A decision that must write wrote nothing.
+    NothingWritten,
+}
+
+impl Refused {
+    /// The field must hold something else.
+    pub(crate) fn field(field: impl Into<String>, problem: Malformed) -> Self {
+        Self::Issuer(FieldFault::new(field, problem).into())
+    }
+
+    /// The stable name of what went wrong, for spans and logs.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::DeadlinePassed => "deadline_passed",
+            Self::Field { field, .. } => field,
+            Self::Proof { refusal, .. } => refusal.label(),
+            Self::Ledger(refusal) => refusal.label(),
+            Self::Issuer(refusal) => refusal.label(),
+            Self::Store(error) => error.label(),
+            Self::Contended => "contended",
+            Self::Fault(fault) => fault.label(),
+        }
+    }
+}
+
+impl Fault {
+    fn label(self) -> &'static str {
+        match self {
+            Self::RecordDamaged => "record_damaged",
+            Self::SigningFailed => "signing_failed",
+            Self::LayerMissing => "layer_missing",
+            Self::NothingWritten => "nothing_written",
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Issuer(refusal)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Damaged> for Refused {
+    fn from(_: Damaged) -> Self {
+        Self::Fault(Fault::RecordDamaged)
+    }
+}

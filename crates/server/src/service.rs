@@ -1,0 +1,52 @@
+//! The services, one file each: parse, decide through the engine, answer.
+
+pub(crate) mod admin_client;
+pub(crate) mod admin_resource;
+pub(crate) mod authorization;
+pub(crate) mod introspection;
+pub(crate) mod keys;
+pub(crate) mod token;
+
+use countersign_guard::PermitExt as _;
+use countersign_issuer::Actor;
+use countersign_issuer::model::ClientId;
+use tonic::transport::server::UdsConnectInfo;
+use tonic::{Request, Response, Status};
+
+use crate::refused::{Fault, Refused};
+use crate::stack::Called;
+
+/// The HTTP request of a call.
+fn called<T>(request: &Request<T>) -> Result<&Called, Refused> {
+    request
+        .extensions()
+        .get()
+        .ok_or(Refused::Fault(Fault::LayerMissing))
+}
+
+/// The operator behind a call on the Unix socket: the account that opened it.
+fn operator<T>(request: &Request<T>) -> Result<Actor, Refused> {
+    request
+        .extensions()
+        .get::<UdsConnectInfo>()
+        .and_then(|peer| peer.peer_cred)
+        .map(|peer| Actor::Operator { uid: peer.uid() })
+        .ok_or(Refused::Fault(Fault::LayerMissing))
+}
+
+/// The client whose access token the guard in front admitted.
+fn permitted_client<T>(request: &Request<T>) -> Result<ClientId, Status> {
+    let permit = request.permit()?;
+    // A token of ours names a client as it was registered.
+    ClientId::parse(permit.client_id()).map_err(|_| Refused::Fault(Fault::LayerMissing).into())
+}
+
+/// The answer, with a nonce for the next proof where there is one.
+fn answered<T>(answer: T, nonce: Option<String>) -> Result<Response<T>, Status> {
+    let mut response = Response::new(answer);
+    // A nonce is base64url.
+    if let Some(nonce) = nonce.and_then(|nonce| nonce.parse().ok()) {
+        response.metadata_mut().insert("dpop-nonce", nonce);
+    }
+    Ok(response)
+}

@@ -1,0 +1,131 @@
+//! `TokenService`: issue, rotate, revoke. Every call carries a proof.
+
+use std::sync::Arc;
+
+use countersign::token::v1::token_service_server::TokenService;
+use countersign::token::v1::{
+    IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest, RevokeTokenResponse,
+    RotateTokenRequest, RotateTokenResponse,
+};
+use countersign_dpop::VerifiedProof;
+use countersign_issuer::model::{FamilyId, RecordId, TokenId};
+use countersign_issuer::{Fresh, Issued};
+use countersign_telemetry::spans;
+use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
+
+use super::{answered, called};
+use crate::engine::{Engine, Operation};
+use crate::operation::issue::Issue;
+use crate::operation::redeem::Redeem;
+use crate::operation::revoke::Revoke;
+use crate::operation::rotate::Rotate;
+use crate::random;
+use crate::refused::Refused;
+use crate::signer::{KeySet, Signer};
+use crate::wire;
+use crate::wire::token::Asked;
+
+pub(crate) struct Tokens {
+    pub(crate) engine: Engine,
+    pub(crate) signer: Signer,
+    pub(crate) keys: Arc<KeySet>,
+}
+
+#[tonic::async_trait]
+impl TokenService for Tokens {
+    async fn issue_token(
+        &self,
+        request: Request<IssueTokenRequest>,
+    ) -> Result<Response<IssueTokenResponse>, Status> {
+        let asked = wire::token::asked(request.get_ref(), &self.engine.issuer)?;
+        let proof = self.proof(&request)?;
+        let token = TokenId::from_bytes(random::bytes());
+        let (issued, access_token) = match asked {
+            Asked::Credentials(caller, ask) => {
+                let issue = Issue {
+                    caller,
+                    ask,
+                    proof: proof.jkt,
+                    token,
+                };
+                let span = spans::issue("client_credentials");
+                self.issue(&issue, &proof).instrument(span).await?
+            }
+            Asked::Code(caller, redemption) => {
+                let family = FamilyId::new(RecordId::from_bytes(random::bytes()));
+                let fresh = Fresh { token, family };
+                let redeem = Redeem {
+                    caller,
+                    redemption,
+                    proof: proof.jkt,
+                    fresh,
+                };
+                let span = spans::issue("authorization_code");
+                self.issue(&redeem, &proof).instrument(span).await?
+            }
+        };
+        self.answer(wire::token::issued(&issued, access_token), &proof)
+    }
+
+    async fn rotate_token(
+        &self,
+        request: Request<RotateTokenRequest>,
+    ) -> Result<Response<RotateTokenResponse>, Status> {
+        let (caller, rotation) = wire::token::rotation(request.get_ref(), &self.engine.issuer)?;
+        let proof = self.proof(&request)?;
+        let token = TokenId::from_bytes(random::bytes());
+        let rotate = Rotate {
+            caller,
+            rotation,
+            proof: proof.jkt,
+            token,
+        };
+        let (issued, access_token) = self
+            .issue(&rotate, &proof)
+            .instrument(spans::rotate())
+            .await?;
+        self.answer(wire::token::rotated(&issued, access_token), &proof)
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<RevokeTokenRequest>,
+    ) -> Result<Response<RevokeTokenResponse>, Status> {
+        let proof = self.proof(&request)?;
+        let keys = self.keys.published();
+        let (caller, revoking) =
+            wire::token::revoking(request.get_ref(), &keys, &self.engine.issuer)?;
+        let revoke = Revoke { caller, revoking };
+        self.engine
+            .decide(&revoke, Some(&proof))
+            .instrument(spans::revoke())
+            .await?;
+        self.answer(RevokeTokenResponse {}, &proof)
+    }
+}
+
+impl Tokens {
+    fn proof<T>(&self, request: &Request<T>) -> Result<VerifiedProof, Refused> {
+        let headers = request.metadata().as_ref();
+        self.engine
+            .proofs
+            .verify(headers, called(request)?, self.engine.now())
+    }
+
+    /// Decides, commits, and only then signs: a token that was not committed is not made.
+    async fn issue<O: Operation<Answer = Issued>>(
+        &self,
+        operation: &O,
+        proof: &VerifiedProof,
+    ) -> Result<(Issued, String), Refused> {
+        let issued = self.engine.decide(operation, Some(proof)).await?.answer;
+        let access_token = self.signer.sign(&issued.claims, &self.engine.issuer.name)?;
+        Ok((issued, access_token))
+    }
+
+    fn answer<T>(&self, answer: T, proof: &VerifiedProof) -> Result<Response<T>, Status> {
+        let nonce = self.engine.proofs.next_nonce(proof, self.engine.now());
+        answered(answer, nonce)
+    }
+}

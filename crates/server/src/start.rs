@@ -1,0 +1,364 @@
+//! Starting: what has to be right before the first call is taken.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use countersign_client::clock::Clock;
+use countersign_dpop::{Limits, NonceKey, Origin};
+use countersign_guard::{Freshness, Guard, Ledger, LedgerLimits, NonceMode, Sharing};
+use countersign_issuer::{Issuer, IssuerName, Lifetimes};
+use countersign_jose::{Algorithms, UnixTime};
+use countersign_store::embedded::{EmbeddedStore, OpenError, Options};
+use countersign_store::{Store, StoreError};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::Engine;
+use crate::health::Health;
+use crate::keyring::KeyFileError;
+use crate::listen::{SocketProblem, Tcp, Terms, Unix};
+use crate::opening::{self, Opened};
+use crate::proof::Proofs;
+use crate::records::Records;
+use crate::refused::Refused;
+use crate::running::{Edges, Places, Running};
+use crate::signer::KeySet;
+use crate::stack::{self, Platform};
+use crate::tls::{self, TlsError};
+use crate::{keyring, random};
+
+/// Admin connections at once: operators and their scripts.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// The part of the ledger that one key may fill: one busy client leaves room for others.
+const LEDGER_SHARE: usize = 4;
+
+/// The token service.
+pub struct Server;
+
+/// Why the service did not start. Each is one line that says what would be right.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The certificate or its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The file of the key-encryption key.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The data directory is locked, not ours, unreadable, damaged or newer.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The directory cannot be made.
+    #[error("{}: {cause}", path.display())]
+    Directory {
+        /// The data directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The store failed while it was read for the first time.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The records were written by a later release.
+    #[error(
+        "the store was written by a later release (its records have format {found}, this release \
+         knows {known}); start that release"
+    )]
+    NewerRecords {
+        /// The format of the records.
+        found: u32,
+        /// The highest format that this release knows.
+        known: u32,
+    },
+    /// A record that the service cannot do without is damaged or missing.
+    #[error("{}: {problem}; restore the store from a backup", directory.display())]
+    DamagedRecords {
+        /// The data directory.
+        directory: PathBuf,
+        /// Which record.
+        problem: &'static str,
+    },
+    /// Somebody listens on the address already.
+    #[error("{0} is in use; set listen.address to another")]
+    AddressInUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The admin socket cannot be opened.
+    #[error("admin socket {}: {problem}", path.display())]
+    AdminSocket {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        problem: SocketProblem,
+    },
+    /// The guard in front of the service's own methods cannot be made: a fault of this release.
+    #[error("the service's own guard: {0}")]
+    Guard(String),
+}
+
+impl Server {
+    /// Starts the service and returns when it takes calls. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Whatever is not as it must be; nothing is left behind but what a later start can use.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+        config.check()?;
+        // Another part of the process may have done so; then that one holds.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let tls = config.tls.as_ref().map(tls::load).transpose()?;
+        let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
+
+        make_directory(&config.store.directory)?;
+        let store = open_store(&config).await?;
+        let started = started(&config, clock, store.clone(), tls, key_file).await;
+        if started.is_err() {
+            // The lock must be free when the next attempt comes.
+            let _ = store.close().await;
+        }
+        started
+    }
+}
+
+async fn started(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    tls: Option<tonic::transport::ServerTlsConfig>,
+    key_file: PathBuf,
+) -> Result<Running, StartError> {
+    let records = Records::new(Arc::clone(&store));
+    let now = clock.now();
+    let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
+
+    let tcp = bind(config.listen.address).await?;
+    let socket_path = config.admin_socket();
+    let unix = Unix::bind(&socket_path, &config.admin.allowed_uids)
+        .await
+        .map_err(|problem| StartError::AdminSocket {
+            path: socket_path.clone(),
+            problem,
+        })?;
+
+    let url = format!(
+        "{}://{}",
+        if tls.is_some() { "https" } else { "http" },
+        tcp.address()
+    );
+    let issuer = config.issuer.clone().unwrap_or_else(|| url.clone());
+    let health = Health::serving(&[&stack::PUBLIC[..], &stack::ADMIN[..]].concat()).await;
+    let first_start = opened.first;
+    let (platform, guard) =
+        platform(config, clock, records, opened, &issuer, health.clone(), now).await?;
+    opening::register_itself(&platform.engine).await?;
+
+    let address = tcp.address();
+    let edges = Edges::serve(platform, guard, tls, tcp, unix, terms(config));
+    info!(%issuer, %address, socket = %socket_path.display(), "the token service takes calls");
+    Ok(Running::new(
+        edges,
+        health,
+        store,
+        config.clone(),
+        Places {
+            address,
+            url,
+            issuer,
+            socket: socket_path,
+            key_file,
+            first_start,
+        },
+    ))
+}
+
+async fn platform(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    records: Records,
+    opened: Opened,
+    issuer: &str,
+    health: Health,
+    now: UnixTime,
+) -> Result<(Platform, Guard), StartError> {
+    let limits = Limits {
+        age: config.proofs.age,
+        skew: config.proofs.skew,
+        algorithms: Algorithms::of(&config.proofs.algorithms),
+        ..Limits::default()
+    };
+    let mode = if config.proofs.nonce_always {
+        NonceMode::Always
+    } else {
+        NonceMode::WhereNeeded
+    };
+    // Private to this instance, so that no nonce from before a restart is any good after it.
+    let nonce_key = NonceKey::new(random::bytes());
+    let freshness = Arc::new(Freshness::new(
+        mode,
+        &nonce_key,
+        Sharing::Private,
+        &limits,
+        now,
+    ));
+    let entries_max = config.proofs.remembered_max as usize;
+    let ledger = Arc::new(Ledger::new(LedgerLimits {
+        entries_max,
+        entries_per_key_max: entries_max / LEDGER_SHARE,
+    }));
+    let origins = origins(issuer, &config.listen.origins)?;
+    let keys = Arc::new(KeySet::new(
+        issuer.to_owned(),
+        config.key_set_max_age,
+        opened.published,
+    ));
+
+    let mut builder = countersign_guard::Builder::new(issuer)
+        .issuer(issuer)
+        .descriptors(countersign::FILE_DESCRIPTOR_SET)
+        .limits(limits)
+        .ledger(Arc::clone(&ledger))
+        .freshness(Arc::clone(&freshness))
+        .clock(Arc::clone(&clock))
+        .key_source(Arc::clone(&keys) as Arc<dyn countersign_guard::KeySource>)
+        .allow_plaintext();
+    for origin in &origins {
+        // Whatever name it is reached by, the resource is the service itself.
+        builder = builder.serve_as(origin.as_str(), issuer);
+    }
+    for open in stack::UNGUARDED {
+        builder = builder.exempt(open);
+    }
+    let guard = builder
+        .connect()
+        .await
+        .map_err(|error| StartError::Guard(error.to_string()))?;
+
+    let engine = Engine {
+        records,
+        issuer: Arc::new(Issuer {
+            name: IssuerName::parse(issuer).map_err(|_| ConfigError::Contradiction {
+                key: "issuer",
+                expected: "must be an https or http URL of at most 255 bytes",
+            })?,
+            lifetimes: lifetimes(config),
+            mac_keys: opened.mac_keys,
+            epoch: opened.epoch,
+        }),
+        proofs: Arc::new(Proofs {
+            origins,
+            limits,
+            freshness,
+            ledger,
+        }),
+        clock,
+    };
+    let platform = Platform {
+        engine,
+        signer: opened.signer,
+        keys,
+        health,
+    };
+    Ok((platform, guard))
+}
+
+fn lifetimes(config: &Config) -> Lifetimes {
+    Lifetimes {
+        access_token: config.tokens.access_token,
+        code: config.tokens.authorization_code,
+        request_uri: config.tokens.authorization_request,
+        refresh_absolute: config.tokens.refresh_absolute,
+        refresh_idle: config.tokens.refresh_idle,
+        retry_window: config.tokens.refresh_retry,
+    }
+}
+
+/// The base URIs that a proof may name: the issuer, and what else is configured.
+fn origins(issuer: &str, more: &[String]) -> Result<Vec<Origin>, ConfigError> {
+    std::iter::once(("issuer", issuer))
+        .chain(more.iter().map(|text| ("listen.origins", text.as_str())))
+        .map(|(key, text)| {
+            Origin::parse(text).map_err(|_| ConfigError::Contradiction {
+                key,
+                expected: "must be a URL without user, query or fragment",
+            })
+        })
+        .collect()
+}
+
+fn terms(config: &Config) -> (Terms, Terms) {
+    let cut = CancellationToken::new();
+    let terms = |places| Terms {
+        places: Arc::new(Semaphore::new(places)),
+        cut: cut.clone(),
+    };
+    (
+        terms(config.listen.connections_max as usize),
+        terms(ADMIN_CONNECTIONS_MAX),
+    )
+}
+
+async fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
+    Tcp::bind(address)
+        .await
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
+            _ => StartError::Listen { address, cause },
+        })
+}
+
+fn make_directory(path: &Path) -> Result<(), StartError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|cause| StartError::Directory {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+/// Off the runtime: recovery reads the whole log.
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let directory = config.store.directory.clone();
+    let options = Options {
+        cache_bytes: u64::from(config.store.cache_mib) * 1024 * 1024,
+        ..Options::default()
+    };
+    let opened = spawn_blocking(move || EmbeddedStore::open(&directory, options))
+        .await
+        .map_err(|panic| StoreError::Unavailable(panic.to_string()))?;
+    Ok(Arc::new(opened?))
+}
+
+/// A refusal while the service reads its own records.
+pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
+    match refused {
+        Refused::Store(error) => StartError::Store(error),
+        Refused::DeadlinePassed
+        | Refused::Field { .. }
+        | Refused::Proof { .. }
+        | Refused::Ledger(_)
+        | Refused::Issuer(_)
+        | Refused::Contended
+        | Refused::Fault(_) => StartError::DamagedRecords {
+            directory: directory.to_owned(),
+            problem: "a record of the service's own cannot be read",
+        },
+    }
+}

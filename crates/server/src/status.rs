@@ -1,0 +1,245 @@
+//! Refusals on the wire: the only place in this crate that names a gRPC code.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use countersign::error::v1::Reason;
+use countersign_guard::LedgerRefusal;
+use countersign_issuer::Refusal;
+use countersign_store::StoreError;
+use http::HeaderMap;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use tracing::error;
+
+use crate::refused::{Challenge, Refused};
+
+/// The domain of every `ErrorInfo`.
+const DOMAIN: &str = "countersign";
+
+/// Long enough that a store which restarts is back, short enough that nobody is kept waiting.
+const STORE_RETRY: Duration = Duration::from_secs(2);
+
+/// A bucket of spent proofs empties every few seconds.
+const LEDGER_RETRY: Duration = Duration::from_secs(5);
+
+/// What one refusal is on the wire.
+struct Answer {
+    code: Code,
+    reason: Reason,
+    /// The RFC's error code, where there is one.
+    oauth: Option<&'static str>,
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let answer = answer(&refused);
+        countersign_telemetry::refused(answer.reason.as_str_name(), refused.label());
+        if answer.code == Code::Internal {
+            error!(cause = refused.label(), "a fault of the service itself");
+        }
+        let mut details = ErrorDetails::with_error_info(
+            answer.reason.as_str_name(),
+            DOMAIN,
+            answer
+                .oauth
+                .map(|error| HashMap::from([("oauth_error".to_owned(), error.to_owned())]))
+                .unwrap_or_default(),
+        );
+        if let Some((field, problem)) = fault(&refused) {
+            details.add_bad_request_violation(field, problem);
+        }
+        if let Some(delay) = retry_after(&refused) {
+            details.set_retry_info(Some(delay));
+        }
+        Status::with_error_details_and_metadata(
+            answer.code,
+            message(&refused),
+            details,
+            metadata(&refused),
+        )
+    }
+}
+
+fn answer(refused: &Refused) -> Answer {
+    match refused {
+        Refused::DeadlinePassed => plain(Code::DeadlineExceeded, Reason::DeadlinePassed),
+        Refused::Field { .. } => oauth(
+            Code::InvalidArgument,
+            Reason::InvalidRequest,
+            "invalid_request",
+        ),
+        Refused::Proof {
+            challenge: Some(_), ..
+        } => oauth(
+            Code::Unauthenticated,
+            Reason::DpopNonceRequired,
+            "use_dpop_nonce",
+        ),
+        Refused::Proof {
+            challenge: None, ..
+        }
+        | Refused::Ledger(LedgerRefusal::Forgotten) => oauth(
+            Code::Unauthenticated,
+            Reason::DpopProofInvalid,
+            "invalid_dpop_proof",
+        ),
+        Refused::Ledger(LedgerRefusal::Replayed) => oauth(
+            Code::Unauthenticated,
+            Reason::DpopProofReplayed,
+            "invalid_dpop_proof",
+        ),
+        Refused::Ledger(LedgerRefusal::KeyFull) => {
+            plain(Code::ResourceExhausted, Reason::RateLimited)
+        }
+        Refused::Ledger(LedgerRefusal::Full) => plain(Code::ResourceExhausted, Reason::Overloaded),
+        Refused::Issuer(refusal) => decided(refusal),
+        Refused::Store(StoreError::Malformed(_)) | Refused::Fault(_) => {
+            plain(Code::Internal, Reason::Internal)
+        }
+        Refused::Store(
+            StoreError::Unavailable(_) | StoreError::UnknownOutcome(_) | StoreError::Closed,
+        )
+        | Refused::Contended => oauth(
+            Code::Unavailable,
+            Reason::StoreUnavailable,
+            "temporarily_unavailable",
+        ),
+    }
+}
+
+/// RFC 6749 §5.2, RFC 8707 §2, and the admin services.
+fn decided(refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::InvalidRequest(_) => oauth(
+            Code::InvalidArgument,
+            Reason::InvalidRequest,
+            "invalid_request",
+        ),
+        Refusal::ClientAuthentication(_) => oauth(
+            Code::Unauthenticated,
+            Reason::ClientAuthenticationFailed,
+            "invalid_client",
+        ),
+        // Not UNAUTHENTICATED: an interceptor that fetches a new token on that would loop.
+        Refusal::GrantInvalid(_) => oauth(
+            Code::FailedPrecondition,
+            Reason::GrantInvalid,
+            "invalid_grant",
+        ),
+        Refusal::ClientNotAllowed(_) => oauth(
+            Code::PermissionDenied,
+            Reason::ClientNotAllowed,
+            "unauthorized_client",
+        ),
+        Refusal::UnsupportedGrantType => oauth(
+            Code::InvalidArgument,
+            Reason::UnsupportedGrantType,
+            "unsupported_grant_type",
+        ),
+        Refusal::InvalidScope { .. } => {
+            oauth(Code::InvalidArgument, Reason::InvalidScope, "invalid_scope")
+        }
+        Refusal::InvalidTarget { .. } => oauth(
+            Code::InvalidArgument,
+            Reason::InvalidTarget,
+            "invalid_target",
+        ),
+        Refusal::NotFound => plain(Code::NotFound, Reason::ResourceNotFound),
+        Refusal::Exists => plain(Code::AlreadyExists, Reason::ResourceExists),
+        Refusal::Changed => plain(Code::Aborted, Reason::ResourceChanged),
+    }
+}
+
+fn plain(code: Code, reason: Reason) -> Answer {
+    Answer {
+        code,
+        reason,
+        oauth: None,
+    }
+}
+
+fn oauth(code: Code, reason: Reason, error: &'static str) -> Answer {
+    Answer {
+        code,
+        reason,
+        oauth: Some(error),
+    }
+}
+
+/// The field that is wrong, and what would be right.
+fn fault(refused: &Refused) -> Option<(String, String)> {
+    match refused {
+        Refused::Field { field, expected } => Some(((*field).to_owned(), (*expected).to_owned())),
+        Refused::Issuer(Refusal::UnsupportedGrantType) => {
+            Some(("grant".to_owned(), "must name a grant".to_owned()))
+        }
+        Refused::Issuer(refusal) => refusal
+            .fault()
+            .map(|(field, problem)| (field.to_owned(), problem)),
+        Refused::DeadlinePassed
+        | Refused::Proof { .. }
+        | Refused::Ledger(_)
+        | Refused::Store(_)
+        | Refused::Contended
+        | Refused::Fault(_) => None,
+    }
+}
+
+fn retry_after(refused: &Refused) -> Option<Duration> {
+    match refused {
+        Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
+        Refused::Store(StoreError::Malformed(_)) => None,
+        Refused::Store(_) | Refused::Contended => Some(STORE_RETRY),
+        Refused::Ledger(LedgerRefusal::Replayed | LedgerRefusal::Forgotten)
+        | Refused::DeadlinePassed
+        | Refused::Field { .. }
+        | Refused::Proof { .. }
+        | Refused::Issuer(_)
+        | Refused::Fault(_) => None,
+    }
+}
+
+/// What the peer reads. Which check failed stays with the operator.
+fn message(refused: &Refused) -> String {
+    match refused {
+        Refused::DeadlinePassed => "the deadline had passed".to_owned(),
+        Refused::Field { field, expected } => format!("{field}: {expected}"),
+        Refused::Proof {
+            challenge: Some(_), ..
+        } => "the proof must carry the nonce of this answer".to_owned(),
+        Refused::Proof {
+            challenge: None, ..
+        }
+        | Refused::Ledger(LedgerRefusal::Forgotten) => "the DPoP proof is not valid".to_owned(),
+        Refused::Ledger(LedgerRefusal::Replayed) => "the DPoP proof was used before".to_owned(),
+        Refused::Ledger(LedgerRefusal::KeyFull) => "too many calls with this key".to_owned(),
+        Refused::Ledger(LedgerRefusal::Full) => "too many calls".to_owned(),
+        Refused::Issuer(refusal) => refusal.to_string(),
+        Refused::Store(StoreError::Malformed(_)) | Refused::Fault(_) => {
+            "a fault of the service".to_owned()
+        }
+        Refused::Store(_) | Refused::Contended => "the store is not available now".to_owned(),
+    }
+}
+
+/// The challenge, where the refusal is one (RFC 9449 §8): exactly one nonce.
+fn metadata(refused: &Refused) -> MetadataMap {
+    let Refused::Proof {
+        challenge: Some(Challenge { nonce, algorithms }),
+        ..
+    } = refused
+    else {
+        return MetadataMap::new();
+    };
+    let mut headers = HeaderMap::new();
+    let challenge = format!("DPoP error=\"use_dpop_nonce\", algs=\"{algorithms}\"");
+    for (name, value) in [("dpop-nonce", nonce), ("www-authenticate", &challenge)] {
+        // Both are made of base64url and algorithm names.
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
+    }
+    MetadataMap::from_headers(headers)
+}

@@ -1,0 +1,115 @@
+//! Messages of `countersign.token.v1`.
+
+use countersign::token::v1::issue_token_request::Grant;
+use countersign::token::v1::revoke_token_request::Target;
+use countersign::token::v1::{
+    IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest, RotateTokenRequest,
+    RotateTokenResponse,
+};
+use countersign_issuer::model::Malformed;
+use countersign_issuer::{Ask, CodeForm, Issued, Issuer, Redemption, Refusal, Revoking, Rotation};
+use countersign_jose::PublishedKey;
+
+use super::{caller, duration, scopes};
+use crate::operation::Caller;
+use crate::refused::Refused;
+
+/// RFC 9449 §5: what all tokens here are.
+pub(crate) const TOKEN_TYPE: &str = "DPoP";
+
+/// What a token is asked for with.
+pub(crate) enum Asked<'a> {
+    /// The client's own registration.
+    Credentials(Caller<'a>, Ask),
+    /// A code.
+    Code(Caller<'a>, Redemption),
+}
+
+pub(crate) fn asked<'a>(
+    message: &'a IssueTokenRequest,
+    issuer: &Issuer,
+) -> Result<Asked<'a>, Refused> {
+    let caller = caller(message.client.as_ref())?;
+    match &message.grant {
+        None => Err(Refusal::UnsupportedGrantType.into()),
+        Some(Grant::ClientCredentials(_)) => {
+            let ask = Ask::parse(&message.scopes, &message.resources)?;
+            Ok(Asked::Credentials(caller, ask))
+        }
+        Some(Grant::AuthorizationCode(code)) => {
+            let form = CodeForm {
+                code: &code.code,
+                redirect_uri: &code.redirect_uri,
+                code_verifier: &code.code_verifier,
+                scopes: &message.scopes,
+                resources: &message.resources,
+            };
+            let redemption = Redemption::parse(&form, &issuer.mac_keys)?;
+            Ok(Asked::Code(caller, redemption))
+        }
+    }
+}
+
+pub(crate) fn rotation<'a>(
+    message: &'a RotateTokenRequest,
+    issuer: &Issuer,
+) -> Result<(Caller<'a>, Rotation), Refused> {
+    let caller = caller(message.client.as_ref())?;
+    let rotation = Rotation::parse(
+        &message.refresh_token,
+        &message.scopes,
+        &message.resources,
+        &issuer.mac_keys,
+    )?;
+    Ok((caller, rotation))
+}
+
+/// The hint is not looked at: prefix and form say what a token is.
+pub(crate) fn revoking<'a>(
+    message: &'a RevokeTokenRequest,
+    keys: &[PublishedKey<'_>],
+    issuer: &Issuer,
+) -> Result<(Caller<'a>, Revoking), Refused> {
+    let caller = caller(message.client.as_ref())?;
+    let revoking = match &message.target {
+        None => return Err(Refused::field("target", Malformed::Missing)),
+        Some(Target::Token(token)) => Revoking::token(token, keys, issuer)?,
+        Some(Target::FamilyId(family)) => Revoking::family_id(family)?,
+    };
+    Ok((caller, revoking))
+}
+
+pub(crate) fn issued(issued: &Issued, access_token: String) -> IssueTokenResponse {
+    IssueTokenResponse {
+        access_token,
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: Some(duration(issued.claims.lifetime())),
+        scopes: scopes(&issued.claims.scopes),
+        refresh_token: refresh_token(issued),
+        family_id: family_id(issued),
+    }
+}
+
+pub(crate) fn rotated(issued: &Issued, access_token: String) -> RotateTokenResponse {
+    RotateTokenResponse {
+        access_token,
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: Some(duration(issued.claims.lifetime())),
+        scopes: scopes(&issued.claims.scopes),
+        refresh_token: refresh_token(issued),
+        family_id: family_id(issued),
+    }
+}
+
+fn refresh_token(issued: &Issued) -> String {
+    issued
+        .refresh_token
+        .as_ref()
+        .map_or_else(String::new, |token| token.reveal().to_owned())
+}
+
+fn family_id(issued: &Issued) -> String {
+    issued
+        .family
+        .map_or_else(String::new, |family| family.to_string())
+}
