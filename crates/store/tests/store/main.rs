@@ -1,8 +1,41 @@
 //! The laws for both backends, and what each promises beyond them.
 
+mod child;
+mod damage;
+mod faults;
+mod groups;
+mod kill;
+mod model;
 mod place;
+mod refused;
 
 use place::{DirectoryPlace, MemoryPlace};
 
 countersign_store::store_laws!(memory, MemoryPlace::default());
 countersign_store::store_laws!(embedded, DirectoryPlace::default());
+
+/// Every law is in the macro, and stands behind a sentence of the trait's documentation.
+#[test]
+fn every_law_is_run_and_documented() {
+    let laws = include_str!("../../src/laws.rs");
+    let documentation = include_str!("../../src/store.rs");
+    let (listed, written) = laws
+        .split_once("(@each $backend:ident")
+        .expect("the macro's list");
+    let names: Vec<_> = written
+        .split("pub async fn ")
+        .skip(1)
+        .map(|law| law.split('(').next().expect("a name"))
+        .collect();
+    assert!(names.len() >= 20);
+    for name in names {
+        assert!(
+            listed.lines().any(|line| line.trim() == name),
+            "{name} is not run"
+        );
+        assert!(
+            documentation.contains(&format!("`{name}`")),
+            "{name} is not documented"
+        );
+    }
+}

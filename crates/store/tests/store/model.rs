@@ -1,0 +1,224 @@
+//! Random operations on the store in a directory, compared step by step with the model in memory.
+
+use std::sync::Arc;
+
+use countersign_store::laws::Place;
+use countersign_store::{
+    Append, Change, Commit, Expect, Key, Log, MemoryStore, Put, Store, Version, Write,
+};
+use proptest::prelude::*;
+
+use crate::place::DirectoryPlace;
+
+const LOGS: [Log; 2] = [Log::named("a"), Log::named("ab")];
+
+/// One thing to do. Versions are named by what a key had some steps ago, so that right and wrong
+/// ones both come up.
+#[derive(Clone, Debug)]
+enum Step {
+    Commit {
+        writes: Vec<Planned>,
+        appends: Vec<(usize, u8)>,
+    },
+    Scan {
+        prefix: Vec<u8>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    },
+    Sweep {
+        now_millis: u64,
+        max: usize,
+    },
+    Entries {
+        log: usize,
+        from: u64,
+        limit: usize,
+    },
+    Reopen,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    key: Vec<u8>,
+    guess: Guess,
+    put: Option<(u8, Option<u64>)>,
+}
+
+#[derive(Copy, Clone, Debug)]
+enum Guess {
+    Right,
+    Absent,
+    Stale,
+}
+
+fn key_parts() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..3_u8, 1..3)
+}
+
+fn planned() -> impl Strategy<Value = Planned> {
+    let guess =
+        prop_oneof![8 => Just(Guess::Right), 1 => Just(Guess::Absent), 1 => Just(Guess::Stale)];
+    let put = prop::option::weighted(0.7, (any::<u8>(), prop::option::of(0..20_u64)));
+    (key_parts(), guess, put).prop_map(|(key, guess, put)| Planned { key, guess, put })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let commit = (
+        prop::collection::vec(planned(), 0..5),
+        prop::collection::vec((0..LOGS.len(), any::<u8>()), 0..3),
+    );
+    let scan = (
+        prop::collection::vec(0..3_u8, 0..2),
+        prop::option::of(key_parts()),
+        0..6_usize,
+    );
+    prop_oneof![
+        12 => commit.prop_map(|(writes, appends)| Step::Commit { writes, appends }),
+        3 => scan.prop_map(|(prefix, after, limit)| Step::Scan { prefix, after, limit }),
+        3 => (0..22_u64, 0..5_usize).prop_map(|(now_millis, max)| Step::Sweep { now_millis, max }),
+        2 => (0..LOGS.len(), 0..8_u64, 0..5_usize)
+            .prop_map(|(log, from, limit)| Step::Entries { log, from, limit }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_embedded_store_does_as_the_model(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(compare(steps));
+    }
+}
+
+async fn compare(steps: Vec<Step>) {
+    let place = DirectoryPlace::default();
+    let mut pair = Pair {
+        real: place.open().await,
+        model: MemoryStore::new(),
+    };
+    for step in steps {
+        match step {
+            Step::Commit { writes, appends } => pair.commit(writes, appends).await,
+            Step::Scan {
+                prefix,
+                after,
+                limit,
+            } => {
+                let (prefix, after) = (key(&prefix), after.map(|after| key(&after)));
+                let real = pair
+                    .real
+                    .scan(&prefix, after.as_ref(), limit)
+                    .await
+                    .unwrap();
+                let model = pair
+                    .model
+                    .scan(&prefix, after.as_ref(), limit)
+                    .await
+                    .unwrap();
+                let plain = |page: countersign_store::Page| {
+                    let records = page.records.into_iter();
+                    let records = records.map(|(k, r)| (k, r.value, r.expires_at_millis));
+                    (records.collect::<Vec<_>>(), page.next)
+                };
+                assert_eq!(plain(real), plain(model));
+            }
+            Step::Sweep { now_millis, max } => {
+                let real = pair.real.sweep(now_millis, max).await;
+                assert_eq!(real, pair.model.sweep(now_millis, max).await);
+            }
+            Step::Entries { log, from, limit } => {
+                let real = pair.real.entries(LOGS[log], from, limit).await;
+                assert_eq!(real, pair.model.entries(LOGS[log], from, limit).await);
+            }
+            Step::Reopen => {
+                pair.real.close().await.unwrap();
+                pair.real = place.open().await;
+                pair.model = pair.model.reopen();
+            }
+        }
+        pair.compare().await;
+    }
+}
+
+struct Pair {
+    real: Arc<dyn Store>,
+    model: MemoryStore,
+}
+
+impl Pair {
+    /// The same change for both. Their version numbers differ: a sweep takes one in the real store.
+    async fn commit(&self, writes: Vec<Planned>, appends: Vec<(usize, u8)>) {
+        let real = self
+            .real
+            .commit(change(&*self.real, &writes, &appends).await)
+            .await;
+        let model = self
+            .model
+            .commit(change(&self.model, &writes, &appends).await)
+            .await;
+        match (real, model) {
+            (Ok(Commit::Done(real)), Ok(Commit::Done(model))) => {
+                assert_eq!(real.numbers, model.numbers);
+            }
+            (real, model) => assert_eq!(real, model),
+        }
+    }
+
+    async fn compare(&self) {
+        let everything = Key::new([""; 0]);
+        let real = self.real.scan(&everything, None, 100).await.unwrap();
+        let model = self.model.scan(&everything, None, 100).await.unwrap();
+        let plain = |page: countersign_store::Page| {
+            let records = page.records.into_iter();
+            records
+                .map(|(k, r)| (k, r.value, r.expires_at_millis))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(plain(real), plain(model));
+        for log in LOGS {
+            assert_eq!(
+                self.real.last_number(log).await,
+                self.model.last_number(log).await
+            );
+        }
+    }
+}
+
+async fn change(store: &dyn Store, writes: &[Planned], appends: &[(usize, u8)]) -> Change {
+    let mut change = Change::default();
+    for planned in writes {
+        let key = key(&planned.key);
+        let found = store
+            .load(std::slice::from_ref(&key))
+            .await
+            .unwrap()
+            .remove(0);
+        let expect = match (planned.guess, found) {
+            (Guess::Right, Some(found)) => Expect::Version(found.version),
+            (Guess::Stale, Some(found)) => {
+                Expect::Version(Version::new(found.version.as_u64() - 1))
+            }
+            (Guess::Stale, None) => Expect::Version(Version::new(u64::MAX)),
+            (Guess::Right, None) | (Guess::Absent, _) => Expect::Absent,
+        };
+        let put = planned.put.map(|(value, expires_at_millis)| Put {
+            value: vec![value].into(),
+            expires_at_millis,
+        });
+        change.writes.push(Write { key, expect, put });
+    }
+    let appends = appends.iter();
+    change.appends = appends
+        .map(|&(log, byte)| Append {
+            log: LOGS[log],
+            entry: vec![byte].into(),
+        })
+        .collect();
+    change
+}
+
+fn key(parts: &[u8]) -> Key {
+    Key::new(parts.iter().map(|part| [*part]))
+}
