@@ -42,32 +42,48 @@ impl PublicKey {
         input: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        match (&self.0, algorithm) {
-            (Material::P256(point), Algorithm::Es256) => {
-                sized(signature, 64)?;
-                verify_parsed(&ECDSA_P256_SHA256_FIXED, point, input, signature)
-            }
-            (Material::Ed25519(point), Algorithm::Ed25519) => {
-                sized(signature, 64)?;
-                verify_parsed(&ED25519, point, input, signature)
-            }
-            (Material::P384(point), Algorithm::Es384) => {
-                sized(signature, 96)?;
-                let key = DecodingKey::from_ec_der(point);
-                verify_rarely_used(jsonwebtoken::Algorithm::ES384, &key, input, signature)
-            }
-            (Material::Rsa { n, e }, Algorithm::Ps256) => {
-                sized(signature, n.len())?;
-                let key = DecodingKey::from_rsa_raw_components(n, e);
-                verify_rarely_used(jsonwebtoken::Algorithm::PS256, &key, input, signature)
-            }
-            (Material::Rsa { n, e }, Algorithm::Rs256) => {
-                sized(signature, n.len())?;
-                let key = DecodingKey::from_rsa_raw_components(n, e);
-                verify_rarely_used(jsonwebtoken::Algorithm::RS256, &key, input, signature)
-            }
-            _ => Err(SignatureError::AlgorithmMismatch),
+        let (theirs, key, len) = match (&self.0, algorithm) {
+            (Material::P256(point), Algorithm::Es256) => (
+                jsonwebtoken::Algorithm::ES256,
+                DecodingKey::from_ec_der(point),
+                64,
+            ),
+            (Material::Ed25519(point), Algorithm::Ed25519) => (
+                jsonwebtoken::Algorithm::EdDSA,
+                DecodingKey::from_ed_der(point),
+                64,
+            ),
+            (Material::P384(point), Algorithm::Es384) => (
+                jsonwebtoken::Algorithm::ES384,
+                DecodingKey::from_ec_der(point),
+                96,
+            ),
+            (Material::Rsa { n, e }, Algorithm::Ps256) => (
+                jsonwebtoken::Algorithm::PS256,
+                DecodingKey::from_rsa_raw_components(n, e),
+                n.len(),
+            ),
+            (Material::Rsa { n, e }, Algorithm::Rs256) => (
+                jsonwebtoken::Algorithm::RS256,
+                DecodingKey::from_rsa_raw_components(n, e),
+                n.len(),
+            ),
+            _ => return Err(SignatureError::AlgorithmMismatch),
+        };
+        if signature.len() != len {
+            return Err(SignatureError::Length);
         }
+        // The provider is named rather than looked up, so that nothing has to be installed first.
+        let verifier = (aws_lc::DEFAULT_PROVIDER.verifier_factory)(&theirs, &key)
+            .map_err(|_| SignatureError::AlgorithmMismatch)?;
+        verifier.verify(input, &signature.to_vec()).map_err(|_| {
+            // The library says only that it failed. Which of the two it was is worth a look when
+            // it did, and nothing on the path of a good call.
+            match self.ensure_on_curve() {
+                Ok(()) => SignatureError::Mismatch,
+                Err(_) => SignatureError::PointNotOnCurve,
+            }
+        })
     }
 
     /// Makes sure that an elliptic-curve key is a point on its curve and none of small order
@@ -96,43 +112,6 @@ impl PublicKey {
     }
 }
 
-fn sized(signature: &[u8], len: usize) -> Result<(), SignatureError> {
-    if signature.len() == len {
-        Ok(())
-    } else {
-        Err(SignatureError::Length)
-    }
-}
-
 fn is_point(algorithm: &'static dyn VerificationAlgorithm, point: &[u8]) -> bool {
     UnparsedPublicKey::new(algorithm, point).parse().is_ok()
-}
-
-/// Parsing is a step of its own here so that a key that is no point can be told from a signature
-/// that does not fit, without decoding the point twice.
-fn verify_parsed(
-    algorithm: &'static dyn VerificationAlgorithm,
-    point: &[u8],
-    input: &[u8],
-    signature: &[u8],
-) -> Result<(), SignatureError> {
-    UnparsedPublicKey::new(algorithm, point)
-        .parse()
-        .map_err(|_| SignatureError::PointNotOnCurve)?
-        .verify_sig(input, signature)
-        .map_err(|_| SignatureError::Mismatch)
-}
-
-/// The provider is named rather than looked up, so that nothing has to be installed first.
-fn verify_rarely_used(
-    algorithm: jsonwebtoken::Algorithm,
-    key: &DecodingKey,
-    input: &[u8],
-    signature: &[u8],
-) -> Result<(), SignatureError> {
-    let verifier = (aws_lc::DEFAULT_PROVIDER.verifier_factory)(&algorithm, key)
-        .map_err(|_| SignatureError::AlgorithmMismatch)?;
-    verifier
-        .verify(input, &signature.to_vec())
-        .map_err(|_| SignatureError::Mismatch)
 }
