@@ -11,7 +11,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, VerificationAlgorithm,
@@ -103,24 +103,21 @@ impl Bench {
             .unwrap();
     }
 
-    /// Seconds a call, ours and the floor's, the two taking turns.
+    /// Seconds a call, ours and the floor's, the two taking turns: the turn with the median ratio,
+    /// so that what another process took from a few turns does not count.
     fn paired(&self) -> (f64, f64) {
-        const TURNS: u32 = 60;
+        const TURNS: usize = 101;
         const CALLS: u32 = 50;
-        let timed = |run: &dyn Fn()| {
+        let seconds = |run: &dyn Fn()| {
             let start = Instant::now();
             (0..CALLS).for_each(|_| run());
-            start.elapsed()
+            start.elapsed().as_secs_f64() / f64::from(CALLS)
         };
-        let mut turns: Vec<(Duration, Duration)> = (0..TURNS)
-            .map(|_| (timed(&|| self.ours()), timed(&|| self.floor())))
+        let mut turns: Vec<(f64, f64)> = (0..TURNS)
+            .map(|_| (seconds(&|| self.ours()), seconds(&|| self.floor())))
             .collect();
-        // The median turn: what another process took from a few turns does not count.
-        let per_call = |duration: Duration| duration.as_secs_f64() / f64::from(CALLS);
-        turns.sort_by_key(|(ours, _)| *ours);
-        let ours = per_call(turns[turns.len() / 2].0);
-        turns.sort_by_key(|(_, floor)| *floor);
-        (ours, per_call(turns[turns.len() / 2].1))
+        turns.sort_by(|one, other| (one.1 / one.0).total_cmp(&(other.1 / other.0)));
+        turns[TURNS / 2]
     }
 }
 
