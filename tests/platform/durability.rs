@@ -8,6 +8,7 @@ use countersign_testkit::{Problem, sign_in};
 
 use crate::service::{Service, Terms};
 use crate::setup;
+use crate::work::in_a_runtime;
 
 const BACK: &str = "http://127.0.0.1/back";
 
@@ -19,7 +20,11 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
             &strace.display().to_string(),
             // Every thread; descriptors with their paths; the calls that write
             // to the disk and to sockets.
-            "-f", "-y", "-e", "trace=fdatasync,sync_file_range,write,writev,sendto,sendmsg", "-o",
+            "-f",
+            "-y",
+            "-e",
+            "trace=fdatasync,sync_file_range,write,writev,sendto,sendmsg",
+            "-o",
             &log.path().display().to_string(),
         ]
         .map(str::to_owned)
@@ -34,7 +39,11 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
         let person = Person::of(&service).await?;
         let before = synced(&read()?);
         let seen = read()?.lines().count();
-        person.desk.token_service().rotate(&person.refresh_token, &[], &[]).await?;
+        person
+            .desk
+            .token_service()
+            .rotate(&person.refresh_token, &[], &[])
+            .await?;
         // The client has the answer: whatever the service wrote to the socket
         // stands in the log by now, and the sync must stand before it.
         let all = read()?;
@@ -81,15 +90,6 @@ fn database_sync(line: &str) -> bool {
     line.contains("fdatasync(") && line.contains("/db>")
 }
 
-fn in_a_runtime(work: impl Future<Output = Result<(), Problem>>) -> Result<(), String> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?
-        .block_on(work)
-        .map_err(|error| error.to_string())
-}
-
 /// Somebody who signed in.
 struct Person {
     desk: Countersign,
@@ -104,11 +104,21 @@ impl Person {
         let decides = format!("{url}=authorizations.decide");
         let login = setup::client(service, "login", &["--allow", &decides])?;
         service.admin(&[
-            "client", "add", "desk", "--auth", "none", "--redirect-uri", BACK, "--allow",
+            "client",
+            "add",
+            "desk",
+            "--auth",
+            "none",
+            "--redirect-uri",
+            BACK,
+            "--allow",
             &format!("{}=orders.read", setup::RESOURCE),
         ])?;
         let login = Builder::new(&url)
-            .client(&login.client_id, Credential::ClientSecret(login.secret.into()))
+            .client(
+                &login.client_id,
+                Credential::ClientSecret(login.secret.into()),
+            )
             .connect()
             .await?;
         let desk = Builder::new(&url)

@@ -15,7 +15,10 @@ const INTROSPECT: &str = "countersign.introspection.v1.IntrospectionService/Intr
 /// Lists services, checks health, sees the rule of a method.
 pub(crate) fn looks_around(grpcurl: &Path) -> Result<(), String> {
     let service = Service::start(Terms::default())?;
-    let hand = Hand { grpcurl, service: &service };
+    let hand = Hand {
+        grpcurl,
+        service: &service,
+    };
 
     let listed = hand.ask(&["list"])?;
     for name in [
@@ -27,12 +30,21 @@ pub(crate) fn looks_around(grpcurl: &Path) -> Result<(), String> {
     ] {
         expect(&listed, name)?;
     }
-    expect(&hand.ask(&["describe", INTROSPECT.replace('/', ".").as_str()])?, "IntrospectTokenRequest")?;
+    expect(
+        &hand.ask(&["describe", INTROSPECT.replace('/', ".").as_str()])?,
+        "IntrospectTokenRequest",
+    )?;
     // The option arrives with the descriptors: its declaration can be asked for
     // by name.
-    expect(&hand.ask(&["describe", "countersign.policy.v1.Rule"])?, "scopes")?;
+    expect(
+        &hand.ask(&["describe", "countersign.policy.v1.Rule"])?,
+        "scopes",
+    )?;
 
-    expect(&hand.call("grpc.health.v1.Health/Check", &json!({}), &[])?, "SERVING")?;
+    expect(
+        &hand.call("grpc.health.v1.Health/Check", &json!({}), &[])?,
+        "SERVING",
+    )?;
     expect(
         &hand.call(
             "grpc.health.v1.Health/Check",
@@ -47,7 +59,10 @@ pub(crate) fn looks_around(grpcurl: &Path) -> Result<(), String> {
 /// method with it.
 pub(crate) fn issues_and_calls(grpcurl: &Path) -> Result<(), String> {
     let service = Service::start(Terms::default())?;
-    let hand = Hand { grpcurl, service: &service };
+    let hand = Hand {
+        grpcurl,
+        service: &service,
+    };
     setup::resource(&service)?;
     let url = service.url();
     let gateway = setup::client(
@@ -72,13 +87,21 @@ pub(crate) fn issues_and_calls(grpcurl: &Path) -> Result<(), String> {
     };
     // An instance that started a moment ago asks for a nonce of its own.
     let refused = hand
-        .call(ISSUE, &ask(&url), &[("dpop", &hand.proof(ISSUE, None, None)?)])
+        .call(
+            ISSUE,
+            &ask(&url),
+            &[("dpop", &hand.proof(ISSUE, None, None)?)],
+        )
         .err()
         .ok_or("a young instance took a proof without a nonce")?;
     expect(&refused, "REASON_DPOP_NONCE_REQUIRED")?;
     let nonce = field(&refused, "dpop-nonce: ")?;
 
-    let issued = hand.call(ISSUE, &ask(&url), &[("dpop", &hand.proof(ISSUE, Some(&nonce), None)?)])?;
+    let issued = hand.call(
+        ISSUE,
+        &ask(&url),
+        &[("dpop", &hand.proof(ISSUE, Some(&nonce), None)?)],
+    )?;
     let token = text(&answer(&issued)?, "access_token")?;
     let issued = hand.call(
         ISSUE,
@@ -118,7 +141,12 @@ impl Hand<'_> {
     }
 
     /// All that grpcurl prints of the call, headers and trailers included.
-    fn call(&self, method: &str, request: &Value, headers: &[(&str, &str)]) -> Result<String, String> {
+    fn call(
+        &self,
+        method: &str,
+        request: &Value,
+        headers: &[(&str, &str)],
+    ) -> Result<String, String> {
         let mut command = Command::new(self.grpcurl);
         command.args(["-plaintext", "-max-time", "20", "-v", "-format-error=false"]);
         for (name, value) in headers {
@@ -129,10 +157,23 @@ impl Hand<'_> {
         run(&mut command)
     }
 
-    fn proof(&self, method: &str, nonce: Option<&str>, token: Option<&str>) -> Result<String, String> {
+    fn proof(
+        &self,
+        method: &str,
+        nonce: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<String, String> {
         let url = format!("{}/{method}", self.service.url());
         let key = self.service.folder().join("hand.pem").display().to_string();
-        let mut words = vec!["proof", "--method", "POST", "--url", &url, "--key", &key];
+        let mut words = vec![
+            "proof",
+            "--method",
+            "POST",
+            "--url",
+            &url,
+            "--dpop-key",
+            &key,
+        ];
         if let Some(nonce) = nonce {
             words.extend(["--nonce", nonce]);
         }
@@ -145,7 +186,9 @@ impl Hand<'_> {
 
 /// The message among all that grpcurl printed.
 fn answer(printed: &str) -> Result<Value, String> {
-    let from = printed.find("{").ok_or_else(|| format!("no message in: {printed}"))?;
+    let from = printed
+        .find("{")
+        .ok_or_else(|| format!("no message in: {printed}"))?;
     serde_json::Deserializer::from_str(&printed[from..])
         .into_iter::<Value>()
         .next()
@@ -163,7 +206,10 @@ fn snake_case(value: Value) -> Value {
         name.chars()
             .flat_map(|letter| {
                 let upper = letter.is_ascii_uppercase();
-                upper.then_some('_').into_iter().chain([letter.to_ascii_lowercase()])
+                upper
+                    .then_some('_')
+                    .into_iter()
+                    .chain([letter.to_ascii_lowercase()])
             })
             .collect::<String>()
     };

@@ -23,7 +23,10 @@ impl Jaeger {
         let (otlp, query) = (free_address()?, free_address()?);
         let child = Command::new(program)
             .arg("--config")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/jaeger.yaml"))
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/tools/jaeger.yaml"
+            ))
             .env("JAEGER_OTLP", otlp.to_string())
             .env("JAEGER_QUERY", query.to_string())
             .env("JAEGER_QUERY_GRPC", free_address()?.to_string())
@@ -123,7 +126,9 @@ impl Trace {
                     .flatten()
                     .map(|tag| {
                         let value = &tag["value"];
-                        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        let value = value
+                            .as_str()
+                            .map_or_else(|| value.to_string(), str::to_owned);
                         (text(&tag["key"]), value)
                     })
                     .collect(),
@@ -163,12 +168,21 @@ impl Trace {
 
     /// All attributes of all spans.
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.spans.iter().flat_map(|span| span.tags.values()).map(String::as_str)
+        self.spans
+            .iter()
+            .flat_map(|span| span.tags.values())
+            .map(String::as_str)
     }
 
     fn draw(&self, span: &Span, depth: usize, text: &mut String) {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:indent$}{}", "", span.full_name(), indent = depth * 2);
+        let _ = writeln!(
+            text,
+            "{:indent$}{}",
+            "",
+            span.full_name(),
+            indent = depth * 2
+        );
         for child in self.children(Some(&span.id)) {
             self.draw(child, depth + 1, text);
         }

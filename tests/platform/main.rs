@@ -12,10 +12,12 @@ mod invariants;
 mod jaeger;
 mod orders;
 mod parts;
+mod rotation;
 mod secrets;
 mod service;
 mod setup;
 mod traces;
+mod work;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -24,33 +26,31 @@ fn main() {
     libtest_mimic::run(&arguments, trials()).exit();
 }
 
-fn trials() -> Vec<Trial> {
-    vec![
-        plain("invariants::hold", invariants::hold),
-        plain(
-            "invariants::a_planted_breach_is_found",
-            invariants::a_planted_breach_is_found,
-        ),
-        plain(
-            "invariants::comments_strings_and_tests_are_no_breach",
-            invariants::comments_strings_and_tests_are_no_breach,
-        ),
-        plain(
-            "documents::errors_md_lists_each_reason",
-            documents::errors_md_lists_each_reason,
-        ),
-        plain(
-            "secrets::every_message_with_a_secret_is_redacted",
-            secrets::every_message_with_a_secret_is_redacted,
-        ),
-        plain(
-            "secrets::debug_prints_no_secret",
-            secrets::debug_prints_no_secret,
-        ),
-    ]
+/// A test under the name of its function: one that needs nothing but the tree
+/// and the binary, or one that needs a tool.
+macro_rules! trial {
+    ($run:path) => {
+        Trial::test(stringify!($run), || $run().map_err(Into::into))
+    };
+    ($run:path, needs $part:literal) => {
+        parts::needing($part, stringify!($run), $run)
+    };
 }
 
-/// A test that needs nothing but the tree and the binary.
-fn plain(name: &str, run: fn() -> Result<(), String>) -> Trial {
-    Trial::test(name, move || run().map_err(Into::into))
+fn trials() -> Vec<Trial> {
+    vec![
+        trial!(invariants::hold),
+        trial!(invariants::a_planted_breach_is_found),
+        trial!(invariants::comments_strings_and_tests_are_no_breach),
+        trial!(secrets::every_message_with_a_secret_is_redacted),
+        trial!(secrets::debug_prints_no_secret),
+        trial!(documents::errors_md_lists_each_reason),
+        trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
+        trial!(rotation::an_idle_family_ends),
+        trial!(durability::an_acknowledged_rotation_survives_kill),
+        trial!(durability::a_rotation_is_synced_before_its_answer, needs "strace"),
+        trial!(grpcurl::looks_around, needs "grpcurl"),
+        trial!(grpcurl::issues_and_calls, needs "grpcurl"),
+        trial!(traces::one_trace_tells_the_whole_call, needs "jaeger"),
+    ]
 }

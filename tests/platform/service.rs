@@ -82,7 +82,11 @@ impl Service {
     pub(crate) fn admin(&self, arguments: &[&str]) -> Result<Value, String> {
         let socket = self.folder.path().join("admin.sock");
         let mut all: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-        all.extend([OsStr::new("--socket"), socket.as_os_str(), OsStr::new("--json")]);
+        all.extend([
+            OsStr::new("--socket"),
+            socket.as_os_str(),
+            OsStr::new("--json"),
+        ]);
         let text = countersign(&all)?;
         serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
     }
@@ -114,7 +118,10 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
         Ok(said)
     } else {
         let complained = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{command:?}: {}\n{said}{complained}", output.status))
+        Err(format!(
+            "{command:?}: {}\n{said}{complained}",
+            output.status
+        ))
     }
 }
 
@@ -167,7 +174,9 @@ fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     let stdout = child.stdout.take().ok_or("no standard output")?;
     let stderr = child.stderr.take().ok_or("no standard error")?;
     let (ready, is_ready) = mpsc::channel();

@@ -13,6 +13,7 @@ use countersign_testkit::Problem;
 
 use crate::jaeger::{Jaeger, Trace};
 use crate::service::{Service, Terms, countersign};
+use crate::work::in_a_runtime;
 use crate::{orders, setup};
 
 const CREATE: &str = "countersign.example.v1.OrderService/CreateOrder";
@@ -44,12 +45,7 @@ pub(crate) fn one_trace_tells_the_whole_call(program: &Path) -> Result<(), Strin
     })
     .map_err(|error| error.to_string())?;
 
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?
-        .block_on(drive(&service))
-        .map_err(|error| error.to_string())?;
+    in_a_runtime(drive(&service))?;
     telemetry
         .shutdown(Duration::from_secs(10))
         .map_err(|error| error.to_string())?;
@@ -72,7 +68,10 @@ pub(crate) fn one_trace_tells_the_whole_call(program: &Path) -> Result<(), Strin
     // No token, proof, assertion or handle in any attribute. JWTs begin with
     // the base64url of `{"`.
     for trace in [&accepted, &refused] {
-        if let Some(leak) = trace.values().find(|text| text.contains("eyJ") || text.contains("csr_")) {
+        if let Some(leak) = trace
+            .values()
+            .find(|text| text.contains("eyJ") || text.contains("csr_"))
+        {
             return Err(format!("an attribute holds a secret: {leak}"));
         }
     }
@@ -83,14 +82,30 @@ fn whole(trace: &Trace, call: &str) -> Result<(), String> {
     let (asks, answers) = (format!("shop: {ISSUE}"), format!("countersign: {ISSUE}"));
     trace.path(&[call, "shop: countersign.token.fetch", &asks, &answers])?;
     trace.path(&[&answers, "countersign: countersign.proof.verify"])?;
-    trace.path(&[&answers, "countersign: countersign.issue", "countersign: countersign.store.commit"])?;
+    trace.path(&[
+        &answers,
+        "countersign: countersign.issue",
+        "countersign: countersign.store.commit",
+    ])?;
     // The same name twice: the client's span and the server's.
-    trace.path(&[call, call, "shop: countersign.guard", "shop: countersign.proof.verify"])?;
+    trace.path(&[
+        call,
+        call,
+        "shop: countersign.guard",
+        "shop: countersign.proof.verify",
+    ])?;
     trace.path(&[call, call, "shop: countersign.handler"])?;
     let server = trace.path(&[call, call])?;
-    for (name, value) in [("rpc.system.name", "grpc"), ("rpc.method", CREATE), ("rpc.status_code", "OK")] {
+    for (name, value) in [
+        ("rpc.system.name", "grpc"),
+        ("rpc.method", CREATE),
+        ("rpc.status_code", "OK"),
+    ] {
         if server.tags.get(name).map(String::as_str) != Some(value) {
-            return Err(format!("the server's span lacks {name} {value}: {:?}", server.tags));
+            return Err(format!(
+                "the server's span lacks {name} {value}: {:?}",
+                server.tags
+            ));
         }
     }
     Ok(())
@@ -105,14 +120,22 @@ async fn drive(service: &Service) -> Result<(), Problem> {
     let published = countersign(&["key".as_ref(), "generate".as_ref(), key.as_os_str()])?;
     std::fs::write(&jwks, published)?;
     service.admin(&[
-        "client", "add", "checkout", "--jwks", &jwks.display().to_string(), "--allow",
+        "client",
+        "add",
+        "checkout",
+        "--jwks",
+        &jwks.display().to_string(),
+        "--allow",
         &format!("{}=orders.write", setup::RESOURCE),
     ])?;
 
     let address = orders::serve(&service.url(), setup::RESOURCE).await?;
     let key = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(&key)?)?;
     let countersign = Builder::new(service.url())
-        .client("checkout", Credential::PrivateKeyJwt(AssertionKey::new(key)))
+        .client(
+            "checkout",
+            Credential::PrivateKeyJwt(AssertionKey::new(key)),
+        )
         .connect()
         .await?;
     let channel = countersign
@@ -122,9 +145,15 @@ async fn drive(service: &Service) -> Result<(), Problem> {
         .connect()
         .await?;
     let mut orders = OrderServiceClient::new(channel);
-    orders.create_order(CreateOrderRequest { item: "tea".to_owned() }).await?;
+    orders
+        .create_order(CreateOrderRequest {
+            item: "tea".to_owned(),
+        })
+        .await?;
     let refused = orders
-        .get_order(GetOrderRequest { order_id: "1".to_owned() })
+        .get_order(GetOrderRequest {
+            order_id: "1".to_owned(),
+        })
         .await;
     match refused {
         Err(_) => Ok(()),

@@ -8,13 +8,23 @@ use countersign_client::{Credential, Secret};
 
 use crate::{Platform, Problem};
 
-/// A client as the platform knows it, with what it authenticates by.
+/// A registered client.
 #[derive(Clone, Debug)]
 pub struct Registered {
     /// The client's identifier.
     pub client_id: String,
-    /// Its credential.
-    pub credential: Credential,
+    /// Its secret; none for a public client.
+    pub secret: Option<Secret>,
+}
+
+impl Registered {
+    /// What it authenticates by.
+    pub fn credential(&self) -> Credential {
+        match &self.secret {
+            Some(secret) => Credential::ClientSecret(secret.clone()),
+            None => Credential::Public,
+        }
+    }
 }
 
 /// A service that acts in its own name, by secret: it may ask for `scopes` at
@@ -90,14 +100,10 @@ impl Platform {
             })
             .await?
             .into_inner();
-        let credential = if answer.client_secret.is_empty() {
-            Credential::Public
-        } else {
-            Credential::ClientSecret(Secret::from(answer.client_secret))
-        };
+        let secret = Some(answer.client_secret).filter(|secret| !secret.is_empty());
         Ok(Registered {
             client_id,
-            credential,
+            secret: secret.map(Secret::from),
         })
     }
 }

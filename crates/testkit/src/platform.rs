@@ -61,7 +61,7 @@ impl Platform {
     }
 
     /// What clients connect to.
-    pub fn url(&self) -> String {
+    pub fn url(&self) -> &str {
         self.running.url()
     }
 
@@ -95,7 +95,7 @@ impl Platform {
     /// A client of this platform, going by its clock, not connected yet.
     pub fn client(&self, registered: &Registered) -> Builder {
         Builder::new(self.url())
-            .client(registered.client_id.clone(), registered.credential.clone())
+            .client(registered.client_id.clone(), registered.credential())
             .clock(self.clock.clone())
     }
 
