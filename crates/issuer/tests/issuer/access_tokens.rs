@@ -1,0 +1,198 @@
+//! Access tokens as RFC 9068 has them: attacks.md, "Access token", as far as the issuer reads its
+//! own.
+
+use countersign_issuer::access_token::{self, read};
+use countersign_jose::{SigningKey, base64url};
+use serde_json::{Value, json};
+
+use crate::world::{BILLING, ISSUER, KEY_A, ORDERS, START, World, ask, by_secret, permissions};
+
+fn payload_of(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64url::decode(payload).unwrap()).unwrap()
+}
+
+#[test]
+fn a_token_in_the_clients_own_name_says_no_more_than_it_must() {
+    let mut world = World::new();
+    let issued = world
+        .issue("checkout", &ask(&["orders.read"], &[]))
+        .unwrap();
+    let token = world.sign(&issued);
+    assert_eq!(
+        payload_of(&token),
+        json!({
+            "iss": ISSUER, "sub": "checkout", "aud": ORDERS, "client_id": "checkout",
+            "scope": "orders.read", "cnf": {"jkt": KEY_A.to_string()},
+            "iat": START.as_secs(), "exp": START.as_secs() + 300,
+            "jti": issued.claims.id.to_string(),
+        })
+    );
+    let header = token.split('.').next().unwrap();
+    let header: Value = serde_json::from_slice(&base64url::decode(header).unwrap()).unwrap();
+    assert_eq!(
+        header,
+        json!({"typ": "at+jwt", "alg": "Ed25519", "kid": "key-1"})
+    );
+}
+
+#[test]
+fn a_token_of_a_family_says_so() {
+    let mut world = World::new();
+    let issued = world.grant("checkout");
+    let payload = payload_of(&world.sign(&issued));
+    assert_eq!(payload["sub"], "alice");
+    assert_eq!(payload["fam"], issued.family.unwrap().to_string());
+    assert_eq!(payload["auth_time"], START.as_secs());
+}
+
+#[test]
+fn several_resources_are_an_array() {
+    let mut world = World::new();
+    world.enrol(countersign_issuer::model::Client {
+        permissions: permissions(&[(ORDERS, &[]), (BILLING, &[])]),
+        ..by_secret("many")
+    });
+    let issued = world.issue("many", &ask(&[], &[ORDERS, BILLING])).unwrap();
+    let payload = payload_of(&world.sign(&issued));
+    assert_eq!(payload["aud"], json!([BILLING, ORDERS]));
+    assert_eq!(payload.get("scope"), None);
+}
+
+#[test]
+fn a_token_is_read_as_it_was_made() {
+    let mut world = World::new();
+    let own = world.issue("checkout", &ask(&[], &[])).unwrap();
+    let granted = world.grant("checkout");
+    for issued in [own, granted] {
+        let token = world.sign(&issued);
+        let read = read(&token, &world.published(), &world.issuer.name).unwrap();
+        assert_eq!(read, issued.claims);
+    }
+}
+
+#[test]
+fn what_is_not_such_a_token_is_not_read() {
+    let mut world = World::new();
+    let issued = world.issue("checkout", &ask(&[], &[])).unwrap();
+    let good = payload_of(&world.sign(&issued));
+    let header = json!({"typ": "at+jwt", "alg": "Ed25519", "kid": "key-1"});
+    let changed = |name: &str, value: Value| {
+        let mut payload = good.clone();
+        payload[name] = value;
+        payload
+    };
+    let without = |name: &str| {
+        let mut payload = good.clone();
+        payload.as_object_mut().unwrap().remove(name);
+        payload
+    };
+    let with = |name: &str, value: Value| {
+        let mut header = header.clone();
+        header[name] = value;
+        header
+    };
+    let slash = json!(format!("{ISSUER}/"));
+    let mut rows = vec![
+        ("good", header.clone(), good.clone(), true),
+        (
+            "long typ",
+            with("typ", json!("application/at+jwt")),
+            good.clone(),
+            true,
+        ),
+        ("typ JWT", with("typ", json!("JWT")), good.clone(), false),
+        (
+            "typ dpop+jwt",
+            with("typ", json!("dpop+jwt")),
+            good.clone(),
+            false,
+        ),
+        (
+            "no typ",
+            json!({"alg": "Ed25519", "kid": "key-1"}),
+            good.clone(),
+            false,
+        ),
+        (
+            "no kid",
+            json!({"typ": "at+jwt", "alg": "Ed25519"}),
+            good.clone(),
+            false,
+        ),
+        (
+            "kid a path",
+            with("kid", json!("../../key-1")),
+            good.clone(),
+            false,
+        ),
+        (
+            "jku",
+            with("jku", json!("https://evil.example/jwks")),
+            good.clone(),
+            false,
+        ),
+        ("x5c", with("x5c", json!([])), good.clone(), false),
+        ("crit", with("crit", json!(["exp"])), good.clone(), false),
+        (
+            "alg ES256",
+            with("alg", json!("ES256")),
+            good.clone(),
+            false,
+        ),
+        (
+            "alg HS256",
+            with("alg", json!("HS256")),
+            good.clone(),
+            false,
+        ),
+        (
+            "iss with a slash",
+            header.clone(),
+            changed("iss", slash),
+            false,
+        ),
+        (
+            "exp never",
+            header.clone(),
+            changed("exp", json!("never")),
+            false,
+        ),
+        (
+            "cnf empty",
+            header.clone(),
+            changed("cnf", json!({})),
+            false,
+        ),
+        (
+            "fam garbage",
+            header.clone(),
+            changed("fam", json!("x")),
+            false,
+        ),
+    ];
+    for name in ["iss", "sub", "aud", "client_id", "cnf", "iat", "exp", "jti"] {
+        rows.push((name, header.clone(), without(name), false));
+    }
+    for (what, header, payload, accepted) in rows {
+        let token = world.sign_json(&header.to_string(), &payload.to_string());
+        let read = read(&token, &world.published(), &world.issuer.name);
+        assert_eq!(read.is_ok(), accepted, "{what}");
+    }
+    let token = world.sign(&issued);
+    assert!(
+        read(&token, &[], &world.issuer.name).is_err(),
+        "key gone from the set"
+    );
+    let stranger = SigningKey::generate_ed25519([4; 32]).unwrap();
+    let forged = stranger
+        .sign_segments(
+            &access_token::header(stranger.algorithm(), "key-1"),
+            good.to_string().as_bytes(),
+        )
+        .unwrap();
+    assert!(
+        read(&forged, &world.published(), &world.issuer.name).is_err(),
+        "another key"
+    );
+}

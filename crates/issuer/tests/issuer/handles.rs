@@ -1,0 +1,110 @@
+//! Handles: what is ours, and what only looks like it.
+
+use countersign_issuer::model::{Generation, RecordId};
+use countersign_issuer::{Handle, HandleKind, MacKey, MacKeyId, MacKeys};
+use countersign_jose::base64url;
+use proptest::prelude::*;
+
+fn key(id: u8, secret: u8) -> MacKey {
+    MacKey::new(MacKeyId::new([id; 4]), &[secret; 32])
+}
+
+fn keys() -> MacKeys {
+    MacKeys::new(key(1, 1), vec![key(2, 2)])
+}
+
+const KINDS: [HandleKind; 3] = [
+    HandleKind::Refresh,
+    HandleKind::Code,
+    HandleKind::RequestUri,
+];
+
+fn handle(kind: HandleKind) -> Handle {
+    Handle {
+        kind,
+        record: RecordId::from_bytes([5; 16]),
+        generation: Generation::new(7),
+    }
+}
+
+#[test]
+fn a_handle_is_read_as_it_was_made() {
+    for kind in KINDS {
+        let text = handle(kind).text(&keys());
+        assert!(text.reveal().starts_with(kind.prefix()));
+        assert_eq!(text.reveal().len(), kind.prefix().len() + 75);
+        assert_eq!(
+            Handle::parse(kind, text.reveal(), &keys()),
+            Ok(handle(kind))
+        );
+        assert_eq!(
+            text,
+            handle(kind).text(&keys()),
+            "the same handle is the same text"
+        );
+        assert_eq!(format!("{text:?}"), "HandleText(..)");
+    }
+}
+
+#[test]
+fn a_handle_of_one_kind_is_not_one_of_another() {
+    for made in KINDS {
+        for taken in KINDS.into_iter().filter(|taken| *taken != made) {
+            let text = handle(made).text(&keys());
+            let encoded = text.reveal().strip_prefix(made.prefix()).unwrap();
+            let passed_off = format!("{}{encoded}", taken.prefix());
+            assert!(Handle::parse(taken, text.reveal(), &keys()).is_err());
+            assert!(Handle::parse(taken, &passed_off, &keys()).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_retiring_key_still_checks_and_a_dropped_one_does_not() {
+    let text = handle(HandleKind::Refresh).text(&keys());
+    let read = |keys: &MacKeys| Handle::parse(HandleKind::Refresh, text.reveal(), keys).is_ok();
+    assert!(read(&MacKeys::new(key(3, 3), vec![key(1, 1)])));
+    assert!(!read(&MacKeys::new(key(3, 3), vec![key(2, 2)])));
+    assert!(
+        !read(&MacKeys::new(key(1, 9), vec![])),
+        "another key of that name"
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_handle_is_refused() {
+    let good = handle(HandleKind::Refresh).text(&keys());
+    let good = good.reveal();
+    for text in [
+        "",
+        "csr_",
+        "csr_AAAA",
+        &format!("csr_{}", "A".repeat(75)),
+        &format!("csr_{}", "A".repeat(1_000_000)),
+        &good[4..],
+        &format!("{good}="),
+        &format!("{good} "),
+        &good.to_uppercase(),
+        &format!("csr_\0{}", &good[5..]),
+    ] {
+        assert!(Handle::parse(HandleKind::Refresh, text, &keys()).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bit_of_a_handle_can_be_changed(bit in 0..56_usize * 8) {
+        let text = handle(HandleKind::Code).text(&keys());
+        let mut bytes = base64url::decode(&text.reveal()[4..]).unwrap();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let changed = format!("csc_{}", base64url::encode(bytes));
+        prop_assert!(Handle::parse(HandleKind::Code, &changed, &keys()).is_err());
+    }
+
+    #[test]
+    fn any_text_is_refused_without_a_panic(text in ".{0,200}") {
+        for kind in KINDS {
+            prop_assert!(Handle::parse(kind, &text, &keys()).is_err());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What the issuer decides, line by line, and what holds whatever order things happen in.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+mod access_tokens;
+mod authentication;
+mod authorization;
+mod codes;
+mod credentials;
+mod handles;
+mod introspection;
+mod registration;
+mod revocation;
+mod rotation;
+mod rotation_laws;
+mod values;
+mod world;

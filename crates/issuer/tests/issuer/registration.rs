@@ -1,0 +1,615 @@
+//! Registration: what is refused, naming the field, and what a change leaves alone.
+
+use countersign_issuer::model::{Authentication, GrantType, RefreshKey};
+use countersign_issuer::register::{
+    AuthenticationMethod, ClientChange, ClientForm, DurationForm, NewClient, NewResource,
+    PermissionForm, Registered, ResourceChange, ResourceForm, create_client, create_resource,
+    delete_client, delete_resource, etag, own_resource, parse_etag, rotate_client_secret,
+    update_client, update_resource,
+};
+use countersign_issuer::{Actor, Decision, EventKind, Presented, Refusal, Version, authenticate};
+
+use crate::world::{ISSUER, ORDERS, START, World, assertion_key, outcome};
+
+const ADMIN: Actor = Actor::Operator { uid: 0 };
+
+fn form() -> ClientForm {
+    ClientForm {
+        client_id: "new".to_owned(),
+        display_name: "New".to_owned(),
+        authentication_method: Some(AuthenticationMethod::Secret),
+        grant_types: vec![
+            Some(GrantType::ClientCredentials),
+            Some(GrantType::AuthorizationCode),
+            Some(GrantType::RefreshToken),
+        ],
+        redirect_uris: vec!["https://new.example/cb".to_owned()],
+        permissions: vec![permission(ORDERS, &["orders.read"])],
+        serves: vec![ORDERS.to_owned()],
+        ..ClientForm::default()
+    }
+}
+
+fn permission(resource: &str, scopes: &[&str]) -> PermissionForm {
+    PermissionForm {
+        resource: resource.to_owned(),
+        scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+    }
+}
+
+fn jwks() -> String {
+    format!(r#"{{"keys":[{}]}}"#, assertion_key().public().to_jwk())
+}
+
+fn create(world: &mut World, form: &ClientForm) -> Result<Registered, Refusal> {
+    let new = NewClient::parse(form, [6; 16])?;
+    let known = world.clients.get(new.id().as_str());
+    let decision = create_client(&new, known, &world.catalogue(), &[5; 32], &ADMIN, world.now);
+    world.settle(decision)
+}
+
+fn update(
+    world: &mut World,
+    form: &ClientForm,
+    mask: &[&str],
+) -> Result<countersign_issuer::model::Client, Refusal> {
+    let change = ClientChange::parse(form, mask)?;
+    let known = world.clients.get(change.id().as_str());
+    let decision = update_client(&change, known, &world.catalogue(), &ADMIN, world.now);
+    world.settle(decision)
+}
+
+fn fault<T>(answer: Result<T, Refusal>) -> (&'static str, String) {
+    let Err(refusal) = answer else {
+        return ("accepted", String::new());
+    };
+    let field = refusal
+        .fault()
+        .map(|(field, _)| field.to_owned())
+        .unwrap_or_default();
+    (refusal.label(), field)
+}
+
+#[test]
+fn a_client_is_registered_with_a_secret_that_works() {
+    let mut world = World::new();
+    let registered = create(&mut world, &form()).unwrap();
+    let secret = registered.secret.unwrap();
+    assert_eq!(secret.reveal().len(), 47);
+    let client = world.client("new");
+    let presented = Presented::Secret(secret.reveal());
+    assert!(
+        authenticate(
+            &client.id,
+            Some(&client),
+            &presented,
+            &world.issuer.name,
+            START
+        )
+        .is_ok()
+    );
+    let event = world.events.last().unwrap();
+    assert_eq!(
+        (event.kind, event.actor.to_string()),
+        (EventKind::ClientCreated, "uid:0".into())
+    );
+    assert_eq!(outcome(create(&mut world, &form())), Some("exists"));
+}
+
+#[test]
+fn a_client_without_a_name_is_given_one() {
+    let mut world = World::new();
+    let registered = create(
+        &mut world,
+        &ClientForm {
+            client_id: String::new(),
+            ..form()
+        },
+    );
+    assert_eq!(
+        registered.unwrap().client.id.as_str(),
+        "BgYGBgYGBgYGBgYGBgYGBg"
+    );
+}
+
+#[test]
+fn a_client_is_refused_naming_the_field_that_is_wrong() {
+    use AuthenticationMethod::{None as Public, PrivateKeyJwt, Secret};
+    let redirect = |uri: &str| vec!["https://a.example/".to_owned(), uri.to_owned()];
+    let code = || vec![Some(GrantType::AuthorizationCode)];
+    let public = || ClientForm {
+        authentication_method: Some(Public),
+        grant_types: vec![
+            Some(GrantType::AuthorizationCode),
+            Some(GrantType::RefreshToken),
+        ],
+        ..form()
+    };
+    let by_key = ClientForm {
+        authentication_method: Some(PrivateKeyJwt),
+        jwks: jwks(),
+        ..form()
+    };
+    let d = "ERERERERERERERERERERERERERERERERERERERERERE";
+    let private = jwks().replace(r#""kty""#, &format!(r#""d":"{d}","kty""#));
+    for (form, label, field) in [
+        (form(), "accepted", ""),
+        (public(), "accepted", ""),
+        (by_key.clone(), "accepted", ""),
+        (
+            ClientForm {
+                client_id: "a b".into(),
+                ..form()
+            },
+            "client_id",
+            "client.client_id",
+        ),
+        (
+            ClientForm {
+                display_name: "x".repeat(129),
+                ..form()
+            },
+            "display_name",
+            "client.display_name",
+        ),
+        (
+            ClientForm {
+                authentication_method: None,
+                ..form()
+            },
+            "authentication_method",
+            "client.authentication_method",
+        ),
+        (
+            ClientForm {
+                jwks: String::new(),
+                ..by_key.clone()
+            },
+            "missing",
+            "client.jwks",
+        ),
+        (
+            ClientForm {
+                jwks: "{}".into(),
+                ..by_key.clone()
+            },
+            "jwks",
+            "client.jwks",
+        ),
+        (
+            ClientForm {
+                jwks: private,
+                ..by_key.clone()
+            },
+            "jwks",
+            "client.jwks",
+        ),
+        (
+            ClientForm {
+                authentication_method: Some(Secret),
+                ..by_key
+            },
+            "jwks_unused",
+            "client.jwks",
+        ),
+        (
+            ClientForm {
+                grant_types: vec![],
+                ..form()
+            },
+            "grant_type_missing",
+            "client.grant_types",
+        ),
+        (
+            ClientForm {
+                grant_types: vec![None],
+                ..form()
+            },
+            "grant_type",
+            "client.grant_types",
+        ),
+        (
+            ClientForm {
+                grant_types: vec![Some(GrantType::RefreshToken)],
+                ..form()
+            },
+            "grant_type_refresh_alone",
+            "client.grant_types",
+        ),
+        (
+            ClientForm {
+                grant_types: vec![Some(GrantType::ClientCredentials)],
+                ..public()
+            },
+            "grant_type_confidential",
+            "client.grant_types",
+        ),
+        (
+            ClientForm {
+                grant_types: code(),
+                redirect_uris: vec![],
+                ..form()
+            },
+            "redirect_uri_needed",
+            "client.redirect_uris",
+        ),
+        (
+            ClientForm {
+                redirect_uris: redirect("http://evil.example/"),
+                ..form()
+            },
+            "redirect_uri",
+            "client.redirect_uris[1]",
+        ),
+        (
+            ClientForm {
+                redirect_uris: redirect("https://a.example/#f"),
+                ..form()
+            },
+            "redirect_uri",
+            "client.redirect_uris[1]",
+        ),
+        (
+            ClientForm {
+                redirect_uris: redirect("app:/cb"),
+                ..form()
+            },
+            "redirect_uri",
+            "client.redirect_uris[1]",
+        ),
+        (
+            ClientForm {
+                redirect_uris: redirect("https://a.example/"),
+                ..form()
+            },
+            "twice",
+            "client.redirect_uris[1]",
+        ),
+        (
+            ClientForm {
+                redirect_uris: vec!["https://a/".into(); 65],
+                ..form()
+            },
+            "too_many_entries",
+            "client.redirect_uris",
+        ),
+        (
+            ClientForm {
+                permissions: vec![permission("https://x.example", &[])],
+                ..form()
+            },
+            "resource_not_registered",
+            "client.permissions.resource",
+        ),
+        (
+            ClientForm {
+                permissions: vec![permission(ORDERS, &["bills.read"])],
+                ..form()
+            },
+            "scope_not_of_resource",
+            "client.permissions.scopes",
+        ),
+        (
+            ClientForm {
+                permissions: vec![permission(ORDERS, &["a b"])],
+                ..form()
+            },
+            "scope_malformed",
+            "client.permissions.scopes",
+        ),
+        (
+            ClientForm {
+                permissions: vec![permission(ORDERS, &[]); 2],
+                ..form()
+            },
+            "twice",
+            "client.permissions[1]",
+        ),
+        (
+            ClientForm {
+                serves: vec!["x".into()],
+                ..form()
+            },
+            "resource_uri",
+            "client.serves[0]",
+        ),
+        (
+            ClientForm {
+                serves: vec!["https://x.example".into()],
+                ..form()
+            },
+            "resource_not_registered",
+            "client.serves[0]",
+        ),
+        (
+            ClientForm {
+                refresh_key: RefreshKey::Replaceable,
+                ..public()
+            },
+            "refresh_key_public",
+            "client.refresh_key",
+        ),
+    ] {
+        let answer = create(&mut World::new(), &form);
+        assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
+    }
+}
+
+#[test]
+fn a_change_touches_what_the_mask_names() {
+    let mut world = World::new();
+    create(&mut world, &form()).unwrap();
+    world.pass(5);
+    let new = ClientForm {
+        client_id: "new".into(),
+        display_name: "Newer".into(),
+        disabled: true,
+        ..ClientForm::default()
+    };
+    let changed = update(&mut world, &new, &["display_name"]).unwrap();
+    assert_eq!(changed.display_name.as_str(), "Newer");
+    assert!(!changed.disabled && !changed.permissions.is_empty());
+    assert!(matches!(changed.authentication, Authentication::Secret(_)));
+    assert_eq!((changed.created_at, changed.updated_at), (START, world.now));
+
+    assert_eq!(
+        fault(update(&mut world, &new, &["client_id"])),
+        ("update_mask", "update_mask".to_owned())
+    );
+    // An empty mask means all fields, and all of them must be right.
+    assert_eq!(fault(update(&mut world, &new, &[])).1, "client.grant_types");
+    let all = ClientForm {
+        display_name: "Newest".into(),
+        jwks: String::new(),
+        ..form()
+    };
+    assert_eq!(
+        update(&mut world, &all, &[]).unwrap().display_name.as_str(),
+        "Newest"
+    );
+}
+
+#[test]
+fn a_change_keeps_the_rules_between_fields() {
+    let mut world = World::new();
+    create(&mut world, &form()).unwrap();
+    let empty = ClientForm {
+        client_id: "new".into(),
+        ..ClientForm::default()
+    };
+    assert_eq!(
+        fault(update(&mut world, &empty, &["redirect_uris"])).0,
+        "redirect_uri_needed"
+    );
+    let keys = ClientForm {
+        jwks: jwks(),
+        ..empty
+    };
+    assert_eq!(fault(update(&mut world, &keys, &["jwks"])).0, "jwks_unused");
+    // A resource that is gone since does not stand in the way.
+    world.resources.remove(ORDERS);
+    let off = ClientForm {
+        client_id: "new".into(),
+        disabled: true,
+        ..ClientForm::default()
+    };
+    assert!(update(&mut world, &off, &["disabled"]).unwrap().disabled);
+}
+
+#[test]
+fn a_change_on_what_somebody_else_changed_is_refused() {
+    let mut world = World::new();
+    create(&mut world, &form()).unwrap();
+    let version = world.clients["new"].version;
+    let mine = ClientForm {
+        etag: etag(version),
+        ..form()
+    };
+    assert!(update(&mut world, &mine, &[]).is_ok());
+    assert_eq!(outcome(update(&mut world, &mine, &[])), Some("changed"));
+    let garbage = ClientForm {
+        etag: "x".into(),
+        ..form()
+    };
+    assert_eq!(outcome(update(&mut world, &garbage, &[])), Some("changed"));
+    let nobody = ClientForm {
+        client_id: "nobody".into(),
+        ..form()
+    };
+    assert_eq!(outcome(update(&mut world, &nobody, &[])), Some("not_found"));
+
+    // Two that both read the same version: the store finds the second.
+    let change = ClientChange::parse(&form(), &["display_name"]).unwrap();
+    let decide = |world: &World| -> Decision<_> {
+        let known = world.clients.get("new");
+        update_client(&change, known, &world.catalogue(), &ADMIN, world.now)
+    };
+    let (first, second) = (decide(&world), decide(&world));
+    assert!(world.commit(&first.change).is_ok());
+    assert!(world.commit(&second.change).is_err());
+}
+
+#[test]
+fn an_etag_has_one_text() {
+    let version = Version::new(7);
+    assert_eq!(parse_etag(&etag(version)), Ok(Some(version)));
+    assert_eq!(parse_etag(""), Ok(None));
+    for text in ["007", "+7", " 7", "x", "-1", "99999999999999999999"] {
+        assert_eq!(parse_etag(text), Err(Refusal::Changed), "{text}");
+    }
+}
+
+#[test]
+fn a_new_secret_replaces_the_old_one() {
+    let mut world = World::new();
+    let old = create(&mut world, &form()).unwrap().secret.unwrap();
+    let decision = rotate_client_secret(world.clients.get("new"), &[8; 32], &ADMIN, world.now);
+    let new = world.settle(decision).unwrap().secret;
+    let client = world.client("new");
+    for (secret, expected) in [(&new, None), (&old, Some("client_wrong_secret"))] {
+        let presented = Presented::Secret(secret.reveal());
+        let answer = authenticate(
+            &client.id,
+            Some(&client),
+            &presented,
+            &world.issuer.name,
+            START,
+        );
+        assert_eq!(outcome(answer), expected);
+    }
+    for (who, expected) in [("spa", "no_secret"), ("nobody", "not_found")] {
+        let decision = rotate_client_secret(world.clients.get(who), &[8; 32], &ADMIN, START);
+        assert_eq!(outcome(world.settle(decision)), Some(expected));
+    }
+}
+
+#[test]
+fn a_client_is_removed() {
+    let mut world = World::new();
+    let version = world.clients["checkout"].version;
+    let other = Version::new(version.as_u64() + 1);
+    let remove = |world: &World, expected| {
+        delete_client(world.clients.get("checkout"), expected, &ADMIN, START)
+    };
+    let decision = remove(&world, Some(other));
+    assert_eq!(outcome(world.settle(decision)), Some("changed"));
+    let decision = remove(&world, Some(version));
+    assert_eq!(outcome(world.settle(decision)), None);
+    let decision = remove(&world, None);
+    assert_eq!(outcome(world.settle(decision)), Some("not_found"));
+    assert_eq!(world.events.last().unwrap().kind, EventKind::ClientDeleted);
+}
+
+fn resource_form() -> ResourceForm {
+    ResourceForm {
+        uri: "https://new.internal".to_owned(),
+        scopes: vec!["a".to_owned()],
+        ..ResourceForm::default()
+    }
+}
+
+#[test]
+fn a_resource_is_refused_naming_the_field_that_is_wrong() {
+    let lasting = |seconds: i64, nanos: i32| ResourceForm {
+        access_token_lifetime: Some(DurationForm { seconds, nanos }),
+        ..resource_form()
+    };
+    for (form, label, field) in [
+        (resource_form(), "accepted", ""),
+        (lasting(1, 0), "accepted", ""),
+        (lasting(900, 0), "accepted", ""),
+        (
+            lasting(901, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(0, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(-1, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(i64::MAX, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(5, 1),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            ResourceForm {
+                uri: String::new(),
+                ..resource_form()
+            },
+            "missing",
+            "resource.uri",
+        ),
+        (
+            ResourceForm {
+                uri: "x".into(),
+                ..resource_form()
+            },
+            "resource_uri",
+            "resource.uri",
+        ),
+        (
+            ResourceForm {
+                display_name: "\n".into(),
+                ..resource_form()
+            },
+            "display_name",
+            "resource.display_name",
+        ),
+        (
+            ResourceForm {
+                scopes: vec!["".into()],
+                ..resource_form()
+            },
+            "scope_malformed",
+            "resource.scopes",
+        ),
+        (
+            ResourceForm {
+                scopes: vec!["s".into(); 101],
+                ..resource_form()
+            },
+            "too_many_scopes",
+            "resource.scopes",
+        ),
+    ] {
+        let answer = NewResource::parse(&form, START);
+        assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
+    }
+}
+
+#[test]
+fn a_resource_is_registered_changed_and_removed() {
+    let mut world = World::new();
+    let new = NewResource::parse(&resource_form(), world.now).unwrap();
+    let decision = create_resource(new.clone(), None, &ADMIN, world.now);
+    world.settle(decision).unwrap();
+    let uri = "https://new.internal";
+    let decision = create_resource(new, world.resources.get(uri), &ADMIN, world.now);
+    assert_eq!(outcome(world.settle(decision)), Some("exists"));
+
+    let form = ResourceForm {
+        scopes: vec!["b".into()],
+        display_name: "N".into(),
+        ..resource_form()
+    };
+    let change = ResourceChange::parse(&form, &["scopes"]).unwrap();
+    let decision = update_resource(&change, world.resources.get(uri), &ADMIN, world.now);
+    let changed = world.settle(decision).unwrap();
+    assert_eq!(
+        (changed.scopes.to_string(), changed.display_name.as_str()),
+        ("b".into(), "")
+    );
+    assert_eq!(
+        fault(ResourceChange::parse(&form, &["uri"])).0,
+        "update_mask"
+    );
+
+    let decision = delete_resource(world.resources.get(uri), None, &ADMIN, world.now);
+    world.settle(decision).unwrap();
+    assert!(!world.resources.contains_key(uri));
+}
+
+#[test]
+fn the_services_own_api_is_a_resource() {
+    let mut world = World::new();
+    let own = own_resource(&world.issuer.name, world.now).unwrap();
+    assert_eq!(own.uri().as_str(), ISSUER);
+    let decision = create_resource(own, None, &Actor::Service, world.now);
+    let created = world.settle(decision).unwrap();
+    assert_eq!(
+        created.scopes.to_string(),
+        "admin.read admin.write authorizations.decide introspect"
+    );
+}

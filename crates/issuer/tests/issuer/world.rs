@@ -1,0 +1,593 @@
+//! A small world to decide in: registered clients and resources, and records that keep their
+//! versions as a store does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use countersign_issuer::authorize::{
+    ApproveForm, Approving, Lodged, Lodging, PushForm, RedirectTo, approve, deny, push, request_uri,
+};
+use countersign_issuer::introspect::{Introspection, Recognised, Standing, introspect, recognise};
+use countersign_issuer::model::{
+    Authentication, Authorization, Catalogue, Client, ClientId, ClientSecret, DisplayName, Epoch,
+    Family, FamilyId, GrantTypes, Permissions, RecordId, RedirectUri, RefreshKey, Resource,
+    ResourceUri, Scopes, TokenId,
+};
+use countersign_issuer::{
+    Ask, Authenticated, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer,
+    IssuerName, Known, Lifetimes, MacKey, MacKeyId, MacKeys, Presented, Record, RecordName,
+    Redemption, Refusal, Revocation, Revoking, Rotation, Version, Write, access_token,
+    authenticate, issue, redeem, revoke, rotate,
+};
+use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
+
+pub(crate) const ISSUER: &str = "https://tokens.internal:7443";
+pub(crate) const ORDERS: &str = "https://orders.internal:8443";
+pub(crate) const BILLING: &str = "https://billing.internal:8443";
+pub(crate) const REDIRECT: &str = "https://shop.example/callback";
+/// RFC 7636, Appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const START: UnixTime = UnixTime::from_secs(1_760_000_000);
+
+pub(crate) const KEY_A: Thumbprint = Thumbprint::from_bytes([0xa; 32]);
+pub(crate) const KEY_B: Thumbprint = Thumbprint::from_bytes([0xb; 32]);
+
+/// The `kid` that the world's access tokens are signed under.
+const KID: &str = "key-1";
+
+pub(crate) struct World {
+    pub(crate) issuer: Issuer,
+    pub(crate) now: UnixTime,
+    pub(crate) clients: HashMap<String, Known<Client>>,
+    pub(crate) resources: HashMap<String, Known<Resource>>,
+    pub(crate) families: HashMap<FamilyId, Known<Family>>,
+    pub(crate) authorizations: HashMap<RecordId, Known<Authorization>>,
+    pub(crate) spent: Vec<(ClientId, String)>,
+    pub(crate) revoked: Vec<TokenId>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) revocations: Vec<Revocation>,
+    signing: SigningKey,
+    made: u64,
+}
+
+/// The records that a commit found to be other than expected.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Conflict;
+
+impl World {
+    /// `checkout` (secret, pinned), `roaming` (secret, not pinned), `spa` (public), `signer`
+    /// (private key JWT), `other` (secret), and `guard`, which serves ORDERS. All but `guard` may
+    /// ask for `orders.read` and `orders.write`.
+    pub(crate) fn new() -> Self {
+        let mac = |id: u8| MacKey::new(MacKeyId::new([id; 4]), &[id; 32]);
+        let mut world = Self {
+            issuer: Issuer {
+                name: IssuerName::parse(ISSUER).unwrap(),
+                lifetimes: Lifetimes::default(),
+                mac_keys: MacKeys::new(mac(1), vec![mac(2)]),
+                epoch: Epoch::default(),
+            },
+            now: START,
+            clients: HashMap::new(),
+            resources: HashMap::new(),
+            families: HashMap::new(),
+            authorizations: HashMap::new(),
+            spent: Vec::new(),
+            revoked: Vec::new(),
+            events: Vec::new(),
+            revocations: Vec::new(),
+            signing: SigningKey::generate_ed25519([3; 32]).unwrap(),
+            made: 0,
+        };
+        world.register(resource(ORDERS, &["orders.read", "orders.write"]));
+        world.register(resource(BILLING, &["bills.read"]));
+        let roaming = Client {
+            refresh_key: RefreshKey::Replaceable,
+            ..by_secret("roaming")
+        };
+        let spa = Client {
+            authentication: Authentication::None,
+            grant_types: GrantTypes {
+                client_credentials: false,
+                ..all_grants()
+            },
+            ..by_secret("spa")
+        };
+        let jwks = format!(r#"{{"keys":[{}]}}"#, assertion_key().public().to_jwk());
+        let jwks = Jwks::parse(jwks.as_bytes()).unwrap();
+        let signer = Client {
+            authentication: Authentication::PrivateKeyJwt(jwks),
+            ..by_secret("signer")
+        };
+        let guard = Client {
+            serves: vec![ResourceUri::parse(ORDERS).unwrap()],
+            permissions: Permissions::default(),
+            ..by_secret("guard")
+        };
+        for client in [
+            by_secret("checkout"),
+            by_secret("other"),
+            roaming,
+            spa,
+            signer,
+            guard,
+        ] {
+            world.enrol(client);
+        }
+        world
+    }
+
+    pub(crate) fn enrol(&mut self, client: Client) {
+        let version = self.version();
+        self.clients
+            .insert(client.id.to_string(), Known::new(client, version));
+    }
+
+    pub(crate) fn register(&mut self, resource: Resource) {
+        let version = self.version();
+        self.resources
+            .insert(resource.uri.to_string(), Known::new(resource, version));
+    }
+
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Client)) {
+        change(&mut self.clients.get_mut(id).unwrap().value);
+    }
+
+    pub(crate) fn pass(&mut self, secs: u64) {
+        self.now = self.now.plus(Duration::from_secs(secs));
+    }
+
+    pub(crate) fn client(&self, id: &str) -> Client {
+        self.clients[id].value.clone()
+    }
+
+    pub(crate) fn catalogue(&self) -> Catalogue {
+        self.resources
+            .values()
+            .map(|known| known.value.clone())
+            .collect()
+    }
+
+    fn version(&mut self) -> Version {
+        self.made += 1;
+        Version::new(self.made)
+    }
+
+    /// Bytes that were not handed out before, in place of random ones.
+    pub(crate) fn fresh(&mut self) -> [u8; 16] {
+        self.made += 1;
+        u128::from(self.made).to_be_bytes()
+    }
+
+    /// All writes or none.
+    pub(crate) fn commit(&mut self, change: &Change) -> Result<(), Conflict> {
+        for write in &change.writes {
+            let (expected, found) = match write {
+                Write::Put { record, expect } => (*expect, self.found(record)),
+                Write::Remove { name, version } => {
+                    (Expect::Version(*version), self.found_by_name(name))
+                }
+            };
+            let as_expected = match expected {
+                Expect::Absent => found.is_none(),
+                Expect::Version(version) => found == Some(version),
+            };
+            if !as_expected {
+                return Err(Conflict);
+            }
+        }
+        let version = self.version();
+        for write in change.writes.clone() {
+            match write {
+                Write::Put { record, .. } => self.put(record, version),
+                Write::Remove {
+                    name: RecordName::Client(id),
+                    ..
+                } => {
+                    self.clients.remove(id.as_str());
+                }
+                Write::Remove {
+                    name: RecordName::Resource(uri),
+                    ..
+                } => {
+                    self.resources.remove(uri.as_str());
+                }
+            }
+        }
+        self.events.extend(change.events.iter().cloned());
+        self.revocations.extend(change.revocations.iter().copied());
+        Ok(())
+    }
+
+    fn found(&self, record: &Record) -> Option<Version> {
+        match record {
+            Record::Client(client) => self.clients.get(client.id.as_str()).map(|k| k.version),
+            Record::Resource(it) => self.resources.get(it.uri.as_str()).map(|k| k.version),
+            Record::Family(id, _) => self.families.get(id).map(|k| k.version),
+            Record::Authorization(id, _) => self.authorizations.get(id).map(|k| k.version),
+            Record::SpentAssertion(it) => self
+                .spent
+                .contains(&(it.client.clone(), it.jti.clone()))
+                .then_some(Version::new(0)),
+            Record::RevokedToken(it) => self.revoked.contains(&it.token).then_some(Version::new(0)),
+        }
+    }
+
+    fn found_by_name(&self, name: &RecordName) -> Option<Version> {
+        match name {
+            RecordName::Client(id) => self.clients.get(id.as_str()).map(|k| k.version),
+            RecordName::Resource(uri) => self.resources.get(uri.as_str()).map(|k| k.version),
+        }
+    }
+
+    fn put(&mut self, record: Record, version: Version) {
+        match record {
+            Record::Client(it) => {
+                self.clients
+                    .insert(it.id.to_string(), Known::new(it, version));
+            }
+            Record::Resource(it) => {
+                self.resources
+                    .insert(it.uri.to_string(), Known::new(it, version));
+            }
+            Record::Family(id, it) => {
+                self.families.insert(id, Known::new(it, version));
+            }
+            Record::Authorization(id, it) => {
+                self.authorizations.insert(id, Known::new(it, version));
+            }
+            Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
+            Record::RevokedToken(it) => self.revoked.push(it.token),
+        }
+    }
+
+    /// Commits what was decided, and answers.
+    pub(crate) fn settle<T>(&mut self, decision: Decision<T>) -> Result<T, Refusal> {
+        self.commit(&decision.change)
+            .expect("nobody else writes meanwhile");
+        decision.answer
+    }
+
+    pub(crate) fn issue(&mut self, who: &str, ask: &Ask) -> Result<Issued, Refusal> {
+        let client = self.client(who);
+        let id = TokenId::from_bytes(self.fresh());
+        let (catalogue, now) = (self.catalogue(), self.now);
+        let decision = issue(
+            &shown(&client),
+            ask,
+            &catalogue,
+            &self.issuer,
+            KEY_A,
+            id,
+            now,
+        );
+        self.settle(decision)
+    }
+
+    pub(crate) fn push(&mut self, who: &str, form: &PushForm<'_, &str>) -> Result<Lodged, Refusal> {
+        self.push_with(who, form, None)
+    }
+
+    pub(crate) fn push_with(
+        &mut self,
+        who: &str,
+        form: &PushForm<'_, &str>,
+        proof: Option<Thumbprint>,
+    ) -> Result<Lodged, Refusal> {
+        let lodging = Lodging::parse(form)?;
+        let client = self.client(who);
+        let id = RecordId::from_bytes(self.fresh());
+        let (catalogue, now) = (self.catalogue(), self.now);
+        let decision = push(
+            &shown(&client),
+            &lodging,
+            &catalogue,
+            &self.issuer,
+            proof,
+            id,
+            now,
+        );
+        self.settle(decision)
+    }
+
+    pub(crate) fn approve(
+        &mut self,
+        uri: &str,
+        form: &ApproveForm<'_, &str>,
+    ) -> Result<RedirectTo, Refusal> {
+        let approving = Approving::parse(form, self.now)?;
+        let id = request_uri(uri, &self.issuer.mac_keys)?;
+        let known = self.authorizations.get(&id).cloned();
+        let client = self.lodger(known.as_ref());
+        let (issuer, now) = (&self.issuer, self.now);
+        let decision = approve(id, known.as_ref(), client.as_ref(), &approving, issuer, now);
+        self.settle(decision)
+    }
+
+    pub(crate) fn deny(&mut self, uri: &str) -> Result<RedirectTo, Refusal> {
+        let id = request_uri(uri, &self.issuer.mac_keys)?;
+        let known = self.authorizations.get(&id).cloned();
+        let client = self.lodger(known.as_ref());
+        let decider = ClientId::parse("login").unwrap();
+        let (issuer, now) = (&self.issuer, self.now);
+        let decision = deny(id, known.as_ref(), client.as_ref(), &decider, issuer, now);
+        self.settle(decision)
+    }
+
+    pub(crate) fn lodger(&self, known: Option<&Known<Authorization>>) -> Option<Client> {
+        let id = known?.value.client.as_str();
+        self.clients.get(id).map(|known| known.value.clone())
+    }
+
+    /// A code for `who`, as an approval makes it.
+    pub(crate) fn code(&mut self, who: &str) -> String {
+        let lodged = self.push(who, &pushing()).unwrap();
+        let redirect = self
+            .approve(lodged.request_uri.reveal(), &approving())
+            .unwrap();
+        parameter(redirect.reveal(), "code").unwrap()
+    }
+
+    pub(crate) fn redeem(
+        &mut self,
+        who: &str,
+        form: &CodeForm<'_, &str>,
+        proof: Thumbprint,
+    ) -> Result<Issued, Refusal> {
+        let decision = self.redemption(who, form, proof)?;
+        self.settle(decision)
+    }
+
+    /// What is decided on what is there now, not committed.
+    pub(crate) fn redemption(
+        &mut self,
+        who: &str,
+        form: &CodeForm<'_, &str>,
+        proof: Thumbprint,
+    ) -> Result<Decision<Issued>, Refusal> {
+        let redemption = Redemption::parse(form, &self.issuer.mac_keys)?;
+        let client = self.client(who);
+        let fresh = Fresh {
+            token: TokenId::from_bytes(self.fresh()),
+            family: FamilyId::new(RecordId::from_bytes(self.fresh())),
+        };
+        let known = self.authorizations.get(&redemption.record());
+        let earlier = known.and_then(|known| self.families.get(&known.value.redeemed_for()?));
+        let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
+        Ok(redeem(
+            &shown(&client),
+            &redemption,
+            known,
+            earlier,
+            &catalogue,
+            issuer,
+            proof,
+            fresh,
+            now,
+        ))
+    }
+
+    /// What a person's approval of all that was asked for comes to.
+    pub(crate) fn grant(&mut self, who: &str) -> Issued {
+        let code = self.code(who);
+        self.redeem(who, &redeeming(&code), KEY_A).unwrap()
+    }
+
+    pub(crate) fn rotate(
+        &mut self,
+        who: &str,
+        token: &str,
+        scopes: &[&str],
+        proof: Thumbprint,
+    ) -> Result<Issued, Refusal> {
+        let decision = self.rotation(who, token, scopes, proof)?;
+        self.settle(decision)
+    }
+
+    /// What is decided on what is there now, not committed.
+    pub(crate) fn rotation(
+        &mut self,
+        who: &str,
+        token: &str,
+        scopes: &[&str],
+        proof: Thumbprint,
+    ) -> Result<Decision<Issued>, Refusal> {
+        let rotation = Rotation::parse(token, scopes, &[] as &[&str], &self.issuer.mac_keys)?;
+        let client = self.client(who);
+        let id = TokenId::from_bytes(self.fresh());
+        let known = self.families.get(&rotation.family());
+        let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
+        Ok(rotate(
+            &shown(&client),
+            &rotation,
+            known,
+            &catalogue,
+            issuer,
+            proof,
+            id,
+            now,
+        ))
+    }
+
+    pub(crate) fn revoke(&mut self, who: &str, revoking: &Revoking) -> Result<(), Refusal> {
+        let client = self.client(who);
+        let token = revoking.recognised().and_then(Recognised::token);
+        let standing = self.standing(token, revoking.family());
+        let decision = revoke(&shown(&client), revoking, &standing, self.now);
+        self.settle(decision)
+    }
+
+    pub(crate) fn revoke_text(&mut self, who: &str, text: &str) -> Result<(), Refusal> {
+        let revoking = Revoking::token(text, &self.published(), &self.issuer)?;
+        self.revoke(who, &revoking)
+    }
+
+    /// The access token as it leaves the service.
+    pub(crate) fn sign(&self, issued: &Issued) -> String {
+        let header = access_token::header(self.signing.algorithm(), KID);
+        let payload = issued.claims.payload(&self.issuer.name);
+        self.signing.sign_segments(&header, &payload).unwrap()
+    }
+
+    /// A token with any header and payload, signed by the service's own key.
+    pub(crate) fn sign_json(&self, header: &str, payload: &str) -> String {
+        self.signing
+            .sign_compact(header.as_bytes(), payload.as_bytes())
+            .unwrap()
+    }
+
+    pub(crate) fn published(&self) -> [PublishedKey<'_>; 1] {
+        [PublishedKey {
+            kid: KID,
+            algorithm: self.signing.algorithm(),
+            key: self.signing.public(),
+        }]
+    }
+
+    pub(crate) fn standing(&self, token: Option<TokenId>, family: Option<FamilyId>) -> Standing {
+        Standing {
+            token_revoked: token.is_some_and(|token| self.revoked.contains(&token)),
+            family: family.and_then(|family| self.families.get(&family).cloned()),
+        }
+    }
+
+    /// Whether `who` is told that the token is active.
+    pub(crate) fn is_active(&self, text: &str, who: &str) -> bool {
+        let recognised = recognise(text, &self.published(), &self.issuer);
+        let standing = self.standing(recognised.token(), recognised.family());
+        let caller = self.clients.get(who).map(|known| &known.value);
+        introspect(&recognised, &standing, caller, &self.issuer, self.now)
+            != Introspection::Inactive
+    }
+
+    pub(crate) fn family_of(&self, issued: &Issued) -> &Family {
+        &self.families[&issued.claims.family.unwrap()].value
+    }
+}
+
+/// The client after it showed what it is registered with.
+pub(crate) fn shown(client: &Client) -> Authenticated<'_> {
+    let secret = secret_of(client.id.as_str());
+    let assertion;
+    let presented = match &client.authentication {
+        Authentication::None => Presented::Nothing,
+        Authentication::Secret(_) => Presented::Secret(secret.reveal()),
+        Authentication::PrivateKeyJwt(_) => {
+            assertion = crate::authentication::sign(&crate::authentication::claims());
+            Presented::Assertion(&assertion)
+        }
+    };
+    let name = IssuerName::parse(ISSUER).unwrap();
+    authenticate(&client.id, Some(client), &presented, &name, START).unwrap()
+}
+
+pub(crate) fn assertion_key() -> SigningKey {
+    SigningKey::generate_es256([7; 32]).unwrap()
+}
+
+pub(crate) fn secret_of(id: &str) -> ClientSecret {
+    let mut random = [9; 32];
+    random[..id.len()].copy_from_slice(id.as_bytes());
+    ClientSecret::from_random(&random)
+}
+
+pub(crate) fn all_grants() -> GrantTypes {
+    GrantTypes {
+        client_credentials: true,
+        authorization_code: true,
+        refresh_token: true,
+    }
+}
+
+pub(crate) fn by_secret(id: &str) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        display_name: DisplayName::parse("A client").unwrap(),
+        authentication: Authentication::Secret(secret_of(id).hash()),
+        grant_types: all_grants(),
+        redirect_uris: vec![RedirectUri::parse(REDIRECT).unwrap()],
+        permissions: permissions(&[(ORDERS, &["orders.read", "orders.write"])]),
+        serves: Vec::new(),
+        refresh_key: RefreshKey::Pinned,
+        disabled: false,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+pub(crate) fn resource(uri: &str, scopes: &[&str]) -> Resource {
+    Resource {
+        uri: ResourceUri::parse(uri).unwrap(),
+        display_name: DisplayName::default(),
+        scopes: Scopes::parse(scopes).unwrap(),
+        access_token_lifetime: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+pub(crate) fn permissions(entries: &[(&str, &[&str])]) -> Permissions {
+    entries
+        .iter()
+        .map(|(uri, scopes)| {
+            (
+                ResourceUri::parse(uri).unwrap(),
+                Scopes::parse(scopes).unwrap(),
+            )
+        })
+        .collect()
+}
+
+pub(crate) fn ask(scopes: &[&str], resources: &[&str]) -> Ask {
+    Ask::parse(scopes, resources).unwrap()
+}
+
+pub(crate) fn pushing() -> PushForm<'static, &'static str> {
+    PushForm {
+        redirect_uri: REDIRECT,
+        scopes: &[],
+        resources: &[],
+        state: "a b&c",
+        code_challenge: CHALLENGE,
+        code_challenge_method: "S256",
+        dpop_jkt: "",
+    }
+}
+
+pub(crate) fn approving() -> ApproveForm<'static, &'static str> {
+    ApproveForm {
+        subject: "alice",
+        scopes: &[],
+        auth_time: None,
+        acr: "",
+    }
+}
+
+pub(crate) fn redeeming(code: &str) -> CodeForm<'_, &'static str> {
+    CodeForm {
+        code,
+        redirect_uri: REDIRECT,
+        code_verifier: VERIFIER,
+        scopes: &[],
+        resources: &[],
+    }
+}
+
+/// A parameter of the query of a URI.
+pub(crate) fn parameter(uri: &str, name: &str) -> Option<String> {
+    let (_, query) = uri.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+pub(crate) fn refresh_token(issued: &Issued) -> String {
+    issued.refresh_token.as_ref().unwrap().reveal().to_owned()
+}
+
+/// What a test compares: the stable name of the refusal, or none.
+pub(crate) fn outcome<T>(answer: Result<T, Refusal>) -> Option<&'static str> {
+    answer.err().map(|refusal| refusal.label())
+}
