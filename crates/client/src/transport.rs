@@ -73,6 +73,13 @@ impl Transport {
                     url: url.to_owned(),
                     cause: chain(&error),
                 };
+                // rustls would take it for an authority that trusts nobody.
+                if !self.authorities.iter().all(|pem| holds_certificate(pem)) {
+                    return Err(ConnectError::Tls {
+                        url: url.to_owned(),
+                        cause: "the authority's file holds no certificate".to_owned(),
+                    });
+                }
                 Endpoint::from(uri.clone())
                     .tls_config(self.tls())
                     .map_err(tls)
@@ -93,6 +100,12 @@ impl Transport {
         }
         config.ca_certificates(self.authorities.iter().map(Certificate::from_pem))
     }
+}
+
+/// RFC 7468 §5.1.
+fn holds_certificate(pem: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    pem.windows(BEGIN.len()).any(|window| window == BEGIN)
 }
 
 /// By its name alone; no name is looked up.

@@ -81,6 +81,7 @@ pub struct Builder {
     ledger: Option<Arc<Ledger>>,
     nonces: NonceMode,
     nonce_key: Option<NonceKey>,
+    freshness: Option<Arc<Freshness>>,
     keys: Option<Arc<dyn KeySource>>,
     key_set_file: Option<PathBuf>,
     key_fetch_interval: Duration,
@@ -102,6 +103,7 @@ impl Builder {
             ledger: None,
             nonces: NonceMode::default(),
             nonce_key: None,
+            freshness: None,
             keys: None,
             key_set_file: None,
             key_fetch_interval: KEY_FETCH_INTERVAL,
@@ -185,6 +187,14 @@ impl Builder {
         self
     }
 
+    /// Decides about nonces together with something else that answers at the
+    /// same origin: clients keep one nonce for each origin. Instead of
+    /// [`nonces`](Self::nonces) and [`nonce_key`](Self::nonce_key).
+    pub fn freshness(mut self, freshness: Arc<Freshness>) -> Self {
+        self.freshness = Some(freshness);
+        self
+    }
+
     /// Takes the issuer's keys from here instead of asking the token service.
     pub fn key_source(mut self, keys: Arc<dyn KeySource>) -> Self {
         self.keys = Some(keys);
@@ -236,7 +246,7 @@ impl Builder {
     pub async fn connect(self) -> Result<Guard, BuildError> {
         let routes = self.routes()?;
         let (origins, resources) = self.served()?;
-        let freshness = self.freshness()?;
+        let freshness = self.own_or_shared_freshness()?;
         let issuer = self.issuer.unwrap_or_else(|| self.token_service.clone());
         let source = match self.keys {
             Some(source) => source,
@@ -299,14 +309,17 @@ impl Builder {
         self.origins.iter().map(parse).collect()
     }
 
-    fn freshness(&self) -> Result<Freshness, BuildError> {
+    fn own_or_shared_freshness(&self) -> Result<Arc<Freshness>, BuildError> {
+        if let Some(shared) = &self.freshness {
+            return Ok(Arc::clone(shared));
+        }
         let started = self.clock.now();
         let of = |key: &NonceKey, sharing| {
             Freshness::new(self.nonces, key, sharing, &self.limits, started)
         };
-        Ok(match &self.nonce_key {
+        Ok(Arc::new(match &self.nonce_key {
             Some(key) => of(key, Sharing::Replicas),
             None => of(&NonceKey::new(random::bytes()?), Sharing::Private),
-        })
+        }))
     }
 }

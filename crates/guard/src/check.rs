@@ -30,7 +30,7 @@ pub(crate) struct Checks {
     /// The resource of each origin, in the same order.
     pub(crate) resources: Vec<Arc<str>>,
     pub(crate) limits: Limits,
-    pub(crate) freshness: Freshness,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) authority: Authority,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) responder: Responder,

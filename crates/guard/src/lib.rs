@@ -1,4 +1,113 @@
-//! Protect a tonic server.
+//! Protect a tonic server: only callers with an access token of your token
+//! service, bound to a key that they prove to hold, reach the methods that
+//! their scopes cover.
+//!
+//! # State the rules
+//!
+//! Who may call a method stands where the method is declared:
+//!
+//! ```proto
+//! import "countersign/policy/v1/rule.proto";
+//!
+//! service OrderService {
+//!   rpc CreateOrder(CreateOrderRequest) returns (CreateOrderResponse) {
+//!     option (countersign.policy.v1.rule) = {scopes: "orders.write"};
+//!   }
+//!   rpc Ping(PingRequest) returns (PingResponse) {
+//!     option (countersign.policy.v1.rule) = {public: true};
+//!   }
+//! }
+//! ```
+//!
+//! A method without a rule is refused. The guard reads the rules from the
+//! encoded descriptor set; take it from `protox`'s `encode_file_descriptor_set`
+//! or from `protoc`, since prost's own types drop options. The folder with the
+//! imported file is `countersign::PROTO_DIR`.
+//!
+//! # Put the guard in front
+//!
+//! ```no_run
+//! use countersign::example::v1::order_service_server::{OrderService, OrderServiceServer};
+//! use tonic::transport::Server;
+//!
+//! # async fn serve(orders: impl OrderService, address: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+//! let guard = countersign_guard::Builder::new("https://tokens.internal:7443")
+//!     .serve("https://orders.internal:8443") // origin, and the resource (audience) it serves
+//!     .descriptors(countersign::FILE_DESCRIPTOR_SET)
+//!     .connect()
+//!     .await?;
+//! Server::builder()
+//!     .layer(guard.layer())
+//!     .add_service(OrderServiceServer::new(orders))
+//!     .serve(address)
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `serve` names the server as its clients do. It is never taken from a request.
+//! A token service that is away is no error: calls are refused with
+//! AUTHORITY_UNREACHABLE, and the guard is not [ready](Guard::readiness), until
+//! it answers; or the guard starts from its [key-set file](Builder::key_set_file).
+//!
+//! Health and reflection have no rules of yours: exempt them.
+//!
+//! ```
+//! # fn configure(builder: countersign_guard::Builder) -> countersign_guard::Builder {
+//! builder
+//!     .exempt("grpc.health.v1.Health")
+//!     .exempt("grpc.reflection.v1.ServerReflection")
+//! # }
+//! ```
+//!
+//! # Ask in the handler
+//!
+//! ```
+//! use countersign::example::v1::{GetOrderRequest, GetOrderResponse, Order};
+//! use countersign_guard::PermitExt as _;
+//! use tonic::{Request, Response, Status};
+//!
+//! # struct Orders;
+//! # impl Orders { fn find(&self, _: &str) -> Order { Order::default() } }
+//! async fn get_order(
+//!     orders: &Orders,
+//!     request: Request<GetOrderRequest>,
+//! ) -> Result<Response<GetOrderResponse>, Status> {
+//!     let permit = request.permit()?;
+//!     let order = orders.find(&request.get_ref().order_id);
+//!     permit.require_owner(&order.owner)?; // is the caller the one this object belongs to?
+//!     Ok(Response::new(GetOrderResponse { order: Some(order) }))
+//! }
+//! ```
+//!
+//! A [`Permit`] says who calls, in whose name, and with which scopes. Only the
+//! guard can make one.
+//!
+//! # What is checked, in this order
+//!
+//! The method's rule; that there is exactly one `authorization` and one `dpop`;
+//! the deadline; the proof ([RFC 9449] §4.3, all twelve checks); the token
+//! ([RFC 9068] §4) and that it is bound to the proof's key; the audience; the
+//! scopes; and last that the proof is used for the first time. Refusals carry
+//! `google.rpc.ErrorInfo` with the domain `countersign` and a reason of
+//! `countersign.error.v1.Reason`, and a `www-authenticate` challenge where one
+//! is due.
+//!
+//! - A bound token that is presented as a bearer token is refused and
+//!   [counted](Guard::counts): someone may have stolen it.
+//! - Streams are authorised when they open and end with TOKEN_EXPIRED at their
+//!   token's end.
+//! - `www-authenticate` and `dpop-nonce` in what handlers answer are removed:
+//!   clients take them for the guard's own, and send the call again.
+//! - Spent proofs are remembered in memory, in a bounded [`Ledger`]. For the
+//!   first minute after a start, clients are asked for a nonce, so that a proof
+//!   that was used before a restart is not accepted after it. Several instances
+//!   behind one name each remember their own: what that leaves open is written
+//!   in `docs/guarantees.md`.
+//!
+//! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+//! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
+
 mod authority;
 mod builder;
 mod check;

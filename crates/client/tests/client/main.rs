@@ -1,0 +1,15 @@
+//! The client over real sockets: against a token service and a guarded service
+//! that do what the test says, and write down what they were sent.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod attempts;
+mod refresh;
+mod stand;
+mod streams;
+mod tls;
+mod token_service;
+mod tokens;

@@ -1,0 +1,16 @@
+//! The guard over real sockets: in front of a tonic service, with a key source
+//! of the test's own, and calls made by hand so that anything can be presented.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod keys;
+mod nonce;
+mod presentation;
+mod replay;
+mod stand;
+mod startup;
+mod stream;
+mod token;

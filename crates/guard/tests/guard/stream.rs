@@ -1,0 +1,104 @@
+//! Streams: authorised when they open, ended with their token.
+
+use std::time::Duration;
+
+use countersign::example::v1::{ExchangeOrdersRequest, ImportOrdersRequest, WatchOrdersRequest};
+use countersign_client::outcome::Refused;
+use tokio_stream::StreamExt as _;
+use tonic::{Request, Status};
+
+use crate::stand::{Expected, Shown, Stand};
+
+/// A request for `method` whose token lives `secs`.
+fn shown<T>(stand: &Stand, method: &str, secs: u64, message: T) -> Request<T> {
+    let mut claims = stand.claims();
+    claims["exp"] = (stand.now() + secs).into();
+    let token = stand.token_of(&claims);
+    let mut request = Request::new(message);
+    Shown::new(&token, &stand.proof(method, &token)).onto(request.metadata_mut());
+    request
+}
+
+/// Ended by the guard, and in a way that no client sends the call again for.
+fn ended(status: &Status) {
+    let refused = Refused::of(status).unwrap();
+    assert_eq!(refused.reason.as_str_name(), "REASON_TOKEN_EXPIRED");
+    assert!(status.metadata().get("www-authenticate").is_none());
+}
+
+#[tokio::test]
+async fn of_all_kinds() {
+    let stand = Stand::start().await;
+    let mut client = stand.client();
+    let imports = tokio_stream::iter(vec![ImportOrdersRequest::default(); 3]);
+    let imported = client
+        .import_orders(shown(&stand, "ImportOrders", 300, imports))
+        .await
+        .unwrap();
+    assert_eq!(imported.into_inner().count, 3);
+
+    let watched = shown(&stand, "WatchOrders", 300, WatchOrdersRequest {});
+    let mut orders = client.watch_orders(watched).await.unwrap().into_inner();
+    let order = orders.message().await.unwrap().unwrap().order.unwrap();
+    assert_eq!(order.owner, "checkout");
+
+    let asks = tokio_stream::iter(["tea", "milk"]).map(|item| ExchangeOrdersRequest {
+        item: item.to_owned(),
+    });
+    let exchange = shown(&stand, "ExchangeOrders", 300, asks);
+    let answers = client.exchange_orders(exchange).await.unwrap().into_inner();
+    let items: Vec<_> = answers
+        .map(|answer| answer.unwrap().order.unwrap().item)
+        .collect()
+        .await;
+    assert_eq!(items, ["tea", "milk"]);
+
+    let bare = client.watch_orders(WatchOrdersRequest {}).await;
+    Expected::Missing.check("without credentials", bare);
+}
+
+#[tokio::test]
+async fn a_servers_stream_ends_with_its_token() {
+    let stand = Stand::start().await;
+    let request = shown(&stand, "WatchOrders", 1, WatchOrdersRequest {});
+    let mut orders = stand
+        .client()
+        .watch_orders(request)
+        .await
+        .unwrap()
+        .into_inner();
+    orders.message().await.unwrap().unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(10), orders.message()).await;
+    ended(&end.unwrap().unwrap_err());
+}
+
+#[tokio::test]
+async fn a_clients_stream_ends_with_its_token() {
+    let stand = Stand::start().await;
+    let request = shown(&stand, "ImportOrders", 1, tokio_stream::pending());
+    let mut client = stand.client();
+    let end = tokio::time::timeout(Duration::from_secs(10), client.import_orders(request)).await;
+    ended(&end.unwrap().unwrap_err());
+}
+
+#[tokio::test]
+async fn a_conversation_ends_with_its_token_however_busy() {
+    let stand = Stand::start().await;
+    let asks = tokio_stream::iter(std::iter::repeat_with(ExchangeOrdersRequest::default))
+        .throttle(Duration::from_millis(1));
+    let request = shown(&stand, "ExchangeOrders", 1, asks);
+    let mut answers = stand
+        .client()
+        .exchange_orders(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let end = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Err(status) = answers.message().await {
+                return status;
+            }
+        }
+    });
+    ended(&end.await.unwrap());
+}
