@@ -38,7 +38,7 @@ impl Service {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let address = free_address()?;
         let text = format!(
-            "[listen]\naddress = \"{address}\"\n\n[store]\ndirectory = \"{data}\"\nkey_file = \"{key}\"\n\n[admin]\nsocket = \"{socket}\"\n\n[stop]\nnotice = \"0s\"\n\n{more}",
+            "[listen]\naddress = \"{address}\"\n\n[store]\ndirectory = \"{data}\"\nkey_file = \"{key}\"\n\n[admin]\nsocket = \"{socket}\"\n\n[stop]\nnotice_secs = 0\n\n{more}",
             data = folder.path().join("data").display(),
             key = folder.path().join("key").display(),
             socket = folder.path().join("admin.sock").display(),

@@ -115,6 +115,9 @@ impl Routes {
             }
             None if name.is_empty() || name.contains('/') => return Err(refuse()),
             None => {
+                // Its rules, if any were read, are not asked.
+                let prefix = format!("/{name}/");
+                self.methods.retain(|path, _| !path.starts_with(&prefix));
                 self.exempt.insert(name.into());
             }
         }

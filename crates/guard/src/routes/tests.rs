@@ -50,6 +50,11 @@ fn what_is_exempt_is_left_alone() {
     );
     assert_eq!(routes.find("/grpc.health.v1.Healthy/Check"), None);
     assert_eq!(routes.find(CREATE), Some(&Route::Exempt));
+    // Of a whole service, also the methods that have rules.
+    let service = &CREATE[1..CREATE.rfind('/').unwrap()];
+    let mut routes = ours();
+    routes.exempt(service).unwrap();
+    assert_eq!(routes.find(CREATE), Some(&Route::Exempt));
     for wrong in [
         "",
         "/",
