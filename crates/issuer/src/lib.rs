@@ -19,6 +19,66 @@
 //! | introspection (RFC 7662) | [`introspect::recognise`] | [`introspect::introspect`] |
 //! | revocation (RFC 7009) | [`Revoking`] | [`revoke`] |
 //! | registration | [`register`] | [`register`] |
+//!
+//! A client asks in its own name:
+//!
+//! ```
+//! use countersign_issuer::model::{
+//!     Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName, Epoch, GrantTypes,
+//!     Permissions, RefreshKey, Resource, ResourceUri, Scopes, TokenId,
+//! };
+//! use countersign_issuer::{
+//!     Ask, Issuer, IssuerName, Lifetimes, MacKey, MacKeyId, MacKeys, Presented, authenticate, issue,
+//! };
+//! use countersign_jose::{Thumbprint, UnixTime};
+//!
+//! // Time, random values and what is registered are arguments; here they are fixed.
+//! let now = UnixTime::from_secs(1_760_000_000);
+//! let secret = ClientSecret::from_random(&[7; 32]);
+//! let orders = ResourceUri::parse("https://orders.internal:8443")?;
+//! let scopes = Scopes::parse(&["orders.read", "orders.write"])?;
+//! let resource = Resource {
+//!     uri: orders.clone(),
+//!     display_name: DisplayName::parse("Orders")?,
+//!     scopes: scopes.clone(),
+//!     access_token_lifetime: None,
+//!     created_at: now,
+//!     updated_at: now,
+//! };
+//! let checkout = Client {
+//!     id: ClientId::parse("checkout")?,
+//!     display_name: DisplayName::parse("Checkout")?,
+//!     authentication: Authentication::Secret(secret.hash()),
+//!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
+//!     redirect_uris: Vec::new(),
+//!     permissions: Permissions::from_iter([(orders, scopes)]),
+//!     serves: Vec::new(),
+//!     refresh_key: RefreshKey::Pinned,
+//!     disabled: false,
+//!     created_at: now,
+//!     updated_at: now,
+//! };
+//! let issuer = Issuer {
+//!     name: IssuerName::parse("https://tokens.internal:7443")?,
+//!     lifetimes: Lifetimes::default(),
+//!     mac_keys: MacKeys::new(MacKey::new(MacKeyId::new([1; 4]), &[1; 32]), Vec::new()),
+//!     epoch: Epoch::default(),
+//! };
+//!
+//! let presented = Presented::Secret(secret.reveal());
+//! let client = authenticate(&checkout.id, Some(&checkout), &presented, &issuer.name, now)?;
+//! let ask = Ask::parse(&["orders.write"], &[] as &[&str])?;
+//! let catalogue = Catalogue::from_iter([resource]);
+//! let proof = Thumbprint::from_bytes([2; 32]);
+//! let id = TokenId::from_bytes([3; 16]);
+//!
+//! let decision = issue(&client, &ask, &catalogue, &issuer, proof, id, now);
+//! assert!(decision.change.is_empty(), "nothing to commit");
+//! let issued = decision.answer?;
+//! assert_eq!(issued.claims.scopes.to_string(), "orders.write");
+//! assert_eq!(issued.claims.jkt, proof);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod access_token;
 mod authenticate;

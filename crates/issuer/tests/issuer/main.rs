@@ -13,6 +13,7 @@ mod credentials;
 mod handles;
 mod introspection;
 mod registration;
+mod resources;
 mod revocation;
 mod rotation;
 mod rotation_laws;

@@ -1,17 +1,15 @@
-//! Registration: what is refused, naming the field, and what a change leaves alone.
+//! Registration of clients: what is refused, naming the field, and what a change leaves alone.
 
 use countersign_issuer::model::{Authentication, GrantType, RefreshKey};
 use countersign_issuer::register::{
-    AuthenticationMethod, ClientChange, ClientForm, DurationForm, NewClient, NewResource,
-    PermissionForm, Registered, ResourceChange, ResourceForm, create_client, create_resource,
-    delete_client, delete_resource, etag, own_resource, parse_etag, rotate_client_secret,
-    update_client, update_resource,
+    AuthenticationMethod, ClientChange, ClientForm, NewClient, PermissionForm, Registered,
+    create_client, delete_client, etag, parse_etag, rotate_client_secret, update_client,
 };
 use countersign_issuer::{Actor, Decision, EventKind, Presented, Refusal, Version, authenticate};
 
-use crate::world::{ISSUER, ORDERS, START, World, assertion_key, outcome};
+use crate::world::{ORDERS, START, World, assertion_key, outcome};
 
-const ADMIN: Actor = Actor::Operator { uid: 0 };
+pub(crate) const ADMIN: Actor = Actor::Operator { uid: 0 };
 
 fn form() -> ClientForm {
     ClientForm {
@@ -59,7 +57,8 @@ fn update(
     world.settle(decision)
 }
 
-fn fault<T>(answer: Result<T, Refusal>) -> (&'static str, String) {
+/// The label of the refusal and the field that it names.
+pub(crate) fn fault<T>(answer: Result<T, Refusal>) -> (&'static str, String) {
     let Err(refusal) = answer else {
         return ("accepted", String::new());
     };
@@ -478,138 +477,4 @@ fn a_client_is_removed() {
     let decision = remove(&world, None);
     assert_eq!(outcome(world.settle(decision)), Some("not_found"));
     assert_eq!(world.events.last().unwrap().kind, EventKind::ClientDeleted);
-}
-
-fn resource_form() -> ResourceForm {
-    ResourceForm {
-        uri: "https://new.internal".to_owned(),
-        scopes: vec!["a".to_owned()],
-        ..ResourceForm::default()
-    }
-}
-
-#[test]
-fn a_resource_is_refused_naming_the_field_that_is_wrong() {
-    let lasting = |seconds: i64, nanos: i32| ResourceForm {
-        access_token_lifetime: Some(DurationForm { seconds, nanos }),
-        ..resource_form()
-    };
-    for (form, label, field) in [
-        (resource_form(), "accepted", ""),
-        (lasting(1, 0), "accepted", ""),
-        (lasting(900, 0), "accepted", ""),
-        (
-            lasting(901, 0),
-            "access_token_lifetime",
-            "resource.access_token_lifetime",
-        ),
-        (
-            lasting(0, 0),
-            "access_token_lifetime",
-            "resource.access_token_lifetime",
-        ),
-        (
-            lasting(-1, 0),
-            "access_token_lifetime",
-            "resource.access_token_lifetime",
-        ),
-        (
-            lasting(i64::MAX, 0),
-            "access_token_lifetime",
-            "resource.access_token_lifetime",
-        ),
-        (
-            lasting(5, 1),
-            "access_token_lifetime",
-            "resource.access_token_lifetime",
-        ),
-        (
-            ResourceForm {
-                uri: String::new(),
-                ..resource_form()
-            },
-            "missing",
-            "resource.uri",
-        ),
-        (
-            ResourceForm {
-                uri: "x".into(),
-                ..resource_form()
-            },
-            "resource_uri",
-            "resource.uri",
-        ),
-        (
-            ResourceForm {
-                display_name: "\n".into(),
-                ..resource_form()
-            },
-            "display_name",
-            "resource.display_name",
-        ),
-        (
-            ResourceForm {
-                scopes: vec!["".into()],
-                ..resource_form()
-            },
-            "scope_malformed",
-            "resource.scopes",
-        ),
-        (
-            ResourceForm {
-                scopes: vec!["s".into(); 101],
-                ..resource_form()
-            },
-            "too_many_scopes",
-            "resource.scopes",
-        ),
-    ] {
-        let answer = NewResource::parse(&form, START);
-        assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
-    }
-}
-
-#[test]
-fn a_resource_is_registered_changed_and_removed() {
-    let mut world = World::new();
-    let new = NewResource::parse(&resource_form(), world.now).unwrap();
-    let decision = create_resource(new.clone(), None, &ADMIN, world.now);
-    world.settle(decision).unwrap();
-    let uri = "https://new.internal";
-    let decision = create_resource(new, world.resources.get(uri), &ADMIN, world.now);
-    assert_eq!(outcome(world.settle(decision)), Some("exists"));
-
-    let form = ResourceForm {
-        scopes: vec!["b".into()],
-        display_name: "N".into(),
-        ..resource_form()
-    };
-    let change = ResourceChange::parse(&form, &["scopes"]).unwrap();
-    let decision = update_resource(&change, world.resources.get(uri), &ADMIN, world.now);
-    let changed = world.settle(decision).unwrap();
-    assert_eq!(
-        (changed.scopes.to_string(), changed.display_name.as_str()),
-        ("b".into(), "")
-    );
-    assert_eq!(
-        fault(ResourceChange::parse(&form, &["uri"])).0,
-        "update_mask"
-    );
-
-    let decision = delete_resource(world.resources.get(uri), None, &ADMIN, world.now);
-    world.settle(decision).unwrap();
-    assert!(!world.resources.contains_key(uri));
-}
-
-#[test]
-fn the_services_own_api_is_a_resource() {
-    let mut world = World::new();
-    let own = own_resource(&world.issuer.name, world.now).unwrap();
-    assert_eq!(own.uri().as_str(), ISSUER);
-    let decision = create_resource(own, None, &Actor::Service, world.now);
-    let created = world.settle(decision).unwrap();
-    assert_eq!(
-        created.scopes.to_string(),
-        "admin.read admin.write authorizations.decide introspect"
-    );
 }

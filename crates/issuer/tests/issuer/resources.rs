@@ -1,0 +1,144 @@
+//! Registration of resources: what is refused, naming the field, and what a change leaves alone.
+
+use countersign_issuer::Actor;
+use countersign_issuer::register::{
+    DurationForm, NewResource, ResourceChange, ResourceForm, create_resource, delete_resource,
+    own_resource, update_resource,
+};
+
+use crate::registration::{ADMIN, fault};
+use crate::world::{ISSUER, START, World, outcome};
+
+fn resource_form() -> ResourceForm {
+    ResourceForm {
+        uri: "https://new.internal".to_owned(),
+        scopes: vec!["a".to_owned()],
+        ..ResourceForm::default()
+    }
+}
+
+#[test]
+fn a_resource_is_refused_naming_the_field_that_is_wrong() {
+    let lasting = |seconds: i64, nanos: i32| ResourceForm {
+        access_token_lifetime: Some(DurationForm { seconds, nanos }),
+        ..resource_form()
+    };
+    for (form, label, field) in [
+        (resource_form(), "accepted", ""),
+        (lasting(1, 0), "accepted", ""),
+        (lasting(900, 0), "accepted", ""),
+        (
+            lasting(901, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(0, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(-1, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(i64::MAX, 0),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            lasting(5, 1),
+            "access_token_lifetime",
+            "resource.access_token_lifetime",
+        ),
+        (
+            ResourceForm {
+                uri: String::new(),
+                ..resource_form()
+            },
+            "missing",
+            "resource.uri",
+        ),
+        (
+            ResourceForm {
+                uri: "x".into(),
+                ..resource_form()
+            },
+            "resource_uri",
+            "resource.uri",
+        ),
+        (
+            ResourceForm {
+                display_name: "\n".into(),
+                ..resource_form()
+            },
+            "display_name",
+            "resource.display_name",
+        ),
+        (
+            ResourceForm {
+                scopes: vec!["".into()],
+                ..resource_form()
+            },
+            "scope_malformed",
+            "resource.scopes",
+        ),
+        (
+            ResourceForm {
+                scopes: vec!["s".into(); 101],
+                ..resource_form()
+            },
+            "too_many_scopes",
+            "resource.scopes",
+        ),
+    ] {
+        let answer = NewResource::parse(&form, START);
+        assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
+    }
+}
+
+#[test]
+fn a_resource_is_registered_changed_and_removed() {
+    let mut world = World::new();
+    let new = NewResource::parse(&resource_form(), world.now).unwrap();
+    let decision = create_resource(new.clone(), None, &ADMIN, world.now);
+    world.settle(decision).unwrap();
+    let uri = "https://new.internal";
+    let decision = create_resource(new, world.resources.get(uri), &ADMIN, world.now);
+    assert_eq!(outcome(world.settle(decision)), Some("exists"));
+
+    let form = ResourceForm {
+        scopes: vec!["b".into()],
+        display_name: "N".into(),
+        ..resource_form()
+    };
+    let change = ResourceChange::parse(&form, &["scopes"]).unwrap();
+    let decision = update_resource(&change, world.resources.get(uri), &ADMIN, world.now);
+    let changed = world.settle(decision).unwrap();
+    assert_eq!(
+        (changed.scopes.to_string(), changed.display_name.as_str()),
+        ("b".into(), "")
+    );
+    assert_eq!(
+        fault(ResourceChange::parse(&form, &["uri"])).0,
+        "update_mask"
+    );
+
+    let decision = delete_resource(world.resources.get(uri), None, &ADMIN, world.now);
+    world.settle(decision).unwrap();
+    assert!(!world.resources.contains_key(uri));
+}
+
+#[test]
+fn the_services_own_api_is_a_resource() {
+    let mut world = World::new();
+    let own = own_resource(&world.issuer.name, world.now).unwrap();
+    assert_eq!(own.uri().as_str(), ISSUER);
+    let decision = create_resource(own, None, &Actor::Service, world.now);
+    let created = world.settle(decision).unwrap();
+    assert_eq!(
+        created.scopes.to_string(),
+        "admin.read admin.write authorizations.decide introspect"
+    );
+}
