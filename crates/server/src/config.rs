@@ -329,11 +329,7 @@ impl Config {
                 toml::Value::Table(inner) if !KEYS.iter().any(|key| key.name == full) => {
                     let section = format!("{full}.");
                     if !KEYS.iter().any(|key| key.name.starts_with(&section)) {
-                        return Err(unknown(
-                            &full,
-                            place,
-                            KEYS.iter().map(|key| section_of(key)),
-                        ));
+                        return Err(unknown(&full, place, KEYS.iter().map(section_of)));
                     }
                     self.apply_table(&section, inner, place)?;
                 }

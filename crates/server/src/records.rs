@@ -43,10 +43,6 @@ impl Records {
         Self { store }
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
-    }
-
     pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<Known<Client>>, Refused> {
         self.one(record::client_key(id)).await
     }

@@ -32,7 +32,6 @@ pub struct Running {
     health: Health,
     store: Arc<dyn Store>,
     edges: Edges,
-    failure: watch::Receiver<Option<Stopped>>,
 }
 
 /// Where things are.
@@ -56,12 +55,13 @@ pub enum Stopped {
     ListenerFailed(String),
 }
 
-/// The two listeners and the janitor, as tasks.
+/// The two listeners, as tasks.
 pub(crate) struct Edges {
-    tasks: Vec<JoinHandle<Result<(), transport::Error>>>,
+    tasks: Vec<JoinHandle<()>>,
     platform: Platform,
     stop: CancellationToken,
     cut: CancellationToken,
+    failed: watch::Sender<Option<Stopped>>,
 }
 
 impl Edges {
@@ -73,31 +73,38 @@ impl Edges {
         unix: Unix,
         (public, admin): (Terms, Terms),
     ) -> Self {
+        let (failed, _) = watch::channel(None);
         let stop = CancellationToken::new();
         let cut = public.cut.clone();
-        let tasks = vec![
-            tokio::spawn(stack::serve_public(
-                platform.clone(),
-                guard,
-                tls,
-                tcp,
-                public,
-                stop.clone(),
-            )),
-            tokio::spawn(stack::serve_admin(
-                platform.clone(),
-                unix,
-                admin,
-                stop.clone(),
-            )),
-        ];
+        let public = stack::serve_public(platform.clone(), guard, tls, tcp, public, stop.clone());
+        let admin = stack::serve_admin(platform.clone(), unix, admin, stop.clone());
         Self {
-            tasks,
+            tasks: vec![
+                tokio::spawn(edge(public, stop.clone(), failed.clone())),
+                tokio::spawn(edge(admin, stop.clone(), failed.clone())),
+            ],
             platform,
             stop,
             cut,
+            failed,
         }
     }
+}
+
+/// Serves, and tells everybody if it ends before it was told to.
+async fn edge(
+    serve: impl Future<Output = Result<(), transport::Error>> + Send + 'static,
+    stop: CancellationToken,
+    failed: watch::Sender<Option<Stopped>>,
+) {
+    let problem = match tokio::spawn(serve).await {
+        Ok(Ok(())) if stop.is_cancelled() => return,
+        Ok(Ok(())) => "it takes no more connections".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic.to_string(),
+    };
+    error!(%problem, "a listener ended");
+    failed.send_replace(Some(Stopped::ListenerFailed(problem)));
 }
 
 impl Running {
@@ -108,11 +115,10 @@ impl Running {
         config: Config,
         places: Places,
     ) -> Self {
-        let (failed, failure) = watch::channel(None);
         tokio::spawn(attend(
             Arc::clone(&store),
             health.clone(),
-            failed,
+            edges.failed.clone(),
             edges.stop.clone(),
         ));
         tokio::spawn(janitor::run(
@@ -126,7 +132,6 @@ impl Running {
             health,
             store,
             edges,
-            failure,
         }
     }
 
@@ -168,7 +173,7 @@ impl Running {
     /// Waits until the service cannot go on by itself, and says why. Then [`Running::stop`] it,
     /// and exit with an error: a restart begins with what is on the disk.
     pub async fn wait(&self) -> Stopped {
-        let mut failure = self.failure.clone();
+        let mut failure = self.edges.failed.subscribe();
         match failure.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(stopped)) => stopped.clone(),
             // Whoever would have told is gone: the runtime is being torn down.
@@ -186,18 +191,15 @@ impl Running {
         self.health.stopping().await;
         sleep(self.config.stop.notice).await;
         self.edges.stop.cancel();
-        let mut failed = self.failure.borrow().clone();
-        if timeout(self.config.stop.drain, self.ended(&mut failed))
-            .await
-            .is_err()
-        {
+        if timeout(self.config.stop.drain, self.ended()).await.is_err() {
             warn!("calls in flight did not end in time; connections are cut");
             self.edges.cut.cancel();
-            if timeout(CUT_DUE, self.ended(&mut failed)).await.is_err() {
+            if timeout(CUT_DUE, self.ended()).await.is_err() {
                 warn!("connections did not end although they were cut");
             }
         }
         let closed = self.store.close().await;
+        let failed = self.edges.failed.borrow().clone();
         match (failed, closed) {
             (Some(stopped), _) => Err(stopped),
             (None, Err(error)) => Err(Stopped::StoreFailed(error.to_string())),
@@ -205,17 +207,11 @@ impl Running {
         }
     }
 
-    async fn ended(&mut self, failed: &mut Option<Stopped>) {
+    async fn ended(&mut self) {
         while let Some(task) = self.edges.tasks.last_mut() {
-            let ended = task.await;
+            // What went wrong was told when it did.
+            let _ = task.await;
             self.edges.tasks.pop();
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    *failed = Some(Stopped::ListenerFailed(error.to_string()));
-                }
-                Err(panic) => *failed = Some(Stopped::ListenerFailed(panic.to_string())),
-            }
         }
     }
 }
@@ -235,25 +231,15 @@ async fn attend(
     stop: CancellationToken,
 ) {
     let mut state = store.health();
-    let failure = async {
-        let state = state
-            .wait_for(|state| matches!(state, StoreHealth::Failed(_)))
-            .await;
-        match state.as_deref() {
-            Ok(StoreHealth::Failed(reason)) => Some(reason.clone()),
-            _ => None,
-        }
+    let failure = state.wait_for(|state| matches!(state, StoreHealth::Failed(_)));
+    let reason = tokio::select! {
+        state = failure => match state.as_deref() {
+            Ok(StoreHealth::Failed(reason)) => reason.clone(),
+            _ => return,
+        },
+        () = stop.cancelled() => return,
     };
-    tokio::select! {
-        reason = failure => {
-            if let Some(reason) = reason {
-                error!(%reason, "the store failed; no more writes are taken");
-                health.store_failed().await;
-                failed.send_replace(Some(Stopped::StoreFailed(reason)));
-            }
-            // Kept, so that whoever waits hears of it.
-            failed.closed().await;
-        }
-        () = stop.cancelled() => {}
-    }
+    error!(%reason, "the store failed; no more writes are taken");
+    health.store_failed().await;
+    failed.send_replace(Some(Stopped::StoreFailed(reason)));
 }

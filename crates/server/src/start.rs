@@ -200,7 +200,6 @@ async fn platform(
         age: config.proofs.age,
         skew: config.proofs.skew,
         algorithms: Algorithms::of(&config.proofs.algorithms),
-        ..Limits::default()
     };
     let mode = if config.proofs.nonce_always {
         NonceMode::Always

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A value as it was said.
-pub enum Value<'a> {
+pub(super) enum Value<'a> {
     /// In the file.
     Toml(&'a toml::Value),
     /// In a variable. Lists are separated by commas.

@@ -1,0 +1,520 @@
+//! Registration over the Unix socket.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use countersign::admin::v1 as admin;
+use prost_types::FieldMask;
+use tokio::net::UnixStream;
+
+use crate::harness::{
+    CALLBACK, Comes, ORDERS, Service, check, inner, person_client, service_client, strings,
+};
+use crate::proof::Key;
+
+fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask {
+        paths: strings(paths),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_itself_is_a_resource() {
+    let service = Service::start().await;
+    let found = inner(
+        service
+            .resources()
+            .await
+            .get_resource(admin::GetResourceRequest {
+                uri: service.issuer().to_owned(),
+            })
+            .await,
+    )
+    .expect("there")
+    .resource
+    .expect("a resource");
+    for scope in [
+        "introspect",
+        "authorizations.decide",
+        "admin.read",
+        "admin.write",
+    ] {
+        assert!(found.scopes.contains(&scope.to_owned()), "{scope}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_is_created_shown_changed_and_removed() {
+    let service = Service::start().await;
+    service.add_orders().await;
+    let mut resources = service.resources().await;
+    let get = || admin::GetResourceRequest {
+        uri: ORDERS.to_owned(),
+    };
+    let created = inner(resources.get_resource(get()).await)
+        .expect("there")
+        .resource
+        .expect("a resource");
+    assert_eq!(created.scopes, ["orders.read", "orders.write"]);
+    assert_eq!(created.create_time, created.update_time);
+
+    let again = resources
+        .create_resource(admin::CreateResourceRequest {
+            resource: Some(created.clone()),
+        })
+        .await;
+    check("there already", &again, Comes::Exists);
+
+    let updated = inner(
+        resources
+            .update_resource(admin::UpdateResourceRequest {
+                resource: Some(admin::Resource {
+                    display_name: "Orders".to_owned(),
+                    scopes: strings(&["ignored"]),
+                    ..created.clone()
+                }),
+                update_mask: mask(&["display_name"]),
+            })
+            .await,
+    )
+    .expect("changed")
+    .resource
+    .expect("a resource");
+    assert_eq!(updated.display_name, "Orders");
+    assert_eq!(updated.scopes, created.scopes, "not in the mask");
+    assert_ne!(updated.etag, created.etag);
+
+    let stale = resources
+        .update_resource(admin::UpdateResourceRequest {
+            resource: Some(created.clone()),
+            update_mask: None,
+        })
+        .await;
+    check("changed meanwhile", &stale, Comes::Changed);
+    let unknown_path = resources
+        .update_resource(admin::UpdateResourceRequest {
+            resource: Some(updated.clone()),
+            update_mask: mask(&["uri"]),
+        })
+        .await;
+    check(
+        "not a field to change",
+        &unknown_path,
+        Comes::R("update_mask"),
+    );
+
+    let delete = |etag: &str| admin::DeleteResourceRequest {
+        uri: ORDERS.to_owned(),
+        etag: etag.to_owned(),
+    };
+    let stale = resources.delete_resource(delete(&created.etag)).await;
+    check("an old etag", &stale, Comes::Changed);
+    let stale = resources.delete_resource(delete("nonsense")).await;
+    check("no etag at all", &stale, Comes::Changed);
+    resources
+        .delete_resource(delete(&updated.etag))
+        .await
+        .expect("removed");
+    check(
+        "gone",
+        &resources.get_resource(get()).await,
+        Comes::NotFound,
+    );
+    check(
+        "gone",
+        &resources.delete_resource(delete("")).await,
+        Comes::NotFound,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_that_are_not_right_are_refused_by_field() {
+    let service = Service::start().await;
+    let mut resources = service.resources().await;
+    let right = || admin::Resource {
+        uri: ORDERS.to_owned(),
+        ..admin::Resource::default()
+    };
+    let lifetime = |seconds, nanos| prost_types::Duration { seconds, nanos };
+    for (what, resource, expected) in [
+        ("nothing", None, Comes::R("resource")),
+        (
+            "no URI",
+            Some(admin::Resource {
+                uri: String::new(),
+                ..right()
+            }),
+            Comes::R("resource.uri"),
+        ),
+        (
+            "a relative URI",
+            Some(admin::Resource {
+                uri: "/orders".to_owned(),
+                ..right()
+            }),
+            Comes::R("resource.uri"),
+        ),
+        (
+            "a fragment",
+            Some(admin::Resource {
+                uri: format!("{ORDERS}#x"),
+                ..right()
+            }),
+            Comes::R("resource.uri"),
+        ),
+        (
+            "a name of 129 characters",
+            Some(admin::Resource {
+                display_name: "x".repeat(129),
+                ..right()
+            }),
+            Comes::R("resource.display_name"),
+        ),
+        (
+            "16 minutes",
+            Some(admin::Resource {
+                access_token_lifetime: Some(lifetime(960, 0)),
+                ..right()
+            }),
+            Comes::R("resource.access_token_lifetime"),
+        ),
+        (
+            "an absurd lifetime",
+            Some(admin::Resource {
+                access_token_lifetime: Some(lifetime(i64::MIN, i32::MIN)),
+                ..right()
+            }),
+            Comes::R("resource.access_token_lifetime"),
+        ),
+        (
+            "a malformed scope",
+            Some(admin::Resource {
+                scopes: strings(&["a b"]),
+                ..right()
+            }),
+            Comes::Scope,
+        ),
+        ("right", Some(right()), Comes::Ok),
+    ] {
+        let answer = resources
+            .create_resource(admin::CreateResourceRequest { resource })
+            .await;
+        check(what, &answer, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_created_shown_changed_and_removed() {
+    let service = Service::start().await;
+    service.add_orders().await;
+    let batch = service
+        .add(service_client("batch", &[(ORDERS, &["orders.read"])]))
+        .await;
+    let key = Key::new();
+    service.issue(&batch, &key).await.expect("issued");
+    let mut clients = service.clients().await;
+    let get = || admin::GetClientRequest {
+        client_id: "batch".to_owned(),
+    };
+    let shown = inner(clients.get_client(get()).await)
+        .expect("there")
+        .client
+        .expect("a client");
+    assert_eq!(shown.permissions[0].scopes, ["orders.read"]);
+    assert_eq!(shown.refresh_key(), admin::RefreshKey::Pinned);
+
+    // Its secret is replaced.
+    let renewed = inner(
+        clients
+            .rotate_client_secret(admin::RotateClientSecretRequest {
+                client_id: "batch".to_owned(),
+            })
+            .await,
+    )
+    .expect("renewed")
+    .client_secret;
+    check(
+        "the old secret",
+        &service.issue(&batch, &key).await,
+        Comes::C,
+    );
+    let batch = crate::harness::Client {
+        id: batch.id,
+        secret: Some(renewed),
+    };
+    service.issue(&batch, &key).await.expect("the new secret");
+
+    // It is disabled and enabled again.
+    for (disabled, expected) in [(true, Comes::C), (false, Comes::Ok)] {
+        inner(
+            clients
+                .update_client(admin::UpdateClientRequest {
+                    client: Some(admin::Client {
+                        client_id: "batch".to_owned(),
+                        disabled,
+                        ..admin::Client::default()
+                    }),
+                    update_mask: mask(&["disabled"]),
+                })
+                .await,
+        )
+        .expect("changed");
+        let answer = service.issue(&batch, &key).await;
+        check(&format!("disabled: {disabled}"), &answer, expected);
+    }
+    let stale = clients
+        .update_client(admin::UpdateClientRequest {
+            client: Some(shown),
+            update_mask: None,
+        })
+        .await;
+    check("changed meanwhile", &stale, Comes::Changed);
+
+    let delete = || admin::DeleteClientRequest {
+        client_id: "batch".to_owned(),
+        etag: String::new(),
+    };
+    clients.delete_client(delete()).await.expect("removed");
+    check("gone", &clients.get_client(get()).await, Comes::NotFound);
+    check("gone", &service.issue(&batch, &key).await, Comes::C);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_are_not_right_are_refused_by_field() {
+    let service = Service::start().await;
+    service.add_orders().await;
+    let mut clients = service.clients().await;
+    let right = || service_client("batch", &[(ORDERS, &["orders.read"])]);
+    let public = admin::AuthenticationMethod::None;
+    let secret = admin::AuthenticationMethod::ClientSecret;
+    for (what, client, expected) in [
+        ("nothing", None, Comes::R("client")),
+        (
+            "an id that none can have",
+            Some(admin::Client {
+                client_id: "a b".to_owned(),
+                ..right()
+            }),
+            Comes::R("client.client_id"),
+        ),
+        (
+            "no method",
+            Some(admin::Client {
+                authentication_method: 0,
+                ..right()
+            }),
+            Comes::R("client.authentication_method"),
+        ),
+        (
+            "a method of the future",
+            Some(admin::Client {
+                authentication_method: 99,
+                ..right()
+            }),
+            Comes::R("client.authentication_method"),
+        ),
+        (
+            "no grant",
+            Some(admin::Client {
+                grant_types: vec![],
+                ..right()
+            }),
+            Comes::R("client.grant_types"),
+        ),
+        (
+            "a grant of the future",
+            Some(admin::Client {
+                grant_types: vec![99],
+                ..right()
+            }),
+            Comes::R("client.grant_types"),
+        ),
+        (
+            "a binding of the future",
+            Some(admin::Client {
+                refresh_key: 99,
+                ..right()
+            }),
+            Comes::R("client.refresh_key"),
+        ),
+        (
+            "keys it does not need",
+            Some(admin::Client {
+                jwks: "{\"keys\":[]}".to_owned(),
+                ..right()
+            }),
+            Comes::R("client.jwks"),
+        ),
+        (
+            "keys that are missing",
+            Some(admin::Client {
+                authentication_method: admin::AuthenticationMethod::PrivateKeyJwt.into(),
+                ..right()
+            }),
+            Comes::R("client.jwks"),
+        ),
+        (
+            "a public client in its own name",
+            Some(admin::Client {
+                authentication_method: public.into(),
+                ..right()
+            }),
+            Comes::R("client.grant_types"),
+        ),
+        (
+            "a code without a redirect URI",
+            Some(admin::Client {
+                redirect_uris: vec![],
+                ..person_client("shop", secret)
+            }),
+            Comes::R("client.redirect_uris"),
+        ),
+        (
+            "a redirect URI without TLS",
+            Some(admin::Client {
+                redirect_uris: strings(&[CALLBACK, "http://shop.example.com/"]),
+                ..person_client("shop", secret)
+            }),
+            Comes::R("client.redirect_uris[1]"),
+        ),
+        (
+            "an unknown resource",
+            Some(service_client(
+                "batch",
+                &[("https://elsewhere.example.com", &["x"])],
+            )),
+            Comes::R("client.permissions.resource"),
+        ),
+        (
+            "an unknown scope",
+            Some(service_client("batch", &[(ORDERS, &["orders.admin"])])),
+            Comes::R("client.permissions.scopes"),
+        ),
+        ("right", Some(right()), Comes::Ok),
+        ("there already", Some(right()), Comes::Exists),
+    ] {
+        let answer = clients
+            .create_client(admin::CreateClientRequest { client })
+            .await;
+        check(what, &answer, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_page_by_page() {
+    let service = Service::start().await;
+    service.add_orders().await;
+    for number in 0..7 {
+        service
+            .add(service_client(
+                &format!("client-{number}"),
+                &[(ORDERS, &["orders.read"])],
+            ))
+            .await;
+    }
+    let mut clients = service.clients().await;
+    let mut seen = Vec::new();
+    let mut request = admin::ListClientsRequest {
+        page_size: 3,
+        page_token: String::new(),
+    };
+    loop {
+        let page = inner(clients.list_clients(request.clone()).await).expect("a page");
+        assert!(page.clients.len() <= 3);
+        seen.extend(page.clients.into_iter().map(|client| client.client_id));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let expected: Vec<_> = (0..7).map(|number| format!("client-{number}")).collect();
+    assert_eq!(seen, expected);
+
+    for (what, size, token, expected) in [
+        ("below zero", -1, "", Comes::R("page_size")),
+        ("over a thousand", 1_001, "", Comes::R("page_size")),
+        ("absurd", i32::MIN, "", Comes::R("page_size")),
+        ("a token that is none", 0, "x", Comes::R("page_token")),
+        (
+            "a token for elsewhere",
+            0,
+            "a2V5AAE",
+            Comes::R("page_token"),
+        ),
+    ] {
+        let answer = clients
+            .list_clients(admin::ListClientsRequest {
+                page_size: size,
+                page_token: token.to_owned(),
+            })
+            .await;
+        check(what, &answer, expected);
+    }
+    let listed = inner(
+        service
+            .resources()
+            .await
+            .list_resources(admin::ListResourcesRequest::default())
+            .await,
+    )
+    .expect("a page");
+    assert_eq!(listed.resources.len(), 2, "orders and the service itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_ends_before_a_message_is_too_large() {
+    let service = Service::start().await;
+    let mut resources = service.resources().await;
+    // Some 6 KiB each.
+    let scopes: Vec<String> = (0..90).map(|n| format!("{n:0>64}")).collect();
+    for number in 0..14 {
+        resources
+            .create_resource(admin::CreateResourceRequest {
+                resource: Some(admin::Resource {
+                    uri: format!("https://r{number}.example.com"),
+                    scopes: scopes.clone(),
+                    ..admin::Resource::default()
+                }),
+            })
+            .await
+            .expect("registered");
+    }
+    let mut seen = 0;
+    let mut request = admin::ListResourcesRequest {
+        page_size: 1_000,
+        page_token: String::new(),
+    };
+    loop {
+        let page = inner(resources.list_resources(request.clone()).await).expect("a page");
+        seen += page.resources.len();
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(seen, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_socket_is_private_and_only_for_accounts_of_the_list() {
+    let service = Service::start_cold(|config| config.admin.allowed_uids = vec![4_000_000]).await;
+    let path = service.running().admin_socket();
+    let mode = std::fs::metadata(path).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // We are not on the list: the connection is closed at once.
+    let stream = UnixStream::connect(path).await.expect("connects");
+    stream.readable().await.expect("closed");
+    let mut byte = [0];
+    assert_eq!(stream.try_read(&mut byte).expect("an end"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_services_are_not_on_the_tcp_address() {
+    let service = Service::start().await;
+    let mut clients =
+        admin::client_service_client::ClientServiceClient::new(service.public().await);
+    let answer = clients
+        .list_clients(admin::ListClientsRequest::default())
+        .await;
+    assert!(answer.is_err());
+}

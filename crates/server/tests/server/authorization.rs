@@ -1,0 +1,374 @@
+//! Attacks on PKCE, codes and pushed requests.
+
+use std::time::Duration;
+
+use countersign::admin::v1::AuthenticationMethod;
+use countersign::authorization::v1 as authorization;
+use countersign::token::v1 as token;
+use countersign::token::v1::issue_token_request::Grant;
+
+use crate::flow::{approved, code, pkce, push_request, redeem, redeem_request, rotate, with_login};
+use crate::harness::{
+    APPROVE, Client, Comes, PUSH, Service, check, inner, person_client, service_client, strings,
+    with_proof,
+};
+use crate::introspection::is_active;
+use crate::proof::Key;
+
+async fn shop() -> (Service, Client, Client) {
+    let (service, login) = with_login().await;
+    let shop = service
+        .add(person_client("shop", AuthenticationMethod::ClientSecret))
+        .await;
+    (service, login, shop)
+}
+
+type Push = authorization::PushAuthorizationRequest;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_not_right_are_not_lodged() {
+    let (service, login, shop) = shop().await;
+    let (_, challenge) = pkce();
+    let row = |change: &dyn Fn(&mut Push)| {
+        let mut request = push_request(&shop, &challenge);
+        change(&mut request);
+        request
+    };
+    let jkt = Key::new().jkt().to_string();
+    let rows = [
+        ("right", row(&|_| {}), Comes::Ok),
+        ("no scopes", row(&|r| r.scopes.clear()), Comes::Ok),
+        ("no resources", row(&|r| r.resources.clear()), Comes::Ok),
+        (
+            "with dpop_jkt",
+            row(&|r| r.dpop_jkt = jkt.clone()),
+            Comes::Ok,
+        ),
+        (
+            "plain",
+            row(&|r| r.code_challenge_method = "plain".to_owned()),
+            Comes::R("code_challenge_method"),
+        ),
+        (
+            "method absent",
+            row(&|r| r.code_challenge_method.clear()),
+            Comes::R("code_challenge_method"),
+        ),
+        (
+            "challenge absent",
+            row(&|r| r.code_challenge.clear()),
+            Comes::R("code_challenge"),
+        ),
+        (
+            "challenge padded",
+            row(&|r| r.code_challenge.push('=')),
+            Comes::R("code_challenge"),
+        ),
+        (
+            "redirect URI absent",
+            row(&|r| r.redirect_uri.clear()),
+            Comes::R("redirect_uri"),
+        ),
+        (
+            "redirect URI of another path",
+            row(&|r| r.redirect_uri.push_str("/x")),
+            Comes::R("redirect_uri"),
+        ),
+        (
+            "redirect URI with a fragment",
+            row(&|r| r.redirect_uri.push_str("#x")),
+            Comes::R("redirect_uri"),
+        ),
+        (
+            "state of 513 bytes",
+            row(&|r| r.state = "s".repeat(513)),
+            Comes::R("state"),
+        ),
+        (
+            "dpop_jkt malformed",
+            row(&|r| r.dpop_jkt = "x".to_owned()),
+            Comes::R("dpop_jkt"),
+        ),
+        (
+            "unknown scope",
+            row(&|r| r.scopes = strings(&["orders.admin"])),
+            Comes::Scope,
+        ),
+        (
+            "unknown resource",
+            row(&|r| r.resources = strings(&["https://elsewhere.example.com"])),
+            Comes::Target,
+        ),
+        (
+            "unauthenticated",
+            row(&|r| {
+                r.client.as_mut().expect("a client").credential = None;
+            }),
+            Comes::C,
+        ),
+        ("no client", row(&|r| r.client = None), Comes::R("client")),
+        (
+            "a client without codes",
+            row(&|r| r.client = login.authentication()),
+            Comes::NotAllowed,
+        ),
+    ];
+    let mut authorizations = service.authorizations().await;
+    for (what, request, expected) in rows {
+        let answer = authorizations.push_authorization(request).await;
+        check(what, &answer, expected);
+    }
+
+    // RFC 9449 §10.1: header and field must agree.
+    let key = Key::new();
+    let mut request = push_request(&shop, &challenge);
+    request.dpop_jkt = jkt;
+    let request = with_proof(request, &service.proof(&key, PUSH));
+    let answer = authorizations.push_authorization(request).await;
+    check("dpop_jkt of another key", &answer, Comes::R("dpop_jkt"));
+    let request = with_proof(push_request(&shop, &challenge), "garbage");
+    let answer = authorizations.push_authorization(request).await;
+    check("a proof that is none", &answer, Comes::P);
+}
+
+type Issue = token::IssueTokenRequest;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
+    let (service, login, shop) = shop().await;
+    let other = service
+        .add(person_client("other", AuthenticationMethod::ClientSecret))
+        .await;
+    let (verifier, challenge) = pkce();
+    let code = code(&service, &login, push_request(&shop, &challenge)).await;
+    let row = |change: &dyn Fn(&mut Issue, &dyn Fn(&mut Issue, &str, &str))| {
+        let mut request = redeem_request(&shop, &code, &verifier);
+        change(&mut request, &|request, field, value| {
+            let Some(Grant::AuthorizationCode(grant)) = &mut request.grant else {
+                panic!("a code")
+            };
+            match field {
+                "code" => grant.code = value.to_owned(),
+                "redirect_uri" => grant.redirect_uri = value.to_owned(),
+                _ => grant.code_verifier = value.to_owned(),
+            }
+        });
+        request
+    };
+    let field = "authorization_code.code_verifier";
+    let other_callback = "https://shop.example.com/other";
+    for (what, request, expected) in [
+        (
+            "verifier absent",
+            row(&|r, set| set(r, "verifier", "")),
+            Comes::G,
+        ),
+        (
+            "another verifier",
+            row(&|r, set| set(r, "verifier", &"a".repeat(43))),
+            Comes::G,
+        ),
+        (
+            "verifier of 42",
+            row(&|r, set| set(r, "verifier", &"a".repeat(42))),
+            Comes::R(field),
+        ),
+        (
+            "verifier of 129",
+            row(&|r, set| set(r, "verifier", &"a".repeat(129))),
+            Comes::R(field),
+        ),
+        (
+            "verifier with a plus",
+            row(&|r, set| set(r, "verifier", &"a+".repeat(22))),
+            Comes::R(field),
+        ),
+        (
+            "verifier with a space",
+            row(&|r, set| set(r, "verifier", &"a ".repeat(22))),
+            Comes::R(field),
+        ),
+        (
+            "another redirect URI",
+            row(&|r, set| set(r, "redirect_uri", other_callback)),
+            Comes::G,
+        ),
+        (
+            "no redirect URI",
+            row(&|r, set| set(r, "redirect_uri", "")),
+            Comes::R("authorization_code.redirect_uri"),
+        ),
+        (
+            "no code",
+            row(&|r, set| set(r, "code", "")),
+            Comes::R("authorization_code.code"),
+        ),
+        (
+            "garbage",
+            row(&|r, set| set(r, "code", "csc_AAAA")),
+            Comes::G,
+        ),
+        (
+            "another client",
+            row(&|r, _| r.client = other.authentication()),
+            Comes::G,
+        ),
+        (
+            "wider scope",
+            row(&|r, _| r.scopes = strings(&["orders.admin"])),
+            Comes::Scope,
+        ),
+        ("no grant", row(&|r, _| r.grant = None), Comes::GrantType),
+        ("right", row(&|_, _| {}), Comes::Ok),
+    ] {
+        check(
+            what,
+            &redeem(&service, &Key::new(), request).await,
+            expected,
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_use_of_a_code_revokes_what_the_first_led_to() {
+    let (service, login, shop) = shop().await;
+    let (verifier, challenge) = pkce();
+    let key = Key::new();
+    let code = code(&service, &login, push_request(&shop, &challenge)).await;
+    let request = || redeem_request(&shop, &code, &verifier);
+    let first = redeem(&service, &key, request()).await.expect("redeemed");
+    assert!(is_active(&service, &first.access_token).await);
+
+    check("again", &redeem(&service, &key, request()).await, Comes::G);
+    assert!(!is_active(&service, &first.access_token).await);
+    let rotated = rotate(&service, &shop, &key, &first.refresh_token, &[]).await;
+    check("its refresh token", &rotated, Comes::G);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_uses_at_once_one_succeeds() {
+    let (service, login, shop) = shop().await;
+    for _ in 0..5 {
+        let (verifier, challenge) = pkce();
+        let code = code(&service, &login, push_request(&shop, &challenge)).await;
+        let (one, two) = (Key::new(), Key::new());
+        let (first, second) = tokio::join!(
+            redeem(&service, &one, redeem_request(&shop, &code, &verifier)),
+            redeem(&service, &two, redeem_request(&shop, &code, &verifier)),
+        );
+        assert_eq!(
+            usize::from(first.is_ok()) + usize::from(second.is_ok()),
+            1,
+            "{first:?} {second:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_and_requests_end() {
+    let (service, login, shop) = shop().await;
+    let (verifier, challenge) = pkce();
+    let expired = code(&service, &login, push_request(&shop, &challenge)).await;
+    service.clock.advance(Duration::from_secs(61));
+    let request = redeem_request(&shop, &expired, &verifier);
+    let answer = redeem(&service, &Key::new(), request).await;
+    check("a code after 60 s", &answer, Comes::G);
+
+    let lodged = inner(
+        service
+            .authorizations()
+            .await
+            .push_authorization(push_request(&shop, &challenge))
+            .await,
+    )
+    .expect("lodged");
+    service.clock.advance(Duration::from_secs(601));
+    for (what, request_uri) in [
+        ("expired", lodged.request_uri.as_str()),
+        ("garbage", "urn:ietf:params:oauth:request_uri:csp_AAAA"),
+        ("a code", expired.as_str()),
+        ("empty", ""),
+    ] {
+        check_approval(&service, &login, what, request_uri, Comes::R("request_uri")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_decided_once() {
+    let (service, login, shop) = shop().await;
+    let (_, challenge) = pkce();
+    let lodged = inner(
+        service
+            .authorizations()
+            .await
+            .push_authorization(push_request(&shop, &challenge))
+            .await,
+    )
+    .expect("lodged");
+    approved(&service, &login, &lodged.request_uri).await;
+    let uri = lodged.request_uri.as_str();
+    check_approval(&service, &login, "again", uri, Comes::R("request_uri")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_login_application_decides() {
+    let (service, _, shop) = shop().await;
+    let issuer = service.issuer().to_owned();
+    let reader = service
+        .add(service_client(
+            "reader",
+            &[(issuer.as_str(), &["introspect"])],
+        ))
+        .await;
+    let (_, challenge) = pkce();
+    let lodged = inner(
+        service
+            .authorizations()
+            .await
+            .push_authorization(push_request(&shop, &challenge))
+            .await,
+    )
+    .expect("lodged");
+    let uri = lodged.request_uri.as_str();
+    check_approval(
+        &service,
+        &reader,
+        "another scope",
+        uri,
+        Comes::ScopeInsufficient,
+    )
+    .await;
+    let bare = inner(
+        service
+            .authorizations()
+            .await
+            .approve_authorization(authorization::ApproveAuthorizationRequest {
+                request_uri: lodged.request_uri.clone(),
+                subject: "ann".to_owned(),
+                ..authorization::ApproveAuthorizationRequest::default()
+            })
+            .await,
+    );
+    check("no token", &bare, Comes::Credentials);
+}
+
+async fn check_approval(
+    service: &Service,
+    by: &Client,
+    what: &str,
+    request_uri: &str,
+    expected: Comes,
+) {
+    let approve = authorization::ApproveAuthorizationRequest {
+        request_uri: request_uri.to_owned(),
+        subject: "ann".to_owned(),
+        ..authorization::ApproveAuthorizationRequest::default()
+    };
+    let request = service.guarded(by, APPROVE, approve).await;
+    let answer = service
+        .authorizations()
+        .await
+        .approve_authorization(request)
+        .await;
+    check(what, &answer, expected);
+}

@@ -1,0 +1,16 @@
+//! The token service from outside: real sockets, a real store on disk, a clock that the test moves.
+
+mod admin;
+mod assertion;
+mod authorization;
+mod flow;
+mod harness;
+mod health;
+mod introspection;
+mod limits;
+mod presentation;
+mod proof;
+mod reflection;
+mod refresh;
+mod start;
+mod tls;
