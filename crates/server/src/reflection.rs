@@ -32,6 +32,8 @@ fn builder(services: &[&str], own: &str) -> Builder<'static> {
     let mut builder = Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // The details of refusals: a generic client can print them.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(own);
     for service in services {
         builder = builder.with_service_name(*service);
