@@ -186,10 +186,10 @@ impl Hand<'_> {
 
 /// The message among all that grpcurl printed.
 fn answer(printed: &str) -> Result<Value, String> {
-    let from = printed
-        .find("{")
+    let (_, message) = printed
+        .split_once("Response contents:")
         .ok_or_else(|| format!("no message in: {printed}"))?;
-    serde_json::Deserializer::from_str(&printed[from..])
+    serde_json::Deserializer::from_str(message)
         .into_iter::<Value>()
         .next()
         .ok_or("no message")?
