@@ -101,9 +101,11 @@
 //!   clients take them for the guard's own, and send the call again.
 //! - Spent proofs are remembered in memory, in a bounded [`Ledger`]. For the
 //!   first minute after a start, clients are asked for a nonce, so that a proof
-//!   that was used before a restart is not accepted after it. Several instances
-//!   behind one name each remember their own: what that leaves open is written
-//!   in `docs/guarantees.md`.
+//!   that was used before a restart is not accepted after it.
+//! - Several instances behind one name each remember their own proofs: within
+//!   its minute, a proof could be used once at each. [`NonceMode::Always`], with
+//!   each instance's own nonce key (the default), ties every proof to one
+//!   instance.
 //!
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068

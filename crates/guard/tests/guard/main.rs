@@ -6,6 +6,8 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod client;
+mod key_service;
 mod keys;
 mod nonce;
 mod presentation;

@@ -137,6 +137,11 @@ impl Stand {
     /// Another instance of the same service: the same clock and keys.
     pub(crate) async fn restart(&mut self, configure: impl FnOnce(Builder) -> Builder) {
         let builder = configure(builder(&self.clock, &self.keys));
+        self.restart_as(builder).await;
+    }
+
+    /// Another instance, described from the beginning.
+    pub(crate) async fn restart_as(&mut self, builder: Builder) {
         self.guard = builder.connect().await.unwrap();
         self.address = serve(&self.guard).await;
     }

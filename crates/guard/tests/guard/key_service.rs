@@ -1,0 +1,158 @@
+//! The key set as a token service publishes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::keys::v1::key_service_server::{KeyService, KeyServiceServer};
+use countersign::keys::v1::{ListKeysRequest, ListKeysResponse, VerificationKey};
+use countersign_client::clock::Clock;
+use countersign_guard::{BuildError, Builder, NonceMode};
+use countersign_jose::SigningKey;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use crate::stand::{Expected, ISSUER, ORIGIN, Shown, Stand, es256, sign};
+
+#[derive(Clone)]
+struct Published(Arc<Mutex<ListKeysResponse>>);
+
+#[tonic::async_trait]
+impl KeyService for Published {
+    async fn list_keys(
+        &self,
+        _: Request<ListKeysRequest>,
+    ) -> Result<Response<ListKeysResponse>, Status> {
+        Ok(Response::new(self.0.lock().clone()))
+    }
+}
+
+impl Published {
+    fn start(keys: ListKeysResponse) -> (Self, String) {
+        let published = Self(Arc::new(Mutex::new(keys)));
+        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", incoming.local_addr().unwrap());
+        let server = Server::builder().add_service(KeyServiceServer::new(published.clone()));
+        tokio::spawn(server.serve_with_incoming(incoming));
+        (published, url)
+    }
+}
+
+fn list(keys: &[(&str, &SigningKey)]) -> ListKeysResponse {
+    let key = |(kid, key): &(&str, &SigningKey)| {
+        let jwk: Value = serde_json::from_str(&key.public().to_jwk()).unwrap();
+        let member = |name: &str| jwk[name].as_str().unwrap_or_default().to_owned();
+        VerificationKey {
+            kid: (*kid).to_owned(),
+            alg: key.algorithm().name().to_owned(),
+            kty: member("kty"),
+            crv: member("crv"),
+            x: member("x"),
+            y: member("y"),
+        }
+    };
+    ListKeysResponse {
+        keys: keys.iter().map(key).collect(),
+        max_age: None,
+        issuer: ISSUER.to_owned(),
+    }
+}
+
+fn asking(url: &str, stand: &Stand) -> Builder {
+    Builder::new(url)
+        .issuer(ISSUER)
+        .serve(ORIGIN)
+        .descriptors(countersign::FILE_DESCRIPTOR_SET)
+        .nonces(NonceMode::Off)
+        .key_fetch_interval(Duration::ZERO)
+        .clock(Arc::clone(&stand.clock) as Arc<dyn Clock>)
+}
+
+fn of_key(stand: &Stand, kid: &str, key: &SigningKey) -> Shown {
+    let header = json!({ "alg": key.algorithm().name(), "typ": "at+jwt", "kid": kid });
+    let token = sign(key, &header, &stand.claims());
+    Shown::new(&token, &stand.proof("CreateOrder", &token))
+}
+
+#[tokio::test]
+async fn keys_are_asked_for_over_grpc() {
+    let mut stand = Stand::start().await;
+    let edwards = SigningKey::generate_ed25519([4; 32]).unwrap();
+    let (published, url) = Published::start(list(&[("k1", &stand.issuer_key), ("e1", &edwards)]));
+    let builder = asking(&url, &stand);
+    stand.restart_as(builder).await;
+    assert!(*stand.guard.readiness().borrow());
+    stand.check("ES256", &stand.good(), Expected::Ok).await;
+    let shown = of_key(&stand, "e1", &edwards);
+    stand.check("Ed25519", &shown, Expected::Ok).await;
+
+    let new = es256(8);
+    let unknown = || of_key(&stand, "k2", &new);
+    let good = list(&[("k1", &stand.issuer_key), ("k2", &new)]);
+    let bad = [
+        ("empty", list(&[])),
+        ("of a key off the curve", {
+            let mut keys = good.clone();
+            keys.keys[1].y = keys.keys[1].x.clone();
+            keys
+        }),
+        ("of 10 MB", {
+            let mut keys = good.clone();
+            keys.keys[0].kid = "x".repeat(10 << 20);
+            keys
+        }),
+        ("of 33 keys", {
+            let mut keys = good.clone();
+            keys.keys = (0..33)
+                .map(|n| VerificationKey {
+                    kid: n.to_string(),
+                    ..good.keys[1].clone()
+                })
+                .collect();
+            keys
+        }),
+        ("of another issuer", {
+            let mut keys = good.clone();
+            keys.issuer = format!("{ISSUER}/");
+            keys
+        }),
+    ];
+    for (row, keys) in bad {
+        *published.0.lock() = keys;
+        stand.check(row, &unknown(), Expected::T).await;
+        stand
+            .check("the last good set", &stand.good(), Expected::Ok)
+            .await;
+    }
+    *published.0.lock() = good.clone();
+    stand.check("a good set", &unknown(), Expected::Ok).await;
+}
+
+#[tokio::test]
+async fn the_token_services_name_is_checked_at_the_start() {
+    let stand = Stand::start().await;
+    let (_, url) = Published::start(list(&[("k1", &stand.issuer_key)]));
+    let error = asking(&url, &stand)
+        .issuer(&url)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BuildError::OtherIssuer { .. }));
+    assert!(
+        error.to_string().contains(&format!("issuer({ISSUER:?})")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_service_that_is_away_is_waited_for() {
+    let mut stand = Stand::start().await;
+    let builder = asking("http://127.0.0.1:1", &stand);
+    stand.restart_as(builder).await;
+    assert!(!*stand.guard.readiness().borrow());
+    stand
+        .check("nobody can vouch", &stand.good(), Expected::Unreachable)
+        .await;
+}
