@@ -1,8 +1,8 @@
 //! Health (`grpc.health.v1`) of the whole (""), of each service and of each component.
 
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health as HealthApi, HealthServer};
-use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
 
 /// The component that keeps records.
 pub const STORE: &str = "store";
@@ -19,7 +19,7 @@ pub(crate) struct Health {
 impl Health {
     /// Reports for "", `services` and the components; all of them serve from now on.
     pub(crate) async fn serving(services: &[&'static str]) -> Self {
-        let (reporter, _) = health_reporter();
+        let reporter = HealthReporter::new();
         let mut names = vec!["", STORE, KEYS];
         names.extend_from_slice(services);
         let health = Self { reporter, names };
@@ -28,10 +28,13 @@ impl Health {
     }
 
     /// The service that answers for it.
-    pub(crate) fn server(&self) -> HealthServer<impl HealthApi + use<>> {
-        HealthServer::new(tonic_health::server::HealthService::from_health_reporter(
-            self.reporter.clone(),
-        ))
+    pub(crate) fn server(&self) -> HealthServer<HealthService> {
+        HealthServer::new(self.service())
+    }
+
+    /// The answers themselves.
+    pub(crate) fn service(&self) -> HealthService {
+        HealthService::from_health_reporter(self.reporter.clone())
     }
 
     /// The store has failed: nothing that needs it serves, and that is all but the keys, which are

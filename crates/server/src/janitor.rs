@@ -46,3 +46,49 @@ async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Duration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_jose::UnixTime;
+    use countersign_store::{Change, Key, MemoryStore, Write};
+
+    use super::*;
+
+    struct At(UnixTime);
+
+    impl Clock for At {
+        fn now(&self) -> UnixTime {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_expired_long_ago_goes_in_batches_and_nothing_else() {
+        let store = MemoryStore::new();
+        let expired = UnixTime::from_secs(1_000);
+        let recent = expired.plus(Duration::from_secs(60));
+        let mut writes = vec![Write::create(Key::of("kept"), "x")];
+        writes.push(Write::create(Key::of("recent"), "x").expiring_at(recent.as_millis()));
+        store.commit(Change::of(writes)).await.expect("written");
+        for part in 0_u32..6 {
+            let writes = (0_u32..200).map(|n| {
+                let key = Key::of("old").and(part.to_be_bytes()).and(n.to_be_bytes());
+                Write::create(key, "x").expiring_at(expired.as_millis())
+            });
+            store.commit(Change::of(writes)).await.expect("written");
+        }
+        let now = At(expired.plus(GRACE));
+        assert_eq!(
+            sweep(&store, &now).await,
+            BREATH,
+            "1,200 do not fit into one batch"
+        );
+        assert_eq!(sweep(&store, &now).await, PAUSE);
+        let old = store.scan(&Key::of("old"), None, 1).await.expect("read");
+        assert_eq!(old.records, []);
+        for name in ["kept", "recent"] {
+            let found = store.load(&[Key::of(name)]).await.expect("read");
+            assert!(found[0].is_some(), "{name}");
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! What a store must hold before the service takes calls: its mark, its keys, and the service's
 //! own API as a resource. A new store gets them now.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use countersign_issuer::model::Epoch;
@@ -127,9 +130,9 @@ fn sort(
 }
 
 /// Registers the service's own API as a resource, unless it is there.
-pub(crate) async fn register_itself(engine: &Engine) -> Result<(), StartError> {
-    match engine.decide(&EnsureOwnResource, None).await {
-        Ok(_) => Ok(()),
-        Err(refused) => Err(unreadable(Path::new("store"), refused)),
-    }
+pub(crate) async fn register_itself(engine: &Engine, directory: &Path) -> Result<(), StartError> {
+    let decided = engine.decide(&EnsureOwnResource, None).await;
+    decided
+        .map(|_| ())
+        .map_err(|refused| unreadable(directory, refused))
 }

@@ -26,6 +26,9 @@ mod key;
 mod log;
 mod resource;
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use countersign::storage::v1 as stored;
 use countersign_issuer::model::{ClientId, FamilyId, RecordId, ResourceUri, TokenId};

@@ -1,5 +1,8 @@
 //! A token service that runs, and how it stops without losing a call.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

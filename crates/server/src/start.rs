@@ -1,5 +1,7 @@
 //! Starting: what has to be right before the first call is taken.
 
+mod error;
+
 use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +14,8 @@ use countersign_dpop::{Limits, NonceKey, Origin};
 use countersign_guard::{Freshness, Guard, Ledger, LedgerLimits, NonceMode, Sharing};
 use countersign_issuer::{Issuer, IssuerName, Lifetimes};
 use countersign_jose::{Algorithms, UnixTime};
-use countersign_store::embedded::{EmbeddedStore, OpenError, Options};
+use countersign_store::embedded::{EmbeddedStore, Options};
 use countersign_store::{Store, StoreError};
-use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -23,17 +24,17 @@ use tracing::info;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::keyring::KeyFileError;
-use crate::listen::{SocketProblem, Tcp, Terms, Unix};
+use crate::listen::{Tcp, Terms, Unix};
 use crate::opening::{self, Opened};
 use crate::proof::Proofs;
 use crate::records::Records;
-use crate::refused::Refused;
 use crate::running::{Edges, Places, Running};
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
-use crate::tls::{self, TlsError};
+use crate::tls;
 use crate::{keyring, random};
+pub use error::StartError;
+pub(crate) use error::unreadable;
 
 /// Admin connections at once: operators and their scripts.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -43,75 +44,6 @@ const LEDGER_SHARE: usize = 4;
 
 /// The token service.
 pub struct Server;
-
-/// Why the service did not start. Each is one line that says what would be right.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The certificate or its key.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The file of the key-encryption key.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The data directory is locked, not ours, unreadable, damaged or newer.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The directory cannot be made.
-    #[error("{}: {cause}", path.display())]
-    Directory {
-        /// The data directory.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The store failed while it was read for the first time.
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    /// The records were written by a later release.
-    #[error(
-        "the store was written by a later release (its records have format {found}, this release \
-         knows {known}); start that release"
-    )]
-    NewerRecords {
-        /// The format of the records.
-        found: u32,
-        /// The highest format that this release knows.
-        known: u32,
-    },
-    /// A record that the service cannot do without is damaged or missing.
-    #[error("{}: {problem}; restore the store from a backup", directory.display())]
-    DamagedRecords {
-        /// The data directory.
-        directory: PathBuf,
-        /// Which record.
-        problem: &'static str,
-    },
-    /// Somebody listens on the address already.
-    #[error("{0} is in use; set listen.address to another")]
-    AddressInUse(SocketAddr),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The admin socket cannot be opened.
-    #[error("admin socket {}: {problem}", path.display())]
-    AdminSocket {
-        /// Its path.
-        path: PathBuf,
-        /// What is wrong.
-        problem: SocketProblem,
-    },
-    /// The guard in front of the service's own methods cannot be made: a fault of this release.
-    #[error("the service's own guard: {0}")]
-    Guard(String),
-}
 
 impl Server {
     /// Starts the service and returns when it takes calls. Needs a tokio runtime.
@@ -166,7 +98,7 @@ async fn started(
     let first_start = opened.first;
     let (platform, guard) =
         platform(config, clock, records, opened, &issuer, health.clone(), now).await?;
-    opening::register_itself(&platform.engine).await?;
+    opening::register_itself(&platform.engine, &config.store.directory).await?;
 
     let address = tcp.address();
     let edges = Edges::serve(platform, guard, tls, tcp, unix, terms(config));
@@ -343,21 +275,4 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
         .await
         .map_err(|panic| StoreError::Unavailable(panic.to_string()))?;
     Ok(Arc::new(opened?))
-}
-
-/// A refusal while the service reads its own records.
-pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
-    match refused {
-        Refused::Store(error) => StartError::Store(error),
-        Refused::DeadlinePassed
-        | Refused::Field { .. }
-        | Refused::Proof { .. }
-        | Refused::Ledger(_)
-        | Refused::Issuer(_)
-        | Refused::Contended
-        | Refused::Fault(_) => StartError::DamagedRecords {
-            directory: directory.to_owned(),
-            problem: "a record of the service's own cannot be read",
-        },
-    }
 }

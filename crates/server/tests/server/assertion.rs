@@ -9,9 +9,9 @@ use countersign_jose::{PublishedKey, base64url, jwks};
 use serde_json::{Value, json};
 use tonic::Status;
 
+use crate::comes::{Comes, check};
 use crate::harness::{
-    Client, Comes, ISSUE, ORDERS, Service, check, credentials, inner, random, service_client,
-    with_proof,
+    Client, ISSUE, ORDERS, Service, credentials, inner, random, service_client, with_proof,
 };
 use crate::proof::Key;
 

@@ -7,10 +7,10 @@ use countersign::authorization::v1 as authorization;
 use countersign::token::v1 as token;
 use countersign::token::v1::issue_token_request::Grant;
 
+use crate::comes::{Comes, check};
 use crate::flow::{approved, code, pkce, push_request, redeem, redeem_request, rotate, with_login};
 use crate::harness::{
-    APPROVE, Client, Comes, PUSH, Service, check, inner, person_client, service_client, strings,
-    with_proof,
+    APPROVE, Client, PUSH, Service, inner, person_client, service_client, strings, with_proof,
 };
 use crate::introspection::is_active;
 use crate::proof::Key;
@@ -133,6 +133,13 @@ async fn requests_that_are_not_right_are_not_lodged() {
 
 type Issue = token::IssueTokenRequest;
 
+fn presented(request: &mut Issue) -> &mut token::AuthorizationCode {
+    match &mut request.grant {
+        Some(Grant::AuthorizationCode(code)) => code,
+        other => panic!("a code, not {other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
     let (service, login, shop) = shop().await;
@@ -141,18 +148,9 @@ async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
         .await;
     let (verifier, challenge) = pkce();
     let code = code(&service, &login, push_request(&shop, &challenge)).await;
-    let row = |change: &dyn Fn(&mut Issue, &dyn Fn(&mut Issue, &str, &str))| {
+    let row = |change: &dyn Fn(&mut Issue)| {
         let mut request = redeem_request(&shop, &code, &verifier);
-        change(&mut request, &|request, field, value| {
-            let Some(Grant::AuthorizationCode(grant)) = &mut request.grant else {
-                panic!("a code")
-            };
-            match field {
-                "code" => grant.code = value.to_owned(),
-                "redirect_uri" => grant.redirect_uri = value.to_owned(),
-                _ => grant.code_verifier = value.to_owned(),
-            }
-        });
+        change(&mut request);
         request
     };
     let field = "authorization_code.code_verifier";
@@ -160,66 +158,66 @@ async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
     for (what, request, expected) in [
         (
             "verifier absent",
-            row(&|r, set| set(r, "verifier", "")),
+            row(&|r| presented(r).code_verifier = String::new()),
             Comes::G,
         ),
         (
             "another verifier",
-            row(&|r, set| set(r, "verifier", &"a".repeat(43))),
+            row(&|r| presented(r).code_verifier = "a".repeat(43)),
             Comes::G,
         ),
         (
             "verifier of 42",
-            row(&|r, set| set(r, "verifier", &"a".repeat(42))),
+            row(&|r| presented(r).code_verifier = "a".repeat(42)),
             Comes::R(field),
         ),
         (
             "verifier of 129",
-            row(&|r, set| set(r, "verifier", &"a".repeat(129))),
+            row(&|r| presented(r).code_verifier = "a".repeat(129)),
             Comes::R(field),
         ),
         (
             "verifier with a plus",
-            row(&|r, set| set(r, "verifier", &"a+".repeat(22))),
+            row(&|r| presented(r).code_verifier = "a+".repeat(22)),
             Comes::R(field),
         ),
         (
             "verifier with a space",
-            row(&|r, set| set(r, "verifier", &"a ".repeat(22))),
+            row(&|r| presented(r).code_verifier = "a ".repeat(22)),
             Comes::R(field),
         ),
         (
             "another redirect URI",
-            row(&|r, set| set(r, "redirect_uri", other_callback)),
+            row(&|r| presented(r).redirect_uri = other_callback.to_owned()),
             Comes::G,
         ),
         (
             "no redirect URI",
-            row(&|r, set| set(r, "redirect_uri", "")),
+            row(&|r| presented(r).redirect_uri = String::new()),
             Comes::R("authorization_code.redirect_uri"),
         ),
         (
             "no code",
-            row(&|r, set| set(r, "code", "")),
+            row(&|r| presented(r).code = String::new()),
             Comes::R("authorization_code.code"),
         ),
         (
             "garbage",
-            row(&|r, set| set(r, "code", "csc_AAAA")),
+            row(&|r| presented(r).code = "csc_AAAA".to_owned()),
             Comes::G,
         ),
         (
             "another client",
-            row(&|r, _| r.client = other.authentication()),
+            row(&|r| r.client = other.authentication()),
             Comes::G,
         ),
         (
             "wider scope",
-            row(&|r, _| r.scopes = strings(&["orders.admin"])),
+            row(&|r| r.scopes = strings(&["orders.admin"])),
             Comes::Scope,
         ),
-        ("no grant", row(&|r, _| r.grant = None), Comes::GrantType),
-        ("right", row(&|_, _| {}), Comes::Ok),
+        ("no grant", row(&|r| r.grant = None), Comes::GrantType),
+        ("right", row(&|_| {}), Comes::Ok),
     ] {
         check(
             what,

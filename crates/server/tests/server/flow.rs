@@ -12,10 +12,10 @@ use countersign::token::v1::revoke_token_request::Target;
 use countersign_jose::{Algorithms, CompactJws, Thumbprint, base64url, json, sha256};
 use tonic::Status;
 
-use crate::harness::Comes;
+use crate::comes::{Comes, check};
 use crate::harness::{
-    APPROVE, CALLBACK, Client, DENY, GET, ISSUE, ORDERS, PUSH, REVOKE, ROTATE, Service, check,
-    inner, person_client, random, service_client, strings, with_proof,
+    APPROVE, CALLBACK, Client, DENY, GET, ISSUE, ORDERS, PUSH, REVOKE, ROTATE, Service, inner,
+    person_client, random, service_client, strings, with_proof,
 };
 use crate::proof::Key;
 

@@ -7,10 +7,9 @@ use countersign::introspection::v1::{IntrospectTokenRequest, IntrospectTokenResp
 use prost_reflect::prost::Message as _;
 use tonic::{Request, Status};
 
+use crate::comes::{Comes, check};
 use crate::flow::{signed_in, with_login};
-use crate::harness::{
-    Client, Comes, INTROSPECT, ORDERS, Service, check, inner, person_client, service_client,
-};
+use crate::harness::{Client, INTROSPECT, ORDERS, Service, inner, person_client, service_client};
 use crate::proof::Key;
 
 /// Registers who serves the resource and may introspect, once.

@@ -3,11 +3,13 @@
 mod admin;
 mod assertion;
 mod authorization;
+mod comes;
 mod flow;
 mod harness;
 mod health;
 mod introspection;
 mod limits;
+mod listing;
 mod presentation;
 mod proof;
 mod reflection;

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use countersign::introspection::v1::IntrospectTokenRequest;
 use countersign::token::v1::IssueTokenRequest;
 use tonic::{Request, Status};
 
+use crate::comes::{Comes, check, nonce_of};
 use crate::harness::{
-    Client, Comes, ISSUE, ORDERS, ROTATE, Service, WARM, check, credentials, inner, nonce_of,
-    service_client, with_proof,
+    Client, INTROSPECT, ISSUE, ORDERS, ROTATE, Service, WARM, credentials, inner, service_client,
+    with_proof,
 };
 use crate::proof::Key;
+
+/// What is sent, as which metadata, and what comes back.
+type Row = (&'static str, Vec<(&'static str, String)>, Comes);
 
 async fn service() -> (Service, Client) {
     let service = Service::start().await;
@@ -35,7 +40,7 @@ async fn proofs_that_are_not_exactly_one_right_proof_are_refused() {
     let draft = || service.draft(&key, ISSUE);
     let host = "localhost:7443";
 
-    let rows: Vec<(&str, Vec<(&str, String)>, Comes)> = vec![
+    let rows: Vec<Row> = vec![
         ("no proof", vec![], Comes::P),
         ("one proof", vec![("dpop", right())], Comes::Ok),
         (
@@ -321,4 +326,51 @@ async fn nonces_can_be_asked_for_always() {
     let proof = key.mint(&service.htu(ISSUE), service.now(), Some(&nonce));
     let request = with_proof(credentials(&client), &proof);
     check("with a nonce", &send(&service, request).await, Comes::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_of_the_token_service_is_good_for_its_guarded_methods_too() {
+    let service = Service::start_cold(|_| {}).await;
+    let issuer = service.issuer().to_owned();
+    let reader = service
+        .add(service_client("reader", &[(&issuer, &["introspect"])]))
+        .await;
+    let key = Key::new();
+    let challenged = service.issue(&reader, &key).await;
+    check("a cold start", &challenged, Comes::N);
+    let nonce = nonce_of(&challenged.expect_err("challenged"));
+    let with_nonce = |draft: crate::proof::Draft| draft.claim("nonce", nonce.clone());
+
+    let proof = with_nonce(service.draft(&key, ISSUE)).sign(&key);
+    let issued = inner(
+        service
+            .tokens()
+            .await
+            .issue_token(with_proof(credentials(&reader), &proof))
+            .await,
+    )
+    .expect("issued");
+    let ask = |proof: &str| {
+        let message = IntrospectTokenRequest {
+            token: "x".to_owned(),
+            token_type_hint: String::new(),
+        };
+        let mut request = with_proof(message, proof);
+        let token = format!("DPoP {}", issued.access_token);
+        let token = token.parse().expect("ASCII");
+        request.metadata_mut().insert("authorization", token);
+        request
+    };
+    let mut introspections = service.introspections().await;
+    let bare = service
+        .draft(&key, INTROSPECT)
+        .ath(&issued.access_token)
+        .sign(&key);
+    let answer = introspections.introspect_token(ask(&bare)).await;
+    check("without it", &answer, Comes::N);
+    let fresh = with_nonce(service.draft(&key, INTROSPECT))
+        .ath(&issued.access_token)
+        .sign(&key);
+    let answer = introspections.introspect_token(ask(&fresh)).await;
+    check("with it", &answer, Comes::Ok);
 }

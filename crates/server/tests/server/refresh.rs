@@ -6,8 +6,9 @@ use std::time::Duration;
 use countersign::admin::v1::{self as admin, AuthenticationMethod};
 use countersign::token::v1::revoke_token_request::Target;
 
+use crate::comes::{Comes, check};
 use crate::flow::{revoke, rotate, signed_in, with_login};
-use crate::harness::{Client, Comes, Service, check, person_client};
+use crate::harness::{Client, Service, person_client};
 use crate::introspection::is_active;
 use crate::proof::Key;
 
