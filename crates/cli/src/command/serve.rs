@@ -220,7 +220,7 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
             false => format!(" --socket {}", running.admin_socket().display()),
         };
         let mut text = output::fields([
-            ("gRPC", running.url()),
+            ("gRPC", running.url().to_owned()),
             ("issuer", running.issuer().to_owned()),
             ("admin socket", running.admin_socket().display().to_string()),
             ("data", running.data_directory().display().to_string()),

@@ -45,7 +45,7 @@ async fn another_key(stage: &mut Stage<'_>, world: &World, token: &str) -> Resul
         "a thief presents the token, with a proof by a key of his own",
         answer,
         Reason::TokenInvalid,
-        "- the token is bound to another key",
+        "the token is bound to another key",
     )
 }
 
@@ -65,7 +65,7 @@ async fn same_proof_twice(
         "the same token and the same proof are sent once more",
         world.orders().create_order(replayed).await,
         Reason::DpopProofReplayed,
-        "- a proof works once",
+        "a proof works once",
     )
 }
 
@@ -102,7 +102,7 @@ async fn as_bearer(stage: &mut Stage<'_>, world: &World, token: &str) -> Result<
         "the token is sent as Bearer, without a proof",
         world.orders().create_order(request).await,
         Reason::TokenInvalid,
-        "- a bound token is nobody's bearer token",
+        "a bound token is nobody's bearer token",
     )
 }
 
@@ -125,7 +125,7 @@ async fn scope_not_held(
         "`checkout` calls GetOrder, which asks for orders.read",
         answer,
         Reason::ScopeInsufficient,
-        "- its token holds orders.write alone",
+        "its token holds orders.write alone",
     )
 }
 
@@ -148,7 +148,7 @@ async fn method_without_a_rule(
         "`checkout` calls PurgeOrders, which has no rule",
         answer,
         Reason::MethodNotAllowed,
-        "- what nobody allowed is forbidden",
+        "what nobody allowed is forbidden",
     )
 }
 
@@ -157,7 +157,7 @@ async fn nothing_at_all(stage: &mut Stage<'_>, world: &World) -> Result<(), Fail
         "a stranger calls CreateOrder without token and proof",
         world.orders().create_order(order("a try")).await,
         Reason::CredentialsMissing,
-        "- the method asks for orders.write",
+        "the method asks for orders.write",
     )?;
     stage
         .accepted(

@@ -42,9 +42,8 @@ async fn issue(stage: &mut Stage<'_>, world: &World, cast: &Cast) -> Result<Stri
         },
     )?;
     stage.holds(
-        "the token may only be used with proofs",
+        "its type is DPoP: it is of no use without proofs by that key",
         issued.token_type == "DPoP",
-        "token_type is DPoP",
     )?;
     Ok(issued.access_token)
 }
@@ -84,11 +83,10 @@ async fn guarded_call(stage: &mut Stage<'_>, world: &World, cast: &Cast) -> Resu
             |placed| told(placed.order.as_ref()),
         )?;
         stage.holds(
-            "the handler knew from the permit whose order it is",
+            "the handler knew from its permit that the order is `checkout`'s",
             placed
                 .order
                 .is_some_and(|order| order.owner == checkout.id()),
-            "it belongs to `checkout`",
         )?;
     }
     Ok(())

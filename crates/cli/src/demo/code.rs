@@ -29,9 +29,8 @@ pub(crate) async fn play(
     let redirect_to = decide(stage, world, cast, &request_uri).await?;
     let returned = parameter(&redirect_to, "state");
     stage.holds(
-        "`desk` compares the state that came back with the code",
+        "the state that `desk` sent came back with the code",
         returned == Some(state.as_str()),
-        "the same",
     )?;
     let code = parameter(&redirect_to, "code")
         .ok_or_else(|| Failure::surprise("the redirect carries no code"))?;
@@ -128,11 +127,10 @@ async fn redeem(
         },
     )?;
     stage.holds(
-        "the answer names token type, refresh token and family",
+        "the answer names the family, too, and the type DPoP",
         issued.token_type == "DPoP"
             && !issued.refresh_token.is_empty()
             && !issued.family_id.is_empty(),
-        "all there",
     )?;
     Ok(issued)
 }
@@ -161,7 +159,7 @@ async fn not_the_owner(
         &format!("{PERSON} calls GetOrder for an order that `checkout` placed"),
         answer,
         Reason::NotOwner,
-        "- the scope is there, the order is somebody else's",
+        "the scope is there, the order is somebody else's",
     )
 }
 

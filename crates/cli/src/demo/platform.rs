@@ -66,7 +66,7 @@ impl Platform {
     }
 
     /// The URL of the token service.
-    pub(crate) fn token_service(&self) -> String {
+    pub(crate) fn token_service(&self) -> &str {
         self.token_service.url()
     }
 

@@ -55,9 +55,8 @@ async fn rotate(
         )
     })?;
     stage.holds(
-        "the successor is another token",
+        "that is another token",
         rotated.refresh_token != refresh_token,
-        "it is",
     )?;
     Ok(rotated)
 }
@@ -79,7 +78,6 @@ async fn lost_answer(
     stage.holds(
         "it is the same successor: nobody was locked out, nothing was issued twice",
         again.refresh_token == second,
-        "the same",
     )
 }
 
@@ -106,7 +104,7 @@ async fn stolen(
         "somebody presents the first refresh token, two generations old",
         reused,
         Reason::GrantInvalid,
-        "- an old token in use means theft: the family is revoked",
+        "an old token in use means theft: the family is revoked",
     )?;
 
     introspect(stage, world, cast, &own, &newest.access_token, false).await?;
@@ -117,7 +115,7 @@ async fn stolen(
         "the newest refresh token is presented",
         dead,
         Reason::GrantInvalid,
-        "- it died with its family",
+        "it died with its family",
     )
 }
 
@@ -149,6 +147,5 @@ async fn introspect(
             false => "a dead family's token is not, and nothing else is said of it",
         },
         whole,
-        "so it is",
     )
 }

@@ -96,12 +96,18 @@ impl<'a> Stage<'a> {
         self.came_back(step, Mark::Refused, code, Some(expected), meaning)
     }
 
-    /// A step that is a comparison: it holds, or the demonstration ends.
-    pub(crate) fn holds(&mut self, step: &str, holds: bool, told: &str) -> Result<(), Failure> {
+    /// A look at what came back with the step before: `claim` holds, or the
+    /// demonstration ends.
+    pub(crate) fn holds(&mut self, claim: &str, holds: bool) -> Result<(), Failure> {
         if !holds {
-            return Err(Failure::surprise(format!("{step}: does not hold: {told}")));
+            return Err(Failure::surprise(format!("{claim}: it does not hold")));
         }
-        self.came_back(step, Mark::Accepted, "OK", None, told)
+        self.steps += 1;
+        let text = self.painted(Paint::Green, &format!("✓ {claim}"));
+        self.tell(
+            &json!({ "chapter": self.chapters, "step": claim, "code": "OK", "reason": null }),
+            &format!("     {text}"),
+        )
     }
 
     fn came_back(
@@ -125,7 +131,7 @@ impl<'a> Stage<'a> {
             (Mark::Accepted, _) => self.painted(Paint::Green, &format!("✓ {told}")),
             (Mark::Refused, reason) => {
                 let refusal = format!("✗ refused: {code} {}", reason.unwrap_or_default());
-                format!("{} {told}", self.painted(Paint::Red, &refusal))
+                format!("{}: {told}", self.painted(Paint::Red, &refusal))
             }
         };
         self.tell(&facts, &format!("   {step}\n     {answer}"))

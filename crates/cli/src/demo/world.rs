@@ -39,7 +39,7 @@ pub(crate) struct World {
 impl World {
     /// Connects to both services.
     pub(crate) async fn enter(platform: &Platform) -> Result<Self, Failure> {
-        let token_url = platform.token_service();
+        let token_url = platform.token_service().to_owned();
         let orders_url = platform.order_service().to_owned();
         Ok(Self {
             token_channel: dial::server(&token_url, None).await?,

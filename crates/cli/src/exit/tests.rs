@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
@@ -8,7 +9,7 @@ use super::{CODES_HELP, Failure, Kind};
 
 fn refusal(code: Code, reason: Reason, message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason.as_str_name(), "countersign", [("a", "b")]);
+    details.set_error_info(reason.as_str_name(), "countersign", HashMap::new());
     details.add_bad_request_violation("client_id", "is too long");
     details.set_retry_info(Some(Duration::from_secs(1)));
     Status::with_error_details(code, message, details)
@@ -58,7 +59,7 @@ fn a_foreign_domain_is_not_believed() {
     let details = ErrorDetails::with_error_info(
         Reason::ResourceNotFound.as_str_name(),
         "elsewhere",
-        [("a", "b")],
+        HashMap::new(),
     );
     let status = Status::with_error_details(Code::Unavailable, "away", details);
     assert_eq!(Failure::answered(&status).kind(), Kind::Unreachable);

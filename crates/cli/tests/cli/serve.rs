@@ -1,0 +1,272 @@
+//! A service, and all that is done with it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::program::{Service, feed, finish, program, serve, wait};
+
+const ORDERS: &str = "https://orders.internal:8443";
+
+/// A service with a resource, a client with a secret, and one that introspects.
+fn prepared() -> Service {
+    let service = Service::start();
+    let issuer = service.url.clone();
+    for line in [
+        format!("resource add {ORDERS} --scope orders.read --scope orders.write --lifetime 2m"),
+        format!(
+            "client add checkout --allow {ORDERS}=orders.read,orders.write --secret-file checkout.secret"
+        ),
+        format!(
+            "client add orders --serves {ORDERS} --allow {issuer}=introspect --secret-file orders.secret"
+        ),
+    ] {
+        let ran = service.run(&line);
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+    }
+    service
+}
+
+fn mode(service: &Service, name: &str) -> u32 {
+    let about = fs::metadata(service.file(name)).unwrap();
+    about.permissions().mode() & 0o777
+}
+
+#[test]
+fn it_says_where_it_is_and_what_to_do_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, facts) = serve(folder.path(), &[]);
+    for (name, path) in [
+        ("data_directory", "data"),
+        ("key_file", "kek"),
+        ("admin_socket", "admin.sock"),
+    ] {
+        let path = folder.path().join(path);
+        assert_eq!(facts[name], path.to_str().unwrap(), "{name}");
+        assert!(path.exists(), "{name}");
+    }
+    assert!(
+        facts["grpc"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    assert_eq!(facts["grpc"], facts["issuer"]);
+    child.kill().unwrap();
+    wait(&mut child);
+}
+
+#[test]
+fn a_token_is_issued_introspected_and_revoked() {
+    let service = prepared();
+    let issued = service
+        .run("token issue --json --client-id checkout --client-secret-file checkout.secret --scope orders.read")
+        .json();
+    assert_eq!(issued["token_type"], "DPoP");
+    assert_eq!(issued["scopes"], serde_json::json!(["orders.read"]));
+    assert_eq!(issued["expires_in"], "120s");
+    assert_eq!(issued["refresh_token"], "");
+    let token = issued["access_token"].as_str().unwrap();
+    assert_eq!(token.split('.').count(), 3);
+
+    let introspect = |token: &str| -> Value {
+        feed(
+            service
+                .command()
+                .args("token introspect --json --client-id orders --client-secret-file orders.secret --token -".split(' ')),
+            token,
+        )
+        .json()
+    };
+    let known = introspect(token);
+    assert_eq!(known["active"], true);
+    assert_eq!(known["client_id"], "checkout");
+    assert_eq!(known["aud"], serde_json::json!([ORDERS]));
+    assert!(known["cnf"]["jkt"].as_str().unwrap().len() == 43);
+
+    let revoke =
+        "token revoke --json --client-id checkout --client-secret-file checkout.secret --token -";
+    let revoked = feed(service.command().args(revoke.split(' ')), token);
+    assert_eq!(revoked.json(), serde_json::json!({}));
+    assert_eq!(introspect(token)["active"], false);
+}
+
+#[test]
+fn tokens_can_go_to_files_instead_of_the_terminal() {
+    let service = prepared();
+    let ran = service.run(
+        "token issue --client-id checkout --client-secret-file checkout.secret --access-token-file token",
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.out.contains("eyJ"), "{ran:?}");
+    assert_eq!(mode(&service, "token"), 0o600);
+    let ran = service.run(
+        "token introspect --client-id orders --client-secret-file orders.secret --token-file token",
+    );
+    assert!(ran.out.contains("checkout"), "{ran:?}");
+}
+
+#[test]
+fn a_client_can_sign_instead_of_having_a_secret() {
+    let service = prepared();
+    let made = service.run("key generate signer.pem");
+    assert_eq!(made.code, 0, "{made:?}");
+    assert_eq!(mode(&service, "signer.pem"), 0o600);
+    fs::write(service.file("signer.jwks"), &made.out).unwrap();
+    let added = service
+        .run(&format!(
+            "client add signer --json --jwks signer.jwks --allow {ORDERS}=orders.read"
+        ))
+        .json();
+    assert_eq!(
+        added["client"]["authentication_method"],
+        "AUTHENTICATION_METHOD_PRIVATE_KEY_JWT"
+    );
+    assert_eq!(added["client_secret"], "");
+    for _ in 0..2 {
+        let issued = service.run("token issue --json --client-id signer --client-key signer.pem");
+        assert_eq!(issued.json()["scopes"], serde_json::json!(["orders.read"]));
+    }
+    // Another key than the registered one.
+    assert_eq!(
+        service
+            .run("key generate other.pem --algorithm ed25519")
+            .code,
+        0
+    );
+    let refused = service.run("token issue --client-id signer --client-key other.pem");
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.err.contains("REASON_CLIENT_AUTHENTICATION_FAILED"));
+}
+
+#[test]
+fn a_secret_is_shown_once_and_can_be_replaced() {
+    let service = prepared();
+    let added = service
+        .run(&format!(
+            "client add web --json --allow {ORDERS}=orders.read"
+        ))
+        .json();
+    let secret = added["client_secret"].as_str().unwrap();
+    assert!(secret.len() >= 43, "256 bits");
+    let shown = service.run("client show web --json");
+    assert!(!shown.out.contains(secret));
+
+    let issue = |secret: &str| {
+        finish(
+            service
+                .command()
+                .args(["token", "issue", "--client-id", "web"])
+                .env("COUNTERSIGN_CLIENT_SECRET", secret),
+        )
+    };
+    assert_eq!(issue(secret).code, 0);
+    let rotated = service.run("client rotate-secret web --json").json();
+    assert_eq!(issue(secret).code, 6);
+    assert_eq!(issue(rotated["client_secret"].as_str().unwrap()).code, 0);
+
+    let told = service.run("client rotate-secret web");
+    assert!(told.out.contains("shown now and never again"), "{told:?}");
+}
+
+#[test]
+fn clients_and_resources_are_listed_shown_and_removed() {
+    let service = prepared();
+    let clients = service.run("client list --json").json();
+    let names: Vec<_> = clients["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|client| client["client_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["checkout", "orders"]);
+    let table = service.run("client list").out;
+    assert!(table.contains("checkout") && table.contains("orders.read orders.write"));
+
+    let resources = service.run("resource list --json").json();
+    assert!(
+        resources["resources"].as_array().unwrap().iter().any(
+            |resource| resource["uri"] == ORDERS && resource["access_token_lifetime"] == "120s"
+        )
+    );
+    assert!(service.run("resource list").out.contains(ORDERS));
+    assert!(
+        service
+            .run(&format!("resource show {ORDERS}"))
+            .out
+            .contains("2m")
+    );
+
+    assert_eq!(service.run("client remove checkout").code, 0);
+    assert_eq!(service.run("client show checkout").code, 7);
+    let refused =
+        service.run("token issue --client-id checkout --client-secret-file checkout.secret");
+    assert_eq!(refused.code, 6, "{refused:?}");
+}
+
+#[test]
+fn the_keys_are_listed() {
+    let service = Service::start();
+    let keys = service.run("key list --json").json();
+    assert_eq!(keys["issuer"], service.url);
+    assert_eq!(keys["keys"][0]["alg"], "ES256");
+    let kid = keys["keys"][0]["kid"].as_str().unwrap();
+    assert!(service.run("key list").out.contains(kid));
+}
+
+#[test]
+fn a_proof_is_one_line_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("new/key.pem");
+    let prove = |more: &[&str]| {
+        finish(
+            program()
+                .args(["proof", "--url", "https://o.internal/a.B/C", "--key"])
+                .arg(&key)
+                .args(more),
+        )
+    };
+    let first = prove(&[]);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert!(first.err.starts_with("note: made a new key"), "{first:?}");
+    let about = fs::metadata(&key).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+
+    let second = prove(&["--nonce", "n", "--token", "t", "--method", "GET"]);
+    assert_eq!(second.err, "", "the key is there now");
+    assert_eq!(second.out.lines().count(), 1);
+    let segments: Vec<_> = second.out.trim().split('.').collect();
+    assert_eq!(segments.len(), 3);
+    let claims: Value = serde_json::from_slice(&decoded(segments[1])).unwrap();
+    assert_eq!(claims["htu"], "https://o.internal/a.B/C");
+    assert_eq!(claims["htm"], "GET");
+    assert_eq!(claims["nonce"], "n");
+    assert!(claims["ath"].is_string());
+    assert_ne!(first.out, second.out);
+}
+
+#[test]
+fn a_public_client_that_rotates_nothing_is_refused_with_a_reason() {
+    let service = prepared();
+    let added = service.run(&format!(
+        "client add desk --auth none --redirect-uri http://127.0.0.1/back --allow {ORDERS}=orders.read"
+    ));
+    assert_eq!(added.code, 0, "{added:?}");
+    assert!(
+        added.out.contains("authorization_code, refresh_token"),
+        "{added:?}"
+    );
+    let refused = service.run("token rotate --client-id desk --token csr_nonsense");
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.err.contains("REASON_GRANT_INVALID"), "{refused:?}");
+    let refused = service.run("token issue --client-id desk --code csc_x --redirect-uri http://127.0.0.1/back --code-verifier aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert!(refused.err.contains("REASON_GRANT_INVALID"), "{refused:?}");
+}
+
+fn decoded(segment: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(segment)
+        .unwrap()
+}
