@@ -2,6 +2,7 @@
 //! services.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const CONNECT_SECS_MAX: Duration = Duration::from_secs(5);
 /// No call of this command takes longer, a scan of many clients included.
 const CALL_SECS_MAX: Duration = Duration::from_secs(30);
 
-/// Connects to the token service at `url`. `ca` is trusted besides the
+/// Connects to the token service at `url`. `ca` is trusted instead of the
 /// system's certificates.
 ///
 /// # Errors
@@ -39,9 +40,15 @@ fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
         )
     };
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
+    let host = uri.host().ok_or_else(|| wrong("has no host"))?;
     let tls = match uri.scheme_str() {
         Some("https") => true,
-        Some("http") => false,
+        Some("http") if is_this_machine(host) => false,
+        Some("http") => {
+            return Err(wrong(
+                "is not encrypted and not on this machine: secrets and tokens would be read on the way",
+            ));
+        }
         _ => return Err(wrong("must begin with https:// or http://")),
     };
     let endpoint = Endpoint::from(uri)
@@ -50,13 +57,22 @@ fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
     if !tls {
         return Ok(endpoint);
     }
-    let mut config = ClientTlsConfig::new().with_native_roots();
-    if let Some(pem) = ca {
-        config = config.ca_certificate(Certificate::from_pem(pem));
-    }
+    let config = match ca {
+        Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    };
     endpoint
         .tls_config(config)
         .map_err(|cause| wrong(&format!("TLS cannot be set up: {}", deepest(&cause))))
+}
+
+/// By its name alone; no name is looked up.
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => bare.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 /// Connects to the admin services at this socket.

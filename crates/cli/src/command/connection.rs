@@ -19,6 +19,9 @@ pub(crate) const CA_VARIABLE: &str = "COUNTERSIGN_CA";
 /// The variable that names the admin socket, for `serve` too.
 const ADMIN_SOCKET_VARIABLE: &str = "COUNTERSIGN_ADMIN_SOCKET";
 
+/// How a certificate begins (RFC 7468 §5.1).
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// The token service.
 #[derive(Args, Debug)]
 pub(crate) struct ServerArgs {
@@ -31,7 +34,7 @@ pub(crate) struct ServerArgs {
     )]
     pub(crate) server: String,
 
-    /// Certificates to trust besides the system's, PEM, for a service with a private authority
+    /// Certificates to trust instead of the system's, PEM, for a service with a private authority
     #[arg(long, value_name = "FILE", env = CA_VARIABLE)]
     pub(crate) ca: Option<PathBuf>,
 }
@@ -47,9 +50,15 @@ impl ServerArgs {
         self.ca
             .as_deref()
             .map(|path| {
-                std::fs::read(path).map_err(|cause| {
-                    Failure::configuration(format!("{}: cannot be read: {cause}", path.display()))
-                })
+                let wrong =
+                    |what: String| Failure::configuration(format!("{}: {what}", path.display()));
+                let pem = std::fs::read(path)
+                    .map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+                // rustls would take it for an authority that trusts nobody.
+                if !pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE) {
+                    return Err(wrong("holds no certificate in PEM".to_owned()));
+                }
+                Ok(pem)
             })
             .transpose()
     }

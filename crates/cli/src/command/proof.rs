@@ -43,7 +43,7 @@ pub(crate) struct ProofCommand {
     #[command(flatten)]
     token: OptionalTokenArgs,
 
-    /// The nonce that the service asked for
+    /// The nonce that the service asked for; empty for none
     #[arg(long, value_name = "NONCE")]
     nonce: Option<String>,
 
@@ -89,7 +89,7 @@ impl ProofCommand {
         let proof = prover.proof(
             &self.method,
             &target,
-            self.nonce.as_deref(),
+            self.nonce.as_deref().filter(|nonce| !nonce.is_empty()),
             token.as_ref().map(|token| token.as_str()),
         )?;
         output.value(&serde_json::json!({ "dpop": proof }), || proof.clone())

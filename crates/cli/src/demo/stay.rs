@@ -69,13 +69,15 @@ With grpcurl (https://github.com/fullstorydev/grpcurl):
 
     grpcurl -plaintext {tokens_address} list
     grpcurl -plaintext -protoset countersign.binpb {orders_address} countersign.example.v1.OrderService/Ping
-    grpcurl -v -plaintext -protoset countersign.binpb -H \"authorization: DPoP $(cat token)\" \\
-      -H \"dpop: $(countersign proof --token-file token --url {orders}/{method})\" \\
-      -d '{{\"item\": \"tea\"}}' {orders_address} {method}
+    call() {{
+      grpcurl -v -plaintext -protoset countersign.binpb -H \"authorization: DPoP $(cat token)\" \\
+        -H \"dpop: $(countersign proof --nonce \"$1\" --token-file token --url {orders}/{method})\" \\
+        -d '{{\"item\": \"tea\"}}' {orders_address} {method}
+    }}
+    call \"$(call '' 2>&1 | sed -n 's/^dpop-nonce: //p')\"
 
-In the first 70 seconds after its start the guard asks for a nonce: then add
---nonce to `countersign proof`, with the dpop-nonce of the answer. And once the
-token is no longer wanted:
+For 70 seconds after its start the guard asks for a nonce: the inner call fetches
+it. Once the token is no longer wanted:
 
     countersign token revoke --client-id checkout --client-secret-file checkout.secret --token-file token
 ",

@@ -151,15 +151,15 @@ fn it_stays_and_the_commands_that_it_prints_work() {
 /// tool is: in the tests of the whole platform.
 fn script(block: &str) -> String {
     let mut script = String::from("umask 077\n");
-    let mut inside_grpcurl = false;
-    for line in block.lines().filter_map(|line| line.strip_prefix("    ")) {
-        let continues = line.trim_end().ends_with('\\');
-        if !(inside_grpcurl || line.starts_with("grpcurl")) {
-            script.push_str(line);
+    for part in block.split("\n\n") {
+        let commands: Vec<_> = part
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .collect();
+        if !commands.iter().any(|line| line.contains("grpcurl")) {
+            script.push_str(&commands.join("\n"));
             script.push('\n');
-            continue;
         }
-        inside_grpcurl = continues;
     }
     script
 }

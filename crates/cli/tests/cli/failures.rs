@@ -187,6 +187,11 @@ fn a_url_that_is_none_is_3() {
         &["tokens:7443"],
     );
     check(
+        &run(["key", "list", "--server", "http://tokens.internal:7443"]),
+        3,
+        &["not encrypted"],
+    );
+    check(
         &run([
             "key",
             "list",

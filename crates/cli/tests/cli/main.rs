@@ -1,5 +1,10 @@
 //! The real binary, as people and scripts use it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as the tests do: with a panic that names the line"
+)]
 
+mod code;
 mod demo;
 mod deploy;
 mod failures;
@@ -7,3 +12,4 @@ mod help;
 mod program;
 mod serve;
 mod signals;
+mod tls;

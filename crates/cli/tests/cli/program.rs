@@ -1,7 +1,8 @@
 //! Running the binary: alone, and as a service with a folder of its own.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -86,8 +87,15 @@ pub(crate) struct Service {
 impl Service {
     /// Starts one and waits until it says where it is.
     pub(crate) fn start() -> Self {
+        Self::with(|_| Vec::new())
+    }
+
+    /// Starts one with more arguments, which may name files in its folder.
+    pub(crate) fn with(more: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (child, facts) = serve(folder.path(), &[]);
+        let more = more(folder.path());
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let (child, facts) = serve(folder.path(), &more);
         Self {
             child,
             folder,
@@ -98,6 +106,11 @@ impl Service {
     /// A file in its folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.file("log")).unwrap()
     }
 
     /// A command that is told of this service by variables.
@@ -122,7 +135,13 @@ impl Service {
             .args(["-s", name, &self.child.id().to_string()])
             .status()
             .unwrap();
+        // Until it is waited for, even an ended child can be signalled.
         assert!(sent.success());
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended_already(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Waits for its end.
@@ -151,26 +170,26 @@ pub(crate) fn serve(folder: &Path, more: &[&str]) -> (Child, Value) {
         .arg(folder.join("admin.sock"))
         .args(more)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(File::create(folder.join("log")).unwrap())
         .spawn()
         .unwrap();
-    let mut log = child.stderr.take().unwrap();
-    // Read, or the log fills the pipe and holds the service up.
-    let log = thread::spawn(move || {
-        let mut text = String::new();
-        log.read_to_string(&mut text).map(|_| text)
-    });
     let mut said = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
-    loop {
+    let facts = loop {
         let read = said.read_line(&mut text).unwrap();
-        if read == 0 {
-            panic!("it did not start: {:?}", log.join().unwrap());
-        }
         if let Ok(facts) = serde_json::from_str(&text) {
-            return (child, facts);
+            break Some(facts);
         }
-    }
+        if read == 0 {
+            break None;
+        }
+    };
+    let Some(facts) = facts else {
+        let status = child.wait().unwrap();
+        let log = fs::read_to_string(folder.join("log")).unwrap();
+        panic!("it did not start: {status}: {log}");
+    };
+    (child, facts)
 }
 
 /// Waits for a child's end.

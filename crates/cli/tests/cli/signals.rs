@@ -1,5 +1,9 @@
 //! How a service ends.
 
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::program::{Service, serve, wait};
 
 #[test]
@@ -10,6 +14,33 @@ fn either_signal_stops_it_gracefully() {
         assert_eq!(service.ended().code(), Some(0), "{name}");
         assert!(!service.file("admin.sock").exists(), "the socket is left");
     }
+}
+
+#[test]
+fn a_second_signal_stops_it_at_once() {
+    let mut service = Service::with(|folder| {
+        let file = folder.join("c.toml");
+        // So long that the second signal comes in between.
+        fs::write(&file, "[stop]\nnotice_secs = 300\n").unwrap();
+        vec!["--config".to_owned(), file.display().to_string()]
+    });
+    service.signal("TERM");
+    // Again and again: two that come together count as one.
+    let start = Instant::now();
+    loop {
+        thread::sleep(Duration::from_millis(100));
+        if service.ended_already().is_some() {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not end");
+        service.signal("TERM");
+    }
+    assert_eq!(service.ended().code(), Some(130));
+    assert!(
+        service
+            .log()
+            .contains("error: stopped at once by a second signal")
+    );
 }
 
 #[test]
