@@ -52,7 +52,12 @@ pub(crate) struct Add {
     uri: String,
 
     /// Its name for people
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     name: String,
 
     /// A scope that it has; say it again for each

@@ -40,7 +40,12 @@ pub(crate) struct Add {
     client_id: String,
 
     /// Its name for people
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     name: String,
 
     /// How it authenticates [default: private-key-jwt with --jwks, else client-secret]
