@@ -13,6 +13,7 @@ mod published;
 mod signing;
 mod time;
 mod wycheproof;
+mod wycheproof_jwk;
 
 use countersign_jose::{PublicKey, SigningKey};
 

