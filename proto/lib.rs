@@ -31,6 +31,11 @@
 
 mod redact;
 
+/// The README's examples, compiled with the other documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 /// The folder that holds the `.proto` files, for the include path of a
 /// protobuf compiler.
 pub const PROTO_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
