@@ -138,7 +138,9 @@ impl Held {
 impl Disk for Held {
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut held = self.held.lock();
-        self.changed.wait_while(&mut held, |held| *held);
+        // No longer than that: a test that fails must end.
+        let limit = Duration::from_secs(20);
+        self.changed.wait_while_for(&mut held, |held| *held, limit);
         file.sync_data()
     }
 }
@@ -163,7 +165,6 @@ async fn nothing_is_shown_before_it_is_durable() {
     let Commit::Done(first) = first else {
         panic!("a conflict in an empty store")
     };
-    // Long enough that the mark is not being written when the disk is held.
     disk.hold(true);
 
     let spawn = |change: Change| {
