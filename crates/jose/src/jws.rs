@@ -2,6 +2,8 @@
 
 mod header;
 
+use std::fmt;
+
 pub use header::{AlgorithmError, Header};
 
 use crate::{Algorithms, JsonError, PublicKey, SignatureError, base64url};
@@ -53,7 +55,8 @@ pub enum JwsError {
 }
 
 /// A compact JWS whose form is good and whose signature has not been looked at.
-#[derive(Debug)]
+///
+/// Whoever has its text can present it, so `Debug` shows its header alone.
 pub struct CompactJws<'a> {
     signing_input: &'a str,
     header: Header,
@@ -111,6 +114,14 @@ impl<'a> CompactJws<'a> {
     }
 }
 
+impl fmt::Debug for CompactJws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompactJws")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
 fn segments(text: &str) -> Result<(&str, &str, &str, &str), JwsError> {
     let (signing_input, signature) = text.rsplit_once('.').ok_or(JwsError::NotCompact)?;
     let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotCompact)?;
@@ -123,3 +134,6 @@ fn segments(text: &str) -> Result<(&str, &str, &str, &str), JwsError> {
 fn decode(segment: &str, part: Part) -> Result<Vec<u8>, JwsError> {
     base64url::decode(segment).map_err(|_| JwsError::Base64(part))
 }
+
+#[cfg(test)]
+mod tests;
