@@ -105,8 +105,12 @@ impl<'de> Visitor<'de> for Read<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let deeper = self.deeper()?;
-        // Claims and headers have a handful of members; eight spare the regrowing.
-        let mut members = Vec::with_capacity(8);
+        // Claims and headers have a handful of members; eight spare the regrowing. Within them
+        // only as much as is there: a list of empty objects must not cost more than its text.
+        let mut members = match self.depth_left {
+            DEPTH_MAX => Vec::with_capacity(8),
+            _ => Vec::new(),
+        };
         while let Some(name) = entries.next_key_seed(Name(self))? {
             members.push((name, entries.next_value_seed(deeper)?));
         }
@@ -156,3 +160,6 @@ impl<'de> Visitor<'de> for Name<'_> {
         self.0.owned_text(name.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;
