@@ -85,11 +85,8 @@ pub fn rotate(
             .event(mispresented(client.client(), family_id, family, cause, now))
             .refuse(cause);
     }
-    if let Err(cause) = alive(client.client(), family, issuer, now) {
+    if let Err(cause) = stands(client.client(), family, issuer) {
         return change.refuse(cause);
-    }
-    if !client.client().grant_types.refresh_token {
-        return change.refuse(NotAllowedCause::GrantType);
     }
     let step = match step(rotation.handle.generation, family, proof, issuer, now) {
         Ok(step) => step,
@@ -101,6 +98,14 @@ pub fn rotate(
         }
         Err(cause) => return change.refuse(cause),
     };
+    // Only now: the access tokens of a family outlive its end, and those of a client its grant,
+    // so reuse revokes them until they are dead by themselves.
+    if now >= family.ends_at() {
+        return change.refuse(GrantCause::Expired);
+    }
+    if !client.client().grant_types.refresh_token {
+        return change.refuse(NotAllowedCause::GrantType);
+    }
     let permissions = match permissions(&rotation.ask, client.client(), family, catalogue) {
         Ok(permissions) => permissions,
         Err(refusal) => return change.refuse(refusal),
@@ -167,12 +172,8 @@ fn presenter(client: &Client, family: &Family, proof: Thumbprint) -> Result<(), 
     Ok(())
 }
 
-fn alive(
-    client: &Client,
-    family: &Family,
-    issuer: &Issuer,
-    now: UnixTime,
-) -> Result<(), GrantCause> {
+/// Whether there is anything that could be rotated, or revoked for reuse.
+fn stands(client: &Client, family: &Family, issuer: &Issuer) -> Result<(), GrantCause> {
     if family.created_at < client.created_at {
         Err(GrantCause::ClientReplaced)
     } else if family.epoch != issuer.epoch {
@@ -181,8 +182,6 @@ fn alive(
         Err(GrantCause::Revoked)
     } else if !family.refreshable {
         Err(GrantCause::Unknown)
-    } else if now >= family.ends_at() {
-        Err(GrantCause::Expired)
     } else {
         Ok(())
     }

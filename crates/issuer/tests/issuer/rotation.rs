@@ -1,5 +1,7 @@
 //! Rotation: attacks.md, "Refresh".
 
+use std::time::Duration;
+
 use countersign_issuer::model::{Epoch, Generation, GrantTypes, RevokedCause};
 use countersign_issuer::{EventKind, Issued, RevocationTarget};
 
@@ -263,6 +265,47 @@ fn a_family_ends_by_itself() {
         }
         assert_eq!(last, expected, "{rounds} times {idle_days} days");
     }
+}
+
+#[test]
+fn reuse_is_noticed_after_the_end_since_access_tokens_outlive_it() {
+    for (what, expected) in [
+        ("expired", "grant_expired"),
+        ("grant withdrawn", "grant_type_not_allowed"),
+    ] {
+        let (mut world, issued, first) = granted("checkout");
+        world.issuer.lifetimes.refresh_idle = Duration::from_secs(60);
+        let rotated = world.rotate("checkout", &first, &[], KEY_A).unwrap();
+        let (second, access) = (refresh_token(&rotated), world.sign(&rotated));
+        world.pass(60);
+        if what == "grant withdrawn" {
+            world.issuer.lifetimes.refresh_idle = Duration::from_secs(3600);
+            let family = issued.family.unwrap();
+            let family = &mut world.families.get_mut(&family).unwrap().value;
+            family.idle_expires_at = family.expires_at;
+            world.change("checkout", |client| {
+                client.grant_types.refresh_token = false;
+            });
+        }
+        // The newest token is refused and nothing more; an old one is reuse.
+        let answer = world.rotate("checkout", &second, &[], KEY_A);
+        assert_eq!(outcome(answer), Some(expected), "{what}");
+        assert!(world.is_active(&access, "guard"), "{what}");
+        let answer = world.rotate("checkout", &first, &[], KEY_A);
+        assert_eq!(outcome(answer), Some("grant_reused"), "{what}");
+        assert!(!world.is_active(&access, "guard"), "{what}");
+        assert_eq!(world.revocations.len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn a_lost_answer_is_not_given_again_after_the_end() {
+    let (mut world, _, first) = granted("checkout");
+    world.issuer.lifetimes.refresh_idle = Duration::from_secs(5);
+    world.rotate("checkout", &first, &[], KEY_A).unwrap();
+    world.pass(5);
+    let answer = world.rotate("checkout", &first, &[], KEY_A);
+    assert_eq!(outcome(answer), Some("grant_expired"));
 }
 
 #[test]
