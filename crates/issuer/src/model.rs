@@ -26,5 +26,5 @@ pub use permissions::Permissions;
 pub use pkce::{CodeChallenge, CodeVerifier};
 pub use redirect::RedirectUri;
 pub use resource::{Catalogue, RESOURCES_MAX, Resource, ResourceUri, ResourceUris};
-pub use scope::{SCOPES_MAX, Scope, Scopes};
+pub use scope::{SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scope, Scopes};
 pub use secret::{ClientSecret, SecretHash};

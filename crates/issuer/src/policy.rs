@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    Catalogue, Client, Malformed, Permissions, ResourceUri, ResourceUris, SCOPES_MAX, Scopes,
+    Catalogue, Client, Malformed, Permissions, ResourceUri, ResourceUris, SCOPE_CLAIM_BYTES_MAX,
+    SCOPES_MAX, Scopes,
 };
 use crate::refusal::{FieldFault, Refusal, ScopeCause, TargetCause};
 
@@ -104,8 +105,12 @@ pub(crate) fn narrow(
         named.ok_or_else(|| target(TargetCause::NotPermitted))?
     };
     let granted = restrict(&granted, &ask.scopes).ok_or_else(|| scope(wider))?;
-    if granted.scopes().len() > SCOPES_MAX {
+    let together = granted.scopes();
+    if together.len() > SCOPES_MAX {
         return Err(FieldFault::new(SCOPES, Malformed::TooManyScopes).into());
+    }
+    if together.claim_bytes() > SCOPE_CLAIM_BYTES_MAX {
+        return Err(FieldFault::new(SCOPES, Malformed::ScopesTooLong).into());
     }
     if spills(&granted, allowed, catalogue) {
         return Err(scope(ScopeCause::Spills));

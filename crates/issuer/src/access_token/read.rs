@@ -7,8 +7,9 @@ use super::{Claims, TYP};
 use crate::issuer::IssuerName;
 use crate::model::{Acr, ClientId, FamilyId, ResourceUri, Scopes, Subject, TokenId};
 
-/// The longest names in every claim and a hundred scopes, encoded.
-pub const TOKEN_BYTES_MAX: usize = 32 * 1024;
+/// The longest names in every claim, and as many scopes as one token may have, encoded: what a
+/// guard takes.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// The text is not an access token of this issuer. That it has not expired and was not revoked is
 /// another question.

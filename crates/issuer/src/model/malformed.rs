@@ -36,6 +36,9 @@ pub enum Malformed {
     /// Too many scopes.
     #[error("must be at most 100 scopes")]
     TooManyScopes,
+    /// Scopes whose names do not fit one token together.
+    #[error("must be scopes of at most 2048 bytes together: ask for fewer at a time")]
+    ScopesTooLong,
     /// Not the URI of a resource (RFC 8707 §2).
     #[error("must be an absolute URI of at most 255 bytes without query and fragment")]
     ResourceUri,
@@ -136,6 +139,7 @@ impl Malformed {
             Self::State => "state",
             Self::Scope => "scope",
             Self::TooManyScopes => "too_many_scopes",
+            Self::ScopesTooLong => "scopes_too_long",
             Self::ResourceUri => "resource_uri",
             Self::TooManyResources => "too_many_resources",
             Self::ResourceNotRegistered => "resource_not_registered",

@@ -10,6 +10,10 @@ use super::Malformed;
 /// that comparing sets costs nothing.
 pub const SCOPES_MAX: usize = 100;
 
+/// The most bytes of the scopes of one token together. With the longest names in every other
+/// claim it still fits what a guard takes, 8 KiB.
+pub const SCOPE_CLAIM_BYTES_MAX: usize = 2048;
+
 /// One scope.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Scope(Arc<str>);
@@ -79,6 +83,12 @@ impl Scopes {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How long the `scope` claim is.
+    pub fn claim_bytes(&self) -> usize {
+        let spaces = self.0.len().saturating_sub(1);
+        self.0.iter().map(|scope| scope.0.len()).sum::<usize>() + spaces
     }
 
     /// Whether `scope` is one of them.

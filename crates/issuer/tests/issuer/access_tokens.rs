@@ -1,11 +1,15 @@
 //! Access tokens as RFC 9068 has them: attacks.md, "Access token", as far as the issuer reads its
 //! own.
 
+use countersign_issuer::IssuerName;
 use countersign_issuer::access_token::{self, read};
+use countersign_issuer::model::{Acr, ClientId, FamilyId, Subject};
 use countersign_jose::{SigningKey, base64url};
 use serde_json::{Value, json};
 
-use crate::world::{BILLING, ISSUER, KEY_A, ORDERS, START, World, ask, by_secret, permissions};
+use crate::world::{
+    BILLING, ISSUER, KEY_A, ORDERS, START, World, ask, by_secret, outcome, permissions, resource,
+};
 
 fn payload_of(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
@@ -57,6 +61,55 @@ fn several_resources_are_an_array() {
     let payload = payload_of(&world.sign(&issued));
     assert_eq!(payload["aud"], json!([BILLING, ORDERS]));
     assert_eq!(payload.get("scope"), None);
+}
+
+/// 8 KiB is all that a guard takes: with the longest names in every claim, and as many bytes of
+/// scopes as one token may have.
+#[test]
+fn the_largest_token_is_one_that_guards_take() {
+    let mut world = World::new();
+    let uris: Vec<String> = (0..8)
+        .map(|at| format!("https://{at}.example/{}", "p".repeat(237)))
+        .collect();
+    // 15 names of 128 bytes with a space each, and one for what is left of 2048.
+    let names: Vec<String> = (0..16)
+        .map(|at| format!("{at:02}{}", "s".repeat(if at < 15 { 126 } else { 111 })))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut registered = names.clone();
+    registered.push("t");
+    for uri in &uris {
+        world.register(resource(uri, &registered));
+    }
+    let entries: Vec<(&str, &[&str])> = uris
+        .iter()
+        .map(|uri| (uri.as_str(), registered.as_slice()))
+        .collect();
+    world.enrol(countersign_issuer::model::Client {
+        permissions: permissions(&entries),
+        ..by_secret("many")
+    });
+    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+
+    let more = world.issue("many", &ask(&registered, &uris));
+    assert_eq!(outcome(more), Some("scopes_too_long"));
+    let mut issued = world.issue("many", &ask(&names, &uris)).unwrap();
+    assert_eq!(issued.claims.scopes.to_string().len(), 2048);
+    // What the other claims may hold, each at its longest.
+    let quotes = "\"".repeat(255);
+    issued.claims.client = ClientId::parse(&"c".repeat(128)).unwrap();
+    issued.claims.subject = Subject::parse(&quotes).unwrap();
+    issued.claims.acr = Acr::parse(&quotes).unwrap();
+    issued.claims.auth_time = Some(START);
+    issued.claims.family = Some(FamilyId::parse("AAAAAAAAAAAAAAAAAAAAAA").unwrap());
+    let issuer = format!("https://tokens.example/{}", "i".repeat(232));
+    world.issuer.name = IssuerName::parse(&issuer).unwrap();
+    let token = world.sign(&issued);
+    // A kid of ours is a thumbprint, 43 characters, where the world's has five.
+    let longest = token.len() + (43 - "key-1".len()) * 4 / 3 + 2;
+    assert!(longest <= 8 * 1024, "{longest}");
+    let read = read(&token, &world.published(), &world.issuer.name).unwrap();
+    assert_eq!(read, issued.claims);
 }
 
 #[test]
