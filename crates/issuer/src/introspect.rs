@@ -145,7 +145,8 @@ fn refresh<'a>(
     let is_current = family.refreshable && family.generation == handle.generation;
     let lives = family.stands(issuer.epoch) && now < family.ends_at();
     let is_the_owners = family.client == caller.id && family.created_at >= caller.created_at;
-    (is_current && lives && is_the_owners).then(|| RefreshStanding {
+    let is_worth_something = caller.grant_types.refresh_token;
+    (is_current && lives && is_the_owners && is_worth_something).then(|| RefreshStanding {
         family: FamilyId::new(handle.record),
         subject: &family.subject,
         client: &family.client,

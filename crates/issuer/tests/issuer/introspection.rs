@@ -109,6 +109,13 @@ fn a_refresh_token_is_shown_to_its_own_client() {
     assert!(!world.is_active(&first, "checkout"), "spent");
     let second = refresh_token(&rotated);
     assert!(world.is_active(&second, "checkout"));
+    world.change("checkout", |client| {
+        client.grant_types.refresh_token = false;
+    });
+    assert!(!world.is_active(&second, "checkout"), "of no use");
+    world.change("checkout", |client| {
+        client.grant_types.refresh_token = true;
+    });
     world.pass(7 * 86_400);
     assert!(!world.is_active(&second, "checkout"), "expired");
 }
