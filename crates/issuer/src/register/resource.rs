@@ -105,20 +105,20 @@ impl ResourceChange {
     /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
     /// [`Refusal::Changed`] for an etag that no resource ever had.
     pub fn parse(form: &ResourceForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
-        let named: Vec<&str> = match mask {
-            [] => vec![DISPLAY_NAME, SCOPES, ACCESS_TOKEN_LIFETIME],
-            mask => mask.iter().map(AsRef::as_ref).collect(),
-        };
+        const ALL: [&str; 3] = [DISPLAY_NAME, SCOPES, ACCESS_TOKEN_LIFETIME];
+        if mask.iter().any(|path| !ALL.contains(&path.as_ref())) {
+            return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into());
+        }
+        let names = |field: &str| mask.is_empty() || mask.iter().any(|path| path.as_ref() == field);
         let mut fields = Fields::default();
-        for name in named {
-            match name {
-                DISPLAY_NAME => fields.display_name = Some(display_name(&form.display_name)?),
-                SCOPES => fields.scopes = Some(scopes(&form.scopes)?),
-                ACCESS_TOKEN_LIFETIME => {
-                    fields.access_token_lifetime = Some(lifetime(form.access_token_lifetime)?);
-                }
-                _ => return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into()),
-            }
+        if names(DISPLAY_NAME) {
+            fields.display_name = Some(display_name(&form.display_name)?);
+        }
+        if names(SCOPES) {
+            fields.scopes = Some(scopes(&form.scopes)?);
+        }
+        if names(ACCESS_TOKEN_LIFETIME) {
+            fields.access_token_lifetime = Some(lifetime(form.access_token_lifetime)?);
         }
         Ok(Self {
             uri: uri(&form.uri)?,

@@ -355,6 +355,9 @@ fn a_change_touches_what_the_mask_names() {
         fault(update(&mut world, &new, &["client_id"])),
         ("update_mask", "update_mask".to_owned())
     );
+    // Named often, read once.
+    let often = update(&mut world, &new, &vec!["display_name"; 10_000]).unwrap();
+    assert_eq!(often.display_name.as_str(), "Newer");
     // An empty mask means all fields, and all of them must be right.
     assert_eq!(fault(update(&mut world, &new, &[])).1, "client.grant_types");
     let all = ClientForm {

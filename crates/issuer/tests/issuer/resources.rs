@@ -124,6 +124,11 @@ fn a_resource_is_registered_changed_and_removed() {
         fault(ResourceChange::parse(&form, &["uri"])).0,
         "update_mask"
     );
+    // Named often, read once; and a wrong name is found wherever it stands.
+    let mut often = vec!["scopes"; 100_000];
+    assert!(ResourceChange::parse(&form, &often).is_ok());
+    often.push("etag");
+    assert_eq!(fault(ResourceChange::parse(&form, &often)).0, "update_mask");
 
     let decision = delete_resource(world.resources.get(uri), None, &ADMIN, world.now);
     world.settle(decision).unwrap();
