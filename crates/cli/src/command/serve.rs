@@ -2,7 +2,7 @@
 
 mod failure;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, process};
@@ -206,43 +206,55 @@ fn stop_at_once() -> ! {
 
 /// Says what it listens on, where its data is, and what to do next.
 fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), Failure> {
+    let [socket, data, key_file] = [
+        running.admin_socket(),
+        running.data_directory(),
+        running.key_file(),
+    ]
+    .map(whole);
     let facts = serde_json::json!({
         "grpc": running.url(),
         "issuer": running.issuer(),
-        "admin_socket": running.admin_socket(),
-        "data_directory": running.data_directory(),
-        "key_file": running.key_file(),
+        "admin_socket": socket,
+        "data_directory": data,
+        "key_file": key_file,
         "first_start": running.first_start(),
     });
     output.value(&facts, || {
-        let socket = match admin_default {
+        let option = match admin_default {
             true => String::new(),
-            false => format!(" --socket {}", running.admin_socket().display()),
+            false => format!(" --socket {}", socket.display()),
         };
         let mut text = output::fields([
             ("gRPC", running.url().to_owned()),
             ("issuer", running.issuer().to_owned()),
-            ("admin socket", running.admin_socket().display().to_string()),
-            ("data", running.data_directory().display().to_string()),
+            ("admin socket", socket.display().to_string()),
+            ("data", data.display().to_string()),
             (
                 "key file",
-                format!("{} (back it up, apart from the data)", running.key_file().display()),
+                format!("{} (back it up, apart from the data)", key_file.display()),
             ),
         ]);
         text.push_str("\nnext:\n");
         if running.first_start() {
             text.push_str(&format!(
-                "  countersign resource add{socket} https://orders.internal:8443 --scope orders.read\n  \
-                 countersign client add{socket} checkout --allow https://orders.internal:8443=orders.read\n"
+                "  countersign resource add{option} https://orders.internal:8443 --scope orders.read\n  \
+                 countersign client add{option} checkout --allow https://orders.internal:8443=orders.read\n"
             ));
         } else {
             text.push_str(&format!(
-                "  countersign client list{socket}\n  countersign resource list{socket}\n"
+                "  countersign client list{option}\n  countersign resource list{option}\n"
             ));
         }
         text.push_str("  Ctrl-C stops it\n");
         text
     })
+}
+
+/// The path from the root, which is good in whatever folder it is read.
+fn whole(path: &Path) -> PathBuf {
+    // It fails for an empty path only, and none of these is.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
