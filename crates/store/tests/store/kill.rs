@@ -138,5 +138,5 @@ fn some_millis() -> u64 {
         reason = "any number will do, as long as it varies"
     )]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    60 + u64::from(now.subsec_nanos() / 1_000) % 340
+    60 + u64::from(now.subsec_micros()) % 340
 }

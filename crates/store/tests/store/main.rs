@@ -1,10 +1,13 @@
 //! The laws for both backends, and what each promises beyond them.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
 mod child;
 mod damage;
 mod faults;
 mod groups;
 mod kill;
+mod large;
 mod model;
 mod place;
 mod refused;
