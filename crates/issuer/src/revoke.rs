@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009): a client gives up a token, or all tokens of a family.
 
-use countersign_jose::{PublishedKey, UnixTime};
+use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::Expect;
 use crate::access_token::Claims;
@@ -10,7 +10,7 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::family;
 use crate::introspect::{Recognised, Standing, recognise};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
-use crate::model::{Client, FamilyId, Malformed, RevokedCause};
+use crate::model::{Client, ClientId, FamilyId, Malformed, RevokedCause};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
 
 /// What a client wants revoked.
@@ -64,40 +64,58 @@ impl Revoking {
 }
 
 /// Decides what a revocation writes. What is unknown, expired or revoked already is a success
-/// that writes nothing; what is another client's is refused.
+/// that writes nothing; what is another client's is refused. `proof` is the key of the proof that
+/// came with the call.
 pub fn revoke(
     client: &Authenticated<'_>,
     revoking: &Revoking,
     standing: &Standing,
+    proof: Thumbprint,
     now: UnixTime,
 ) -> Decision<()> {
     let change = Change::by(client);
+    let caller = Caller {
+        client: client.client(),
+        proof,
+    };
     match revoking {
         Revoking::Token(Recognised::Access(claims)) => {
-            revoke_token(change, client.client(), claims, standing, now)
+            revoke_token(change, caller, claims, standing, now)
         }
-        Revoking::Token(Recognised::Refresh(handle)) => revoke_family(
-            change,
-            client.client(),
-            FamilyId::new(handle.record),
-            standing,
-            now,
-        ),
-        Revoking::Family(id) => revoke_family(change, client.client(), *id, standing, now),
+        Revoking::Token(Recognised::Refresh(handle)) => {
+            let id = FamilyId::new(handle.record);
+            revoke_family(change, caller, id, standing, now)
+        }
+        Revoking::Family(id) => revoke_family(change, caller, *id, standing, now),
         // RFC 7009 §2.2: the client cannot do anything about it anyway.
         Revoking::Token(Recognised::Neither) => change.answer(()),
     }
 }
 
+/// Who wants something revoked.
+#[derive(Copy, Clone)]
+struct Caller<'a> {
+    client: &'a Client,
+    proof: Thumbprint,
+}
+
+impl Caller<'_> {
+    /// RFC 7009 §2.1: the client's own tokens only. Everybody can give the name of a public
+    /// client, and whoever is shown an access token can read `fam` in it. So what is a public
+    /// client's is given up with its key alone, as it is rotated (RFC 9449 §5).
+    fn owns(self, owner: &ClientId, jkt: Thumbprint) -> bool {
+        self.client.id == *owner && (!self.client.is_public() || self.proof == jkt)
+    }
+}
+
 fn revoke_token(
     change: Change,
-    client: &Client,
+    caller: Caller<'_>,
     claims: &Claims,
     standing: &Standing,
     now: UnixTime,
 ) -> Decision<()> {
-    // RFC 7009 §2.1: the client's own tokens only.
-    if claims.client != client.id {
+    if !caller.owns(&claims.client, claims.jkt) {
         return change.refuse(NotAllowedCause::NotItsToken);
     }
     if standing.token_revoked || now >= claims.expires_at {
@@ -121,7 +139,7 @@ fn revoke_token(
         })
         .event(event(
             EventKind::TokenRevoked,
-            client,
+            caller.client,
             Object::Token(claims.id),
             now,
         ))
@@ -131,7 +149,7 @@ fn revoke_token(
 /// RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it.
 fn revoke_family(
     change: Change,
-    client: &Client,
+    caller: Caller<'_>,
     id: FamilyId,
     standing: &Standing,
     now: UnixTime,
@@ -143,7 +161,7 @@ fn revoke_family(
     else {
         return change.answer(());
     };
-    if family.client != client.id {
+    if !caller.owns(&family.client, family.jkt) {
         return change.refuse(NotAllowedCause::NotItsToken);
     }
     if family.revoked.is_some() {
@@ -152,7 +170,7 @@ fn revoke_family(
     family::revoke(change, id, family, *version, RevokedCause::Requested, now)
         .event(event(
             EventKind::FamilyRevoked,
-            client,
+            caller.client,
             Object::Family(id),
             now,
         ))

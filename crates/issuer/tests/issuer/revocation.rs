@@ -3,7 +3,7 @@
 use countersign_issuer::model::RevokedCause;
 use countersign_issuer::{EventKind, RevocationTarget, Revoking};
 
-use crate::world::{KEY_A, World, ask, outcome, refresh_token};
+use crate::world::{KEY_A, KEY_B, World, ask, outcome, refresh_token};
 
 #[test]
 fn an_access_token_is_revoked_alone() {
@@ -75,6 +75,46 @@ fn another_clients_token_stays_active() {
         Some("not_its_token")
     );
     assert!(world.is_active(&access, "guard") && world.is_active(&refresh, "checkout"));
+}
+
+/// Everybody can give the name of a public client, and every resource server reads `fam`.
+#[test]
+fn what_is_a_public_clients_is_given_up_with_its_key_alone() {
+    for (who, key, expected) in [
+        ("spa", KEY_B, Some("not_its_token")),
+        ("spa", KEY_A, None),
+        // These have shown who they are.
+        ("checkout", KEY_B, None),
+    ] {
+        for what in ["family_id", "refresh token", "access token"] {
+            let mut world = World::new();
+            let issued = world.grant(who);
+            let access = world.sign(&issued);
+            let token =
+                |text: &str| Revoking::token(text, &world.published(), &world.issuer).unwrap();
+            let revoking = match what {
+                "family_id" => Revoking::Family(issued.family.unwrap()),
+                "refresh token" => token(&refresh_token(&issued)),
+                _ => token(&access),
+            };
+            let answer = world.revoke_with(who, &revoking, key);
+            assert_eq!(outcome(answer), expected, "{who}, {what}");
+            assert_eq!(
+                world.is_active(&access, "guard"),
+                expected.is_some(),
+                "{who}, {what}"
+            );
+            assert_eq!(
+                world.events.iter().any(|event| {
+                    matches!(
+                        event.kind,
+                        EventKind::FamilyRevoked | EventKind::TokenRevoked
+                    )
+                }),
+                expected.is_none()
+            );
+        }
+    }
 }
 
 #[test]

@@ -401,10 +401,19 @@ impl World {
     }
 
     pub(crate) fn revoke(&mut self, who: &str, revoking: &Revoking) -> Result<(), Refusal> {
+        self.revoke_with(who, revoking, KEY_A)
+    }
+
+    pub(crate) fn revoke_with(
+        &mut self,
+        who: &str,
+        revoking: &Revoking,
+        proof: Thumbprint,
+    ) -> Result<(), Refusal> {
         let client = self.client(who);
         let token = revoking.recognised().and_then(Recognised::token);
         let standing = self.standing(token, revoking.family());
-        let decision = revoke(&shown(&client), revoking, &standing, self.now);
+        let decision = revoke(&shown(&client), revoking, &standing, proof, self.now);
         self.settle(decision)
     }
 

@@ -2,6 +2,7 @@
 
 use countersign_issuer::introspect::Recognised;
 use countersign_issuer::{Decision, Revoking, revoke};
+use countersign_jose::Thumbprint;
 
 use super::{Caller, standing};
 use crate::engine::{Moment, Operation};
@@ -12,6 +13,7 @@ use crate::refused::Refused;
 pub(crate) struct Revoke<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) revoking: Revoking,
+    pub(crate) proof: Thumbprint,
 }
 
 #[tonic::async_trait]
@@ -23,6 +25,12 @@ impl Operation for Revoke<'_> {
         let client = self.caller.authenticate(known.as_ref(), at)?;
         let token = self.revoking.recognised().and_then(Recognised::token);
         let standing = standing(records, token, self.revoking.family()).await?;
-        Ok(revoke(&client, &self.revoking, &standing, at.now))
+        Ok(revoke(
+            &client,
+            &self.revoking,
+            &standing,
+            self.proof,
+            at.now,
+        ))
     }
 }

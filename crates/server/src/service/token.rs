@@ -96,7 +96,11 @@ impl TokenService for Tokens {
         let keys = self.keys.published();
         let (caller, revoking) =
             wire::token::revoking(request.get_ref(), &keys, &self.engine.issuer)?;
-        let revoke = Revoke { caller, revoking };
+        let revoke = Revoke {
+            caller,
+            revoking,
+            proof: proof.jkt,
+        };
         self.engine
             .decide(&revoke, Some(&proof))
             .instrument(spans::revoke())
