@@ -6,7 +6,7 @@
 //! the ledger is full, it refuses.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use countersign_dpop::VerifiedProof;
@@ -23,6 +23,8 @@ mod tests;
 pub struct Ledger {
     shards: Box<[Mutex<Shard>]>,
     entries: AtomicUsize,
+    /// The latest bucket of time in which all shards were swept.
+    swept: AtomicU64,
     limits: LedgerLimits,
 }
 
@@ -81,6 +83,7 @@ impl Ledger {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             entries: AtomicUsize::new(0),
+            swept: AtomicU64::new(0),
             limits,
         }
     }
@@ -108,13 +111,12 @@ impl Ledger {
         remember_until: UnixTime,
         now: UnixTime,
     ) -> Result<(), LedgerRefusal> {
+        self.sweep(now);
         let holder = Holder::of(holder);
         // By holder, so that a key's share is counted under the same lock. A
         // thumbprint is a hash: its first byte spreads evenly.
         let mut shard = self.shards[usize::from(holder.0[0]) % SHARDS].lock();
-        let over = shard.advance(now);
-        self.entries
-            .fetch_sub(over.iter().map(Bucket::len).sum(), Ordering::Relaxed);
+        let over = self.advance(&mut shard, now);
         let outcome = self.enter(&mut shard, spent, holder, remember_until);
         drop(shard);
         // Freed without the lock: a full bucket takes milliseconds.
@@ -126,6 +128,30 @@ impl Ledger {
     /// over yet.
     pub fn entries(&self) -> usize {
         self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Frees what is over in all shards, once for each bucket of time. A shard
+    /// whose holders have gone quiet would keep its entries otherwise, and with
+    /// them the room that the others need.
+    fn sweep(&self, now: UnixTime) {
+        let current = bucket_of(now);
+        if self.swept.load(Ordering::Relaxed) >= current
+            || self.swept.fetch_max(current, Ordering::Relaxed) >= current
+        {
+            return;
+        }
+        for shard in &self.shards {
+            let over = self.advance(&mut shard.lock(), now);
+            drop(over);
+        }
+    }
+
+    /// Takes out of a shard what is over.
+    fn advance(&self, shard: &mut Shard, now: UnixTime) -> Vec<Bucket> {
+        let over = shard.advance(now);
+        let entries = over.iter().map(Bucket::len).sum();
+        self.entries.fetch_sub(entries, Ordering::Relaxed);
+        over
     }
 
     fn enter(

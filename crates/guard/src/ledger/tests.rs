@@ -147,3 +147,18 @@ fn what_is_over_is_freed() {
         assert!(ledger.entries() <= 10 * (70 + 20 + 1));
     }
 }
+
+/// Whoever fills the ledger and falls silent must not keep the others out.
+#[test]
+fn what_the_silent_have_left_is_freed_too() {
+    let ledger = small(10, 10);
+    for n in 0..10 {
+        let spent = ledger.spend_hash(proof(n), key(n as u8), NOW.plus(secs(70)), NOW);
+        assert_eq!(spent, Ok(()));
+    }
+    // A key of a shard of its own, when all of that is over.
+    let later = NOW.plus(secs(100));
+    let spent = ledger.spend_hash(proof(10), key(15), later.plus(secs(70)), later);
+    assert_eq!(spent, Ok(()));
+    assert_eq!(ledger.entries(), 1);
+}
