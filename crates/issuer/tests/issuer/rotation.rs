@@ -299,6 +299,29 @@ fn reuse_is_noticed_after_the_end_since_access_tokens_outlive_it() {
 }
 
 #[test]
+fn the_retry_window_ends_within_its_second() {
+    for (millis, expected) in [(10_000, None), (10_001, Some("grant_reused"))] {
+        let (mut world, _, first) = granted("checkout");
+        world.rotate("checkout", &first, &[], KEY_A).unwrap();
+        world.now = world.now.plus(Duration::from_millis(millis));
+        let answer = world.rotate("checkout", &first, &[], KEY_A);
+        assert_eq!(outcome(answer), expected, "{millis} ms");
+    }
+}
+
+#[test]
+fn a_family_without_refresh_tokens_is_not_rotated() {
+    let (mut world, issued, first) = granted("checkout");
+    let family = issued.family.unwrap();
+    let family = &mut world.families.get_mut(&family).unwrap().value;
+    family.refreshable = false;
+    let before = family.clone();
+    let answer = world.rotate("checkout", &first, &[], KEY_A);
+    assert_eq!(outcome(answer), Some("grant_unknown"));
+    assert_eq!(*world.family_of(&issued), before);
+}
+
+#[test]
 fn a_lost_answer_is_not_given_again_after_the_end() {
     let (mut world, _, first) = granted("checkout");
     world.issuer.lifetimes.refresh_idle = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use countersign_issuer::IssuerName;
 use countersign_issuer::model::{
-    Acr, ClientId, CodeChallenge, CodeVerifier, DisplayName, FamilyId, RedirectUri, ResourceUri,
-    Scope, Scopes, State, Subject,
+    Acr, ClientId, CodeChallenge, CodeVerifier, DisplayName, FamilyId, Malformed, RedirectUri,
+    ResourceUri, ResourceUris, Scope, Scopes, State, Subject,
 };
 use proptest::prelude::*;
 
@@ -60,6 +60,12 @@ fn scopes() {
     assert_eq!(Scopes::parse(&["b", "a", "b"]).unwrap().to_string(), "a b");
     assert!(Scopes::parse(&vec!["s"; 100]).is_ok());
     assert!(Scopes::parse(&vec!["s"; 101]).is_err());
+    // Counted before any is read: half a million cost no more than a hundred and one.
+    let many = Err(Malformed::TooManyScopes);
+    assert_eq!(Scopes::parse(&vec![""; 500_000]), many);
+    assert_eq!(Scopes::parse_claim(&" ".repeat(500_000)), many);
+    let many = Err(Malformed::TooManyResources);
+    assert_eq!(ResourceUris::parse(&vec![""; 500_000]), many);
     assert!(Scopes::parse_claim("a  b").is_err());
     assert!(Scopes::parse_claim("").unwrap().is_empty());
 }
