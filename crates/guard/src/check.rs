@@ -57,7 +57,11 @@ impl<'a> Head<'a> {
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),
-            path: request.uri().path(),
+            // With a query, which gRPC has no use for: such a path has no rule.
+            path: request
+                .uri()
+                .path_and_query()
+                .map_or("", http::uri::PathAndQuery::as_str),
             headers: request.headers(),
         }
     }

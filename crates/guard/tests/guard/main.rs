@@ -16,3 +16,4 @@ mod stand;
 mod startup;
 mod stream;
 mod token;
+mod vectors;

@@ -22,7 +22,7 @@ use countersign_dpop::Ath;
 use countersign_guard::{
     Builder, Guard, KeySource, KeysUnavailable, NonceMode, PermitExt as _, PublishedKeys,
 };
-use countersign_jose::{Jwks, PublishedKey, SigningKey, UnixTime, base64url, jwks};
+use countersign_jose::{Algorithms, Jwks, PublishedKey, SigningKey, UnixTime, base64url, jwks};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio_stream::{Stream, StreamExt as _};
@@ -30,6 +30,7 @@ use tonic::metadata::{BinaryMetadataValue, MetadataMap};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetail, StatusExt as _};
 
 pub(crate) const ORIGIN: &str = "https://orders.test:8443";
 pub(crate) const ISSUER: &str = "https://tokens.test";
@@ -318,6 +319,16 @@ pub(crate) enum Expected {
 
 impl Expected {
     pub(crate) fn check<T>(self, row: &str, outcome: Result<Response<T>, Status>) {
+        self.check_with(row, outcome, Algorithms::DEFAULT);
+    }
+
+    /// As [`Self::check`], where a challenge names these algorithms.
+    pub(crate) fn check_with<T>(
+        self,
+        row: &str,
+        outcome: Result<Response<T>, Status>,
+        algorithms: Algorithms,
+    ) {
         let status = match outcome {
             Ok(_) => return assert_eq!(self, Self::Ok, "{row}: was accepted"),
             Err(status) => status,
@@ -327,11 +338,17 @@ impl Expected {
         assert_eq!(refused.reason, reason, "{row}: {status:?}");
         assert_eq!(status.code() as i32, code, "{row}: {status:?}");
         assert_eq!(refused.oauth_error.as_deref(), error, "{row}");
+        let details = status.get_error_details_vec();
+        let infos = details.iter().filter_map(|detail| match detail {
+            ErrorDetail::ErrorInfo(info) => Some(info.domain.as_str()),
+            _ => None,
+        });
+        assert_eq!(Vec::from_iter(infos), ["countersign"], "{row}");
         let challenge = status
             .metadata()
             .get("www-authenticate")
             .map(|value| value.to_str().unwrap().to_owned());
-        let algs = "algs=\"ES256 Ed25519\"";
+        let algs = format!("algs=\"{algorithms}\"");
         let expected = match self {
             Self::Missing => Some(format!("DPoP {algs}")),
             Self::P | Self::Spent | Self::T | Self::Expired | Self::N => {

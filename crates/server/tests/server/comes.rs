@@ -1,7 +1,7 @@
 //! What answers are compared with: the words of the attack list, and what they are on the wire.
 
 use tonic::Status;
-use tonic_types::StatusExt as _;
+use tonic_types::{ErrorDetail, StatusExt as _};
 
 /// What an attack must come back with, in the words of the attack list.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) enum Comes {
     ScopeInsufficient,
     /// no credentials
     Credentials,
+    /// a path that has no rule
+    NoRule,
     NotFound,
     Exists,
     Changed,
@@ -105,6 +107,7 @@ impl Comes {
                 Some("insufficient_scope"),
             ),
             Self::Credentials => (Code::Unauthenticated, "REASON_CREDENTIALS_MISSING", None),
+            Self::NoRule => (Code::PermissionDenied, "REASON_METHOD_NOT_ALLOWED", None),
             Self::NotFound => (Code::NotFound, "REASON_RESOURCE_NOT_FOUND", None),
             Self::Exists => (Code::AlreadyExists, "REASON_RESOURCE_EXISTS", None),
             Self::Changed => (Code::Aborted, "REASON_RESOURCE_CHANGED", None),
@@ -127,6 +130,11 @@ pub(crate) fn check<T: std::fmt::Debug>(what: &str, answer: &Result<T, Status>, 
     let info = details
         .error_info()
         .unwrap_or_else(|| panic!("{what}: no ErrorInfo in {status:?}"));
+    let infos = status.get_error_details_vec();
+    let infos = infos
+        .iter()
+        .filter(|detail| matches!(detail, ErrorDetail::ErrorInfo(_)));
+    assert_eq!(infos.count(), 1, "{what}: exactly one ErrorInfo");
     assert_eq!(
         (status.code(), info.reason.as_str(), info.domain.as_str()),
         (code, reason, "countersign"),

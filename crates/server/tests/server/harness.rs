@@ -55,6 +55,10 @@ impl HandClock {
         let millis = u64::try_from(by.as_millis()).expect("not that long");
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
+
+    pub(crate) fn set(&self, to: UnixTime) {
+        self.0.store(to.as_millis(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for HandClock {

@@ -16,3 +16,4 @@ mod reflection;
 mod refresh;
 mod start;
 mod tls;
+mod vectors;
