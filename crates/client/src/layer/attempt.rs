@@ -60,7 +60,8 @@ impl Attempts {
         S::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let token = self.token().await?;
-        let (sent, response) = self.send(service.clone(), token).await?;
+        let first = self.body.first();
+        let (sent, response) = self.send(service.clone(), token, first).await?;
         let challenge = outcome::challenge(response.headers());
         let token = match self.next(&sent, challenge).await? {
             Next::Answer => {
@@ -69,11 +70,11 @@ impl Attempts {
             }
             Next::Again(token) => token,
         };
-        if !self.body.can_be_sent_again() {
+        let Some(again) = self.body.again() else {
             return Ok(outcome::not_sent_again(response));
-        }
+        };
         drop(response);
-        let (_, response) = self.send(service, token).await?;
+        let (_, response) = self.send(service, token, again).await?;
         self.body.release();
         Ok(response)
     }
@@ -84,6 +85,7 @@ impl Attempts {
         &self,
         mut service: S,
         token: Option<Arc<AccessToken>>,
+        body: Body,
     ) -> Result<(Sent, Response<R>), CallError>
     where
         S: Service<Request<Body>, Response = Response<R>>,
@@ -104,7 +106,7 @@ impl Attempts {
             head.headers.insert(AUTHORIZATION, token.authorization());
         }
 
-        let request = Request::from_parts(head, self.body.attempt());
+        let request = Request::from_parts(head, body);
         let response = service.call(request).await.map_err(transport)?;
         self.caller.nonce.learn(response.headers());
         Ok((Sent { nonce, token }, response))

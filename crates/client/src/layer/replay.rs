@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 use tonic::Status;
 use tonic::body::Body;
 
+#[cfg(test)]
+mod tests;
+
 /// Any unary message within the limits of most services, and the beginning of
 /// any stream; little enough to hold for every call that waits.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
@@ -41,9 +44,20 @@ impl Kept {
         })))
     }
 
-    /// The body for the next attempt, from its beginning.
-    pub(super) fn attempt(&self) -> Body {
+    /// The body for the first attempt.
+    pub(super) fn first(&self) -> Body {
+        self.attempt(&mut self.0.lock())
+    }
+
+    /// The body for another attempt, from its beginning, if everything sent so
+    /// far is still here. From now on the attempt before it reads no more: what
+    /// it took would be missing from this one.
+    pub(super) fn again(&self) -> Option<Body> {
         let mut state = self.0.lock();
+        state.frames.is_some().then(|| self.attempt(&mut state))
+    }
+
+    fn attempt(&self, state: &mut State) -> Body {
         state.attempt += 1;
         Body::new(AttemptBody {
             attempt: state.attempt,
@@ -51,11 +65,6 @@ impl Kept {
             ended: state.ended && state.frames.as_ref().is_none_or(Vec::is_empty),
             state: Arc::clone(&self.0),
         })
-    }
-
-    /// Whether everything sent so far is still here.
-    pub(super) fn can_be_sent_again(&self) -> bool {
-        self.0.lock().frames.is_some()
     }
 
     /// There will be no further attempt.

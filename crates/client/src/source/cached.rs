@@ -13,6 +13,9 @@ use super::{AccessToken, BoxFuture, TokenSource};
 use crate::clock::Clock;
 use crate::error::TokenError;
 
+#[cfg(test)]
+mod tests;
+
 /// After a renewal in the background failed, the next waits this long: the
 /// token in hand is still good, and an ailing token service is not to be asked
 /// on every call.
@@ -94,11 +97,21 @@ struct Flight {
     pause_until: UnixTime,
 }
 
+impl Flight {
+    /// Nobody lands any more where the sender is gone: the fetch panicked, or
+    /// its runtime was shut down. Waiting for it would be waiting for ever.
+    fn in_the_air(&self) -> Option<&watch::Receiver<Landing>> {
+        self.landing
+            .as_ref()
+            .filter(|landing| landing.has_changed().is_ok())
+    }
+}
+
 impl<F: Fetch> Cached<F> {
     /// Joins the request in flight, or starts one.
     fn board(&self) -> watch::Receiver<Landing> {
         let mut flight = self.0.flight.lock();
-        match &flight.landing {
+        match flight.in_the_air() {
             Some(landing) => landing.clone(),
             None => self.take_off(&mut flight),
         }
@@ -108,7 +121,7 @@ impl<F: Fetch> Cached<F> {
     /// last failed a moment ago.
     fn renew(&self, now: UnixTime) {
         let mut flight = self.0.flight.lock();
-        if flight.landing.is_none() && flight.pause_until <= now {
+        if flight.in_the_air().is_none() && flight.pause_until <= now {
             self.take_off(&mut flight);
         }
     }

@@ -73,13 +73,24 @@ impl RefreshToken {
     /// Rotates now, and keeps the successor.
     ///
     /// A lost answer is asked for again with the same refresh token, which the
-    /// token service answers with the same successor.
+    /// token service answers with the same successor. A caller that gives up
+    /// loses nothing: the successor is kept all the same. Needs a tokio runtime.
     ///
     /// # Errors
     /// See [`TokenError`]. After [`TokenError::Unavailable`] the same refresh
     /// token is still the newest; presenting it again later than ten seconds
     /// after an answer that was lost ends the family.
     pub async fn rotate(&self) -> Result<Issued, TokenError> {
+        let family = self.clone();
+        // A task of its own: a successor that nobody keeps is a family that
+        // ends with the next rotation.
+        let task = async move { family.rotate_to_the_end().await };
+        tokio::spawn(countersign_telemetry::carry(task))
+            .await
+            .unwrap_or(Err(TokenError::Interrupted))
+    }
+
+    async fn rotate_to_the_end(&self) -> Result<Issued, TokenError> {
         // One at a time: two at once would present the same token twice.
         let mut newest = self.newest.lock().await;
         let issued = self.ask(&newest).await?;

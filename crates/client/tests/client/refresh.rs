@@ -1,6 +1,7 @@
 //! A refresh token's family.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::error::v1::Reason;
 use countersign::example::v1::CreateOrderRequest;
@@ -101,4 +102,18 @@ async fn a_channel_calls_in_the_familys_name() {
         .await
         .unwrap();
     assert_eq!(family.newest().await.expose(), "r++");
+}
+
+/// The token service has rotated, and the caller does not wait for its answer.
+#[tokio::test]
+async fn a_caller_that_gives_up_loses_no_successor() {
+    let stand = Stand::start().await;
+    let slow = Step::After(Duration::from_millis(200));
+    stand.tokens.script.then([slow]);
+    let family = stand.countersign.refresh_token("r");
+    let moment = Duration::from_millis(50);
+    let given_up = tokio::time::timeout(moment, family.rotate()).await;
+    assert!(given_up.is_err());
+    family.rotate().await.unwrap();
+    assert_eq!(presented(&stand), ["r", "r+"]);
 }
