@@ -12,6 +12,7 @@ mod codes;
 mod credentials;
 mod handles;
 mod introspection;
+mod records;
 mod registration;
 mod resources;
 mod revocation;
