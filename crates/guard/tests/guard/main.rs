@@ -6,6 +6,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod attacks;
 mod client;
 mod key_service;
 mod keys;
