@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::countersign::Countersign;
 use crate::error::{ConnectError, FailedCall};
 use crate::layer::{CallFuture, DpopLayer, DpopService};
+use crate::legible::LegibleBody;
 use crate::source::{Cached, ClientCredentials, RefreshToken, TokenSource};
 
 /// Describes a channel; made by [`Countersign::channel`].
@@ -150,9 +151,9 @@ impl GuardedChannel {
 }
 
 impl Service<Request<Body>> for GuardedChannel {
-    type Response = Response<countersign_telemetry::CallBody<Body>>;
+    type Response = Response<countersign_telemetry::CallBody<LegibleBody<Body>>>;
     type Error = FailedCall;
-    type Future = countersign_telemetry::CallFuture<CallFuture<Body>>;
+    type Future = countersign_telemetry::CallFuture<CallFuture<LegibleBody<Body>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), FailedCall>> {
         self.service.poll_ready(cx)

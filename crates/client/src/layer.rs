@@ -20,6 +20,7 @@ use self::attempt::Attempts;
 pub use self::future::CallFuture;
 use crate::clock::Clock;
 use crate::error::FailedCall;
+use crate::legible::{Legible, LegibleBody, LegibleLayer};
 use crate::nonces::NewestNonce;
 use crate::source::TokenSource;
 
@@ -71,7 +72,7 @@ impl<S> Layer<S> for DpopLayer {
 
     fn layer(&self, inner: S) -> DpopService<S> {
         DpopService {
-            inner,
+            inner: LegibleLayer.layer(inner),
             caller: Arc::clone(&self.0),
         }
     }
@@ -80,7 +81,7 @@ impl<S> Layer<S> for DpopLayer {
 /// The service that [`DpopLayer`] makes.
 #[derive(Clone)]
 pub struct DpopService<S> {
-    inner: S,
+    inner: Legible<S>,
     caller: Arc<Caller>,
 }
 
@@ -91,9 +92,9 @@ where
     S::Future: Send,
     R: Send + 'static,
 {
-    type Response = Response<R>;
+    type Response = Response<LegibleBody<R>>;
     type Error = FailedCall;
-    type Future = CallFuture<R>;
+    type Future = CallFuture<LegibleBody<R>>;
 
     /// Always ready. The service below is asked when the token is there, just
     /// before the proof is signed: a place reserved earlier would stand empty
@@ -102,7 +103,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> CallFuture<R> {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let attempts = Attempts::of(Arc::clone(&self.caller), request);
         CallFuture::new(attempts.run(self.inner.clone()))
     }

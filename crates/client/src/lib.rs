@@ -103,6 +103,7 @@
 //! | [`outcome`] | why a call was refused |
 //! | [`clock`] | a clock of your own, in tests |
 //! | [`transport`] | the connections underneath |
+//! | [`legible`] | answers that cannot make tonic panic |
 //! | [`random`], [`deadline`] | what the guard needs as well |
 
 mod channel;
@@ -112,6 +113,7 @@ mod credential;
 pub mod deadline;
 mod error;
 pub mod layer;
+pub mod legible;
 mod nonces;
 pub mod outcome;
 pub mod random;

@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod hostile;
 mod refresh;
 mod stand;
 mod streams;

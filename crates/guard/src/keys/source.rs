@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign::keys::v1::{ListKeysRequest, ListKeysResponse, VerificationKey};
+use countersign_client::legible::{Legible, LegibleLayer};
 use countersign_client::source::BoxFuture;
 use countersign_jose::Jwks;
 use countersign_telemetry::{ClientCalls, ClientLayer};
@@ -55,11 +56,11 @@ impl fmt::Display for KeysUnavailable {
 impl std::error::Error for KeysUnavailable {}
 
 /// Asks the token service (`KeyService.ListKeys`).
-pub(crate) struct TokenServiceKeys(KeyServiceClient<ClientCalls<Channel>>);
+pub(crate) struct TokenServiceKeys(KeyServiceClient<ClientCalls<Legible<Channel>>>);
 
 impl TokenServiceKeys {
     pub(crate) fn new(channel: Channel) -> Self {
-        let client = KeyServiceClient::new(ClientLayer::new().layer(channel));
+        let client = KeyServiceClient::new(ClientLayer::new().layer(LegibleLayer.layer(channel)));
         Self(client.max_decoding_message_size(ANSWER_BYTES_MAX))
     }
 }
