@@ -1,6 +1,8 @@
 //! Access tokens as RFC 9068 has them: attacks.md, "Access token", as far as the issuer reads its
 //! own.
 
+use std::time::Duration;
+
 use countersign_issuer::IssuerName;
 use countersign_issuer::access_token::{self, read};
 use countersign_issuer::model::{Acr, ClientId, FamilyId, Subject};
@@ -48,6 +50,23 @@ fn a_token_of_a_family_says_so() {
     assert_eq!(payload["sub"], "alice");
     assert_eq!(payload["fam"], issued.family.unwrap().to_string());
     assert_eq!(payload["auth_time"], START.as_secs());
+}
+
+#[test]
+fn no_token_lives_longer_than_a_guard_honours_a_revoked_one() {
+    for (configured_secs, of_resource, expected) in [
+        (300, None, 300),
+        (3600, None, 900),
+        (3600, Some(60), 60),
+        (60, Some(3600), 900),
+    ] {
+        let mut world = World::new();
+        world.issuer.lifetimes.access_token = Duration::from_secs(configured_secs);
+        let resource = &mut world.resources.get_mut(ORDERS).unwrap().value;
+        resource.access_token_lifetime = of_resource.map(Duration::from_secs);
+        let issued = world.issue("checkout", &ask(&[], &[])).unwrap();
+        assert_eq!(issued.claims.lifetime().as_secs(), expected);
+    }
 }
 
 #[test]
