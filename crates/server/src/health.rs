@@ -4,6 +4,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::stack::MESSAGE_BYTES_MAX;
+
 /// The component that keeps records.
 pub const STORE: &str = "store";
 /// The component that signs tokens and authenticates handles.
@@ -30,6 +32,8 @@ impl Health {
     /// The service that answers for it.
     pub(crate) fn server(&self) -> HealthServer<HealthService> {
         HealthServer::new(self.service())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// The answers themselves.

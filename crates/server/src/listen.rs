@@ -4,6 +4,7 @@
 //! patience when `accept` fails.
 
 mod connection;
+mod descriptors;
 mod tcp;
 mod unix;
 
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub(crate) use connection::Connection;
+pub(crate) use descriptors::connections;
 pub(crate) use tcp::Tcp;
 pub use unix::SocketProblem;
 pub(crate) use unix::Unix;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::transport::{self, ServerTlsConfig};
 use tracing::{error, info, warn};
 
@@ -22,9 +23,13 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::janitor;
 use crate::listen::{Tcp, Terms, Unix};
-use crate::stack::{self, Platform};
+use crate::stack::{self, Platform, Stop};
 
-/// After the hard limit: how long connections that were cut have to notice.
+/// After the last call under way: long enough for its answer to leave, and for whoever has not
+/// heard yet that we stop to say what was on its way.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// After that, or the hard limit: how long connections that were cut have to notice.
 const CUT_DUE: Duration = Duration::from_secs(1);
 
 /// A token service that takes calls. Dropped without [`Running::stop`], it stops at once and loses
@@ -62,7 +67,7 @@ pub enum Stopped {
 pub(crate) struct Edges {
     tasks: Vec<JoinHandle<()>>,
     platform: Platform,
-    stop: CancellationToken,
+    stop: Stop,
     cut: CancellationToken,
     failed: watch::Sender<Option<Stopped>>,
 }
@@ -77,14 +82,14 @@ impl Edges {
         (public, admin): (Terms, Terms),
     ) -> Self {
         let (failed, _) = watch::channel(None);
-        let stop = CancellationToken::new();
+        let stop = Stop::default();
         let cut = public.cut.clone();
         let public = stack::serve_public(platform.clone(), guard, tls, tcp, public, stop.clone());
         let admin = stack::serve_admin(platform.clone(), unix, admin, stop.clone());
         Self {
             tasks: vec![
-                tokio::spawn(edge(public, stop.clone(), failed.clone())),
-                tokio::spawn(edge(admin, stop.clone(), failed.clone())),
+                tokio::spawn(edge(public, stop.begun.clone(), failed.clone())),
+                tokio::spawn(edge(admin, stop.begun.clone(), failed.clone())),
             ],
             platform,
             stop,
@@ -122,12 +127,12 @@ impl Running {
             Arc::clone(&store),
             health.clone(),
             edges.failed.clone(),
-            edges.stop.clone(),
+            edges.stop.begun.clone(),
         ));
         tokio::spawn(janitor::run(
             Arc::clone(&store),
             Arc::clone(&edges.platform.engine.clock),
-            edges.stop.clone(),
+            edges.stop.begun.clone(),
         ));
         Self {
             places,
@@ -185,7 +190,8 @@ impl Running {
     }
 
     /// Stops without losing a call: reports NOT_SERVING, waits for balancers to notice, takes no
-    /// more connections, lets calls in flight finish up to a hard limit, and closes the store.
+    /// more connections, lets calls in flight finish up to a hard limit, and closes the store. A
+    /// connection without a call, and the rest of a stream, hold nothing up.
     ///
     /// # Errors
     /// The store had failed, or did not close cleanly.
@@ -193,13 +199,16 @@ impl Running {
         info!("stopping");
         self.health.stopping().await;
         sleep(self.config.stop.notice).await;
-        self.edges.stop.cancel();
-        if timeout(self.config.stop.drain, self.ended()).await.is_err() {
+        self.edges.stop.begun.cancel();
+        if timeout(self.config.stop.drain, self.drained())
+            .await
+            .is_err()
+        {
             warn!("calls in flight did not end in time; connections are cut");
-            self.edges.cut.cancel();
-            if timeout(CUT_DUE, self.ended()).await.is_err() {
-                warn!("connections did not end although they were cut");
-            }
+        }
+        self.edges.cut.cancel();
+        if timeout(CUT_DUE, self.ended()).await.is_err() {
+            warn!("connections did not end although they were cut");
         }
         let closed = self.store.close().await;
         let failed = self.edges.failed.borrow().clone();
@@ -207,6 +216,16 @@ impl Running {
             (Some(stopped), _) => Err(stopped),
             (None, Err(error)) => Err(Stopped::StoreFailed(error.to_string())),
             (None, Ok(())) => Ok(()),
+        }
+    }
+
+    /// Every connection has ended, or no call is under way on those that have not.
+    async fn drained(&mut self) {
+        let calls = self.edges.stop.calls.clone();
+        calls.close();
+        tokio::select! {
+            () = self.ended() => {}
+            () = quiet(&calls) => {}
         }
     }
 
@@ -221,8 +240,18 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.edges.stop.cancel();
+        self.edges.stop.begun.cancel();
         self.edges.cut.cancel();
+    }
+}
+
+async fn quiet(calls: &TaskTracker) {
+    loop {
+        calls.wait().await;
+        sleep(LINGER).await;
+        if calls.is_empty() {
+            return;
+        }
     }
 }
 

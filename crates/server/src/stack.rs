@@ -2,6 +2,7 @@
 
 mod called;
 mod deadline;
+mod under_way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use countersign::token::v1::token_service_server::TokenServiceServer;
 use countersign_guard::Guard;
 use countersign_telemetry::ServerLayer;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::transport::{self, ServerTlsConfig};
 
 use crate::engine::Engine;
@@ -31,6 +33,7 @@ use crate::service::token::Tokens;
 use crate::signer::{KeySet, Signer};
 use called::CalledLayer;
 use deadline::DeadlineLayer;
+use under_way::UnderWayLayer;
 
 pub(crate) use called::Called;
 
@@ -39,7 +42,7 @@ pub(crate) use called::Called;
 const STREAMS_MAX: u32 = 100;
 
 /// The largest message, both ways. The largest honest one, a client with 32 keys, is a third.
-const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// The largest header list: a proof of 4 KiB, a token of 8 KiB, and as much again for the rest.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
@@ -86,6 +89,15 @@ pub(crate) const UNGUARDED: [&str; 7] = [
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/// How a listener is told to stop, and what the stop waits for.
+#[derive(Clone, Default)]
+pub(crate) struct Stop {
+    /// Cancelled when no more connections are taken and those that are open end.
+    pub(crate) begun: CancellationToken,
+    /// The calls under way.
+    pub(crate) calls: TaskTracker,
+}
+
 /// What the services are made of.
 #[derive(Clone)]
 pub(crate) struct Platform {
@@ -102,7 +114,7 @@ pub(crate) async fn serve_public(
     tls: Option<ServerTlsConfig>,
     listener: Tcp,
     terms: Terms,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), transport::Error> {
     let mut server = server();
     if let Some(tls) = tls {
@@ -110,13 +122,15 @@ pub(crate) async fn serve_public(
     }
     let reflection = reflection::of(&PUBLIC);
     server
-        // Outermost: a refused call is a span too, and its caller's trace is found here.
+        // Outermost: a stop waits for everything that has begun.
+        .layer(UnderWayLayer { calls: stop.calls })
+        // A refused call is a span too, and its caller's trace is found here.
         .layer(ServerLayer::new())
         // Tokens with scopes, for those methods that want them. What it lets through unseen
         // answers for itself.
         .layer(guard.layer())
-        // Before the handlers, whose signature checks are what a late call would cost us. (The
-        // guard drops late calls by itself.)
+        // Before the handlers, whose signature checks are what a late call would cost us, and who
+        // wait for the end of a message. (The guard drops late calls by itself.)
         .layer(DeadlineLayer)
         // Innermost: what a proof must name.
         .layer(CalledLayer)
@@ -152,7 +166,10 @@ pub(crate) async fn serve_public(
                 .v1alpha
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .serve_with_incoming_shutdown(listen::incoming(listener, terms), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(
+            listen::incoming(listener, terms),
+            stop.begun.cancelled_owned(),
+        )
         .await
 }
 
@@ -162,10 +179,11 @@ pub(crate) async fn serve_admin(
     platform: Platform,
     listener: Unix,
     terms: Terms,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), transport::Error> {
     let reflection = reflection::of(&ADMIN);
     server()
+        .layer(UnderWayLayer { calls: stop.calls })
         .layer(ServerLayer::new())
         .layer(DeadlineLayer)
         .layer(CalledLayer)
@@ -191,7 +209,10 @@ pub(crate) async fn serve_admin(
                 .v1alpha
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .serve_with_incoming_shutdown(listen::incoming(listener, terms), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(
+            listen::incoming(listener, terms),
+            stop.begun.cancelled_owned(),
+        )
         .await
 }
 

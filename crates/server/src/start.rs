@@ -24,7 +24,7 @@ use tracing::info;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::listen::{Tcp, Terms, Unix};
+use crate::listen::{self, Tcp, Terms, Unix};
 use crate::opening::{self, Opened};
 use crate::proof::Proofs;
 use crate::records::Records;
@@ -239,7 +239,7 @@ fn terms(config: &Config) -> (Terms, Terms) {
         cut: cut.clone(),
     };
     (
-        terms(config.listen.connections_max as usize),
+        terms(listen::connections(config.listen.connections_max as usize)),
         terms(ADMIN_CONNECTIONS_MAX),
     )
 }

@@ -70,7 +70,8 @@ pub static KEYS: &[Key] = &[
         name: "listen.connections_max",
         default: "10000",
         values: "1 to 1000000",
-        meaning: "Connections open at once; further ones wait.",
+        meaning: "Connections open at once; further ones wait. Never so many that fewer than 128 \
+                  file descriptors are left for everything else.",
         set: |config, value| {
             config.listen.connections_max = value.count(&(1..=1_000_000))?;
             Ok(())
@@ -142,7 +143,8 @@ pub static KEYS: &[Key] = &[
         name: "admin.allowed_uids",
         default: "root and the service's own",
         values: "list of numbers",
-        meaning: "Accounts that may use the admin socket, by number.",
+        meaning: "Accounts that may use the admin socket, by number. Its mode lets in root and the \
+                  service's own account, so a list can only leave out one of the two.",
         set: |config, value| {
             config.admin.allowed_uids = value.list("account numbers", |text| text.parse().ok())?;
             Ok(())

@@ -8,11 +8,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 /// A peer that says nothing for so long holds no place.
 const GREETING_DUE: Duration = Duration::from_secs(5);
+
+/// A connection is asked to end after at most 330 s (`stack.rs`). Who has not half a minute later
+/// never will: a request that does not end, a stream that nobody reads.
+const LIFE_MAX: Duration = Duration::from_secs(360);
 
 /// The length of HTTP/2's connection preface (RFC 9113 §3.4); a TLS `ClientHello` is longer.
 const GREETING_BYTES: usize = 24;
@@ -21,7 +25,8 @@ const GREETING_BYTES: usize = 24;
 pub(crate) struct Connection<S> {
     stream: S,
     greeting: Option<Greeting>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Over when the connection must end at once.
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -38,9 +43,16 @@ impl<S> Connection<S> {
                 received: 0,
                 due: Box::pin(sleep(GREETING_DUE)),
             }),
-            cut: Box::pin(cut.clone().cancelled_owned()),
+            end: Box::pin(end(cut.clone())),
             _place: place,
         }
+    }
+}
+
+async fn end(cut: CancellationToken) {
+    tokio::select! {
+        () = cut.cancelled() => {}
+        () = sleep(LIFE_MAX) => {}
     }
 }
 
@@ -50,7 +62,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
+        if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buf.filled().len();

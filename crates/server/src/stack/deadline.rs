@@ -1,17 +1,26 @@
-//! Drops calls whose deadline has passed before anything is computed for them.
+//! Drops calls whose deadline has passed before anything is computed for them, and those that take
+//! far too long.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures_util::future::Either;
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, Map};
 use http::{HeaderMap, Request, Response};
+use tokio::time::error::Elapsed;
+use tokio::time::{Timeout, timeout};
 use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::refused::Refused;
 
-/// Refuses calls that have no time left.
+/// A call takes milliseconds, and a commit to a slow disk a second. What takes longer was not sent
+/// whole: a request without its end must not hold its place until the connection ends.
+const CALL_DUE: Duration = Duration::from_secs(10);
+
+/// Refuses calls that have no time left. Of a stream it waits for the opening.
 #[derive(Copy, Clone)]
 pub(crate) struct DeadlineLayer;
 
@@ -35,7 +44,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Either<Ready<Result<Response<Body>, S::Error>>, S::Future>;
+    type Future = Either<Ready<Answer<S::Error>>, Map<Timeout<S::Future>, Ended<S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -43,11 +52,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if passed(request.headers()) {
-            let status = tonic::Status::from(Refused::DeadlinePassed);
-            return Either::Left(ready(Ok(status.into_http())));
+            return Either::Left(ready(Ok(refused())));
         }
-        Either::Right(self.inner.call(request))
+        let answer = timeout(CALL_DUE, self.inner.call(request));
+        Either::Right(answer.map(|ended| ended.unwrap_or_else(|_| Ok(refused()))))
     }
+}
+
+type Answer<E> = Result<Response<Body>, E>;
+type Ended<E> = fn(Result<Answer<E>, Elapsed>) -> Answer<E>;
+
+fn refused() -> Response<Body> {
+    tonic::Status::from(Refused::DeadlinePassed).into_http()
 }
 
 /// Whether the caller gave no time at all. `grpc-timeout` is relative: a caller, or a proxy that

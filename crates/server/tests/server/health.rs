@@ -55,13 +55,18 @@ async fn a_stop_is_announced() {
         .into_inner();
     let first = watch.message().await.expect("a message").expect("one");
     assert_eq!(first.status(), ServingStatus::Serving);
-    let stopping = tokio::spawn(async move {
-        // The watch below stays open, so the drain ends by its limit.
-        service.config.stop.drain = std::time::Duration::ZERO;
-        service.stop().await;
-    });
+    let stopping = tokio::spawn(async move { service.stop().await });
     let second = watch.message().await.expect("a message").expect("one");
     assert_eq!(second.status(), ServingStatus::NotServing);
     drop(watch);
     stopping.await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_question_is_refused() {
+    let service = Service::start().await;
+    for channel in [service.public().await, service.admin().await] {
+        let large = "x".repeat(65 * 1024);
+        assert_eq!(status(channel, &large).await, Err(Code::OutOfRange));
+    }
 }
