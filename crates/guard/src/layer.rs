@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use countersign_telemetry::spans;
 use http::{Request, Response};
+use tonic::body::Body;
 use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -43,12 +44,14 @@ pub struct GuardService<S> {
 
 impl<S, B, R> Service<Request<B>> for GuardService<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S: Service<Request<Body>, Response = Response<R>> + Clone,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     R: http_body::Body<Data = Bytes>,
 {
     type Response = Response<GuardBody<R>>;
     type Error = S::Error;
-    type Future = GuardFuture<S, B, S::Future>;
+    type Future = GuardFuture<S, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -59,6 +62,8 @@ where
         // The one that was polled ready is called; the clone is polled next.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
+        // Of tonic's own body nothing is made anew here.
+        let request = request.map(Body::new);
         GuardFuture::new(Arc::clone(&self.checks), verdict, ready, request)
     }
 }

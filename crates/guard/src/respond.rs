@@ -84,10 +84,16 @@ impl Responder {
 /// A stream whose token has ended. Never with a challenge: its handler has run,
 /// and the call must not be sent again by itself.
 pub(crate) fn stream_ended() -> Status {
+    let status = stream_over();
+    let reason = Reason::TokenExpired.as_str_name();
+    countersign_telemetry::refused(reason, "stream_outlived_token");
+    status
+}
+
+/// The same, for the handler that reads it. The caller is told once.
+pub(crate) fn stream_over() -> Status {
     let refusal = Refusal::Token(TokenRefusal::Expired);
-    let answer = answer(&refusal);
-    countersign_telemetry::refused(answer.reason.as_str_name(), "stream_outlived_token");
-    answer.status(details(&refusal))
+    answer(&refusal).status(details(&refusal))
 }
 
 /// For a handler that asks for scopes of its own.

@@ -1,5 +1,5 @@
-//! The body of a guarded response: freed of what only a guard may say, and, of
-//! a stream, ended with its token.
+//! The bodies of a guarded call: what is asked and what is answered end, of a
+//! stream, with its token, and the answer is freed of what only a guard may say.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
+use tonic::Status;
 
 use super::future::Treatment;
 use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
@@ -69,6 +70,11 @@ impl StreamEnd {
         Self { at, sleep: None }
     }
 
+    /// The same end, for the other direction.
+    pub(super) fn again(&self) -> Self {
+        Self::at(self.at)
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let at = self.at;
         let sleep = self
@@ -116,6 +122,42 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
         self.inner
             .as_ref()
             .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// The request of a stream. A handler may go on reading where nobody hears its
+/// answers any more; with the token's end, it hears nothing more either.
+pub(super) struct AskedBody {
+    inner: tonic::body::Body,
+    end: StreamEnd,
+}
+
+impl AskedBody {
+    pub(super) fn new(inner: tonic::body::Body, end: StreamEnd) -> Self {
+        Self { inner, end }
+    }
+}
+
+impl Body for AskedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.end.poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(respond::stream_over())));
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The future of a guarded call.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,40 +13,42 @@ use countersign_telemetry::spans;
 use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tonic::Status;
+use tonic::body::Body;
 use tower_service::Service;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
-use super::body::{GuardBody, StreamEnd, strip};
+use super::body::{AskedBody, GuardBody, StreamEnd, strip};
 use crate::check::{Checks, Decision, Head, Permitted, Proven, Verdict};
+use crate::permit::Permit;
 use crate::respond::{self, DPOP_NONCE};
 
 pin_project! {
     /// The future of a call through [`GuardService`](super::GuardService).
-    pub struct GuardFuture<S, B, F> {
+    pub struct GuardFuture<S, F> {
         #[pin]
-        state: State<S, B, F>,
+        state: State<S, F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, B, F> {
+    enum State<S, F> {
         /// Decided against the call.
         Refused { status: Option<Status> },
         /// The handler runs.
         Running { #[pin] handler: Instrumented<F>, after: After },
         /// The key set is being looked at again.
-        Looking { looking: BoxFuture<'static, ()>, waiting: Option<Waiting<S, B>> },
+        Looking { looking: BoxFuture<'static, ()>, waiting: Option<Waiting<S>> },
     }
 }
 
 /// A call that waits for a key.
-struct Waiting<S, B> {
+struct Waiting<S> {
     checks: Arc<Checks>,
     proven: Proven,
     service: S,
-    request: Request<B>,
+    request: Request<Body>,
 }
 
 /// What is left to do with the handler's response.
@@ -64,15 +67,15 @@ pub(super) enum Treatment {
     Stripped,
 }
 
-impl<S, B> GuardFuture<S, B, S::Future>
+impl<S> GuardFuture<S, S::Future>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<Body>>,
 {
     pub(super) fn new(
         checks: Arc<Checks>,
         verdict: Verdict,
         service: S,
-        request: Request<B>,
+        request: Request<Body>,
     ) -> Self {
         let state = match verdict {
             Verdict::KeyUnknown(proven) => {
@@ -93,22 +96,27 @@ where
     }
 }
 
-impl<S, B> State<S, B, S::Future>
+impl<S> State<S, S::Future>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<Body>>,
 {
-    fn decided(decision: Decision, mut service: S, mut request: Request<B>) -> Self {
+    fn decided(decision: Decision, mut service: S, mut request: Request<Body>) -> Self {
         let after = match decision {
             Decision::Exempt => After {
                 treatment: Treatment::Untouched,
                 nonce: None,
                 end: None,
             },
-            Decision::Public => After {
-                treatment: Treatment::Stripped,
-                nonce: None,
-                end: None,
-            },
+            Decision::Public => {
+                // Of another guard, further out: what that one permits is not
+                // what this one asks.
+                request.extensions_mut().remove::<Permit>();
+                After {
+                    treatment: Treatment::Stripped,
+                    nonce: None,
+                    end: None,
+                }
+            }
             Decision::Permitted(permitted) => After::permitted(permitted, &mut request),
             Decision::Refused(status) => {
                 return Self::Refused {
@@ -126,21 +134,26 @@ where
 }
 
 impl After {
-    fn permitted<B>(permitted: Permitted, request: &mut Request<B>) -> Self {
+    fn permitted(permitted: Permitted, request: &mut Request<Body>) -> Self {
         request.extensions_mut().insert(permitted.permit);
+        let end = permitted.ends_in.map(StreamEnd::after);
+        if let Some(end) = &end {
+            let asked = mem::take(request.body_mut());
+            *request.body_mut() = Body::new(AskedBody::new(asked, end.again()));
+        }
         Self {
             treatment: Treatment::Stripped,
             nonce: permitted
                 .nonce
                 .and_then(|nonce| HeaderValue::try_from(nonce).ok()),
-            end: permitted.ends_in.map(StreamEnd::after),
+            end,
         }
     }
 }
 
-impl<S, B, R> Future for GuardFuture<S, B, S::Future>
+impl<S, R> Future for GuardFuture<S, S::Future>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<Body>, Response = Response<R>>,
     R: http_body::Body<Data = Bytes>,
 {
     type Output = Result<Response<GuardBody<R>>, S::Error>;
@@ -190,11 +203,11 @@ where
     }
 }
 
-impl<S, B> Waiting<S, B>
+impl<S> Waiting<S>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<Body>>,
 {
-    fn resume(self) -> State<S, B, S::Future> {
+    fn resume(self) -> State<S, S::Future> {
         let head = Head::of(&self.request);
         let decision = spans::guard().in_scope(|| self.checks.resume(head, self.proven));
         State::decided(decision, self.service, self.request)
@@ -232,7 +245,7 @@ impl StreamEnd {
     }
 }
 
-impl<S, B, F> fmt::Debug for GuardFuture<S, B, F> {
+impl<S, F> fmt::Debug for GuardFuture<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GuardFuture")
     }

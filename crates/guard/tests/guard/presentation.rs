@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use countersign::example::v1::{GetOrderRequest, PingRequest, PurgeOrdersRequest};
 use countersign_client::outcome::Refused;
+use countersign_guard::Permit;
 use serde_json::{Value, json};
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
@@ -313,4 +314,32 @@ async fn a_deadline_that_has_passed_comes_before_cryptography() {
     let in_time = late.without("grpc-timeout").and("grpc-timeout", "5S");
     Expected::Ok.check("the same proof, in time", call(&in_time).await);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+/// Of two guards in a row, what the outer one permits is nothing to a method
+/// that is public to the inner one.
+#[tokio::test]
+async fn a_public_method_has_no_permit_of_anybodys() {
+    let stand = Stand::start().await;
+    let call = async |method: &str, shown: &Shown, permit: Option<Permit>| {
+        let handler = tower::service_fn(|request: http::Request<Body>| {
+            let permit = request.extensions().get::<Permit>().cloned();
+            let mut response = http::Response::new(Body::empty());
+            response.extensions_mut().insert(permit);
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        let mut request = http::Request::post(format!("{SERVICE}{method}"))
+            .body(Body::empty())
+            .unwrap();
+        let mut metadata = MetadataMap::new();
+        shown.onto(&mut metadata);
+        *request.headers_mut() = metadata.into_headers();
+        permit.map(|permit| request.extensions_mut().insert(permit));
+        let response = stand.guard.layer().layer(handler).oneshot(request).await;
+        let permit = response.unwrap().extensions_mut().remove();
+        permit.expect("the handler ran")
+    };
+    let permit: Option<Permit> = call("CreateOrder", &stand.good(), None).await;
+    assert_eq!(permit.as_ref().unwrap().subject(), "checkout");
+    assert!(call("Ping", &Shown::default(), permit).await.is_none());
 }

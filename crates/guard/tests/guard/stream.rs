@@ -1,13 +1,20 @@
 //! Streams: authorised when they open, ended with their token.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use countersign::example::v1::{ExchangeOrdersRequest, ImportOrdersRequest, WatchOrdersRequest};
 use countersign_client::outcome::Refused;
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio_stream::StreamExt as _;
+use tonic::body::Body;
 use tonic::{Request, Status};
+use tower::ServiceExt as _;
+use tower_layer::Layer as _;
 
-use crate::stand::{Expected, Shown, Stand};
+use crate::stand::{Expected, SERVICE, Shown, Stand};
 
 /// A request for `method` whose token lives `secs`.
 fn shown<T>(stand: &Stand, method: &str, secs: u64, message: T) -> Request<T> {
@@ -101,4 +108,42 @@ async fn a_conversation_ends_with_its_token_however_busy() {
         }
     });
     ended(&end.await.unwrap());
+}
+
+/// A handler that leaves its reading to a task hears nothing more either: not
+/// even when it has answered, and nobody listens to it any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_ends_with_its_token() {
+    let stand = Stand::start().await;
+    let (tell, told) = oneshot::channel();
+    let tell = Mutex::new(Some(tell));
+    let handler = tower::service_fn(|request: http::Request<Body>| {
+        let tell = tell.lock().take().unwrap();
+        tokio::spawn(async move {
+            let mut asks = request.into_body();
+            let mut heard = 0;
+            let end = loop {
+                match asks.frame().await {
+                    Some(Ok(_)) => heard += 1,
+                    end => break end,
+                }
+            };
+            let _ = tell.send((heard, end));
+        });
+        std::future::ready(Ok::<_, Infallible>(http::Response::new(Body::empty())))
+    });
+    let asks = tokio_stream::iter(std::iter::repeat_with(|| {
+        Ok::<_, Status>(http_body::Frame::data(bytes::Bytes::from_static(b"x")))
+    }));
+    let asks = asks.throttle(Duration::from_secs(1));
+    let mut request = http::Request::post(format!("{SERVICE}ImportOrders"))
+        .body(Body::new(http_body_util::StreamBody::new(asks)))
+        .unwrap();
+    let metadata = shown(&stand, "ImportOrders", 60, ()).into_parts().0;
+    *request.headers_mut() = metadata.into_headers();
+    let answer = stand.guard.layer().layer(handler).oneshot(request).await;
+    drop(answer);
+    let (heard, end) = told.await.unwrap();
+    assert!((59..=61).contains(&heard), "{heard}");
+    ended(&end.unwrap().unwrap_err());
 }
