@@ -93,8 +93,10 @@ impl Routes {
         if let Some(route) = self.methods.get(path) {
             return Some(route);
         }
-        let (service, _) = path.strip_prefix('/')?.split_once('/')?;
-        self.exempt.contains(service).then_some(&Route::Exempt)
+        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        // A path that something behind us may read as another one, such as
+        // `/exempt.Service/../other.Service/Method`, is nobody's method.
+        (is_name(method) && self.exempt.contains(service)).then_some(&Route::Exempt)
     }
 
     /// Whether any method has a rule.
@@ -222,6 +224,12 @@ fn route(
 
 fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+/// As protobuf names a method.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(is_part)
 }
 
 /// RFC 6749 §3.3, scope-token.

@@ -54,7 +54,10 @@ impl SeenTokens {
             return Some(seen.clone());
         }
         let seen = shard.old.remove(hash)?;
-        shard.put(*hash, seen.clone());
+        let forgotten = shard.put(*hash, seen.clone());
+        drop(shard);
+        // Freed without the lock.
+        drop(forgotten);
         Some(seen)
     }
 

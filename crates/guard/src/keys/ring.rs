@@ -39,6 +39,10 @@ pub(crate) struct KeyRing {
     /// When the last fetch began. Held while one for an unknown key is under
     /// way, so that all who wait for it wait for the same.
     asked: tokio::sync::Mutex<Option<Instant>>,
+    /// Held by a fetch until what it brought is in use: an answer that was long
+    /// under way must not replace a newer one, and bring back a key that is
+    /// gone.
+    fetching: tokio::sync::Mutex<()>,
     ready: watch::Sender<bool>,
     on_change: Mutex<Option<OnChange>>,
     keeper: Mutex<Option<AbortHandle>>,
@@ -69,6 +73,7 @@ impl KeyRing {
             interval,
             current: ArcSwapOption::empty(),
             asked: tokio::sync::Mutex::new(None),
+            fetching: tokio::sync::Mutex::new(()),
             ready: watch::Sender::new(false),
             on_change: Mutex::new(None),
             keeper: Mutex::new(None),
@@ -129,6 +134,7 @@ impl KeyRing {
     }
 
     async fn fetch(&self) -> Fetched {
+        let _fetching = self.fetching.lock().await;
         let asking = self.source.fetch();
         let fetch = async {
             tokio::time::timeout(FETCH, asking)
@@ -199,7 +205,10 @@ async fn keep_fresh(ring: Weak<KeyRing>, mut pause: Duration) {
     loop {
         tokio::time::sleep(jittered(pause)).await;
         let Some(ring) = ring.upgrade() else { return };
-        let fetched = ring.fetch().await;
+        // A task of its own: a source that panics must not end the keeping.
+        let fetched = tokio::spawn(async move { ring.fetch().await })
+            .await
+            .unwrap_or_else(|error| Fetched::Nothing(KeysUnavailable::new(error)));
         backoff = match fetched {
             Fetched::Keys(_) => PAUSE_MIN,
             Fetched::OfAnother(_) | Fetched::Nothing(_) => (backoff * 2).min(PAUSE_MAX),

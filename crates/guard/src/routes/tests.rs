@@ -48,7 +48,20 @@ fn what_is_exempt_is_left_alone() {
         routes.find("/grpc.health.v1.Health/Check"),
         Some(&Route::Exempt)
     );
-    assert_eq!(routes.find("/grpc.health.v1.Healthy/Check"), None);
+    for other in [
+        "/grpc.health.v1.Healthy/Check",
+        "grpc.health.v1.Health/Check",
+        "//grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health",
+        "/grpc.health.v1.Health/",
+        "/grpc.health.v1.Health/Check/",
+        "/grpc.health.v1.Health//Check",
+        "/grpc.health.v1.Health/../countersign.example.v1.OrderService/PurgeOrders",
+        "/grpc.health.v1.Health/%2e%2e%2fother.Service%2fMethod",
+        "/grpc.health.v1.Health/..;x",
+    ] {
+        assert_eq!(routes.find(other), None, "{other}");
+    }
     assert_eq!(routes.find(CREATE), Some(&Route::Exempt));
     // Of a whole service, also the methods that have rules.
     let service = &CREATE[1..CREATE.rfind('/').unwrap()];

@@ -1,10 +1,12 @@
 //! The key set: fetched, refreshed, kept.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use countersign_guard::NonceMode;
+use countersign_client::source::BoxFuture;
+use countersign_guard::{KeySource, KeysUnavailable, NonceMode, PublishedKeys};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -117,4 +119,78 @@ async fn it_is_refreshed_in_the_background() {
     assert_eq!(stand.keys.fetches.load(Ordering::SeqCst), 2);
     tokio::time::sleep(Duration::from_secs(150)).await;
     assert_eq!(stand.keys.fetches.load(Ordering::SeqCst), 3);
+}
+
+/// A source whose answers are as of when it was asked, however late they come.
+struct Late {
+    published: Mutex<PublishedKeys>,
+    takes: Mutex<Duration>,
+    asked: AtomicU32,
+    panics_at: u32,
+}
+
+impl Late {
+    fn new(published: PublishedKeys) -> Arc<Self> {
+        Arc::new(Self {
+            published: Mutex::new(published),
+            takes: Mutex::new(Duration::ZERO),
+            asked: AtomicU32::new(0),
+            panics_at: 0,
+        })
+    }
+}
+
+impl KeySource for Late {
+    fn fetch(&self) -> BoxFuture<'_, Result<PublishedKeys, KeysUnavailable>> {
+        Box::pin(async {
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            assert_ne!(asked, self.panics_at, "the test says so");
+            let answer = self.published.lock().clone();
+            let takes = std::mem::take(&mut *self.takes.lock());
+            tokio::time::sleep(takes).await;
+            Ok(answer)
+        })
+    }
+}
+
+/// A key is taken out of the set while an older answer is still under way.
+#[tokio::test]
+async fn a_late_answer_does_not_bring_back_a_key_that_is_gone() {
+    let (old, new) = (es256(1), es256(8));
+    let mut first = published(&[("k1", &old)]);
+    // The shortest there is: the next fetch follows after five seconds at most.
+    first.max_age = Duration::ZERO;
+    let source = Late::new(first);
+    let given = Arc::clone(&source) as Arc<dyn KeySource>;
+    let stand = Stand::with(|builder| builder.nonces(NonceMode::Off).key_source(given)).await;
+    *source.takes.lock() = Duration::from_secs(1);
+    while source.asked.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The background's answer will come in a second, and hold the old key.
+    *source.published.lock() = published(&[("k2", &new)]);
+    stand
+        .check("of the new key", &of_key(&stand, "k2", &new), Expected::Ok)
+        .await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    stand
+        .check("of the key that is gone", &stand.good(), Expected::T)
+        .await;
+    stand
+        .check("of the new key", &of_key(&stand, "k2", &new), Expected::Ok)
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_is_asked_again() {
+    let source = Arc::new(Late {
+        panics_at: 2,
+        ..Arc::into_inner(Late::new(published(&[("k1", &es256(1))]))).unwrap()
+    });
+    let given = Arc::clone(&source) as Arc<dyn KeySource>;
+    let _stand = Stand::with(|builder| builder.key_source(given)).await;
+    tokio::time::sleep(Duration::from_secs(151)).await;
+    assert!(source.asked.load(Ordering::SeqCst) >= 2);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(source.asked.load(Ordering::SeqCst), 3);
 }
