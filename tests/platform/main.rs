@@ -5,6 +5,7 @@
 //! with it. Without the tool it is reported as *ignored*, loudly; where
 //! `COUNTERSIGN_REQUIRE_PARTS` is set it fails.
 
+mod attacks;
 mod documents;
 mod durability;
 mod grpcurl;
@@ -44,6 +45,9 @@ fn trials() -> Vec<Trial> {
         trial!(invariants::comments_strings_and_tests_are_no_breach),
         trial!(secrets::every_message_with_a_secret_is_redacted),
         trial!(secrets::debug_prints_no_secret),
+        trial!(attacks::each_has_its_row),
+        trial!(attacks::none_is_missing),
+        trial!(attacks::a_wrong_entry_is_found),
         trial!(documents::errors_md_lists_each_reason),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use countersign_jose::base64url;
+use countersign_dpop::Limits;
+use countersign_guard::NonceMode;
+use countersign_jose::{Algorithm, Algorithms, base64url};
 use serde_json::{Value, json};
 
 use crate::stand::{Expected, Shown, Stand, sign};
@@ -72,4 +74,36 @@ async fn what_names_a_place_to_fetch_from_causes_no_fetch() {
         stand.check(name, &shown, Expected::Ok).await;
     }
     assert_eq!(fetches(), before);
+}
+
+/// Where a guard takes all algorithms, an algorithm is still no choice of whoever sends it.
+#[tokio::test]
+async fn an_algorithm_of_another_kind_of_key() {
+    let algorithms = Algorithms::of(&[
+        Algorithm::Es256,
+        Algorithm::Ed25519,
+        Algorithm::Es384,
+        Algorithm::Ps256,
+        Algorithm::Rs256,
+    ]);
+    let limits = Limits {
+        algorithms,
+        ..Limits::default()
+    };
+    let stand = Stand::with(|builder| builder.nonces(NonceMode::Off).limits(limits)).await;
+    let jwk: Value = serde_json::from_str(&stand.caller_key.public().to_jwk()).unwrap();
+    for (row, alg, expected) in [
+        ("ES256 with an EC key", "ES256", Expected::Ok),
+        ("RS256 with an EC key", "RS256", Expected::P),
+        ("PS256 with an EC key", "PS256", Expected::P),
+        ("ES384 with a P-256 key", "ES384", Expected::P),
+        ("EdDSA with an EC key", "EdDSA", Expected::P),
+        ("HS256", "HS256", Expected::P),
+    ] {
+        let token = stand.token();
+        let header = json!({ "alg": alg, "typ": "dpop+jwt", "jwk": jwk });
+        let claims = stand.proof_claims("CreateOrder", &token);
+        let shown = Shown::new(&token, &sign(&stand.caller_key, &header, &claims));
+        expected.check_with(row, stand.create(&shown).await, algorithms);
+    }
 }
