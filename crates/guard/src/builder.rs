@@ -15,6 +15,7 @@ use crate::authority::Authority;
 use crate::check::{Checks, Tally};
 use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
+use crate::horizon::Horizon;
 use crate::keys::{Fetched, KeyRing, KeySetFile, KeySource, TokenServiceKeys};
 use crate::ledger::{Ledger, LedgerLimits};
 use crate::respond::Responder;
@@ -271,6 +272,7 @@ impl Builder {
             origins,
             resources,
             responder: Responder::new(self.limits.algorithms),
+            horizon: Horizon::new(&self.limits),
             limits: self.limits,
             freshness,
             authority,

@@ -17,6 +17,7 @@ use tonic::Status;
 use crate::authority::{Authority, Claims, Vouched};
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
+use crate::horizon::Horizon;
 use crate::ledger::{Ledger, LedgerRefusal};
 use crate::permit::Permit;
 use crate::refusal::{Refusal, TokenRefusal};
@@ -33,6 +34,7 @@ pub(crate) struct Checks {
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) authority: Authority,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) horizon: Horizon,
     pub(crate) responder: Responder,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tally: Tally,
@@ -116,7 +118,7 @@ impl Checks {
             Some(Route::Exempt) => Verdict::Decided(Decision::Exempt),
             Some(Route::Public) => Verdict::Decided(Decision::Public),
             Some(Route::Guarded { scopes, streaming }) => {
-                let now = self.clock.now();
+                let now = self.now();
                 let asked = Asked {
                     scopes,
                     streaming: *streaming,
@@ -133,7 +135,7 @@ impl Checks {
 
     /// Goes on after the key set was looked at again.
     pub(crate) fn resume(&self, head: Head<'_>, proven: Proven) -> Decision {
-        let now = self.clock.now();
+        let now = self.now();
         let verdict = match self.routes.find(head.path) {
             Some(Route::Guarded { scopes, streaming }) => {
                 let asked = Asked {
@@ -150,6 +152,12 @@ impl Checks {
             Ok(Verdict::KeyUnknown(_)) => self.refused(&TokenRefusal::UnknownKey.into(), now),
             Err(refusal) => self.refused(&refusal, now),
         }
+    }
+
+    fn now(&self) -> UnixTime {
+        let now = self.clock.now();
+        self.horizon.saw(now);
+        now
     }
 
     pub(crate) async fn look_again(&self) {
@@ -210,6 +218,9 @@ impl Checks {
             Vouched::KeyUnknown => return Ok(Verdict::KeyUnknown(proven)),
         };
         spans::note_client(&claims.client_id);
+        if self.horizon.has_passed(claims.expires_at, now) {
+            return Err(TokenRefusal::Expired.into());
+        }
         let proof = self.bound(&claims, proven.proof)?;
         let resource = &self.resources[proof.origin];
         if !claims.is_for(resource) {

@@ -116,6 +116,7 @@ mod check;
 mod credentials;
 mod freshness;
 mod guard;
+mod horizon;
 mod keys;
 pub mod layer;
 mod ledger;

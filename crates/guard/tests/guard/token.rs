@@ -200,3 +200,33 @@ async fn a_remembered_token_expires() {
     stand.clock.advance(std::time::Duration::from_secs(300));
     stand.check("over", &call(), Expected::Expired).await;
 }
+
+/// The clock is set back to when the token was good.
+#[tokio::test]
+async fn an_expired_token_is_not_revived() {
+    let stand = Stand::start().await;
+    let token = stand.token();
+    let call = || Shown::new(&token, &stand.proof("CreateOrder", &token));
+    stand.check("new", &call(), Expected::Ok).await;
+    stand.clock.advance(std::time::Duration::from_secs(300));
+    stand.check("over", &call(), Expected::Expired).await;
+    for secs in [1, 10, 100] {
+        stand.clock.go_back(std::time::Duration::from_secs(secs));
+        let row = format!("{secs} s back");
+        stand.check(&row, &call(), Expected::Expired).await;
+    }
+}
+
+/// Where nobody has presented it since, it has expired all the same; and what
+/// is issued by the new time is good.
+#[tokio::test]
+async fn an_expired_token_is_not_revived_though_nobody_saw_it_expire() {
+    let stand = Stand::start().await;
+    let token = stand.token();
+    let call = || Shown::new(&token, &stand.proof("CreateOrder", &token));
+    stand.clock.advance(std::time::Duration::from_secs(305));
+    stand.check("another", &stand.good(), Expected::Ok).await;
+    stand.clock.go_back(std::time::Duration::from_secs(10));
+    stand.check("back", &call(), Expected::Expired).await;
+    stand.check("of now", &stand.good(), Expected::Ok).await;
+}
