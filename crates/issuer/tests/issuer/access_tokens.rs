@@ -95,8 +95,10 @@ fn the_largest_token_is_one_that_guards_take() {
         .map(|at| format!("{at:02}{}", "s".repeat(if at < 15 { 126 } else { 111 })))
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // The last name again, a byte longer.
+    let longer = format!("{}s", names[15]);
     let mut registered = names.clone();
-    registered.push("t");
+    registered.push(&longer);
     for uri in &uris {
         world.register(resource(uri, &registered));
     }
@@ -110,7 +112,8 @@ fn the_largest_token_is_one_that_guards_take() {
     });
     let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
 
-    let more = world.issue("many", &ask(&registered, &uris));
+    let more = [&names[..15], &[longer.as_str()]].concat();
+    let more = world.issue("many", &ask(&more, &uris));
     assert_eq!(outcome(more), Some("scopes_too_long"));
     let mut issued = world.issue("many", &ask(&names, &uris)).unwrap();
     assert_eq!(issued.claims.scopes.to_string().len(), 2048);

@@ -338,3 +338,20 @@ fn what_is_no_longer_registered_is_not_redeemed() {
     let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
     assert_eq!(outcome(answer), Some("nothing_left"));
 }
+
+#[test]
+fn a_code_is_of_no_use_to_a_client_that_lost_the_grant() {
+    let mut world = World::new();
+    let code = world.code("checkout");
+    world.change("checkout", |client| {
+        client.grant_types.authorization_code = false;
+    });
+    let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
+    assert_eq!(outcome(answer), Some("grant_type_not_allowed"));
+    assert!(world.families.is_empty());
+    world.change("checkout", |client| {
+        client.grant_types.authorization_code = true;
+    });
+    let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
+    assert_eq!(outcome(answer), None, "not consumed");
+}
