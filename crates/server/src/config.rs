@@ -334,6 +334,13 @@ impl Config {
                     self.apply_table(&section, inner, place)?;
                 }
                 value => {
+                    if let Some(section) = section_named(&full) {
+                        return Err(ConfigError::Value {
+                            key: section,
+                            place: place.clone(),
+                            expected: format!("a section, as in [{section}]"),
+                        });
+                    }
                     self.apply(known(&full, place)?, &Value::Toml(value), place)?;
                 }
             }
@@ -366,7 +373,17 @@ fn known(name: &str, place: &Place) -> Result<&'static Key, ConfigError> {
 }
 
 fn section_of(key: &Key) -> String {
-    key.name.split('.').next().unwrap_or(key.name).to_owned()
+    section(key).unwrap_or(key.name).to_owned()
+}
+
+fn section_named(name: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .filter_map(section)
+        .find(|section| *section == name)
+}
+
+fn section(key: &Key) -> Option<&'static str> {
+    key.name.split_once('.').map(|(section, _)| section)
 }
 
 fn unknown(key: &str, place: &Place, known: impl IntoIterator<Item = String>) -> ConfigError {

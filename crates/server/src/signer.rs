@@ -40,6 +40,8 @@ pub(crate) struct KeySet {
     issuer: String,
     max_age: Duration,
     keys: Vec<(String, PublicKey)>,
+    /// The same as a message: made once, not for each of the guards that ask.
+    listed: Vec<VerificationKey>,
 }
 
 impl KeySet {
@@ -47,6 +49,7 @@ impl KeySet {
         Self {
             issuer,
             max_age,
+            listed: keys.iter().map(|(kid, key)| listed(kid, key)).collect(),
             keys,
         }
     }
@@ -75,10 +78,7 @@ impl KeySet {
 
     /// The keys as `ListKeys` has them.
     pub(crate) fn listed(&self) -> Vec<VerificationKey> {
-        self.keys
-            .iter()
-            .map(|(kid, key)| listed(kid, key))
-            .collect()
+        self.listed.clone()
     }
 
     /// The keys as a JWK Set.

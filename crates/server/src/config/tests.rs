@@ -51,7 +51,11 @@ fn wrong_files_say_what_would_be_right() {
         ),
         (
             "listen = 7",
-            "countersign.toml: unknown key `listen`; docs/configuration.md lists them all",
+            "countersign.toml: `listen` must be a section, as in [listen]",
+        ),
+        (
+            "[[listen]]\naddress = \"127.0.0.1:1\"",
+            "countersign.toml: `listen` must be a section, as in [listen]",
         ),
         (
             "[listen]\naddress = \"localhost\"",

@@ -10,8 +10,13 @@ use countersign_issuer::{Actor, Decision, FieldFault, Known, Refusal, Version};
 use zeroize::Zeroizing;
 
 use crate::engine::{Moment, Operation};
+use crate::record::Recorded as _;
 use crate::records::Records;
 use crate::refused::Refused;
+
+/// A registration can grow by several changes that each fit into a message. It must still fit into
+/// one, with the rest of the answer that shows it.
+const CLIENT_BYTES_MAX: usize = 60 * 1024;
 
 /// Registers a client.
 pub(crate) struct CreateClient {
@@ -84,15 +89,29 @@ impl Operation for CreateClient {
     ) -> Result<Decision<Registered>, Refused> {
         let known = records.client(self.new.id()).await?;
         let catalogue = records.catalogue(self.new.resources()).await?;
-        Ok(create_client(
+        let decision = create_client(
             &self.new,
             known.as_ref(),
             &catalogue,
             &self.random,
             &self.actor,
             at.now,
-        ))
+        );
+        if let Ok(registered) = &decision.answer {
+            check_size(&registered.client)?;
+        }
+        Ok(decision)
     }
+}
+
+fn check_size(client: &Client) -> Result<(), Refused> {
+    if client.encode().len() > CLIENT_BYTES_MAX {
+        return Err(Refused::Field {
+            field: "client",
+            expected: "must have at most 60 KiB: fewer or shorter scopes, keys or redirect URIs",
+        });
+    }
+    Ok(())
 }
 
 #[tonic::async_trait]
@@ -116,13 +135,17 @@ impl Operation for UpdateClient {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Client>, Refused> {
         let known = records.client(self.change.id()).await?;
         let catalogue = records.catalogue(self.change.resources()).await?;
-        Ok(update_client(
+        let decision = update_client(
             &self.change,
             known.as_ref(),
             &catalogue,
             &self.actor,
             at.now,
-        ))
+        );
+        if let Ok(client) = &decision.answer {
+            check_size(client)?;
+        }
+        Ok(decision)
     }
 }
 

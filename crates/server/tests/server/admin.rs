@@ -394,3 +394,62 @@ async fn clients_that_are_not_right_are_refused_by_field() {
         check(what, &answer, expected);
     }
 }
+
+/// Each change fits into a message, and so must what comes of them: an answer has to show it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_would_fit_into_no_message_is_refused() {
+    let service = Service::start().await;
+    let mut resources = service.resources().await;
+    let scopes: Vec<String> = (0..100).map(|n| format!("{n:0>128}")).collect();
+    let uris: Vec<String> = (0..4)
+        .map(|n| format!("https://r{n}.example.com"))
+        .collect();
+    for uri in &uris {
+        let resource = Some(admin::Resource {
+            uri: uri.clone(),
+            scopes: scopes.clone(),
+            ..admin::Resource::default()
+        });
+        let request = admin::CreateResourceRequest { resource };
+        resources
+            .create_resource(request)
+            .await
+            .expect("registered");
+    }
+    let permissions = uris
+        .into_iter()
+        .map(|resource| admin::Permission {
+            resource,
+            scopes: scopes.clone(),
+        })
+        .collect();
+    let client = admin::Client {
+        permissions,
+        ..service_client("large", &[])
+    };
+    let mut clients = service.clients().await;
+    let request = admin::CreateClientRequest {
+        client: Some(client),
+    };
+    clients.create_client(request).await.expect("registered");
+    let update = admin::UpdateClientRequest {
+        client: Some(admin::Client {
+            grant_types: vec![
+                admin::GrantType::ClientCredentials.into(),
+                admin::GrantType::AuthorizationCode.into(),
+            ],
+            redirect_uris: (0..20)
+                .map(|n| format!("https://shop.example.com/{n:0>900}"))
+                .collect(),
+            ..service_client("large", &[])
+        }),
+        update_mask: mask(&["redirect_uris", "grant_types"]),
+    };
+    let answer = inner(clients.update_client(update).await);
+    check("20 long URIs more", &answer, Comes::R("client"));
+    let get = admin::GetClientRequest {
+        client_id: "large".to_owned(),
+    };
+    let shown = inner(clients.get_client(get).await).expect("shown");
+    assert!(shown.client.expect("a client").redirect_uris.is_empty());
+}
