@@ -146,14 +146,24 @@ fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(parent)?;
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    // Left behind by a process that was killed here; nothing was encrypted under it.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)?;
+        .open(&new)?;
     let text = Zeroizing::new(base64url::encode(key) + "\n");
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    // Whole or not at all, and never in the place of another.
+    fs::hard_link(&new, path)?;
+    fs::remove_file(&new)?;
     // The name must survive a power cut as well: keys are about to be encrypted under it.
     fs::File::open(parent)?.sync_all()
 }

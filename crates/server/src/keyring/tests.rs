@@ -62,6 +62,17 @@ fn a_file_that_was_made_is_private_and_reads_back() {
 }
 
 #[test]
+fn a_file_that_was_not_written_whole_stands_in_nobodys_way() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("store.key");
+    fs::write(folder.path().join("store.key.new"), "half").expect("written");
+    file::create(&path, &[7; 32]).expect("made");
+    assert!(file::read(&path).expect("reads").is_some());
+    let names = fs::read_dir(folder.path()).expect("listed").count();
+    assert_eq!(names, 1, "nothing else is left");
+}
+
+#[test]
 fn files_that_are_not_safe_or_not_keys_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("store.key");
