@@ -114,7 +114,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<KeyEncryptionKey>, KeyFileError
         });
     }
     let mode = about.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if exposed(mode, about.uid(), about.gid()) {
         return Err(KeyFileError::Exposed {
             path: path.to_owned(),
             mode,
@@ -130,6 +130,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<KeyEncryptionKey>, KeyFileError
     let text = Zeroizing::new(fs::read(path).map_err(unreadable)?);
     let key = base64url::decode_array::<32>(text.trim_ascii()).map_err(|_| not_a_key())?;
     Ok(Some(KeyEncryptionKey::new(Zeroizing::new(key))))
+}
+
+/// Whether accounts other than the service's own and root can reach a file.
+pub(super) fn exposed(mode: u32, uid: u32, gid: u32) -> bool {
+    // A credential of systemd is root's, and grants the service's account to read by an access
+    // control list, whose mask stands where the group's bits are: mode 0440.
+    let credential = mode == 0o440 && uid == 0 && gid == 0;
+    mode & 0o077 != 0 && !credential
 }
 
 /// Makes the file with `key`, mode 0600, on disk when this returns.

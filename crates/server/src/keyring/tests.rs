@@ -107,6 +107,26 @@ fn files_that_are_not_safe_or_not_keys_are_refused() {
 }
 
 #[test]
+fn a_credential_of_systemd_is_not_exposed() {
+    for (mode, uid, gid, exposed) in [
+        (0o600, 7, 7, false),
+        (0o400, 7, 7, false),
+        (0o440, 0, 0, false),
+        (0o440, 0, 7, true),
+        (0o440, 7, 0, true),
+        (0o640, 0, 0, true),
+        (0o444, 0, 0, true),
+        (0o604, 0, 0, true),
+    ] {
+        assert_eq!(
+            file::exposed(mode, uid, gid),
+            exposed,
+            "{mode:o} {uid} {gid}"
+        );
+    }
+}
+
+#[test]
 fn a_file_inside_the_data_directory_is_refused_by_any_name() {
     let folder = TempDir::new().expect("a folder");
     let data = folder.path().join("data");
