@@ -1,12 +1,14 @@
 //! Connections: TCP with or without TLS, and the Unix socket of the admin
 //! services.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use rustls::CertificateError;
 use tokio::net::UnixStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
 use tower::service_fn;
@@ -19,6 +21,10 @@ const CONNECT_SECS_MAX: Duration = Duration::from_secs(5);
 /// No call of this command takes longer, a scan of many clients included.
 const CALL_SECS_MAX: Duration = Duration::from_secs(30);
 
+/// What the URL of a token service looks like.
+pub(crate) const URL_FORM: &str =
+    "write it as https://tokens.internal:7443, or http://127.0.0.1:7443 on this machine";
+
 /// Connects to the token service at `url`. `ca` is trusted instead of the
 /// system's certificates.
 ///
@@ -27,18 +33,19 @@ const CALL_SECS_MAX: Duration = Duration::from_secs(30);
 /// A URL that is none, a certificate that is none, or nobody there.
 pub(crate) async fn server(url: &str, ca: Option<&[u8]>) -> Result<Channel, Failure> {
     let endpoint = endpoint(url, ca)?;
-    endpoint.connect().await.map_err(|cause| {
-        Failure::unreachable(format!("nobody answers at {url}: {}", deepest(&cause)))
-            .next("start it with `countersign serve`, or name another with --server")
-    })
+    endpoint
+        .connect()
+        .await
+        .map_err(|cause| match tls_error(&cause) {
+            Some(tls) => untrusted(url, tls),
+            None => Failure::unreachable(format!("nobody answers at {url}: {}", deepest(&cause)))
+                .next("start it with `countersign serve`, or name another with --server"),
+        })
 }
 
 fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
-    let wrong = |what: &str| {
-        Failure::configuration(format!("{url}: {what}")).next(
-            "write it as https://tokens.internal:7443, or http://127.0.0.1:7443 on this machine",
-        )
-    };
+    let wrong =
+        |what: &str| Failure::configuration(format!("--server {url}: {what}")).next(URL_FORM);
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
     let host = uri.host().ok_or_else(|| wrong("has no host"))?;
     let tls = match uri.scheme_str() {
@@ -64,6 +71,46 @@ fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
     endpoint
         .tls_config(config)
         .map_err(|cause| wrong(&format!("TLS cannot be set up: {}", deepest(&cause))))
+}
+
+/// What rustls says, if it is what failed.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut layers = std::iter::successors(Some(error), |&error| error.source());
+    layers.find_map(|layer| match layer.downcast_ref::<std::io::Error>() {
+        // Its `source` is what lies below that which it wraps.
+        Some(wrapped) => wrapped.get_ref()?.downcast_ref(),
+        None => layer.downcast_ref(),
+    })
+}
+
+/// Somebody answers, but not as whom we trust.
+fn untrusted(url: &str, cause: &rustls::Error) -> Failure {
+    const AUTHORITY: &str = "name the certificate of its authority with --ca; one that is its own authority must say CA:FALSE";
+    let certificate = |what: &str| {
+        Failure::unreachable(format!("the certificate of {url} is not accepted: {what}"))
+    };
+    match cause {
+        rustls::Error::InvalidMessage(_) => {
+            Failure::unreachable(format!("what answers at {url} does not speak TLS"))
+                .next("without TLS the URL begins with http://")
+        }
+        rustls::Error::InvalidCertificate(cause) => match cause {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                certificate("it is for another name")
+                    .next("name the service as its certificate does")
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                certificate("it has expired").next("give the service a new one")
+            }
+            CertificateError::UnknownIssuer => {
+                certificate("nobody trusted here signed it").next(AUTHORITY)
+            }
+            // The rest is written for programmers, with bytes in it.
+            _ => certificate("its signature or form is wrong").next(AUTHORITY),
+        },
+        other => Failure::unreachable(format!("no TLS with {url}: {other}"))
+            .next("check the certificate of the service, and --ca"),
+    }
 }
 
 /// By its name alone; no name is looked up.
@@ -114,14 +161,14 @@ fn unreachable_socket(socket: &Path, cause: &std::io::Error) -> Failure {
             "start the service with `countersign serve`, or name the socket that it printed with --socket",
         ),
         ErrorKind::PermissionDenied => failure.next(
-            "run this as the account that the service runs as, or as root; others must be in admin.allowed_uids",
+            "run this as the account that the service runs as, or as root",
         ),
         _ => failure,
     }
 }
 
 /// What lies at the bottom of an error, which is what helps.
-fn deepest(error: &dyn std::error::Error) -> String {
+fn deepest(error: &dyn Error) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {
         deepest = source;

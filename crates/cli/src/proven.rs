@@ -13,8 +13,8 @@ use countersign_jose::{SigningKey, Thumbprint};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
-use crate::entropy;
 use crate::exit::{self, Failure};
+use crate::{dial, entropy};
 
 /// gRPC calls are POST requests.
 const GRPC_METHOD: &str = "POST";
@@ -125,8 +125,9 @@ pub(crate) fn nonce_of(status: &Status) -> Option<String> {
 
 /// What a proof for `path` of the service at `url` must name.
 pub(crate) fn target(url: &str, path: &str) -> Result<Target, Failure> {
-    let origin =
-        Origin::parse(url).map_err(|cause| Failure::configuration(format!("{url}: {cause}")))?;
+    let origin = Origin::parse(url).map_err(|cause| {
+        Failure::configuration(format!("--server {url}: {cause}")).next(dial::URL_FORM)
+    })?;
     origin
         .target(path)
         .map_err(|cause| Failure::internal(format!("{path}: {cause}")))

@@ -67,7 +67,7 @@ pub(crate) fn read_token(
 ) -> Result<Option<Zeroizing<String>>, Failure> {
     match (argument, file) {
         (Some(text), _) if text.0.as_str() == "-" => from_stdin("the token").map(Some),
-        (Some(text), _) => Ok(Some(text.0.clone())),
+        (Some(text), _) => one_line(&text.0, "--token").map(Some),
         (None, Some(path)) => from_file(path).map(Some),
         (None, None) => Ok(None),
     }
@@ -128,7 +128,7 @@ fn one_line(text: &str, place: &str) -> Result<Zeroizing<String>, Failure> {
     }
     if line.contains(char::is_whitespace) {
         return Err(Failure::configuration(format!(
-            "{place}: must hold one line and nothing else"
+            "{place}: must hold one word and nothing else"
         )));
     }
     Ok(Zeroizing::new(line.to_owned()))

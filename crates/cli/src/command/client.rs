@@ -11,6 +11,7 @@ use countersign::admin::v1::{
     AuthenticationMethod, Client, DeleteClientRequest, GetClientRequest, GrantType,
     ListClientsRequest, ListClientsResponse, RefreshKey, RotateClientSecretRequest,
 };
+use tonic::Status;
 use tonic::transport::Channel;
 
 use super::connection::AdminArgs;
@@ -89,10 +90,10 @@ impl Named {
         let answer = service(&self.admin)
             .await?
             .get_client(GetClientRequest {
-                client_id: self.client_id,
+                client_id: self.client_id.clone(),
             })
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| about(&self.client_id, &status))?
             .into_inner();
         output.message(
             "countersign.admin.v1.Client",
@@ -109,7 +110,7 @@ impl Named {
                 etag: String::new(),
             })
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| about(&self.client_id, &status))?
             .into_inner();
         output.message("countersign.admin.v1.DeleteClientResponse", &answer, |_| {
             format!("removed the client {}", self.client_id)
@@ -123,10 +124,10 @@ impl RotateSecret {
         let mut answer = service(&self.named.admin)
             .await?
             .rotate_client_secret(RotateClientSecretRequest {
-                client_id: self.named.client_id,
+                client_id: self.named.client_id.clone(),
             })
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| about(&self.named.client_id, &status))?
             .into_inner();
         let told = place.keep(&mut answer.client_secret)?;
         output.message(
@@ -135,6 +136,11 @@ impl RotateSecret {
             |_| told,
         )
     }
+}
+
+/// Why a call about this client failed.
+fn about(client_id: &str, status: &Status) -> Failure {
+    Failure::answered(status).during(format!("client {client_id}"))
 }
 
 /// Where a new secret goes: to a file, or to the person, once.

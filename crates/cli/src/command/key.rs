@@ -29,7 +29,8 @@ half and signs with the file.
 
 Examples:
   countersign key generate checkout.pem > checkout.jwks
-  countersign client add checkout --jwks checkout.jwks --allow https://orders.internal:8443=orders.read
+  countersign client add checkout --jwks checkout.jwks \\
+    --allow https://orders.internal:8443=orders.read
   countersign token issue --client-id checkout --client-key checkout.pem")]
     Generate(Generate),
 }

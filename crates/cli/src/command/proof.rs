@@ -21,16 +21,19 @@ Prints the proof and nothing else. It works once, for this method and URL, for
 about a minute. A gRPC call is a POST to /package.Service/Method.
 
 Examples:
-  countersign proof --url http://127.0.0.1:7443/countersign.token.v1.TokenService/IssueToken
+  countersign proof \\
+    --url http://127.0.0.1:7443/countersign.token.v1.TokenService/IssueToken
 
   # a guarded call by hand: the token and its proof
   grpcurl -plaintext \\
     -H \"authorization: DPoP $(cat token)\" \\
-    -H \"dpop: $(countersign proof --token-file token --url http://127.0.0.1:8443/countersign.example.v1.OrderService/CreateOrder)\" \\
-    -d '{\"item\": \"tea\"}' 127.0.0.1:8443 countersign.example.v1.OrderService/CreateOrder
+    -H \"dpop: $(countersign proof --token-file token \\
+      --url http://127.0.0.1:8443/orders.v1.Orders/Create)\" \\
+    -d '{\"item\": \"tea\"}' 127.0.0.1:8443 orders.v1.Orders/Create
 
   # answered with dpop-nonce: the same again with that nonce
-  countersign proof --nonce NONCE --token-file token --url https://orders.internal:8443/pkg.Orders/Create")]
+  countersign proof --nonce NONCE --token-file token \\
+    --url http://127.0.0.1:8443/orders.v1.Orders/Create")]
 pub(crate) struct ProofCommand {
     /// The method of the request, as it is sent
     #[arg(long, value_name = "METHOD", default_value = "POST")]
@@ -79,11 +82,24 @@ impl ProofKeyArgs {
     }
 }
 
+/// RFC 9110 §5.6.2: a method is a token.
+fn is_method(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
 impl ProofCommand {
     /// Prints the proof.
     pub(crate) fn run(self, output: &Output) -> Result<(), Failure> {
-        let target = Target::parse(&self.url)
-            .map_err(|cause| Failure::configuration(format!("--url: {cause}")))?;
+        let target = Target::parse(&self.url).map_err(|cause| {
+            Failure::configuration(format!("--url: {cause}")).next(
+                "write the whole URL, as in https://orders.internal:8443/package.Service/Method",
+            )
+        })?;
+        if !is_method(&self.method) {
+            return Err(Failure::configuration("--method: is no method of HTTP")
+                .next("write it as it is sent, as in POST"));
+        }
         let token = self.token.read()?;
         let prover = self.key.prover(output)?;
         let proof = prover.proof(

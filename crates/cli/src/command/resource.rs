@@ -8,6 +8,7 @@ use countersign::admin::v1::{
     CreateResourceRequest, DeleteResourceRequest, GetResourceRequest, ListResourcesRequest,
     ListResourcesResponse, Resource,
 };
+use tonic::Status;
 use tonic::transport::Channel;
 
 use super::connection::AdminArgs;
@@ -23,8 +24,10 @@ pub(crate) enum ResourceCommand {
     /// Register a resource
     #[command(after_help = "\
 Examples:
-  countersign resource add https://orders.internal:8443 --scope orders.read --scope orders.write
-  countersign resource add https://billing.internal:8443 --name Billing --scope bills.read --lifetime 2m")]
+  countersign resource add https://orders.internal:8443 \\
+    --scope orders.read --scope orders.write
+  countersign resource add https://billing.internal:8443 --name Billing \\
+    --scope bills.read --lifetime 2m")]
     Add(Add),
     /// List the resources
     #[command(after_help = "\
@@ -137,9 +140,11 @@ impl Named {
     async fn show(self, output: &Output) -> Result<(), Failure> {
         let answer = service(&self.admin)
             .await?
-            .get_resource(GetResourceRequest { uri: self.uri })
+            .get_resource(GetResourceRequest {
+                uri: self.uri.clone(),
+            })
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| about(&self.uri, &status))?
             .into_inner();
         output.message(RESOURCE, &answer.resource.unwrap_or_default(), shown)
     }
@@ -152,7 +157,7 @@ impl Named {
                 etag: String::new(),
             })
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| about(&self.uri, &status))?
             .into_inner();
         output.message(
             "countersign.admin.v1.DeleteResourceResponse",
@@ -160,6 +165,11 @@ impl Named {
             |_| format!("removed the resource {}", self.uri),
         )
     }
+}
+
+/// Why a call about this resource failed.
+fn about(uri: &str, status: &Status) -> Failure {
+    Failure::answered(status).during(format!("resource {uri}"))
 }
 
 async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
@@ -214,5 +224,8 @@ fn shown(resource: &Resource) -> String {
 }
 
 fn lifetime(resource: &Resource) -> String {
-    output::span(resource.access_token_lifetime)
+    match resource.access_token_lifetime {
+        None => "as configured".to_owned(),
+        span => output::span(span),
+    }
 }

@@ -10,7 +10,7 @@ use std::{env, process};
 use clap::{Args, ValueEnum};
 use countersign_client::clock::SystemClock;
 use countersign_server::config::{Sources, VARIABLE_PREFIX};
-use countersign_server::{Config, Running, Server};
+use countersign_server::{Config, KeyFileError, Running, Server};
 use countersign_telemetry::{
     LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
 };
@@ -29,8 +29,9 @@ const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(3);
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Without any configuration it serves http://127.0.0.1:7443, for this machine, with
-its data in ./countersign-data and its key in ./countersign-data.key. Flags win over
-COUNTERSIGN_... variables, which win over the file; docs/configuration.md has every key.
+its data in ./countersign-data and its key in ./countersign-data.key. Flags win
+over COUNTERSIGN_... variables, which win over the file; docs/configuration.md
+has every key.
 
 SIGTERM or SIGINT stops it gracefully; a second one stops it at once.
 
@@ -39,7 +40,8 @@ Examples:
   countersign serve --config /etc/countersign/countersign.toml
   countersign serve --check --config /etc/countersign/countersign.toml
   countersign serve --data /var/lib/countersign --key-file /etc/countersign/kek
-  countersign serve --listen 0.0.0.0:7443 --issuer https://tokens.internal:7443 \\
+  countersign serve --listen 0.0.0.0:7443 \\
+    --issuer https://tokens.internal:7443 \\
     --tls-certificate tls.pem --tls-key tls.key")]
 pub(crate) struct Serve {
     /// A TOML file with the configuration
@@ -71,11 +73,11 @@ pub(crate) struct Serve {
     socket: Option<PathBuf>,
 
     /// Certificate chain, PEM (tls.certificate_file)
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE")]
     tls_certificate: Option<PathBuf>,
 
     /// Private key of the certificate, PEM (tls.key_file)
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
 
     /// Where traces go: an OTLP/gRPC endpoint (telemetry.otlp_endpoint)
@@ -174,20 +176,40 @@ async fn serve(config: Config, signals: &mut Signals, output: &Output) -> Result
 
 /// Says what the configuration comes to. Files that it names are not opened.
 fn right(config: &Config, output: &Output) -> Result<(), Failure> {
+    let [socket, data, key_file] = [
+        &config.admin_socket(),
+        &config.store.directory,
+        &config.key_file(),
+    ]
+    .map(|path| whole(path));
+    if key_file.starts_with(&data) {
+        return Err(failure::key_file(&KeyFileError::InsideData {
+            path: key_file,
+            directory: data,
+        }));
+    }
+    let logs = countersign_telemetry::prepare(settings(config, None)?);
+    let (_, unused) = logs.map_err(|cause| failure::telemetry(&cause))?;
+    // Nothing was logged, so nothing can be lost.
+    let _delivery = unused.shutdown(TELEMETRY_STOP_SECS_MAX);
     let facts = serde_json::json!({
         "listen_address": config.listen.address,
         "issuer": config.issuer,
-        "admin_socket": config.admin_socket(),
-        "data_directory": config.store.directory,
-        "key_file": config.key_file(),
+        "admin_socket": socket,
+        "data_directory": data,
+        "key_file": key_file,
     });
     output.value(&facts, || {
+        let issuer = config.issuer.as_deref();
         let about = output::fields([
             ("listens on", config.listen.address.to_string()),
-            ("issuer", config.issuer.clone().unwrap_or_default()),
-            ("admin socket", config.admin_socket().display().to_string()),
-            ("data", config.store.directory.display().to_string()),
-            ("key file", config.key_file().display().to_string()),
+            (
+                "issuer",
+                issuer.unwrap_or("the address listened on").to_owned(),
+            ),
+            ("admin socket", socket.display().to_string()),
+            ("data", data.display().to_string()),
+            ("key file", key_file.display().to_string()),
         ]);
         format!("the configuration is right\n\n{about}")
     })
@@ -258,7 +280,6 @@ fn whole(path: &Path) -> PathBuf {
 }
 
 fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
-    let instance = entropy::bytes::<8>()?;
     let wanted = &config.telemetry;
     let traces = match &wanted.otlp_endpoint {
         Some(endpoint) => Some(Traces {
@@ -268,7 +289,13 @@ fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
         None => Traces::from_env(|name| env::var(name).ok())
             .map_err(|cause| Failure::configuration(cause.to_string()))?,
     };
-    start(Settings {
+    start(settings(config, traces)?).map_err(|cause| failure::telemetry(&cause))
+}
+
+fn settings(config: &Config, traces: Option<Traces>) -> Result<Settings, Failure> {
+    let instance = entropy::bytes::<8>()?;
+    let wanted = &config.telemetry;
+    Ok(Settings {
         service: Service {
             name: "countersign".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -285,7 +312,6 @@ fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
         },
         traces,
     })
-    .map_err(|cause| Failure::configuration(cause.to_string()))
 }
 
 /// The environment, as far as it is text.

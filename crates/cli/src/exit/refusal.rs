@@ -55,22 +55,33 @@ pub(crate) fn code_name(status: &Status) -> &'static str {
 
 fn refused(reason: Reason, status: &Status) -> Failure {
     let mut what = format!("{} ({})", plain(status.message()), reason.as_str_name());
+    let mut registration = false;
     for field in status
         .get_details_bad_request()
         .into_iter()
         .flat_map(|bad| bad.field_violations)
     {
-        what.push_str(&format!(
-            "; {}: {}",
-            plain(&field.field),
-            plain(&field.description)
-        ));
+        let said = format!("{}: {}", plain(&field.field), plain(&field.description));
+        registration |= of_a_registration(&field.field);
+        // Our own service's message names the field already.
+        if !what.contains(&said) {
+            what.push_str(&format!("; {said}"));
+        }
     }
     let failure = Failure::new(kind(reason), what);
-    match next(reason) {
+    let next = match registration {
+        true => next(Reason::InvalidRequest),
+        false => next(reason),
+    };
+    match next {
         Some(next) => failure.next(next),
         None => failure,
     }
+}
+
+/// Whether the field stands in what is being registered, not in what is asked for.
+fn of_a_registration(field: &str) -> bool {
+    field.starts_with("client.permissions") || field.starts_with("resource.")
 }
 
 fn kind(reason: Reason) -> Kind {
@@ -163,7 +174,7 @@ fn unexplained(status: &Status) -> Failure {
     match status.code() {
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled => {
             Failure::unreachable(format!("no answer from the service: {said}"))
-                .next("check that it runs and that the address is right")
+                .next("check that it runs, that the address is right, and whether it wants https:// or http://")
         }
         Code::Unimplemented => Failure::unreachable(format!(
             "what answers does not offer this call: {said}"

@@ -44,6 +44,35 @@ fn a_refusal_names_reason_and_field() {
 }
 
 #[test]
+fn a_field_that_the_message_names_is_not_named_twice() {
+    let failure = Failure::answered(&refusal(
+        Code::InvalidArgument,
+        Reason::InvalidRequest,
+        "client_id: is too long",
+    ));
+    assert_eq!(
+        failure.what,
+        "client_id: is too long (REASON_INVALID_REQUEST)"
+    );
+}
+
+#[test]
+fn a_scope_that_is_being_registered_is_not_asked_for() {
+    for (field, next) in [("resource.scopes", "correct"), ("scopes", "ask for scopes")] {
+        let mut details = ErrorDetails::new();
+        details.set_error_info(
+            Reason::InvalidScope.as_str_name(),
+            "countersign",
+            HashMap::new(),
+        );
+        details.add_bad_request_violation(field, "is too long");
+        let status = Status::with_error_details(Code::InvalidArgument, "no", details);
+        let failure = Failure::answered(&status);
+        assert!(failure.next.unwrap().starts_with(next), "{field}");
+    }
+}
+
+#[test]
 fn a_peer_cannot_drive_the_terminal() {
     let failure = Failure::answered(&refusal(
         Code::NotFound,

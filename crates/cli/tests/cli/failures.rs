@@ -78,6 +78,65 @@ fn a_wrong_value_is_3_and_named() {
 }
 
 #[test]
+fn a_check_tries_what_a_start_would_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    fs::write(&file, "[telemetry]\nlog_filter = \"info=loud\"\n").unwrap();
+    let ran = finish(program().args(["serve", "--check", "--config"]).arg(&file));
+    check(&ran, 3, &["info=loud", "telemetry.log_filter"]);
+    let ran = run(["serve", "--check", "--data", "d", "--key-file", "d/key"]);
+    check(&ran, 4, &["inside the data directory", "--key-file"]);
+}
+
+#[test]
+fn a_tls_key_needs_its_certificate_wherever_that_is_named() {
+    let ran = run(["serve", "--check", "--tls-key", "tls.key"]);
+    check(&ran, 3, &["tls.certificate_file"]);
+    let ran = finish(
+        program()
+            .args(["serve", "--check", "--tls-key", "tls.key"])
+            .env("COUNTERSIGN_TLS_CERTIFICATE_FILE", "tls.pem"),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn what_no_request_can_carry_is_not_proven() {
+    let url = "https://o.internal/a.B/C";
+    for (option, value, told) in [
+        ("--method", "", "--method"),
+        ("--method", "PO ST", "--method"),
+        ("--token", "", "--token"),
+        ("--token", "DPoP abc", "--token"),
+    ] {
+        let ran = run(["proof", "--url", url, option, value]);
+        check(&ran, 3, &[told]);
+    }
+    check(&run(["proof", "--url", "o.internal"]), 3, &["https://"]);
+}
+
+#[test]
+fn a_client_that_cannot_work_is_3_and_says_which_option_is_missing() {
+    check(
+        &run(["client", "add", "a", "--auth", "none"]),
+        3,
+        &["--redirect-uri"],
+    );
+    check(
+        &run(["client", "add", "a", "--auth", "private-key-jwt"]),
+        3,
+        &["--jwks", "countersign key generate"],
+    );
+    // The private key where its public half belongs: it does not leave.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k.pem");
+    let made = finish(program().args(["key", "generate"]).arg(&file));
+    assert_eq!(made.code, 0, "{made:?}");
+    let ran = finish(program().args(["client", "add", "a", "--jwks"]).arg(&file));
+    check(&ran, 3, &["k.pem", "not a set of public keys"]);
+}
+
+#[test]
 fn variables_of_client_commands_do_not_stop_a_service() {
     let ran = finish(
         program()
@@ -172,6 +231,13 @@ fn nobody_there_is_5() {
         5,
         &[&url, "countersign serve"],
     );
+    let service = Service::start();
+    let encrypted = service.url.replace("http://", "https://");
+    check(
+        &run(["key", "list", "--server", &encrypted]),
+        5,
+        &["does not speak TLS", "http://"],
+    );
     check(
         &run(["client", "list", "--socket", "/nowhere/admin.sock"]),
         5,
@@ -238,7 +304,7 @@ fn what_is_not_there_or_there_already_is_7() {
     check(
         &service.run("client show nobody"),
         7,
-        &["REASON_RESOURCE_NOT_FOUND"],
+        &["client nobody", "REASON_RESOURCE_NOT_FOUND"],
     );
     check(
         &service.run("resource remove https://nothing.internal"),

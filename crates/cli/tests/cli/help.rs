@@ -41,6 +41,18 @@ fn every_command_shows_an_example_of_itself() {
 }
 
 #[test]
+fn examples_fit_a_terminal_of_80_columns() {
+    // A wrapped example is two commands to a shell that it is pasted into.
+    for command in COMMANDS {
+        let help = run(command.split(' ').chain(["--help"])).out;
+        let (_, examples) = help.split_once("Examples:\n").unwrap();
+        for line in examples.lines() {
+            assert!(line.len() <= 80, "{command}: {line}");
+        }
+    }
+}
+
+#[test]
 fn every_command_is_in_the_list_above() {
     let mut found = Vec::new();
     for name in subcommands(&[]) {

@@ -51,6 +51,7 @@ fn a_private_authority_is_named_with_ca() {
 
     let stranger = service.run("key list");
     assert_eq!(stranger.code, 5, "{stranger:?}");
+    assert!(stranger.err.contains("--ca"), "{stranger:?}");
     let wrong = finish(service.command().args(["key", "list", "--ca", "tls.key"]));
     assert_eq!(wrong.code, 3, "{wrong:?}");
     assert!(wrong.err.contains("holds no certificate"), "{wrong:?}");

@@ -1,11 +1,12 @@
 //! `countersign client add`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use countersign::admin::v1::{
     AuthenticationMethod, Client, CreateClientRequest, GrantType, RefreshKey,
 };
+use countersign_jose::Jwks;
 
 use super::allow::Allow;
 use super::{SecretPlace, service, shown};
@@ -19,18 +20,21 @@ A secret is made by the service and shown once; only its hash is kept.
 
 Examples:
   # a service with a secret
-  countersign client add checkout --allow https://orders.internal:8443=orders.read,orders.write
+  countersign client add checkout \\
+    --allow https://orders.internal:8443=orders.read,orders.write
 
   # a service with a key of its own: no secret anywhere
   countersign key generate checkout.pem > checkout.jwks
-  countersign client add checkout --jwks checkout.jwks --allow https://orders.internal:8443=orders.read
+  countersign client add checkout --jwks checkout.jwks \\
+    --allow https://orders.internal:8443=orders.read
 
   # a program on a person's machine: public, with codes and refresh tokens
   countersign client add desk --auth none --redirect-uri http://127.0.0.1/back \\
     --allow https://orders.internal:8443=orders.read
 
   # a resource server that asks about the tokens it receives
-  countersign client add orders --serves https://orders.internal:8443 --allow http://127.0.0.1:7443=introspect";
+  countersign client add orders --serves https://orders.internal:8443 \\
+    --allow http://127.0.0.1:7443=introspect";
 
 /// A client to register.
 #[derive(Args, Debug)]
@@ -120,10 +124,12 @@ impl Add {
     /// Registers the client, and prints it with its secret.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
         let place = SecretPlace::new(self.secret_file.clone())?;
+        // What is wrong with the words is told whether or not a service runs.
+        let client = self.client()?;
         let mut service = service(&self.admin).await?;
         let mut answer = service
             .create_client(CreateClientRequest {
-                client: Some(self.client()?),
+                client: Some(client),
             })
             .await
             .map_err(|status| Failure::answered(&status))?
@@ -142,24 +148,30 @@ impl Add {
         )
     }
 
-    fn client(self) -> Result<Client, Failure> {
+    fn client(&self) -> Result<Client, Failure> {
         let auth = self.authentication();
         let grants = self.grants();
-        let jwks = match &self.jwks {
-            Some(path) => std::fs::read_to_string(path).map_err(|cause| {
-                Failure::configuration(format!("{}: cannot be read: {cause}", path.display()))
-            })?,
-            None => String::new(),
-        };
+        if auth == AuthenticationMethod::None && grants.is_empty() {
+            return Err(Failure::configuration(
+                "a public client needs --redirect-uri, where its codes may go",
+            )
+            .next("as in --redirect-uri http://127.0.0.1/back; or name what it may present with --grant"));
+        }
+        if auth == AuthenticationMethod::PrivateKeyJwt && self.jwks.is_none() {
+            return Err(Failure::configuration(
+                "--auth private-key-jwt needs --jwks, the client's public keys",
+            )
+            .next("`countersign key generate FILE` makes a key and prints the set"));
+        }
         Ok(Client {
-            client_id: self.client_id,
-            display_name: self.name,
+            client_id: self.client_id.clone(),
+            display_name: self.name.clone(),
             authentication_method: auth.into(),
-            jwks,
+            jwks: self.jwks.as_deref().map_or(Ok(String::new()), key_set)?,
             grant_types: grants.into_iter().map(i32::from).collect(),
-            redirect_uris: self.redirect_uris,
-            permissions: self.allow.into_iter().map(Into::into).collect(),
-            serves: self.serves,
+            redirect_uris: self.redirect_uris.clone(),
+            permissions: self.allow.iter().cloned().map(Into::into).collect(),
+            serves: self.serves.clone(),
             refresh_key: match self.refresh_key {
                 BoundTo::Pinned => RefreshKey::Pinned,
                 BoundTo::Client => RefreshKey::Client,
@@ -199,4 +211,18 @@ impl Add {
         }
         grants
     }
+}
+
+/// The key set in a file. Read here first: a private key that was named by
+/// mistake must not leave this machine.
+fn key_set(path: &Path) -> Result<String, Failure> {
+    let wrong = |what: String| Failure::configuration(format!("{}: {what}", path.display()));
+    let text =
+        std::fs::read_to_string(path).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+    Jwks::parse(text.as_bytes()).map_err(|cause| {
+        wrong(format!("not a set of public keys: {cause}")).next(
+            "name a JWK Set, as `countersign key generate` prints it beside the private key's file",
+        )
+    })?;
+    Ok(text)
 }

@@ -1,7 +1,7 @@
 //! Why a service did not start, or went down by itself, as an exit code and what
 //! to do next.
 
-use countersign_server::{ConfigError, StartError, Stopped};
+use countersign_server::{ConfigError, KeyFileError, StartError, Stopped};
 use countersign_store::embedded::OpenError;
 
 use crate::exit::{Failure, Kind};
@@ -19,9 +19,7 @@ pub(super) fn start(cause: &StartError) -> Failure {
         StartError::Config(cause) => configuration(cause),
         StartError::Tls(_) => Failure::configuration(what)
             .next("tls.certificate_file and tls.key_file must be PEM files that belong together"),
-        StartError::KeyFile(_) => Failure::new(Kind::Data, what).next(
-            "give back the key file that belongs to the data directory; without it the keys in there are lost",
-        ),
+        StartError::KeyFile(cause) => key_file(cause),
         StartError::Open(cause) => Failure::new(Kind::Data, what).next(open(cause)),
         StartError::Directory { .. } => Failure::new(Kind::Data, what)
             .next("name a directory that this account may write to with --data"),
@@ -39,6 +37,33 @@ pub(super) fn start(cause: &StartError) -> Failure {
             .next("name a path in a folder of this account's own with --socket"),
         StartError::Guard(_) => Failure::internal(what),
     }
+}
+
+/// The key file is not where or what it must be.
+pub(super) fn key_file(cause: &KeyFileError) -> Failure {
+    let failure = Failure::new(Kind::Data, cause.to_string());
+    match cause {
+        KeyFileError::InsideData { .. } => {
+            failure.next("name a file elsewhere with --key-file, on another disk if there is one")
+        }
+        KeyFileError::Missing { .. } | KeyFileError::DoesNotFit { .. } => failure.next(
+            "give back the key file that belongs to the data directory; without it the keys in there are lost",
+        ),
+        KeyFileError::Exposed { .. } => {
+            failure.next("if others may have read it, the keys in the store are no longer secret")
+        }
+        KeyFileError::Unreadable { .. }
+        | KeyFileError::NotAFile { .. }
+        | KeyFileError::NotAKey { .. } => failure
+            .next("name the right file with --key-file; where there is none, the service makes it"),
+    }
+}
+
+/// Log and traces cannot be set up as they are configured.
+pub(super) fn telemetry(cause: &countersign_telemetry::StartError) -> Failure {
+    Failure::configuration(cause.to_string()).next(
+        "telemetry.log_filter is like info or info,countersign_server=debug; docs/configuration.md has every key",
+    )
 }
 
 /// It went down by itself.

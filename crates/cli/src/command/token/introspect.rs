@@ -1,6 +1,7 @@
 //! `countersign token introspect`.
 
 use clap::Args;
+use countersign::error::v1::Reason;
 use countersign::introspection::v1::introspection_service_client::IntrospectionServiceClient;
 use countersign::introspection::v1::{IntrospectTokenRequest, IntrospectTokenResponse};
 use countersign::token::v1::issue_token_request::Grant;
@@ -12,7 +13,7 @@ use zeroize::Zeroizing;
 use super::credential::CredentialArgs;
 use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::output::{self, Output};
 use crate::proven::{self, Prover};
 use crate::secret::TokenArgs;
@@ -32,10 +33,15 @@ The client first gets a token of its own with the scope `introspect`. It sees
 only tokens for resources that it serves; everything else is `active: false`.
 
 Examples:
-  countersign client add orders --serves https://orders.internal:8443 --allow http://127.0.0.1:7443=introspect
-  countersign token introspect --client-id orders --client-secret-file orders.secret --token-file token
-  countersign token issue --client-id checkout --client-key checkout.pem --json | jq -r .access_token \\
-    | countersign token introspect --client-id orders --client-secret-file orders.secret --token - --json";
+  countersign client add orders --serves https://orders.internal:8443 \\
+    --allow http://127.0.0.1:7443=introspect --secret-file orders.secret
+  countersign token introspect --client-id orders \\
+    --client-secret-file orders.secret --token-file token
+  countersign token issue --json --client-id checkout \\
+      --client-key checkout.pem \\
+    | jq -r .access_token \\
+    | countersign token introspect --client-id orders \\
+        --client-secret-file orders.secret --token - --json";
 
 /// A token to ask about.
 #[derive(Args, Debug)]
@@ -100,7 +106,14 @@ impl Introspect {
             })
             .await?
             .map_err(|status| {
-                Failure::answered(&status).during("getting a token with the scope `introspect`")
+                let failure = Failure::answered(&status)
+                    .during("getting a token with the scope `introspect`");
+                match exit::reason(&status) {
+                    Some(Reason::InvalidTarget | Reason::InvalidScope) => failure.next(
+                        "register the client with --serves RESOURCE and --allow ISSUER=introspect; see `countersign client add --help`",
+                    ),
+                    _ => failure,
+                }
             })?;
         Ok(Zeroizing::new(issued.access_token))
     }

@@ -22,15 +22,18 @@ pub(crate) const EXAMPLES: &str = "\
 The token is bound to the key of --dpop-key: keep that file to use the token.
 
 Examples:
-  countersign token issue --client-id checkout --client-secret-file checkout.secret \\
+  countersign token issue --client-id checkout \\
+    --client-secret-file checkout.secret \\
     --resource https://orders.internal:8443 --scope orders.read
-  COUNTERSIGN_CLIENT_SECRET=$(pass checkout) countersign token issue --client-id checkout --json
+  COUNTERSIGN_CLIENT_SECRET=$(pass checkout) \\
+    countersign token issue --client-id checkout --json
   countersign token issue --client-id checkout --client-key checkout.pem
-  countersign token issue --client-id web --code CODE --redirect-uri http://127.0.0.1/back \\
-    --code-verifier VERIFIER
+  countersign token issue --client-id web --code CODE \\
+    --redirect-uri http://127.0.0.1/back --code-verifier VERIFIER
 
   # the token in a file, for other commands
-  countersign token issue --client-id checkout --client-key checkout.pem --access-token-file token";
+  countersign token issue --client-id checkout --client-key checkout.pem \\
+    --access-token-file token";
 
 /// A token to ask for.
 #[derive(Args, Debug)]

@@ -25,7 +25,8 @@ all access tokens of it. A token that is unknown, or another client's, counts as
 revoked (RFC 7009).
 
 Examples:
-  countersign token revoke --client-id checkout --client-secret-file checkout.secret --token-file token
+  countersign token revoke --client-id checkout \\
+    --client-secret-file checkout.secret --token-file token
   countersign token revoke --client-id web --family FAMILY";
 
 /// What to revoke.

@@ -23,8 +23,10 @@ key within ten seconds brings the same successor; later, or with another key, it
 counts as theft and ends the whole family.
 
 Examples:
-  countersign token rotate --client-id web --token-file web.refresh --refresh-token-file web.refresh
-  countersign token rotate --client-id web --token - --scope orders.read --json < web.refresh";
+  countersign token rotate --client-id web \\
+    --token-file web.refresh --refresh-token-file web.refresh
+  countersign token rotate --client-id web --scope orders.read --json \\
+    --token - < web.refresh";
 
 /// A refresh token to rotate.
 #[derive(Args, Debug)]
