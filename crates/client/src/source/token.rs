@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use countersign_dpop::Ath;
 use countersign_jose::UnixTime;
 use http::HeaderValue;
-use parking_lot::Mutex;
 
 use super::{BoxFuture, TokenSource};
 use crate::error::TokenError;
@@ -88,22 +88,51 @@ impl fmt::Debug for AccessToken {
 
 /// A source of one token that somebody else obtained. When it is refused there
 /// is no other.
-pub struct GivenToken(Mutex<Option<Arc<AccessToken>>>);
+pub struct GivenToken(ArcSwapOption<AccessToken>);
 
 impl GivenToken {
     /// Hands out this token.
     pub fn new(token: AccessToken) -> Self {
-        Self(Mutex::new(Some(Arc::new(token))))
+        Self(ArcSwapOption::from_pointee(token))
     }
 }
 
 impl TokenSource for GivenToken {
     fn token(&self) -> BoxFuture<'_, Result<Arc<AccessToken>, TokenError>> {
-        let held = self.0.lock().clone();
+        let held = self.0.load_full();
         Box::pin(std::future::ready(held.ok_or(TokenError::Spent)))
     }
 
     fn discard(&self, token: &Arc<AccessToken>) {
-        self.0.lock().take_if(|held| Arc::ptr_eq(held, token));
+        self.0.compare_and_swap(token, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> AccessToken {
+        let now = UnixTime::from_secs(1_760_000_000);
+        AccessToken::new("t", Vec::new(), Duration::from_secs(300), now).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_given_token_is_handed_out_until_it_is_refused() {
+        let given = GivenToken::new(token());
+        let held = given.token().await.unwrap();
+        given.discard(&Arc::new(token()));
+        assert!(given.token().await.is_ok(), "another one was refused");
+        given.discard(&held);
+        assert!(matches!(given.token().await, Err(TokenError::Spent)));
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let now = UnixTime::from_secs(1_760_000_000);
+        let life = Duration::from_secs(300);
+        let token = AccessToken::new("s3cret", Vec::new(), life, now).unwrap();
+        assert!(!format!("{token:?}").contains("s3cret"));
+        assert!(!format!("{:?}", token.authorization()).contains("s3cret"));
     }
 }
