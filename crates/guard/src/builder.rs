@@ -272,7 +272,7 @@ impl Builder {
             origins,
             resources,
             responder: Responder::new(self.limits.algorithms),
-            horizon: Horizon::new(&self.limits),
+            horizon: Horizon::default(),
             limits: self.limits,
             freshness,
             authority,

@@ -218,10 +218,8 @@ impl Checks {
             Vouched::KeyUnknown => return Ok(Verdict::KeyUnknown(proven)),
         };
         spans::note_client(&claims.client_id);
-        if self.horizon.has_passed(claims.expires_at, now) {
-            return Err(TokenRefusal::Expired.into());
-        }
         let proof = self.bound(&claims, proven.proof)?;
+        self.not_revived(&claims, &proof)?;
         let resource = &self.resources[proof.origin];
         if !claims.is_for(resource) {
             return Err(TokenRefusal::WrongAudience.into());
@@ -255,6 +253,19 @@ impl Checks {
             }
             (None, _) => Err(TokenRefusal::Unbound),
         }
+    }
+
+    /// A clock that is set back revives no token that had expired.
+    fn not_revived(&self, claims: &Claims, proof: &VerifiedProof) -> Result<(), Refusal> {
+        if !self.horizon.is_past(claims.expires_at) {
+            return Ok(());
+        }
+        // The ledger would not take the proof either: say that, since "expired"
+        // makes clients ask for another token, which would not help.
+        if self.horizon.is_past(proof.remember_until) {
+            return Err(LedgerRefusal::Forgotten.into());
+        }
+        Err(TokenRefusal::Expired.into())
     }
 
     fn refused(&self, refusal: &Refusal, now: UnixTime) -> Decision {
