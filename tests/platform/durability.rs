@@ -31,7 +31,7 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
         .into(),
         ..Terms::default()
     };
-    let service = Service::start(terms)?;
+    let service = Service::start(&terms)?;
     let synced = |text: &str| text.lines().filter(|line| database_sync(line)).count();
     let read = || fs::read_to_string(log.path()).map_err(|error| error.to_string());
 
@@ -67,7 +67,7 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
 /// last never again.
 pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
     const ROUNDS: u32 = 4;
-    let mut service = Service::start(Terms::default())?;
+    let mut service = Service::start(&Terms::default())?;
     in_a_runtime(async {
         let mut person = Person::of(&service).await?;
         for _ in 0..ROUNDS {

@@ -14,7 +14,7 @@ const INTROSPECT: &str = "countersign.introspection.v1.IntrospectionService/Intr
 
 /// Lists services, checks health, sees the rule of a method.
 pub(crate) fn looks_around(grpcurl: &Path) -> Result<(), String> {
-    let service = Service::start(Terms::default())?;
+    let service = Service::start(&Terms::default())?;
     let hand = Hand {
         grpcurl,
         service: &service,
@@ -58,7 +58,7 @@ pub(crate) fn looks_around(grpcurl: &Path) -> Result<(), String> {
 /// Issues a token with a proof from `countersign proof`, then calls a guarded
 /// method with it.
 pub(crate) fn issues_and_calls(grpcurl: &Path) -> Result<(), String> {
-    let service = Service::start(Terms::default())?;
+    let service = Service::start(&Terms::default())?;
     let hand = Hand {
         grpcurl,
         service: &service,

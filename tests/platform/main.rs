@@ -5,6 +5,12 @@
 //! with it. Without the tool it is reported as *ignored*, loudly; where
 //! `COUNTERSIGN_REQUIRE_PARTS` is set it fails.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test binary of its own: what it prints is its report"
+)]
+
 mod attacks;
 mod documents;
 mod durability;
@@ -49,6 +55,8 @@ fn trials() -> Vec<Trial> {
         trial!(attacks::none_is_missing),
         trial!(attacks::a_wrong_entry_is_found),
         trial!(documents::errors_md_lists_each_reason),
+        trial!(documents::architecture_md_names_files_that_are_there),
+        trial!(documents::guarantees_md_names_tests_that_are_there),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),
         trial!(durability::an_acknowledged_rotation_survives_kill),

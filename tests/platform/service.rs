@@ -34,7 +34,7 @@ pub(crate) struct Terms {
 
 impl Service {
     /// Starts one on a free port and waits until it says that it serves.
-    pub(crate) fn start(terms: Terms) -> Result<Self, String> {
+    pub(crate) fn start(terms: &Terms) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let address = free_address()?;
         let text = format!(

@@ -23,7 +23,7 @@ const ISSUE: &str = "countersign.token.v1.TokenService/IssueToken";
 /// Drives the platform and reads the span tree back through Jaeger's API.
 pub(crate) fn one_trace_tells_the_whole_call(program: &Path) -> Result<(), String> {
     let jaeger = Jaeger::start(program)?;
-    let service = Service::start(Terms {
+    let service = Service::start(&Terms {
         configuration: format!(
             "[telemetry]\notlp_endpoint = \"{}\"\nsample_ratio = 1.0\n",
             jaeger.endpoint()
