@@ -116,3 +116,83 @@ impl<S: Connected> Connected for Connection<S> {
         self.stream.connect_info()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::sync::Semaphore;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    struct Taken {
+        peer: DuplexStream,
+        connection: Connection<DuplexStream>,
+        places: Arc<Semaphore>,
+        cut: CancellationToken,
+    }
+
+    async fn taken() -> Taken {
+        let (peer, stream) = duplex(64);
+        let places = Arc::new(Semaphore::new(1));
+        let cut = CancellationToken::new();
+        let place = Arc::clone(&places).acquire_owned().await;
+        Taken {
+            peer,
+            connection: Connection::new(stream, place.expect("open"), &cut),
+            places,
+            cut,
+        }
+    }
+
+    async fn greeted() -> Taken {
+        let mut taken = taken().await;
+        let mut greeting = [0; GREETING_BYTES];
+        taken.peer.write_all(&greeting).await.expect("written");
+        taken
+            .connection
+            .read_exact(&mut greeting)
+            .await
+            .expect("read");
+        taken
+    }
+
+    async fn ends(taken: &mut Taken) -> (io::ErrorKind, Duration) {
+        let begun = Instant::now();
+        let ended = taken.connection.read_u8().await.expect_err("ends");
+        (ended.kind(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_greet_is_not_waited_for() {
+        let mut taken = taken().await;
+        taken.peer.write_all(b"PRI").await.expect("written");
+        let mut half = [0; 3];
+        taken.connection.read_exact(&mut half).await.expect("read");
+        let (kind, after) = ends(&mut taken).await;
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+        assert_eq!(after.as_secs(), GREETING_DUE.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_outlives_its_age_is_cut_and_gives_its_place_back() {
+        let mut taken = greeted().await;
+        let (kind, after) = ends(&mut taken).await;
+        assert_eq!(kind, io::ErrorKind::ConnectionAborted);
+        assert_eq!(after.as_secs(), LIFE_MAX.as_secs());
+        assert_eq!(taken.places.available_permits(), 0);
+        drop(taken.connection);
+        assert_eq!(taken.places.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_cut_ends_at_once() {
+        let mut taken = greeted().await;
+        taken.cut.cancel();
+        let (kind, after) = ends(&mut taken).await;
+        assert_eq!(kind, io::ErrorKind::ConnectionAborted);
+        assert!(after < Duration::from_secs(1));
+    }
+}

@@ -235,6 +235,12 @@ async fn a_proof_that_was_refused_is_not_spent() {
     let request = with_proof(credentials(&stranger), &draft.sign(&key));
     check("wrong secret", &send(&service, request).await, Comes::C);
 
+    // And with a request that the decision refuses, which writes nothing.
+    let mut wider = credentials(&client);
+    wider.scopes = vec!["orders.burn".to_owned()];
+    let request = with_proof(wider, &draft.sign(&key));
+    check("wider scope", &send(&service, request).await, Comes::Scope);
+
     let request = with_proof(credentials(&client), &draft.sign(&key));
     check("the victim", &send(&service, request).await, Comes::Ok);
 }
