@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use countersign::example::v1::{GetOrderRequest, PingRequest, PurgeOrdersRequest};
+use countersign::example::v1::{
+    ExchangeOrdersRequest, GetOrderRequest, PingRequest, PurgeOrdersRequest,
+};
 use countersign_client::outcome::Refused;
 use countersign_guard::Permit;
 use serde_json::{Value, json};
@@ -238,6 +240,18 @@ async fn rules_decide_about_methods() {
         ["orders.write"]
     );
     Expected::Scope.check::<()>("a method the scopes do not cover", Err(refused));
+
+    // One of two scopes is not enough.
+    claims["scope"] = "orders.read".into();
+    let token = stand.token_of(&claims);
+    let mut request = Request::new(tokio_stream::empty::<ExchangeOrdersRequest>());
+    Shown::new(&token, &stand.proof("ExchangeOrders", &token)).onto(request.metadata_mut());
+    let refused = stand.client().exchange_orders(request).await.unwrap_err();
+    assert_eq!(
+        Refused::of(&refused).unwrap().scopes_missing,
+        ["orders.write"]
+    );
+    Expected::Scope.check::<()>("one of two scopes", Err(refused));
 
     let mut client = stand.client();
     let mut request = Request::new(PurgeOrdersRequest {});
