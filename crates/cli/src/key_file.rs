@@ -1,7 +1,7 @@
 //! Private keys in files: PKCS#8 as PEM, readable by their owner alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{env, str};
@@ -18,6 +18,10 @@ use crate::output::Output;
 
 /// The largest key file that is read: an RSA key of 4096 bits is 3.3 KB.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// The largest file of certificates or public keys that is read: the bundle of
+/// a whole system is 250 KB.
+const PUBLIC_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What kind of key to make.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
@@ -139,6 +143,21 @@ pub(crate) fn replace_private(path: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&beside, path).map_err(|cause| {
         Failure::configuration(format!("{}: cannot be replaced: {cause}", path.display()))
     })
+}
+
+/// Reads a small file that everybody may read. It may be a pipe.
+pub(crate) fn read_public(path: &Path) -> Result<Vec<u8>, Failure> {
+    let wrong = |what: String| Failure::configuration(format!("{}: {what}", path.display()));
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(PUBLIC_FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+    if bytes.len() as u64 > PUBLIC_FILE_BYTES_MAX {
+        return Err(wrong(format!(
+            "is larger than {PUBLIC_FILE_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// Reads a small file that only its owner may read.

@@ -12,6 +12,7 @@ mod value;
 mod tests;
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,9 @@ use value::Value;
 
 /// The prefix of the variables that are read as configuration.
 pub const VARIABLE_PREFIX: &str = "COUNTERSIGN_";
+
+/// The largest configuration file that is read: a hundred times all keys with a comment each.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The whole configuration of a token service. [`Config::default`] serves loopback without TLS.
 #[derive(Clone, Debug, PartialEq)]
@@ -226,7 +230,7 @@ impl Config {
     pub fn read(sources: Sources<'_>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         if let Some(path) = sources.file {
-            let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+            let text = text_of(path).map_err(|cause| ConfigError::Unreadable {
                 path: path.to_owned(),
                 cause: cause.to_string(),
             })?;
@@ -364,6 +368,18 @@ impl Config {
             expected,
         })
     }
+}
+
+/// The text of a configuration file. It may be a pipe.
+fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = fs::File::open(path)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let what = format!("is larger than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(text)
 }
 
 fn known(name: &str, place: &Place) -> Result<&'static Key, ConfigError> {

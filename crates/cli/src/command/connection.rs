@@ -9,6 +9,7 @@ use tonic::transport::Channel;
 
 use crate::dial;
 use crate::exit::Failure;
+use crate::key_file;
 
 /// The variable that names the token service.
 pub(crate) const SERVER_VARIABLE: &str = "COUNTERSIGN_SERVER";
@@ -52,8 +53,7 @@ impl ServerArgs {
             .map(|path| {
                 let wrong =
                     |what: String| Failure::configuration(format!("{}: {what}", path.display()));
-                let pem = std::fs::read(path)
-                    .map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+                let pem = key_file::read_public(path)?;
                 // rustls would take it for an authority that trusts nobody.
                 if !pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE) {
                     return Err(wrong("holds no certificate in PEM".to_owned()));

@@ -75,6 +75,8 @@ fn a_wrong_value_is_3_and_named() {
     check(&ran, 3, &["tls.certificate_file"]);
     let ran = run(["serve", "--config", "/nowhere/c.toml"]);
     check(&ran, 3, &["/nowhere/c.toml"]);
+    let ran = run(["serve", "--config", "/dev/zero"]);
+    check(&ran, 3, &["/dev/zero", "larger than"]);
 }
 
 #[test]
@@ -127,6 +129,8 @@ fn a_client_that_cannot_work_is_3_and_says_which_option_is_missing() {
         3,
         &["--jwks", "countersign key generate"],
     );
+    let ran = run(["client", "add", "a", "--jwks", "/dev/zero"]);
+    check(&ran, 3, &["is larger than"]);
     // The private key where its public half belongs: it does not leave.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("k.pem");

@@ -12,6 +12,7 @@ use super::allow::Allow;
 use super::{SecretPlace, service, shown};
 use crate::command::connection::AdminArgs;
 use crate::exit::Failure;
+use crate::key_file;
 use crate::output::Output;
 
 /// How it is used.
@@ -217,8 +218,8 @@ impl Add {
 /// mistake must not leave this machine.
 fn key_set(path: &Path) -> Result<String, Failure> {
     let wrong = |what: String| Failure::configuration(format!("{}: {what}", path.display()));
-    let text =
-        std::fs::read_to_string(path).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+    let bytes = key_file::read_public(path)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8".to_owned()))?;
     Jwks::parse(text.as_bytes()).map_err(|cause| {
         wrong(format!("not a set of public keys: {cause}")).next(
             "name a JWK Set, as `countersign key generate` prints it beside the private key's file",

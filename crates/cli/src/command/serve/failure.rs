@@ -52,9 +52,10 @@ pub(super) fn key_file(cause: &KeyFileError) -> Failure {
         KeyFileError::Exposed { .. } => {
             failure.next("if others may have read it, the keys in the store are no longer secret")
         }
-        KeyFileError::Unreadable { .. }
-        | KeyFileError::NotAFile { .. }
-        | KeyFileError::NotAKey { .. } => failure
+        KeyFileError::Unreadable { .. } => {
+            failure.next("make it this account's own, or name another file with --key-file")
+        }
+        KeyFileError::NotAFile { .. } | KeyFileError::NotAKey { .. } => failure
             .next("name the right file with --key-file; where there is none, the service makes it"),
     }
 }
