@@ -76,6 +76,32 @@ fn of_a_hundred_copies_one_is_accepted() {
     assert_eq!(ledger.entries(), 1);
 }
 
+/// Two at a time, over and over: looking first and writing afterwards would let
+/// both through now and then.
+#[test]
+fn of_two_copies_one_is_accepted_every_time() {
+    const PROOFS: u64 = 20_000;
+    let ledger = Ledger::default();
+    let barrier = Barrier::new(2);
+    let accepted = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                barrier.wait();
+                for n in 0..PROOFS {
+                    let spent = ledger.spend_hash(proof(n), key(1), NOW.plus(secs(70)), NOW);
+                    accepted.fetch_add(usize::from(spent.is_ok()), Ordering::Relaxed);
+                    // In step, so that every proof is a race.
+                    if n % 64 == 0 {
+                        barrier.wait();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(accepted.into_inner(), PROOFS as usize);
+}
+
 #[test]
 fn the_horizon_never_goes_back() {
     let ledger = Ledger::default();

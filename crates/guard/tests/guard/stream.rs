@@ -147,3 +147,21 @@ async fn what_a_client_sends_ends_with_its_token() {
     assert!((59..=61).contains(&heard), "{heard}");
     ended(&end.unwrap().unwrap_err());
 }
+
+/// A handler that neither reads nor answers does not hold the call open.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_ends_with_its_token() {
+    let stand = Stand::start().await;
+    let handler = tower::service_fn(|_: http::Request<Body>| {
+        std::future::pending::<Result<http::Response<Body>, Infallible>>()
+    });
+    let mut request = http::Request::post(format!("{SERVICE}ImportOrders"))
+        .body(Body::empty())
+        .unwrap();
+    let metadata = shown(&stand, "ImportOrders", 60, ()).into_parts().0;
+    *request.headers_mut() = metadata.into_headers();
+    let call = stand.guard.layer().layer(handler).oneshot(request);
+    let answer = tokio::time::timeout(Duration::from_secs(61), call).await;
+    let answer = answer.expect("it ends with the token").unwrap();
+    ended(&Status::from_header_map(answer.headers()).unwrap());
+}
