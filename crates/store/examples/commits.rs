@@ -12,9 +12,10 @@ const SECS: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "commits.store".to_owned());
+    // In the folder where it is run, or the one named: a temporary folder may be no disk at all.
+    let place = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
+    let folder = tempfile::tempdir_in(place)?;
+    let directory = folder.path().join("store");
     let store = Arc::new(EmbeddedStore::open(&directory, Options::default())?);
     let run = Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id());
     let begun = Instant::now();
