@@ -173,8 +173,7 @@ fn expected(vector: &Vector, signed: Option<&Signed>) -> (Comes, String) {
 async fn every_published_vector_through_the_token_service() {
     let document = Document::read();
     let keys = Keys::new();
-    let refusals = Refusals::default();
-    let _heard = refusals.heard();
+    let refusals = Refusals::heard();
     let mut sent = 0;
     for (terms, vectors) in document.by_terms() {
         let stand = Stand::new(&document, &terms).await;

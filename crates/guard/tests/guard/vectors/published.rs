@@ -5,8 +5,9 @@
 //! be another, the proof is changed and signed again, as rightly or wrongly as before. What is not
 //! well-formed is sent as published. The log tells that the right check refused it.
 
+use std::cell::RefCell;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use countersign_dpop::{Limits, PROOF_BYTES_MAX};
@@ -269,23 +270,36 @@ fn is_out_of_range(integer: &[u8]) -> bool {
     integer == [0; 32] || integer == ORDER
 }
 
-/// Hears why calls are refused: peers are not told which check it was, the log is.
-#[derive(Clone, Default)]
-pub(crate) struct Refusals(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    static HEARD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Hears why calls are refused on this thread: peers are not told which check it was, the log is.
+///
+/// One subscriber for the whole process, since with one for a thread the other threads decide
+/// whether an event is worth making.
+pub(crate) struct Refusals;
 
 impl Refusals {
-    /// From now on, on this thread.
-    pub(crate) fn heard(&self) -> tracing::subscriber::DefaultGuard {
-        tracing::subscriber::set_default(self.clone())
+    /// From now on.
+    pub(crate) fn heard() -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| {
+            tracing::subscriber::set_global_default(Ear).expect("nobody else listens");
+        });
+        HEARD.take();
+        Self
     }
 
     /// What was heard since the last time.
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        HEARD.take()
     }
 }
 
-impl tracing::Subscriber for Refusals {
+struct Ear;
+
+impl tracing::Subscriber for Ear {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.is_event() && metadata.fields().field("cause").is_some()
     }
@@ -299,18 +313,17 @@ impl tracing::Subscriber for Refusals {
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        struct Cause<'a>(&'a Refusals);
-        impl tracing::field::Visit for Cause<'_> {
+        struct Cause;
+        impl tracing::field::Visit for Cause {
             fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
                 if field.name() == "cause" {
-                    let mut heard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    heard.push(value.to_owned());
+                    HEARD.with_borrow_mut(|heard| heard.push(value.to_owned()));
                 }
             }
 
             fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
         }
-        event.record(&mut Cause(self));
+        event.record(&mut Cause);
     }
 
     fn enter(&self, _: &tracing::span::Id) {}
