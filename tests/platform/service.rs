@@ -1,5 +1,6 @@
 //! The token service as a child process, and the commands that work on it.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -104,7 +105,18 @@ impl Drop for Service {
 pub(crate) fn countersign(arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
     let mut command = Command::new(binary()?);
     command.args(arguments).stdin(Stdio::null());
-    run(&mut command)
+    run(unconfigured(&mut command))
+}
+
+/// Without the variables that configure the binary: whoever runs the tests may
+/// have some, and those of the tests themselves are no configuration.
+fn unconfigured(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("COUNTERSIGN_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end; anything but success is an error with all that
@@ -127,7 +139,7 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
 
 /// The binary that was built along with this test.
 pub(crate) fn binary() -> Result<PathBuf, String> {
-    let test = std::env::current_exe().map_err(|error| error.to_string())?;
+    let test = env::current_exe().map_err(|error| error.to_string())?;
     let profile = test
         .parent()
         .and_then(Path::parent)
@@ -174,7 +186,7 @@ fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command
+    let mut child = unconfigured(&mut command)
         .spawn()
         .map_err(|error| format!("{command:?}: {error}"))?;
     let stdout = child.stdout.take().ok_or("no standard output")?;

@@ -2,9 +2,9 @@
 //! process, on real sockets and a real store on disk.
 //!
 //! ```no_run
-//! use countersign_testkit::{Platform, service_client};
+//! use countersign_testkit::{Platform, Problem, service_client};
 //!
-//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn doc() -> Result<(), Problem> {
 //! let platform = Platform::start().await?;
 //! platform.register_resource("https://orders.internal:8443", &["orders.read"]).await?;
 //! let checkout = platform
