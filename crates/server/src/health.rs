@@ -4,7 +4,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use crate::stack::MESSAGE_BYTES_MAX;
+use crate::wire::MESSAGE_BYTES_MAX;
 
 /// The component that keeps records.
 pub const STORE: &str = "store";

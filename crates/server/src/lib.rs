@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod called;
 pub mod config;
 mod engine;
 pub mod health;

@@ -9,8 +9,8 @@ use countersign_jose::UnixTime;
 use countersign_telemetry::spans;
 use http::HeaderMap;
 
+use crate::called::Called;
 use crate::refused::{Challenge, Refused};
-use crate::stack::Called;
 
 /// What proofs are judged by, and where spent ones are remembered.
 pub(crate) struct Proofs {

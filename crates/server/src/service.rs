@@ -13,8 +13,8 @@ use countersign_issuer::model::ClientId;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
+use crate::called::Called;
 use crate::refused::{Fault, Refused};
-use crate::stack::Called;
 
 /// The HTTP request of a call.
 fn called<T>(request: &Request<T>) -> Result<&Called, Refused> {

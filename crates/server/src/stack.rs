@@ -1,6 +1,5 @@
 //! What is mounted where, and the layers in front of it.
 
-mod called;
 mod deadline;
 mod under_way;
 
@@ -19,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::{self, ServerTlsConfig};
 
+use crate::called::CalledLayer;
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::listen::{self, Tcp, Terms, Unix};
@@ -31,18 +31,13 @@ use crate::service::introspection::Introspections;
 use crate::service::keys::Keys;
 use crate::service::token::Tokens;
 use crate::signer::{KeySet, Signer};
-use called::CalledLayer;
+use crate::wire::MESSAGE_BYTES_MAX;
 use deadline::DeadlineLayer;
 use under_way::UnderWayLayer;
-
-pub(crate) use called::Called;
 
 /// Streams of one connection at once: what HTTP/2 itself recommends (RFC 9113 §6.5.2). A caller
 /// that needs more opens another connection.
 const STREAMS_MAX: u32 = 100;
-
-/// The largest message, both ways. The largest honest one, a client with 32 keys, is a third.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// The largest header list: a proof of 4 KiB, a token of 8 KiB, and as much again for the rest.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;

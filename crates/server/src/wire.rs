@@ -16,6 +16,9 @@ use countersign_jose::UnixTime;
 use crate::operation::Caller;
 use crate::refused::Refused;
 
+/// The largest message, both ways. The largest honest one, a client with 32 keys, is a third.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
 /// Who the client is, and what it presents.
 pub(crate) fn caller(message: Option<&ClientAuthentication>) -> Result<Caller<'_>, Refused> {
     let client = message.ok_or_else(|| Refused::field("client", Malformed::Missing))?;
