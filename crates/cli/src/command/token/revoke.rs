@@ -21,8 +21,9 @@ const PATH: &str = "/countersign.token.v1.TokenService/RevokeToken";
 /// How it is used.
 pub(crate) const EXAMPLES: &str = "\
 An access token is revoked alone; a refresh token is revoked with its family and
-all access tokens of it. A token that is unknown, or another client's, counts as
-revoked (RFC 7009).
+all access tokens of it. A token that is unknown counts as revoked (RFC 7009);
+another client's is refused. A public client revokes what is bound to its proof
+key, and nothing else.
 
 Examples:
   countersign token revoke --client-id checkout \\
