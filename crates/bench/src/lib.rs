@@ -1,0 +1,1 @@
+//! What a call costs, measured against what it must cost whatever we write.
