@@ -1,22 +1,21 @@
-//! TLS: certificate and key from PEM files, TLS 1.2 and 1.3, HTTP/2 by ALPN.
+//! TLS: certificate and key from PEM files, TLS 1.2 and 1.3, HTTP/2 by ALPN; and how the pair is
+//! exchanged while connections are open.
 
-use std::fs;
+mod leaf;
+mod pair;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use arc_swap::ArcSwap;
 use thiserror::Error;
-use tonic::transport::{Identity, ServerTlsConfig};
-use zeroize::Zeroizing;
 
 use crate::config::Tls;
-
-/// A peer that does not finish its handshake holds no place.
-const HANDSHAKE_DUE: Duration = Duration::from_secs(5);
+pub(crate) use leaf::{Leaf, Standing};
+pub(crate) use pair::Pair;
 
 /// Why TLS cannot be spoken.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}: {problem}", file.display())]
 pub struct TlsError {
     /// The file that is wrong.
@@ -25,35 +24,34 @@ pub struct TlsError {
     pub problem: String,
 }
 
-/// Reads and checks the files.
-pub(crate) fn load(tls: &Tls) -> Result<ServerTlsConfig, TlsError> {
-    let chain_pem = read(&tls.certificate_file)?;
-    let key_pem = Zeroizing::new(read(&tls.key_file)?);
-    let chain = CertificateDer::pem_slice_iter(&chain_pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| wrong(&tls.certificate_file, format!("not PEM: {error}")))?;
-    if chain.is_empty() {
-        return Err(wrong(&tls.certificate_file, "holds no certificate"));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&key_pem)
-        .map_err(|_| wrong(&tls.key_file, "holds no private key in PEM"))?;
-    // Whether the two fit is asked here, since the transport would name neither file.
-    rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| {
-            wrong(
-                &tls.key_file,
-                format!("does not fit {}: {error}", tls.certificate_file.display()),
-            )
-        })?;
-    Ok(ServerTlsConfig::new()
-        .identity(Identity::from_pem(&chain_pem, &*key_pem))
-        .timeout(HANDSHAKE_DUE))
+/// The pair that new connections are greeted with. Those that are open keep the one they began
+/// with, so an exchange costs no call.
+pub(crate) struct Certificates {
+    in_use: ArcSwap<Pair>,
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|error| wrong(file, error.to_string()))
+impl Certificates {
+    /// Reads and checks the files.
+    pub(crate) fn load(files: &Tls) -> Result<Self, TlsError> {
+        Ok(Self {
+            in_use: ArcSwap::from_pointee(Pair::read(files)?),
+        })
+    }
+
+    /// What the next handshake is made with.
+    pub(crate) fn current(&self) -> Arc<rustls::ServerConfig> {
+        Arc::clone(&self.in_use.load().terms)
+    }
+
+    /// The pair that is greeted with.
+    pub(crate) fn in_use(&self) -> Arc<Pair> {
+        self.in_use.load_full()
+    }
+
+    /// Greets with `pair` from now on.
+    pub(crate) fn take(&self, pair: Pair) {
+        self.in_use.store(Arc::new(pair));
+    }
 }
 
 fn wrong(file: &Path, problem: impl Into<String>) -> TlsError {

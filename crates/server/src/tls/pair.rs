@@ -1,0 +1,118 @@
+//! A certificate chain and its key, read together and found to fit.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use super::{Leaf, TlsError, wrong};
+use crate::config::Tls;
+
+/// The largest file that is read: a chain of ten certificates with RSA-4096 keys is 25 KiB.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The only protocol that is spoken (RFC 9113 §3.2).
+const ALPN: &[u8] = b"h2";
+
+/// What both files held. The key itself is kept by nobody but rustls.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Contents([u8; 32]);
+
+/// A chain and its key that fit.
+pub(crate) struct Pair {
+    /// What a handshake is made with.
+    pub(crate) terms: Arc<ServerConfig>,
+    /// What the certificate says of itself.
+    pub(crate) leaf: Leaf,
+    /// To see whether the files have changed since.
+    contents: Contents,
+}
+
+/// Both files, as they were read.
+struct Texts {
+    chain: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Pair {
+    /// Reads and checks the files.
+    pub(crate) fn read(files: &Tls) -> Result<Self, TlsError> {
+        Texts::read(files)?.fit(files)
+    }
+
+    /// The pair that is in the files now; `None` when it is this one.
+    pub(crate) fn successor(&self, files: &Tls) -> Result<Option<Self>, TlsError> {
+        let texts = Texts::read(files)?;
+        if texts.contents() == self.contents {
+            return Ok(None);
+        }
+        texts.fit(files).map(Some)
+    }
+}
+
+impl Texts {
+    fn read(files: &Tls) -> Result<Self, TlsError> {
+        Ok(Self {
+            chain: read(&files.certificate_file)?,
+            key: Zeroizing::new(read(&files.key_file)?),
+        })
+    }
+
+    fn contents(&self) -> Contents {
+        let mut context = Context::new(&SHA256);
+        // The length keeps the two apart.
+        context.update(&self.chain.len().to_be_bytes());
+        context.update(&self.chain);
+        context.update(&self.key);
+        let mut contents = [0; 32];
+        contents.copy_from_slice(context.finish().as_ref());
+        Contents(contents)
+    }
+
+    fn fit(&self, files: &Tls) -> Result<Pair, TlsError> {
+        let chain = CertificateDer::pem_slice_iter(&self.chain)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| wrong(&files.certificate_file, format!("not PEM: {error}")))?;
+        let leaf = chain
+            .first()
+            .ok_or_else(|| wrong(&files.certificate_file, "holds no certificate"))?;
+        let leaf = Leaf::of(leaf).map_err(|problem| wrong(&files.certificate_file, problem))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|_| wrong(&files.key_file, "holds no private key in PEM"))?;
+        let mut terms = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| {
+                let chain = files.certificate_file.display();
+                wrong(&files.key_file, format!("does not fit {chain}: {error}"))
+            })?;
+        terms.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(Pair {
+            terms: Arc::new(terms),
+            leaf,
+            contents: self.contents(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    bytes(path).map_err(|error| wrong(path, error.to_string()))
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let what = format!("is larger than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
+}
