@@ -1,4 +1,4 @@
-//! The signals that end what runs until it is told to stop.
+//! The signals that end what runs until it is told to stop, and the one that has it look again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,9 +13,6 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes both from now on; before, they would end the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let take = |kind| {
-            signal(kind).map_err(|cause| Failure::internal(format!("cannot take signals: {cause}")))
-        };
         Ok(Self {
             terminate: take(SignalKind::terminate())?,
             interrupt: take(SignalKind::interrupt())?,
@@ -29,4 +26,24 @@ impl Signals {
             _ = self.interrupt.recv() => {},
         }
     }
+}
+
+/// SIGHUP: what daemons read their configuration again for.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes it from now on; before, it would end the process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        take(SignalKind::hangup()).map(Self)
+    }
+
+    /// Resolves at the next. Several that came meanwhile are one.
+    pub(crate) async fn next(&mut self) {
+        // The stream of a signal does not end.
+        let _came = self.0.recv().await;
+    }
+}
+
+fn take(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|cause| Failure::internal(format!("cannot take signals: {cause}")))
 }

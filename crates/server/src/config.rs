@@ -3,6 +3,7 @@
 //! Every key stands once in [`KEYS`]; `docs/configuration.md` is checked against that table. A key
 //! or value that is wrong stops the start with its name and what would be right.
 
+mod change;
 mod error;
 mod keys;
 mod nearest;
@@ -21,8 +22,9 @@ use countersign_dpop::Origin;
 use countersign_jose::Algorithm;
 use url::Url;
 
+pub(crate) use change::Change;
 pub use error::{ConfigError, Place};
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, TakesEffect};
 use nearest::nearest;
 use value::Value;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub proofs: Proofs,
     /// How long others may keep the key set.
     pub key_set_max_age: Duration,
+    /// How much is taken on.
+    pub limits: Limits,
     /// How the service stops.
     pub stop: Stop,
     /// What is reported, and where to.
@@ -66,6 +70,8 @@ pub struct Listen {
     pub origins: Vec<String>,
     /// Connections open at once, at most.
     pub connections_max: u32,
+    /// Threads that serve them. 0: one for each core that the process may use.
+    pub workers: u32,
 }
 
 /// Files of a certificate chain and its private key, both PEM.
@@ -130,6 +136,20 @@ pub struct Proofs {
     pub remembered_max: u32,
 }
 
+/// How much is taken on. Health, keys, introspection and everything else have a lane each; what is
+/// said of a lane holds for each of them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls of a lane that wait for one processor core at once, while it cannot keep up.
+    pub waiting_max: u32,
+    /// Calls of a lane that were taken and not answered yet.
+    pub in_flight_max: u32,
+    /// Calls a second of one client; of a public client, of one key. 0: any number.
+    pub client_calls_per_sec: u32,
+    /// Calls a second of a method, by its name without the service. Each name stands once.
+    pub method_calls_per_sec: Vec<(String, u32)>,
+}
+
 /// How the service stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -174,6 +194,7 @@ impl Default for Config {
                 origins: Vec::new(),
                 // One connection costs some 50 KiB: 10,000 stay below half a gigabyte.
                 connections_max: 10_000,
+                workers: 0,
             },
             tls: None,
             store: Store {
@@ -207,6 +228,17 @@ impl Default for Config {
                 remembered_max: 1_000_000,
             },
             key_set_max_age: Duration::from_secs(300),
+            limits: Limits {
+                // 5 ms of signatures: short beside what a caller waits for, and enough that a core
+                // never idles between two bursts.
+                waiting_max: 64,
+                // Some 30 KiB each at worst. More than wait for the slowest disk's commits.
+                in_flight_max: 4_096,
+                // A sixth of what one core can do. A thousand replicas that start within the same
+                // second stay below; what runs in a loop does not.
+                client_calls_per_sec: 2_000,
+                method_calls_per_sec: Vec::new(),
+            },
             stop: Stop {
                 notice: Duration::ZERO,
                 drain: Duration::from_secs(10),

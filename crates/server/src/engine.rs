@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use countersign_client::clock::Clock;
 use countersign_dpop::VerifiedProof;
-use countersign_issuer::{AuthenticationCause, Decision, Issuer, Refusal, Version};
+use countersign_issuer::{AuthenticationCause, Decision, Issuer, Lifetimes, Refusal, Version};
 use countersign_jose::UnixTime;
 
 use crate::proof::Proofs;
@@ -20,7 +21,8 @@ const ATTEMPTS_MAX: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) records: Records,
-    pub(crate) issuer: Arc<Issuer>,
+    /// Exchanged when the configuration is read again.
+    pub(crate) issuer: Arc<ArcSwap<Issuer>>,
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -68,6 +70,21 @@ impl Engine {
         self.clock.now()
     }
 
+    /// On whose behalf decisions are made. Its name and keys never change.
+    pub(crate) fn issuer(&self) -> Guard<Arc<Issuer>> {
+        self.issuer.load()
+    }
+
+    /// Things that are made from now on live so long. A decision under way ends with what it began
+    /// with.
+    pub(crate) fn replace_lifetimes(&self, lifetimes: Lifetimes) {
+        let issuer = Issuer {
+            lifetimes,
+            ..Issuer::clone(&self.issuer.load())
+        };
+        self.issuer.store(Arc::new(issuer));
+    }
+
     /// Decides, spends `proof` where there is one, and commits.
     pub(crate) async fn decide<O: Operation>(
         &self,
@@ -75,10 +92,12 @@ impl Engine {
         proof: Option<&VerifiedProof>,
     ) -> Result<Decided<O::Answer>, Refused> {
         let mut unspent = proof;
+        // Once: attempts that lost a race decide by the same rules.
+        let issuer = self.issuer.load_full();
         for _ in 0..ATTEMPTS_MAX {
             let now = self.now();
             let at = Moment {
-                issuer: &self.issuer,
+                issuer: &issuer,
                 now,
             };
             let decision = operation.decide(&self.records, at).await?;

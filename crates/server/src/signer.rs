@@ -1,6 +1,7 @@
 //! What signs access tokens: one key, parsed once; and the key set that verifies them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::keys::v1::VerificationKey;
@@ -35,10 +36,9 @@ impl Signer {
 }
 
 /// The keys that verify access tokens, as everybody is told.
-#[derive(Clone)]
 pub(crate) struct KeySet {
     issuer: String,
-    max_age: Duration,
+    max_age_secs: AtomicU64,
     keys: Vec<(String, PublicKey)>,
     /// The same as a message: made once, not for each of the guards that ask.
     listed: Vec<VerificationKey>,
@@ -48,7 +48,7 @@ impl KeySet {
     pub(crate) fn new(issuer: String, max_age: Duration, keys: Vec<(String, PublicKey)>) -> Self {
         Self {
             issuer,
-            max_age,
+            max_age_secs: AtomicU64::new(max_age.as_secs()),
             listed: keys.iter().map(|(kid, key)| listed(kid, key)).collect(),
             keys,
         }
@@ -61,7 +61,13 @@ impl KeySet {
 
     /// How long others may keep the set.
     pub(crate) fn max_age(&self) -> Duration {
-        self.max_age
+        Duration::from_secs(self.max_age_secs.load(Ordering::Relaxed))
+    }
+
+    /// Others may keep it for so long from now on.
+    pub(crate) fn replace_max_age(&self, max_age: Duration) {
+        self.max_age_secs
+            .store(max_age.as_secs(), Ordering::Relaxed);
     }
 
     /// The keys with their names.
@@ -94,7 +100,7 @@ impl KeySource for KeySet {
         Box::pin(std::future::ready(Ok(PublishedKeys {
             issuer: self.issuer.clone(),
             keys: self.jwks(),
-            max_age: self.max_age,
+            max_age: self.max_age(),
         })))
     }
 }

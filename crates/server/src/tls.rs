@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::config::Tls;
 pub(crate) use leaf::{Leaf, Standing};
-pub(crate) use pair::Pair;
+pub(crate) use pair::{Contents, Pair};
 
 /// Why TLS cannot be spoken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -56,4 +56,4 @@ pub use export::Delivery;
 pub use layer::{CallBody, CallFuture, ClientCalls, ClientLayer, ServerCalls, ServerLayer};
 pub use refusal::refused;
 pub use settings::{LogFormat, LogSink, Logs, Service, Settings, SettingsError, Traces};
-pub use setup::{StartError, Telemetry, Unfinished, prepare, start};
+pub use setup::{StartError, Telemetry, Unfinished, check_log_filter, prepare, start};

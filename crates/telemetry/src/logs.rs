@@ -3,23 +3,26 @@
 mod format;
 mod writer;
 
+use std::fmt;
+
 use tracing::Subscriber;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 
 use self::format::{Json, Pretty};
 pub(crate) use self::writer::Lines;
 use crate::settings::{LogFormat, Logs, SettingsError};
 
-/// The layer that writes events, and the queue it writes to.
-pub(crate) fn layer<S>(logs: Logs) -> Result<(Box<dyn Layer<S> + Send + Sync>, Lines), Failed>
+/// The layer that writes events, the queue it writes to, and its filter.
+pub(crate) fn layer<S>(
+    logs: Logs,
+) -> Result<(Box<dyn Layer<S> + Send + Sync>, Lines, Chosen), Failed>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    let chosen = EnvFilter::builder()
-        .parse(&logs.filter)
-        .map_err(|error| SettingsError::Filter(format!("'{}': {error}", logs.filter)))?;
+    let (chosen, handle) = reload::Layer::new(filter(&logs.filter)?);
     // Only events: the fields of spans are not formatted for a log that shows none.
     let filter = chosen.and(filter_fn(|meta| meta.is_event()));
     let (lines, colours) = Lines::to(logs.sink, logs.format)?;
@@ -34,7 +37,34 @@ where
             .with_filter(filter)
             .boxed(),
     };
-    Ok((layer, lines))
+    Ok((
+        layer,
+        lines,
+        Chosen(Box::new(move |next| handle.reload(next).is_ok())),
+    ))
+}
+
+/// The filter that these directives mean.
+pub(crate) fn filter(directives: &str) -> Result<EnvFilter, SettingsError> {
+    EnvFilter::builder()
+        .parse(directives)
+        .map_err(|error| SettingsError::Filter(format!("'{directives}': {error}")))
+}
+
+/// The filter in use, to be exchanged.
+pub(crate) struct Chosen(Box<dyn Fn(EnvFilter) -> bool + Send + Sync>);
+
+impl Chosen {
+    /// Whether lines are chosen by `next` from now on: not when the subscriber is gone.
+    pub(crate) fn replace(&self, next: EnvFilter) -> bool {
+        (self.0)(next)
+    }
+}
+
+impl fmt::Debug for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chosen(..)")
+    }
 }
 
 /// Why there is no log.

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use crate::export::{self, Delivery, Pipeline};
-use crate::logs::{self, Lines};
+use crate::logs::{self, Chosen, Lines};
 use crate::names;
 use crate::sampling::{self, Sampled};
 use crate::settings::{Service, Settings, SettingsError};
@@ -32,6 +32,14 @@ pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
     Ok(telemetry)
 }
 
+/// Whether these are directives for the log, as [`Logs::filter`](crate::Logs::filter) takes them.
+///
+/// # Errors
+/// They are none.
+pub fn check_log_filter(directives: &str) -> Result<(), SettingsError> {
+    logs::filter(directives).map(drop)
+}
+
 /// Like [`start`], but leaves it to the caller where the subscriber is used.
 ///
 /// # Errors
@@ -42,7 +50,7 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
         logs,
         traces,
     } = settings;
-    let (log, lines) = logs::layer(logs).map_err(|failed| match failed {
+    let (log, lines, chosen) = logs::layer(logs).map_err(|failed| match failed {
         logs::Failed::Settings(error) => StartError::Settings(error),
         logs::Failed::Thread(error) => StartError::Thread(error),
     })?;
@@ -56,6 +64,7 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
             Telemetry {
                 tracing: None,
                 lines,
+                chosen,
                 over: false,
             },
         ));
@@ -83,6 +92,7 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
         Telemetry {
             tracing,
             lines,
+            chosen,
             over: false,
         },
     ))
@@ -115,6 +125,7 @@ fn resource(
 pub struct Telemetry {
     tracing: Option<Tracing>,
     lines: Lines,
+    chosen: Chosen,
     over: bool,
 }
 
@@ -133,6 +144,15 @@ impl Telemetry {
     /// The time was up, or the collector did not take everything.
     pub fn shutdown(mut self, within: Duration) -> Result<Delivery, Unfinished> {
         self.finish(within)
+    }
+
+    /// Chooses log lines by other directives from now on.
+    ///
+    /// # Errors
+    /// They are none; the old ones hold.
+    pub fn replace_log_filter(&self, directives: &str) -> Result<(), SettingsError> {
+        let _subscriber_lives = self.chosen.replace(logs::filter(directives)?);
+        Ok(())
     }
 
     /// What became of the spans so far.

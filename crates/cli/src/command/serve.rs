@@ -1,5 +1,6 @@
 //! `countersign serve`: run a token service.
 
+mod again;
 mod failure;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ use super::CLIENT_VARIABLES;
 use crate::entropy;
 use crate::exit::{Failure, Kind};
 use crate::output::{self, Output};
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
+use again::Again;
 
 /// How long the last spans may take to leave: a stop must not wait for a
 /// collector that is away.
@@ -33,7 +35,8 @@ its data in ./countersign-data and its key in ./countersign-data.key. Flags win
 over COUNTERSIGN_... variables, which win over the file; docs/configuration.md
 has every key.
 
-SIGTERM or SIGINT stops it gracefully; a second one stops it at once.
+SIGTERM or SIGINT stops it gracefully; a second one stops it at once. SIGHUP, or
+a change of the file, reads the configuration again.
 
 Examples:
   countersign serve
@@ -101,14 +104,16 @@ enum LogKind {
 impl Serve {
     /// Serves until it is told to stop.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
-        let config = self.configuration()?;
+        let sources = self.sources()?;
+        let again = Again::from(sources.clone());
+        let config = Config::read(sources).map_err(|cause| failure::configuration(&cause))?;
         if self.check {
             return right(&config, output);
         }
         // Before anything can be left half done.
-        let mut signals = Signals::listen()?;
+        let signals = (Signals::listen()?, Hangups::listen()?);
         let telemetry = telemetry(&config)?;
-        let outcome = serve(config, &mut signals, output).await;
+        let outcome = serve(config, signals, again, &telemetry, output).await;
         let stopped =
             tokio::task::spawn_blocking(move || telemetry.shutdown(TELEMETRY_STOP_SECS_MAX));
         // A collector that is away takes nothing from a service that stopped well.
@@ -116,14 +121,13 @@ impl Serve {
         outcome
     }
 
-    fn configuration(&self) -> Result<Config, Failure> {
-        Config::read(Sources {
+    fn sources(&self) -> Result<Sources<'_>, Failure> {
+        Ok(Sources {
             file: self.config.as_deref(),
             variables: variables()?,
             others: CLIENT_VARIABLES,
             overrides: self.overrides()?,
         })
-        .map_err(|cause| failure::configuration(&cause))
     }
 
     fn overrides(&self) -> Result<Vec<(String, String)>, Failure> {
@@ -155,15 +159,26 @@ impl Serve {
     }
 }
 
-async fn serve(config: Config, signals: &mut Signals, output: &Output) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    (mut signals, mut hangups): (Signals, Hangups),
+    mut again: Again<'_>,
+    telemetry: &Telemetry,
+    output: &Output,
+) -> Result<(), Failure> {
     let admin_default = config.admin_socket() == Config::default().admin_socket();
     let running = Server::start(config, Arc::new(SystemClock))
         .await
         .map_err(|cause| failure::start(&cause))?;
     greet(&running, admin_default, output)?;
-    let broken = tokio::select! {
-        reason = running.wait() => Some(reason),
-        () = signals.next() => None,
+    let broken = loop {
+        tokio::select! {
+            reason = running.wait() => break Some(reason),
+            () = signals.next() => break None,
+            () = hangups.next() => {}
+            () = again.changed() => {}
+        }
+        again.apply(&running, telemetry).await;
     };
     tokio::select! {
         stopped = running.stop() => match (broken, stopped) {

@@ -4,12 +4,14 @@
     reason = "helpers of tests fail as the tests do: with a panic that names the line"
 )]
 
+mod bench;
 mod code;
 mod demo;
 mod deploy;
 mod failures;
 mod help;
 mod program;
+mod reload;
 mod serve;
 mod signals;
 mod tls;

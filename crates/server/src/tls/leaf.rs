@@ -76,6 +76,16 @@ impl Leaf {
     }
 }
 
+impl Standing {
+    /// Whether a client that looks at its clock refuses the certificate.
+    pub(crate) fn is_out(self) -> bool {
+        match self {
+            Self::NotYet | Self::Over => true,
+            Self::Valid | Self::EndsSoon => false,
+        }
+    }
+}
+
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

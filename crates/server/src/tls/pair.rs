@@ -31,7 +31,7 @@ pub(crate) struct Pair {
     /// What the certificate says of itself.
     pub(crate) leaf: Leaf,
     /// To see whether the files have changed since.
-    contents: Contents,
+    pub(crate) contents: Contents,
 }
 
 /// Both files, as they were read.

@@ -1,6 +1,6 @@
 //! Health of the whole, of each service and of each component.
 
-use countersign_server::health::{KEYS, STORE};
+use countersign_server::health::{CERTIFICATE, CONFIGURATION, KEYS, STORE};
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
@@ -9,7 +9,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::Service;
 
-async fn status(channel: Channel, service: &str) -> Result<ServingStatus, Code> {
+pub(crate) async fn status(channel: Channel, service: &str) -> Result<ServingStatus, Code> {
     HealthClient::new(channel)
         .check(HealthCheckRequest {
             service: service.to_owned(),
@@ -31,6 +31,8 @@ async fn the_whole_each_service_and_each_component_serve() {
         "countersign.admin.v1.ClientService",
         STORE,
         KEYS,
+        CERTIFICATE,
+        CONFIGURATION,
     ] {
         for channel in [service.public().await, service.admin().await] {
             assert_eq!(

@@ -16,15 +16,16 @@ const DRAIN: Duration = Duration::from_secs(60);
 const HEADERS: u8 = 1;
 const DATA: u8 = 0;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 const END_HEADERS: u8 = 4;
 const END_STREAM: u8 = 1;
 const FIRST_STREAM: u32 = 1;
 
 /// A connection by hand that answers nothing: no settings, no pings.
-struct Silent(TcpStream);
+pub(crate) struct Silent(TcpStream);
 
 impl Silent {
-    async fn connect(service: &Service) -> Self {
+    pub(crate) async fn connect(service: &Service) -> Self {
         let address = service.running().grpc_address();
         let mut silent = Self(TcpStream::connect(address).await.expect("connects"));
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -71,6 +72,16 @@ impl Silent {
 
     /// Whether an answer to the call comes.
     async fn is_answered(&mut self) -> bool {
+        self.hears(HEADERS, FIRST_STREAM).await
+    }
+
+    /// Whether it is asked to end the connection.
+    pub(crate) async fn hears_goaway(&mut self) -> bool {
+        self.hears(GOAWAY, 0).await
+    }
+
+    /// Whether such a frame comes before the end.
+    async fn hears(&mut self, kind: u8, of_stream: u32) -> bool {
         loop {
             let mut head = [0; 9];
             if self.0.read_exact(&mut head).await.is_err() {
@@ -82,7 +93,7 @@ impl Silent {
                 return false;
             }
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            if head[3] == HEADERS && stream == FIRST_STREAM {
+            if head[3] == kind && stream == of_stream {
                 return true;
             }
         }

@@ -1,0 +1,154 @@
+//! The certificate's files, looked at again and again.
+
+use std::sync::Arc;
+
+use countersign_jose::UnixTime;
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
+
+use super::alarm::{Alarm, Finding, Heard};
+use crate::config::Tls;
+use crate::health::{CERTIFICATE, Health};
+use crate::tls::{Certificates, Contents, Pair, Standing, TlsError};
+
+/// The files, what was found in them, and what they gave.
+pub(super) struct Watch {
+    files: Tls,
+    certificates: Arc<Certificates>,
+    alarm: Alarm,
+    /// What the look before has found instead of the pair in use.
+    glimpsed: Option<Contents>,
+}
+
+/// Whether the files are as they were at the look before.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Look {
+    Settled,
+    Unsettled,
+}
+
+impl Watch {
+    pub(super) fn new(files: Tls, certificates: Arc<Certificates>) -> Self {
+        Self {
+            files,
+            certificates,
+            alarm: Alarm::default(),
+            glimpsed: None,
+        }
+    }
+
+    /// Uses `pair`, and looks at `files` from now on.
+    pub(super) fn follow(&mut self, files: Tls, pair: Pair) {
+        taken(&pair);
+        self.certificates.take(pair);
+        self.files = files;
+    }
+
+    /// Uses what is in the files if it is good, and says so if it is not; either when two looks
+    /// have seen it. Files that are replaced one after the other do not fit for a moment, and half
+    /// a chain can fit.
+    pub(super) async fn look(&mut self, now: UnixTime, health: &Health) -> Look {
+        let in_use = self.certificates.in_use();
+        let successor = self.successor(&in_use).await;
+        let next = successor.as_ref().ok().and_then(Option::as_ref);
+        let next = next.map(|pair| pair.contents);
+        if next != self.glimpsed {
+            self.glimpsed = next;
+            if next.is_some() {
+                return Look::Unsettled;
+            }
+        }
+        let finding = self.find(&in_use, successor, now);
+        match self.alarm.see(finding.clone()) {
+            Heard::News => self.tell(&finding, health).await,
+            Heard::Known => {}
+            Heard::Fleeting => return Look::Unsettled,
+        }
+        Look::Settled
+    }
+
+    /// The same, and what is in the files is believed at once. What is wrong comes back.
+    pub(super) async fn look_closely(
+        &mut self,
+        now: UnixTime,
+        health: &Health,
+    ) -> Option<TlsError> {
+        let in_use = self.certificates.in_use();
+        let successor = self.successor(&in_use).await;
+        let finding = self.find(&in_use, successor, now);
+        if self.alarm.believe(finding.clone()) == Heard::News {
+            self.tell(&finding, health).await;
+        }
+        match finding {
+            Finding::Unusable(problem) => Some(problem),
+            Finding::Good | Finding::InUse(_) => None,
+        }
+    }
+
+    fn find(
+        &self,
+        in_use: &Pair,
+        successor: Result<Option<Pair>, TlsError>,
+        now: UnixTime,
+    ) -> Finding {
+        match successor {
+            Err(problem) => Finding::Unusable(problem),
+            Ok(None) => Finding::of(in_use.leaf.standing(now)),
+            Ok(Some(next)) => {
+                let standing = next.leaf.standing(now);
+                if standing.is_out() && !in_use.leaf.standing(now).is_out() {
+                    return Finding::Unusable(TlsError {
+                        file: self.files.certificate_file.clone(),
+                        problem: format!("the certificate {standing}"),
+                    });
+                }
+                taken(&next);
+                self.certificates.take(next);
+                Finding::of(standing)
+            }
+        }
+    }
+
+    async fn successor(&self, in_use: &Arc<Pair>) -> Result<Option<Pair>, TlsError> {
+        let (in_use, files) = (Arc::clone(in_use), self.files.clone());
+        // A disk far away may take its time.
+        match spawn_blocking(move || in_use.successor(&files)).await {
+            Ok(successor) => successor,
+            Err(panic) => Err(TlsError {
+                file: self.files.certificate_file.clone(),
+                problem: panic.to_string(),
+            }),
+        }
+    }
+
+    async fn tell(&self, finding: &Finding, health: &Health) {
+        let leaf = &self.certificates.in_use().leaf;
+        match finding {
+            Finding::Good => info!("the certificate's files are good again"),
+            Finding::Unusable(problem) => {
+                error!(
+                    %problem,
+                    in_use = leaf.serial,
+                    "the certificate's files cannot be used; the last good certificate stays"
+                );
+            }
+            Finding::InUse(Standing::EndsSoon) => {
+                warn!(ends = leaf.ends(), "the certificate in use ends soon");
+            }
+            Finding::InUse(standing) => {
+                error!(ends = leaf.ends(), "the certificate in use {standing}");
+            }
+        }
+        health.component(CERTIFICATE, finding.is_fit()).await;
+    }
+}
+
+fn taken(pair: &Pair) {
+    let leaf = &pair.leaf;
+    info!(
+        names = leaf.names,
+        serial = leaf.serial,
+        ends = leaf.ends(),
+        "a new certificate is in use"
+    );
+}

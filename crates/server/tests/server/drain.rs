@@ -1,0 +1,108 @@
+//! A stop under load: whoever heeds the announcement loses no call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use countersign::keys::v1::ListKeysRequest;
+use countersign::keys::v1::key_service_client::KeyServiceClient;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::harness::{Service, credentials, inner, service_client, with_proof};
+use crate::proof::Key;
+use crate::stop::Silent;
+
+/// Long enough for a watch of the health service to be heard, also on a busy machine.
+const NOTICE: Duration = Duration::from_secs(3);
+
+/// Connections to the first instance, each with calls of several tasks at once.
+const CONNECTIONS: usize = 4;
+const TASKS_EACH: usize = 4;
+
+/// Follows the health of an instance as a balancer does: `false` once it does not serve.
+async fn followed(channel: Channel) -> watch::Receiver<bool> {
+    let (told, serves) = watch::channel(true);
+    let mut answers = HealthClient::new(channel)
+        .watch(HealthCheckRequest::default())
+        .await
+        .expect("watched")
+        .into_inner();
+    tokio::spawn(async move {
+        while let Ok(Some(answer)) = answers.message().await {
+            if answer.status() != ServingStatus::Serving {
+                break;
+            }
+        }
+        told.send_replace(false);
+        // Whoever follows asks for the last value.
+        told.closed().await;
+    });
+    serves
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_under_load_fails_no_call_of_clients_that_heed_it() {
+    let mut first = Service::start_cold(|config| config.stop.notice = NOTICE).await;
+    let second = Service::start_cold(|_| {}).await;
+    first.clock.advance(crate::harness::WARM);
+    first.add_orders().await;
+    let orders = (crate::harness::ORDERS, &["orders.read"][..]);
+    let client = first.add(service_client("c", &[orders])).await;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let [at_first, at_second] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let serves = followed(first.public().await).await;
+    let mut callers = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let channels = (first.public().await, second.public().await);
+        for _ in 0..TASKS_EACH {
+            let (to_first, to_second) = channels.clone();
+            let (over, serves) = (over.clone(), serves.clone());
+            let counts = (at_first.clone(), at_second.clone());
+            callers.push(tokio::spawn(async move {
+                while !over.load(Ordering::SeqCst) {
+                    let (channel, count) = match *serves.borrow() {
+                        true => (&to_first, &counts.0),
+                        false => (&to_second, &counts.1),
+                    };
+                    KeyServiceClient::new(channel.clone())
+                        .list_keys(ListKeysRequest {})
+                        .await
+                        .expect("no call fails");
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            }));
+        }
+    }
+    while at_first.load(Ordering::SeqCst) < 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Calls that were prepared before the stop, and write, are answered during the notice, too.
+    let proof = first.proof(&Key::new(), crate::harness::ISSUE);
+    let mut tokens = first.tokens().await;
+    let issued = tokio::spawn(async move {
+        sleep(NOTICE / 2).await;
+        let request = with_proof(credentials(&client), &proof);
+        inner(tokens.issue_token(request).await)
+    });
+    // Too young to be closed for its silence.
+    let mut silent = Silent::connect(&first).await;
+    first.stop().await;
+    issued.await.expect("ran").expect("issued");
+    assert!(silent.hears_goaway().await, "connections are asked to end");
+
+    let moved = at_second.load(Ordering::SeqCst);
+    assert!(moved > 0, "callers have moved");
+    while at_second.load(Ordering::SeqCst) < moved + 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    over.store(true, Ordering::SeqCst);
+    for caller in callers {
+        caller.await.expect("no call failed");
+    }
+}
