@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_telemetry::{LogFormat, LogSink, Logs, Settings, Traces, prepare, spans};
+use countersign_telemetry::{
+    LogFormat, LogSink, Logs, Settings, Traces, check_log_filter, prepare, spans,
+};
 use opentelemetry::trace::TraceContextExt;
 use tonic_health::pb::HealthCheckRequest;
 
@@ -29,6 +31,42 @@ fn json(text: &str) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect()
+}
+
+#[test]
+fn a_filter_can_be_exchanged_and_a_bad_one_changes_nothing() {
+    let sink = Sink::default();
+    let logs = Logs {
+        format: LogFormat::Pretty,
+        filter: "warn".into(),
+        sink: LogSink::Writer(Box::new(sink.clone())),
+    };
+    let (dispatch, telemetry) = prepare(Settings {
+        logs,
+        ..settings("s", None)
+    })
+    .unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        let say = |word| tracing::info!(word);
+        say("first");
+        telemetry.replace_log_filter("info").unwrap();
+        say("second");
+        assert!(check_log_filter("a=b=c").is_err());
+        assert!(telemetry.replace_log_filter("a=b=c").is_err());
+        say("third");
+        telemetry.replace_log_filter("warn").unwrap();
+        say("fourth");
+    });
+    telemetry.shutdown(Duration::from_secs(2)).unwrap();
+    let text = sink.text();
+    for (word, there) in [
+        ("first", false),
+        ("second", true),
+        ("third", true),
+        ("fourth", false),
+    ] {
+        assert_eq!(text.contains(word), there, "{word}: {text}");
+    }
 }
 
 #[test]
