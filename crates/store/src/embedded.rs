@@ -9,8 +9,10 @@
 
 mod apply;
 mod committer;
+mod contents;
 mod directory;
 mod disk;
+mod inspection;
 mod layout;
 mod mark;
 mod open;
@@ -118,6 +120,38 @@ impl Database {
     ) -> Result<Vec<Item>, Broken> {
         let range = (from, Bound::Excluded(until));
         quiet::catch(|| self.tree.range(range).take(limit).map(item).collect())
+    }
+
+    /// The last item from `from` on, before `until`.
+    fn last(&self, from: Vec<u8>, until: Vec<u8>) -> Result<Option<Item>, Broken> {
+        quiet::catch(|| {
+            self.tree
+                .range(from..until)
+                .next_back()
+                .map(item)
+                .transpose()
+        })
+    }
+
+    /// Reads up to `limit` items from `from` on, whatever they are. Returns the key of the last,
+    /// if there may be more.
+    fn inspect(&self, from: Bound<Vec<u8>>, limit: usize) -> Result<Option<Vec<u8>>, Broken> {
+        quiet::catch(|| {
+            let mut last = None;
+            let mut read = 0;
+            for pair in self.tree.range((from, Bound::Unbounded)).take(limit) {
+                let (key, value) = pair.map_err(|error| broken(&error))?;
+                Item::decode(&key, &value)?;
+                last = Some(key);
+                read += 1;
+            }
+            Ok(last.filter(|_| read == limit).map(|key| key.to_vec()))
+        })
+    }
+
+    /// How much there is on the disk, at least.
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     /// Every item there is.

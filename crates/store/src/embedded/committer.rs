@@ -10,16 +10,25 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::Writer;
 use super::directory::Directory;
+use super::inspection::Inspection;
 use super::mark::Keeper;
 use super::shared::Shared;
 use super::{Broken, Database, Disk, layout};
 use crate::{Change, Commit, Health, StoreError, Swept};
 
-/// The most jobs that share a sync. More would save nothing, and make the first of them wait.
-const GROUP_MAX: usize = 1024;
+/// The most jobs that share a sync. More would save nothing, and make the first of them wait. A job
+/// makes one commit at most, so this is also how many commits the counter can lack: see
+/// [`Contents::by_ends`](super::contents::Contents::by_ends).
+pub(super) const GROUP_MAX: usize = 1024;
 
 /// The most jobs that wait. Who comes later waits to be let in, holding no memory here.
 pub(super) const QUEUE_MAX: usize = 4096;
+
+/// A store that took fewer commits opens fast anyhow: it is some ten MiB to read.
+const INDEX_COMMITS_MIN: u64 = 10_000;
+
+/// No record is read then.
+const INDEX_CACHE_BYTES: u64 = 1024 * 1024;
 
 /// How long a read that is under way at the end may take: they are milliseconds.
 const READERS_LEAVE_SECS_MAX: Duration = Duration::from_secs(5);
@@ -48,6 +57,10 @@ pub(super) struct Committer {
     pub(super) commits: u64,
     pub(super) heads: HashMap<Box<str>, u64>,
     pub(super) keeper: Keeper,
+    /// While there may be something left to read.
+    pub(super) inspection: Option<Inspection>,
+    /// The number of the last commit when it was opened.
+    pub(super) opened_at: u64,
     /// Held, and so locked, until the database is let go.
     pub(super) directory: Directory,
 }
@@ -115,11 +128,15 @@ impl Committer {
     }
 
     fn release(self) {
+        let clean = self.shared.refusal().is_none();
         if let Err(error) = self.keeper.finish() {
             self.shared
                 .fail(&format!("the mark could not be written: {error}"));
         }
         self.shared.end(Health::Closed);
+        if let Some(inspection) = self.inspection {
+            inspection.finish();
+        }
         drop(self.shared.retire());
         let begun = Instant::now();
         let mut database = self.database;
@@ -127,6 +144,12 @@ impl Committer {
             match Arc::try_unwrap(database) {
                 Ok(database) => {
                     database.release();
+                    if clean
+                        && *self.shared.follow_durable().borrow()
+                            >= self.opened_at + INDEX_COMMITS_MIN
+                    {
+                        index(&self.directory);
+                    }
                     break;
                 }
                 Err(_) if begun.elapsed() > READERS_LEAVE_SECS_MAX => break,
@@ -188,6 +211,17 @@ impl Group {
             let _ = answer.send(Ok(swept));
         }
         self.logs.clear();
+    }
+}
+
+/// Opens the database once more. The driver writes down where everything lies only when it opens,
+/// and for that reads what was written since it last did: better now than when somebody waits for
+/// the start.
+fn index(directory: &Directory) {
+    match Database::open(&directory.database(), INDEX_CACHE_BYTES) {
+        Ok(database) => database.release(),
+        // All is on the disk, and the next start tells what is wrong with it.
+        Err(_) => tracing::warn!("the closed store could not be prepared for its next start"),
     }
 }
 

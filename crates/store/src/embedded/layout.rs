@@ -58,6 +58,11 @@ pub(super) fn entry_key(log: &str, number: u64) -> Vec<u8> {
     [&log_prefix(log)[..], &number.to_be_bytes()].concat()
 }
 
+/// The range of all entries of all logs.
+pub(super) fn logs() -> (Vec<u8>, Vec<u8>) {
+    (vec![LOG], vec![LOG + 1])
+}
+
 /// The key that comes after every entry of `log`.
 pub(super) fn entries_end(log: &str) -> Vec<u8> {
     // No log has an entry of the highest number.
@@ -118,10 +123,7 @@ impl Item {
 fn decode(key: &[u8], value: &[u8]) -> Option<Item> {
     let (&kind, rest) = key.split_first()?;
     match kind {
-        _ if key == COUNTER => match value.split_first()? {
-            (&PLAIN, counter) => Some(Item::Counter(u64::from_be_bytes(counter.try_into().ok()?))),
-            _ => None,
-        },
+        _ if key == COUNTER => counter(value).map(Item::Counter),
         LOG => {
             let (&length, rest) = rest.split_first()?;
             let (log, number) = rest.split_at_checked(usize::from(length))?;
@@ -151,6 +153,13 @@ fn decode(key: &[u8], value: &[u8]) -> Option<Item> {
     }
 }
 
+fn counter(value: &[u8]) -> Option<u64> {
+    match value.split_first()? {
+        (&PLAIN, counter) => Some(u64::from_be_bytes(counter.try_into().ok()?)),
+        _ => None,
+    }
+}
+
 fn versioned(value: &[u8]) -> Option<Versioned> {
     let (&tag, rest) = value.split_first()?;
     let (version, rest) = rest.split_first_chunk()?;
@@ -173,4 +182,9 @@ fn versioned(value: &[u8]) -> Option<Versioned> {
 /// A record's value alone, where the key is known.
 pub(super) fn decode_record(value: &[u8]) -> Result<Versioned, Broken> {
     versioned(value).ok_or_else(|| Broken::new("a record has no known form"))
+}
+
+/// The counter alone.
+pub(super) fn decode_counter(value: &[u8]) -> Result<u64, Broken> {
+    counter(value).ok_or_else(|| Broken::new("the counter has no known form"))
 }

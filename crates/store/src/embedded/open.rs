@@ -1,6 +1,5 @@
 //! From a directory to a store that can be relied on, or to the reason why not.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -11,8 +10,10 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::committer::{Committer, Job, QUEUE_MAX};
+use super::contents::Contents;
 use super::directory::{Directory, sync_directory};
-use super::layout::Item;
+use super::inspection::Inspection;
+use super::layout;
 use super::mark::{self, Keeper};
 use super::shared::Shared;
 use super::{Broken, Database, Disk, EmbeddedStore, Fdatasync, OpenError, Unopened, settings};
@@ -23,15 +24,21 @@ pub struct Options {
     /// How much memory the database may use for records that were read or written, in bytes. It
     /// takes about as much again for itself.
     pub cache_bytes: u64,
+    /// The largest database, in bytes on the disk, that is read whole before it is opened. A larger
+    /// one is read whole in the background, once it is open.
+    pub whole_bytes_max: u64,
     /// How written data becomes durable.
     pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Options {
-    /// 128 MiB: some hundred thousand records, on the smallest machine one would use.
+    /// A cache of 128 MiB: some hundred thousand records, on the smallest machine one would use.
+    /// Databases of up to 64 MiB are read whole: that takes a fraction of a second, and most stay
+    /// below it.
     fn default() -> Self {
         Self {
             cache_bytes: 128 * 1024 * 1024,
+            whole_bytes_max: 64 * 1024 * 1024,
             disk: Arc::new(Fdatasync),
         }
     }
@@ -40,8 +47,12 @@ impl Default for Options {
 impl EmbeddedStore {
     /// Opens the store in `directory`; makes one where there is no such directory, or an empty one.
     ///
-    /// It reads every record once, and so finds damage now and not in the middle of a call. It
-    /// blocks for as long: about a second for a few hundred thousand records.
+    /// Everything in it is read once: at once if it is small, so that damage is an error here, and
+    /// else by a thread of its own after the start, a little at a time: damage then ends the store
+    /// ([`Health::Failed`](crate::Health::Failed)), as it does when a call meets it.
+    ///
+    /// It blocks while the driver recovers, which takes as long as reading what was written since
+    /// the last start: about a second for a million records.
     ///
     /// # Errors
     /// Why the directory was refused; nothing was changed then that would matter to another try.
@@ -53,7 +64,15 @@ impl EmbeddedStore {
             .map_err(|error| unreadable(&directory, error))?;
         let database = Database::open(&directory.database(), options.cache_bytes);
         let database = database.map_err(|unopened| refuse(&directory, unopened))?;
-        let contents = Contents::of(&database).map_err(|broken| damaged(&directory, broken))?;
+        let bytes = database
+            .bytes()
+            .map_err(|error| unreadable(&directory, error))?;
+        let contents = if bytes <= options.whole_bytes_max {
+            Contents::whole(&database)
+        } else {
+            Contents::by_ends(&database, marked)
+        };
+        let contents = contents.map_err(|broken| damaged(&directory, broken))?;
         if contents.commits < marked {
             return Err(OpenError::LostTail {
                 directory: directory.path().to_owned(),
@@ -61,6 +80,11 @@ impl EmbeddedStore {
                 mark: marked,
             });
         }
+        // Before anything is built on it: the mark follows this number, and the next start is to
+        // find it.
+        database
+            .set(layout::COUNTER, layout::encode_counter(contents.commits))
+            .map_err(|broken| damaged(&directory, broken))?;
         // What a killed process left in the operating system's hands is about to be read and
         // relied on.
         let settled = sync_files(&directory).map(|()| database.settle(&*options.disk));
@@ -68,38 +92,6 @@ impl EmbeddedStore {
             .map_err(|error| unreadable(&directory, error))?
             .map_err(|Broken(why)| unreadable(&directory, io::Error::other(why)))?;
         start(directory, database, contents, marked, options.disk)
-    }
-}
-
-/// What the first look through a database found.
-struct Contents {
-    commits: u64,
-    heads: HashMap<Box<str>, u64>,
-}
-
-impl Contents {
-    fn of(database: &Database) -> Result<Self, Broken> {
-        let mut found = Self {
-            commits: 0,
-            heads: HashMap::new(),
-        };
-        database.walk(|item| match item {
-            Item::Counter(commits) => found.commits = found.commits.max(commits),
-            Item::Record { record, .. } => {
-                // A group that was killed may lie here without its counter.
-                found.commits = found.commits.max(record.version.as_u64());
-            }
-            Item::Entry {
-                log,
-                version,
-                entry,
-            } => {
-                found.commits = found.commits.max(version.as_u64());
-                found.heads.insert(log.into(), entry.number);
-            }
-            Item::Expiry { .. } => {}
-        })?;
-        Ok(found)
     }
 }
 
@@ -137,9 +129,13 @@ fn start(
     disk: Arc<dyn Disk>,
 ) -> Result<EmbeddedStore, OpenError> {
     let path = directory.path().to_owned();
-    let Contents { commits, heads } = contents;
     let database = Arc::new(database);
-    let shared = Arc::new(Shared::new(Arc::clone(&database), commits, &heads));
+    let shared = Arc::new(Shared::new(Arc::clone(&database), &contents));
+    let Contents {
+        commits,
+        heads,
+        whole,
+    } = contents;
     let (sender, jobs) = mpsc::channel::<Job>(QUEUE_MAX);
     let failing = Arc::clone(&shared);
     let keeper = Keeper::start(
@@ -151,6 +147,11 @@ fn start(
         },
     );
     let started = keeper.and_then(|keeper| {
+        let inspection = if whole {
+            None
+        } else {
+            Some(Inspection::start(Arc::clone(&shared))?)
+        };
         let shared = Arc::clone(&shared);
         let committer = Committer {
             jobs,
@@ -160,6 +161,8 @@ fn start(
             commits,
             heads,
             keeper,
+            inspection,
+            opened_at: commits,
             directory,
         };
         thread::Builder::new()

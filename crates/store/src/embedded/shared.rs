@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::contents::Contents;
 use super::layout::{self, Item};
 use super::{Broken, Database};
 use crate::{Entry, Health, Key, Log, Page, StoreError, Versioned};
@@ -21,25 +22,25 @@ pub(super) struct Shared {
     /// The last durable entry of each log.
     heads: Mutex<HashMap<Box<str>, watch::Sender<u64>>>,
     health: watch::Sender<Health>,
+    /// Whether everything was read since the start.
+    inspected: watch::Sender<bool>,
     /// Whether the committer has ended, and let go of the directory.
     pub(super) released: watch::Sender<bool>,
 }
 
 impl Shared {
-    pub(super) fn new(
-        database: Arc<Database>,
-        commits: u64,
-        heads: &HashMap<Box<str>, u64>,
-    ) -> Self {
-        let heads = heads
+    pub(super) fn new(database: Arc<Database>, contents: &Contents) -> Self {
+        let heads = contents
+            .heads
             .iter()
             .map(|(log, &head)| (log.clone(), watch::Sender::new(head)));
         Self {
             database: RwLock::new(Some(database)),
-            durable: watch::Sender::new(commits),
+            durable: watch::Sender::new(contents.commits),
             removed: AtomicU64::new(0),
             heads: Mutex::new(heads.collect()),
             health: watch::Sender::new(Health::Serving),
+            inspected: watch::Sender::new(contents.whole),
             released: watch::Sender::new(false),
         }
     }
@@ -106,6 +107,27 @@ impl Shared {
             _ => None,
         });
         Ok(entries.collect())
+    }
+
+    /// Reads a few items, to see that they can be read. Returns the key of the last, if there may
+    /// be more.
+    pub(super) fn inspect(
+        &self,
+        from: std::ops::Bound<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let inspected = self.database()?.inspect(from, limit);
+        inspected.map_err(|broken| self.broken(&broken))
+    }
+
+    /// Everything was read.
+    pub(super) fn inspected(&self) {
+        self.inspected.send_replace(true);
+        tracing::info!("everything in the store was read, and is undamaged");
+    }
+
+    pub(super) fn follow_inspection(&self) -> watch::Receiver<bool> {
+        self.inspected.subscribe()
     }
 
     /// Waits until a crash can no longer undo what was seen. Most of what is read is old, and does

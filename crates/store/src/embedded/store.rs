@@ -22,8 +22,9 @@ use crate::{
 /// to another thread.
 const INLINE_MAX: usize = 32;
 
-/// The records that one job of a sweep removes: about what a group of commits takes.
-const SWEEP_MAX: usize = 256;
+/// The records that one step of a sweep removes. A step shares a group with commits, which are
+/// answered with it: so few take about as long as the group's own sync.
+const SWEEP_STEP: usize = 32;
 
 /// A store in a directory. Made by [`EmbeddedStore::open`].
 ///
@@ -36,6 +37,11 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// Whether everything in the store was read since it was opened, and so is undamaged.
+    pub fn inspected(&self) -> watch::Receiver<bool> {
+        self.shared.follow_inspection()
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         if let Some(refusal) = self.shared.refusal() {
             return Err(refusal);
@@ -91,7 +97,7 @@ impl Store for EmbeddedStore {
     async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
         let mut removed = 0;
         loop {
-            let max_now = (max - removed).min(SWEEP_MAX);
+            let max_now = (max - removed).min(SWEEP_STEP);
             let batch = self
                 .ask(|answer| Job::Sweep {
                     now_millis,

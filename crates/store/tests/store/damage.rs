@@ -9,16 +9,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_store::laws::Place;
-use countersign_store::{Change, EmbeddedStore, Key, Options, Store, Write};
+use countersign_store::{Change, EmbeddedStore, Health, Key, Options, Store, Write};
 
 use crate::child;
-use crate::place::DirectoryPlace;
+use crate::place::{DirectoryPlace, large};
 use crate::refused::copy;
 
+/// As the store has it.
+const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 const RECORDS: u32 = 400;
 const FLIPS: u64 = 24;
 const OPENED: &str = "opened, all records whole";
 const REFUSED: &str = "refused:";
+const INSPECTED: &str = "read whole";
+const FAILED: &str = "failed while it served";
 
 #[tokio::test]
 async fn flipped_bytes_are_an_error_or_harmless() {
@@ -57,6 +61,75 @@ async fn cut_tails_are_an_error() {
             "cut at {part} % and opened"
         );
     }
+}
+
+/// A large one opens with damage in it, and finds it by itself: nobody asks for the record.
+#[tokio::test]
+async fn damage_in_a_large_one_is_found_while_it_serves() {
+    let place = DirectoryPlace::default();
+    let store = place.open().await;
+    for n in 0..200 {
+        let large = value(n).repeat(300);
+        let change = Change::of([Write::create(key(n), large)]);
+        store.commit(change).await.unwrap();
+    }
+    store.close().await.unwrap();
+    // The driver itself reads what was written since the last start, and the segment that it
+    // writes to; now that is the last one.
+    place.open().await.close().await.unwrap();
+    assert_eq!(inspect(place.path(), "undamaged"), INSPECTED);
+
+    let file = place.path().join("database/db");
+    let segments = used_bytes(&file) / SEGMENT_BYTES;
+    assert!(segments >= 2);
+    // Some bytes nobody needs any more, and some the start needs: tried until one is a record's.
+    let found = (0..segments * 8).any(|n| {
+        let copied = copy_of(&place);
+        let offset = n * SEGMENT_BYTES / 8 + 12_345;
+        flip(&copied.path().join("database/db"), offset);
+        inspect(copied.path(), &format!("byte {offset} flipped")) == FAILED
+    });
+    assert!(found, "some of the bytes mattered");
+}
+
+/// The process: opens as a large one, and waits until it was read whole, or has failed.
+#[tokio::test]
+async fn inspector() {
+    let Some(directory) = child::directory() else {
+        return;
+    };
+    let store = match EmbeddedStore::open(directory, large()) {
+        Ok(store) => store,
+        Err(error) => return println!("{REFUSED} {error}"),
+    };
+    let (mut inspected, mut health) = (store.inspected(), store.health());
+    tokio::select! {
+        read = inspected.wait_for(|inspected| *inspected) => {
+            read.unwrap();
+            println!("{INSPECTED}");
+        }
+        failed = health.wait_for(|health| *health != Health::Serving) => {
+            assert!(matches!(&*failed.unwrap(), Health::Failed(_)));
+            println!("{FAILED}");
+        }
+    }
+}
+
+/// What the process found out.
+fn inspect(directory: &Path, what: &str) -> &'static str {
+    let output = end(child::command("damage::inspector", directory)
+        .spawn()
+        .unwrap());
+    let (said, erred) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{what}: {said}{erred}");
+    assert!(!erred.contains("panicked"), "{what}: {erred}");
+    let found = [INSPECTED, FAILED, REFUSED]
+        .into_iter()
+        .find(|found| said.contains(found));
+    found.unwrap_or_else(|| panic!("{what}: {said}"))
 }
 
 /// The process: opens, reads everything, says how that went.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use countersign_store::laws::Place;
 use countersign_store::{Change, Commit, EmbeddedStore, Key, Log, Options, Store, Write};
 use futures_util::future::join_all;
 
 use crate::child;
-use crate::place::DirectoryPlace;
+use crate::place::{DirectoryPlace, large};
 
 const LOG: Log = Log::named("log");
 const WRITERS: u64 = 16;
@@ -22,9 +21,15 @@ const ACKNOWLEDGED: &str = "acknowledged";
 async fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let place = DirectoryPlace::default();
     let mut acknowledged: HashMap<u64, u64> = HashMap::new();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         kill_at(some_millis(), &place, &mut acknowledged);
-        check(&place, &mut acknowledged).await;
+        // Read whole at the start, or by its ends.
+        let options = if round % 2 == 0 {
+            Options::default()
+        } else {
+            large()
+        };
+        check(&place, options, &mut acknowledged).await;
     }
     assert!(
         !acknowledged.is_empty(),
@@ -51,8 +56,8 @@ fn kill_at(millis: u64, place: &DirectoryPlace, acknowledged: &mut HashMap<u64, 
     }
 }
 
-async fn check(place: &DirectoryPlace, acknowledged: &mut HashMap<u64, u64>) {
-    let store = place.open().await;
+async fn check(place: &DirectoryPlace, options: Options, acknowledged: &mut HashMap<u64, u64>) {
+    let store = EmbeddedStore::open(place.path(), options).unwrap();
     let mut total = 0;
     for writer in 0..WRITERS {
         let found = store.load(&keys(writer)).await.unwrap();
@@ -86,7 +91,7 @@ async fn writers() {
     let Some(directory) = child::directory() else {
         return;
     };
-    let store = Arc::new(EmbeddedStore::open(directory, Options::default()).unwrap());
+    let store = Arc::new(EmbeddedStore::open(directory, large()).unwrap());
     let writers = (0..WRITERS).map(|writer| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {

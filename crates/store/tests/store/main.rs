@@ -11,11 +11,13 @@ mod large;
 mod model;
 mod place;
 mod refused;
+mod sweeps;
 
 use place::{DirectoryPlace, MemoryPlace};
 
 countersign_store::store_laws!(memory, MemoryPlace::default());
 countersign_store::store_laws!(embedded, DirectoryPlace::default());
+countersign_store::store_laws!(embedded_large, DirectoryPlace::large());
 
 /// Every law is in the macro, and stands behind a sentence of the trait's documentation.
 #[test]

@@ -18,23 +18,46 @@ impl Place for MemoryPlace {
     }
 }
 
-pub(crate) struct DirectoryPlace(TempDir);
+pub(crate) struct DirectoryPlace {
+    directory: TempDir,
+    options: Options,
+}
 
 impl Default for DirectoryPlace {
     fn default() -> Self {
-        Self(tempfile::tempdir().expect("a directory for a test"))
+        Self {
+            directory: tempfile::tempdir().expect("a directory for a test"),
+            options: Options::default(),
+        }
     }
 }
 
 impl DirectoryPlace {
+    /// One that takes every database for a large one.
+    pub(crate) fn large() -> Self {
+        Self {
+            options: large(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.directory.path()
+    }
+}
+
+/// No database is small enough to be read whole before it serves.
+pub(crate) fn large() -> Options {
+    Options {
+        whole_bytes_max: 0,
+        ..Options::default()
     }
 }
 
 #[async_trait]
 impl Place for DirectoryPlace {
     async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(EmbeddedStore::open(self.path(), Options::default()).expect("the store opens"))
+        let opened = EmbeddedStore::open(self.path(), self.options.clone());
+        Arc::new(opened.expect("the store opens"))
     }
 }

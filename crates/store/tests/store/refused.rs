@@ -7,7 +7,7 @@ use std::path::Path;
 use countersign_store::laws::Place;
 use countersign_store::{Change, EmbeddedStore, Key, OpenError, Options, Write};
 
-use crate::place::DirectoryPlace;
+use crate::place::{DirectoryPlace, large};
 
 fn open(path: &Path) -> Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(path, Options::default())
@@ -141,6 +141,8 @@ async fn one_that_was_set_back_has_lost_its_tail() {
         "lost_tail",
         "commit 40 was acknowledged, the last one here is 20",
     );
+    let refused = EmbeddedStore::open(place.path(), large()).expect_err("a large one, too");
+    assert_eq!(refused.label(), "lost_tail", "{refused}");
     fs::remove_dir_all(&database).unwrap();
     check_refused(place.path(), "lost_tail", "the last one here is 0");
 }

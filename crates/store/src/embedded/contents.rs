@@ -1,0 +1,88 @@
+//! What has to be known of a database before it takes a commit: the last commit's number, and the
+//! last number of each log.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+
+use super::committer::GROUP_MAX;
+use super::layout::{self, Item};
+use super::{Broken, Database};
+
+/// What the first look into a database found.
+pub(super) struct Contents {
+    /// No record and no entry has a higher version.
+    pub(super) commits: u64,
+    /// The number of the last entry of each log.
+    pub(super) heads: HashMap<Box<str>, u64>,
+    /// Whether everything was read, and so is undamaged.
+    pub(super) whole: bool,
+}
+
+impl Contents {
+    /// By reading everything.
+    pub(super) fn whole(database: &Database) -> Result<Self, Broken> {
+        let mut found = Self {
+            commits: 0,
+            heads: HashMap::new(),
+            whole: true,
+        };
+        database.walk(|item| match item {
+            Item::Counter(commits) => found.commits = found.commits.max(commits),
+            Item::Record { record, .. } => {
+                // A group that was killed may lie here without its counter.
+                found.commits = found.commits.max(record.version.as_u64());
+            }
+            Item::Entry {
+                log,
+                version,
+                entry,
+            } => {
+                found.commits = found.commits.max(version.as_u64());
+                found.heads.insert(log.into(), entry.number);
+            }
+            Item::Expiry { .. } => {}
+        })?;
+        Ok(found)
+    }
+
+    /// By the counter and the last entries alone, however much there is.
+    ///
+    /// The counter is written after a group's commits, and a group begins when the disk has the
+    /// counter of the one before it. So a group that was killed lies at most [`GROUP_MAX`] commits
+    /// above the counter: these numbers are passed over, whether they were used or not.
+    ///
+    /// Where the counter is missing, or behind the mark, everything is read: only that tells a lost
+    /// end from a store that an earlier release left, which could set its mark above its counter.
+    pub(super) fn by_ends(database: &Database, marked: u64) -> Result<Self, Broken> {
+        let counter = database.read(layout::COUNTER, layout::decode_counter)?;
+        match counter.filter(|counter| *counter >= marked) {
+            Some(counter) => Ok(Self {
+                commits: counter.saturating_add(GROUP_MAX as u64),
+                heads: heads(database)?,
+                whole: false,
+            }),
+            None => Self::whole(database),
+        }
+    }
+}
+
+/// Jumps from log to log: there are a few, of any length.
+fn heads(database: &Database) -> Result<HashMap<Box<str>, u64>, Broken> {
+    let mut heads = HashMap::new();
+    let (mut from, until) = layout::logs();
+    while let Some(Item::Entry { log, .. }) = database
+        .range(Bound::Included(from), until.clone(), 1)?
+        .pop()
+    {
+        from = layout::entries_end(&log);
+        if let Some(Item::Entry { entry, .. }) =
+            database.last(layout::entry_key(&log, 0), from.clone())?
+        {
+            heads.insert(log.into(), entry.number);
+        }
+    }
+    Ok(heads)
+}
+
+#[cfg(test)]
+mod tests;
