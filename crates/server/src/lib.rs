@@ -1,6 +1,7 @@
 //! The Countersign token service: edges, engine, signer, janitor, configuration.
 //!
-//! A call goes from a listener (`listen`) through the layers (`stack`) to a handler (`service`),
+//! A call goes from a listener (`listen`) to the worker that serves its connection (`serve`),
+//! through the layers (`stack`) to a handler (`service`),
 //! which parses it (`wire`), has its proof checked (`proof`), and asks the `engine`: load, decide,
 //! commit. What may be issued is decided by `countersign-issuer`; this crate does the rest: keys
 //! (`keyring`, `signer`), records (`record`, `records`), refusals on the wire (`status`), starting
@@ -31,13 +32,19 @@ mod keyring;
 mod listen;
 mod opening;
 mod operation;
+mod overload;
 mod proof;
 mod random;
 mod record;
 mod records;
 mod reflection;
 mod refused;
+mod reload;
 mod running;
+#[cfg(feature = "seed")]
+#[doc(hidden)]
+pub mod seed;
+mod serve;
 mod service;
 mod signer;
 mod stack;
@@ -49,6 +56,7 @@ mod wire;
 pub use config::{Config, ConfigError};
 pub use keyring::KeyFileError;
 pub use listen::SocketProblem;
+pub use reload::{ReloadError, Reloaded};
 pub use running::{Running, Stopped};
 pub use start::{Server, StartError};
 pub use tls::TlsError;

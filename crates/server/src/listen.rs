@@ -1,24 +1,23 @@
 //! Where calls come from: a TCP address and the Unix socket of the admin services.
 //!
-//! The accept loop is our own: a place for every connection, a deadline for its first bytes, and
-//! patience when `accept` fails.
+//! The accept loop is our own: a place for every connection, and patience when `accept` fails.
 
-mod connection;
 mod descriptors;
+mod places;
 mod tcp;
 mod unix;
 
+use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::server::Connected;
 use tracing::warn;
 
-pub(crate) use connection::Connection;
 pub(crate) use descriptors::connections;
+pub(crate) use places::{Place, Places};
 pub(crate) use tcp::Tcp;
 pub use unix::SocketProblem;
 pub(crate) use unix::Unix;
@@ -29,53 +28,31 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Something that connections come from.
 pub(crate) trait Listener: Send + Sync + 'static {
-    type Stream: Send + 'static;
+    /// A connection that belongs to no runtime yet.
+    type Accepted: Send + 'static;
+    type Stream: AsyncRead + AsyncWrite + Connected<ConnectInfo: Sync> + Unpin + Send + 'static;
 
-    /// The next connection; `None` for one that was turned away.
-    fn accept(&self) -> impl Future<Output = io::Result<Option<Self::Stream>>> + Send;
+    /// The next connection; `None` for one that was turned away, or has gone already.
+    fn accept(&self) -> impl Future<Output = io::Result<Option<Self::Accepted>>> + Send;
+
+    /// The connection on the runtime of this task.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn open(accepted: Self::Accepted) -> io::Result<Self::Stream>;
 }
 
-/// How connections are taken.
-#[derive(Clone)]
-pub(crate) struct Terms {
-    /// A place for every connection.
-    pub(crate) places: Arc<Semaphore>,
-    /// Cancelled when every connection must end at once.
-    pub(crate) cut: CancellationToken,
-}
-
-/// Accepts from `listener` until the stream that comes back is dropped; then closes it.
-pub(crate) fn incoming<L: Listener>(
-    listener: L,
-    terms: Terms,
-) -> ReceiverStream<io::Result<Connection<L::Stream>>> {
-    // One at a time: whoever serves them takes them as they come.
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        tokio::select! {
-            () = accept_all(&listener, &terms, &sender) => {}
-            () = sender.closed() => {}
-        }
-    });
-    ReceiverStream::new(receiver)
-}
-
-async fn accept_all<L: Listener>(
+/// Accepts connections for ever.
+pub(crate) async fn take<L: Listener>(
     listener: &L,
-    terms: &Terms,
-    sender: &mpsc::Sender<io::Result<Connection<L::Stream>>>,
-) {
+    places: &Places,
+    begin: impl Fn(L::Accepted, Place),
+) -> Infallible {
     loop {
-        let Ok(place) = Arc::clone(&terms.places).acquire_owned().await else {
-            return;
-        };
+        // First a place: who cannot be served yet waits in the listener's backlog.
+        let place = places.next().await;
         match listener.accept().await {
-            Ok(Some(stream)) => {
-                let connection = Connection::new(stream, place, &terms.cut);
-                if sender.send(Ok(connection)).await.is_err() {
-                    return;
-                }
-            }
+            Ok(Some(accepted)) => begin(accepted, place),
             Ok(None) => {}
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -83,4 +60,35 @@ async fn accept_all<L: Listener>(
             }
         }
     }
+}
+
+/// Accepts the connections that wait, as far as there are places.
+pub(crate) fn take_waiting<L: Listener>(
+    listener: &L,
+    places: &Places,
+    begin: impl Fn(L::Accepted, Place),
+) {
+    while let Some(place) = places.try_next() {
+        match listener.accept().now_or_never() {
+            Some(Ok(Some(accepted))) => begin(accepted, place),
+            Some(Ok(None)) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+/// Whether `accept` failed because of the connection and not because of us: the next one may be
+/// fine, so that nobody slows the loop by connecting and going away.
+fn has_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::Interrupted
+    )
 }

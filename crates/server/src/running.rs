@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_guard::Guard;
 use countersign_store::{Health as StoreHealth, Store};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -16,14 +15,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::{self, ServerTlsConfig};
 use tracing::{error, info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::health::Health;
 use crate::janitor;
-use crate::listen::{Tcp, Terms, Unix};
-use crate::stack::{self, Platform, Stop};
+use crate::reload::{Reload, ReloadError, Reloaded};
+use crate::serve::{ServeError, Stop};
+use crate::stack::Platform;
+use crate::tls::Certificates;
 
 /// After the last call under way: long enough for its answer to leave, and for whoever has not
 /// heard yet that we stop to say what was on its way.
@@ -35,19 +35,20 @@ const CUT_DUE: Duration = Duration::from_secs(1);
 /// A token service that takes calls. Dropped without [`Running::stop`], it stops at once and loses
 /// calls in flight; what was acknowledged is on disk all the same.
 pub struct Running {
-    places: Places,
-    config: Config,
+    places: Whereabouts,
+    reload: Arc<Reload>,
     health: Health,
     store: Arc<dyn Store>,
     edges: Edges,
 }
 
 /// Where things are.
-pub(crate) struct Places {
+pub(crate) struct Whereabouts {
     pub(crate) address: SocketAddr,
     pub(crate) url: String,
     pub(crate) issuer: String,
     pub(crate) socket: PathBuf,
+    pub(crate) data: PathBuf,
     pub(crate) key_file: PathBuf,
     pub(crate) first_start: bool,
 }
@@ -63,45 +64,41 @@ pub enum Stopped {
     ListenerFailed(String),
 }
 
-/// The two listeners, as tasks.
+/// The listeners, as tasks.
 pub(crate) struct Edges {
     tasks: Vec<JoinHandle<()>>,
     platform: Platform,
     stop: Stop,
-    cut: CancellationToken,
     failed: watch::Sender<Option<Stopped>>,
 }
 
 impl Edges {
-    pub(crate) fn serve(
-        platform: Platform,
-        guard: Guard,
-        tls: Option<ServerTlsConfig>,
-        tcp: Tcp,
-        unix: Unix,
-        (public, admin): (Terms, Terms),
-    ) -> Self {
-        let (failed, _) = watch::channel(None);
-        let stop = Stop::default();
-        let cut = public.cut.clone();
-        let public = stack::serve_public(platform.clone(), guard, tls, tcp, public, stop.clone());
-        let admin = stack::serve_admin(platform.clone(), unix, admin, stop.clone());
+    /// None yet. What they serve is made of `platform`, and ends with `stop`.
+    pub(crate) fn new(platform: Platform, stop: Stop) -> Self {
         Self {
-            tasks: vec![
-                tokio::spawn(edge(public, stop.begun.clone(), failed.clone())),
-                tokio::spawn(edge(admin, stop.begun.clone(), failed.clone())),
-            ],
+            tasks: Vec::new(),
             platform,
             stop,
-            cut,
-            failed,
+            failed: watch::channel(None).0,
         }
+    }
+
+    /// Another one, until the stop.
+    pub(crate) fn add(
+        &mut self,
+        serve: impl Future<Output = Result<(), ServeError>> + Send + 'static,
+    ) {
+        self.tasks.push(tokio::spawn(edge(
+            serve,
+            self.stop.begun.clone(),
+            self.failed.clone(),
+        )));
     }
 }
 
 /// Serves, and tells everybody if it ends before it was told to.
 async fn edge(
-    serve: impl Future<Output = Result<(), transport::Error>> + Send + 'static,
+    serve: impl Future<Output = Result<(), ServeError>> + Send + 'static,
     stop: CancellationToken,
     failed: watch::Sender<Option<Stopped>>,
 ) {
@@ -121,7 +118,8 @@ impl Running {
         health: Health,
         store: Arc<dyn Store>,
         config: Config,
-        places: Places,
+        certificates: Option<Arc<Certificates>>,
+        places: Whereabouts,
     ) -> Self {
         tokio::spawn(attend(
             Arc::clone(&store),
@@ -134,9 +132,11 @@ impl Running {
             Arc::clone(&edges.platform.engine.clock),
             edges.stop.begun.clone(),
         ));
+        let reload = Arc::new(Reload::new(config, certificates, edges.platform.clone()));
+        tokio::spawn(Arc::clone(&reload).watch(edges.stop.begun.clone()));
         Self {
             places,
-            config,
+            reload,
             health,
             store,
             edges,
@@ -165,7 +165,7 @@ impl Running {
 
     /// The directory of the store.
     pub fn data_directory(&self) -> &Path {
-        &self.config.store.directory
+        &self.places.data
     }
 
     /// The file of the key-encryption key.
@@ -176,6 +176,20 @@ impl Running {
     /// Whether this start made the store.
     pub fn first_start(&self) -> bool {
         self.places.first_start
+    }
+
+    /// Changes what can be changed to what was `read`; or says why it could not be read. The
+    /// certificate's files are looked at, too. Calls go on all the while, and a decision under way
+    /// ends by the rules that it began with.
+    ///
+    /// # Errors
+    /// Nothing was changed. Health reports the component `configuration` as not serving until a
+    /// configuration is good again.
+    pub async fn reload(
+        &self,
+        read: Result<Config, ConfigError>,
+    ) -> Result<Reloaded, ReloadError> {
+        self.reload.change(read).await
     }
 
     /// Waits until the service cannot go on by itself, and says why. Then [`Running::stop`] it,
@@ -198,15 +212,16 @@ impl Running {
     pub async fn stop(mut self) -> Result<(), Stopped> {
         info!("stopping");
         self.health.stopping().await;
-        sleep(self.config.stop.notice).await;
+        let config = self.reload.config();
+        sleep(config.stop.notice).await;
         self.edges.stop.begun.cancel();
-        if timeout(self.config.stop.drain, self.drained())
+        if timeout(config.stop.drain, self.drained())
             .await
             .is_err()
         {
             warn!("calls in flight did not end in time; connections are cut");
         }
-        self.edges.cut.cancel();
+        self.edges.stop.cut.cancel();
         if timeout(CUT_DUE, self.ended()).await.is_err() {
             warn!("connections did not end although they were cut");
         }
@@ -241,7 +256,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.edges.stop.begun.cancel();
-        self.edges.cut.cancel();
+        self.edges.stop.cut.cancel();
     }
 }
 

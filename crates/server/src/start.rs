@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use countersign_client::clock::Clock;
 use countersign_dpop::{Limits, NonceKey, Origin};
 use countersign_guard::{Freshness, Guard, Ledger, LedgerLimits, NonceMode, Sharing};
@@ -16,22 +17,22 @@ use countersign_issuer::{Issuer, IssuerName, Lifetimes};
 use countersign_jose::{Algorithms, UnixTime};
 use countersign_store::embedded::{EmbeddedStore, Options};
 use countersign_store::{Store, StoreError};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::listen::{self, Tcp, Terms, Unix};
+use crate::listen::{self, Places, Tcp, Unix};
 use crate::opening::{self, Opened};
+use crate::overload::Overload;
 use crate::proof::Proofs;
 use crate::records::Records;
-use crate::running::{Edges, Places, Running};
+use crate::running::{Edges, Running, Whereabouts};
+use crate::serve::{Stop, Workers, serve};
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
-use crate::tls;
+use crate::tls::Certificates;
 use crate::{keyring, random};
 pub use error::StartError;
 pub(crate) use error::unreadable;
@@ -54,7 +55,8 @@ impl Server {
         config.check()?;
         // Another part of the process may have done so; then that one holds.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let tls = config.tls.as_ref().map(tls::load).transpose()?;
+        let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
+        let tls = tls.map(Arc::new);
         let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
 
         make_directory(&config.store.directory)?;
@@ -72,7 +74,7 @@ async fn started(
     config: &Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    tls: Option<Arc<Certificates>>,
     key_file: PathBuf,
 ) -> Result<Running, StartError> {
     let records = Records::new(Arc::clone(&store));
@@ -101,18 +103,29 @@ async fn started(
     opening::register_itself(&platform.engine, &config.store.directory).await?;
 
     let address = tcp.address();
-    let edges = Edges::serve(platform, guard, tls, tcp, unix, terms(config));
+    let stop = Stop::default();
+    let public = stack::public(platform.clone(), &guard, stop.calls.clone());
+    let admin = stack::admin(platform.clone(), stop.calls.clone());
+    let places = Places::new(listen::connections(config.listen.connections_max as usize));
+    let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
+    let mut edges = Edges::new(platform, stop.clone());
+    edges.add(serve(tcp, tls.clone(), public, places, workers, stop.clone()));
+    // Operators are few: they need no workers of their own.
+    let places = Places::new(ADMIN_CONNECTIONS_MAX);
+    edges.add(serve(unix, None, admin, places, Workers::here(), stop));
     info!(%issuer, %address, socket = %socket_path.display(), "the token service takes calls");
     Ok(Running::new(
         edges,
         health,
         store,
         config.clone(),
-        Places {
+        tls,
+        Whereabouts {
             address,
             url,
             issuer,
             socket: socket_path,
+            data: config.store.directory.clone(),
             key_file,
             first_start,
         },
@@ -182,7 +195,7 @@ async fn platform(
 
     let engine = Engine {
         records,
-        issuer: Arc::new(Issuer {
+        issuer: Arc::new(ArcSwap::from_pointee(Issuer {
             name: IssuerName::parse(issuer).map_err(|_| ConfigError::Contradiction {
                 key: "issuer",
                 expected: "must be an https or http URL of at most 255 bytes",
@@ -190,7 +203,7 @@ async fn platform(
             lifetimes: lifetimes(config),
             mac_keys: opened.mac_keys,
             epoch: opened.epoch,
-        }),
+        })),
         proofs: Arc::new(Proofs {
             origins,
             limits,
@@ -204,11 +217,12 @@ async fn platform(
         signer: opened.signer,
         keys,
         health,
+        overload: Overload::new(&config.limits),
     };
     Ok((platform, guard))
 }
 
-fn lifetimes(config: &Config) -> Lifetimes {
+pub(crate) fn lifetimes(config: &Config) -> Lifetimes {
     Lifetimes {
         access_token: config.tokens.access_token,
         code: config.tokens.authorization_code,
@@ -232,18 +246,6 @@ fn origins(issuer: &str, more: &[String]) -> Result<Vec<Origin>, ConfigError> {
         .collect()
 }
 
-fn terms(config: &Config) -> (Terms, Terms) {
-    let cut = CancellationToken::new();
-    let terms = |places| Terms {
-        places: Arc::new(Semaphore::new(places)),
-        cut: cut.clone(),
-    };
-    (
-        terms(listen::connections(config.listen.connections_max as usize)),
-        terms(ADMIN_CONNECTIONS_MAX),
-    )
-}
-
 async fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
     Tcp::bind(address)
         .await
@@ -253,7 +255,7 @@ async fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
         })
 }
 
-fn make_directory(path: &Path) -> Result<(), StartError> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), StartError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -265,7 +267,7 @@ fn make_directory(path: &Path) -> Result<(), StartError> {
 }
 
 /// Off the runtime: recovery reads the whole log.
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+pub(crate) async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     let directory = config.store.directory.clone();
     let options = Options {
         cache_bytes: u64::from(config.store.cache_mib) * 1024 * 1024,

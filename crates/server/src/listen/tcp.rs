@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Listener;
+use super::{Listener, has_gone};
 
 /// A bound TCP address.
 pub(crate) struct Tcp {
@@ -27,12 +27,20 @@ impl Tcp {
 }
 
 impl Listener for Tcp {
+    type Accepted = std::net::TcpStream;
     type Stream = TcpStream;
 
-    async fn accept(&self) -> io::Result<Option<TcpStream>> {
-        let (stream, _) = self.listener.accept().await?;
+    async fn accept(&self) -> io::Result<Option<std::net::TcpStream>> {
+        match self.listener.accept().await {
+            Ok((stream, _)) => stream.into_std().map(Some),
+            Err(error) if has_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(accepted: std::net::TcpStream) -> io::Result<TcpStream> {
         // Calls are small: waiting to fill a packet only makes them slow.
-        stream.set_nodelay(true)?;
-        Ok(Some(stream))
+        accepted.set_nodelay(true)?;
+        TcpStream::from_std(accepted)
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tracing::warn;
 
-use super::Listener;
+use super::{Listener, has_gone};
 
 /// How many connections may wait to be accepted: operators are few.
 const BACKLOG: u32 = 16;
@@ -79,16 +79,25 @@ impl Unix {
 }
 
 impl Listener for Unix {
+    type Accepted = std::os::unix::net::UnixStream;
     type Stream = UnixStream;
 
-    async fn accept(&self) -> io::Result<Option<UnixStream>> {
-        let (stream, _) = self.listener.accept().await?;
+    async fn accept(&self) -> io::Result<Option<std::os::unix::net::UnixStream>> {
+        let stream = match self.listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) if has_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let uid = stream.peer_cred()?.uid();
         if self.allowed.contains(&uid) {
-            return Ok(Some(stream));
+            return stream.into_std().map(Some);
         }
         warn!(uid, socket = %self.file.path.display(), "turned away an account that is not allowed");
         Ok(None)
+    }
+
+    fn open(accepted: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::from_std(accepted)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Drops calls whose deadline has passed before anything is computed for them, and those that take
-//! far too long.
+//! Drops calls whose deadline has passed: before anything is computed for them, or while they wait;
+//! and those that take far too long.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -20,7 +20,8 @@ use crate::refused::Refused;
 /// whole: a request without its end must not hold its place until the connection ends.
 const CALL_DUE: Duration = Duration::from_secs(10);
 
-/// Refuses calls that have no time left. Of a stream it waits for the opening.
+/// Refuses calls that have no time left, by their `grpc-timeout` or by [`CALL_DUE`]. Of a stream it
+/// waits for the opening.
 #[derive(Copy, Clone)]
 pub(crate) struct DeadlineLayer;
 
@@ -51,10 +52,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if passed(request.headers()) {
+        let given = given(request.headers());
+        if given.is_some_and(|given| given.is_zero()) {
             return Either::Left(ready(Ok(refused())));
         }
-        let answer = timeout(CALL_DUE, self.inner.call(request));
+        let due = given.map_or(CALL_DUE, |given| given.min(CALL_DUE));
+        let answer = timeout(due, self.inner.call(request));
         Either::Right(answer.map(|ended| ended.unwrap_or_else(|_| Ok(refused()))))
     }
 }
@@ -66,46 +69,104 @@ fn refused() -> Response<Body> {
     tonic::Status::from(Refused::DeadlinePassed).into_http()
 }
 
-/// Whether the caller gave no time at all. `grpc-timeout` is relative: a caller, or a proxy that
-/// counts down, sends zero when its deadline has passed. A malformed value is no deadline, as in
-/// tonic.
-fn passed(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get("grpc-timeout") else {
-        return false;
-    };
-    let Ok(text) = value.to_str() else {
-        return false;
-    };
-    match text.split_at_checked(text.len().saturating_sub(1)) {
-        Some((digits, "H" | "M" | "S" | "m" | "u" | "n")) => {
-            !digits.is_empty() && digits.bytes().all(|digit| digit == b'0')
-        }
-        _ => false,
+/// The time that the caller gives. `grpc-timeout` is relative: a caller, or a proxy that counts
+/// down, sends zero when its deadline has passed. A malformed value is no deadline, as in tonic.
+fn given(headers: &HeaderMap) -> Option<Duration> {
+    // gRPC over HTTP/2, "Timeout": at most 8 digits, then the unit.
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3_600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use tokio::time::Instant;
+    use tower::service_fn;
+
     use super::*;
 
     #[test]
-    fn only_zero_has_passed() {
+    fn timeouts_are_read_as_grpc_writes_them() {
         for (value, expected) in [
-            ("0n", true),
-            ("0H", true),
-            ("00000000m", true),
-            ("1n", false),
-            ("10S", false),
-            ("n", false),
-            ("0", false),
-            ("0x", false),
-            ("", false),
-            ("-0S", false),
+            ("0n", Some(Duration::ZERO)),
+            ("0H", Some(Duration::ZERO)),
+            ("00000000m", Some(Duration::ZERO)),
+            ("1n", Some(Duration::from_nanos(1))),
+            ("20u", Some(Duration::from_micros(20))),
+            ("300m", Some(Duration::from_millis(300))),
+            ("10S", Some(Duration::from_secs(10))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("99999999H", Some(Duration::from_secs(99_999_999 * 3_600))),
+            ("100000000n", None),
+            ("n", None),
+            ("0", None),
+            ("0x", None),
+            ("", None),
+            ("-0S", None),
+            ("+1S", None),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", value.parse().expect("a header value"));
-            assert_eq!(passed(&headers), expected, "{value}");
+            assert_eq!(given(&headers), expected, "{value}");
         }
-        assert!(!passed(&HeaderMap::new()));
+        assert_eq!(given(&HeaderMap::new()), None);
+    }
+
+    /// After what time a call that is never answered is refused.
+    async fn refused_after(value: Option<&str>) -> Duration {
+        let mut request = Request::new(());
+        if let Some(value) = value {
+            let value = value.parse().expect("a header value");
+            request.headers_mut().insert("grpc-timeout", value);
+        }
+        let silent = service_fn(|_: Request<()>| {
+            std::future::pending::<Result<Response<Body>, Infallible>>()
+        });
+        let begun = Instant::now();
+        let answer = DeadlineLayer.layer(silent).call(request).await;
+        let headers = answer.expect("answered").into_parts().0.headers;
+        let status = tonic::Status::from_header_map(&headers).expect("a status");
+        assert_eq!(status.message(), refused_message());
+        begun.elapsed()
+    }
+
+    fn refused_message() -> String {
+        tonic::Status::from(Refused::DeadlinePassed)
+            .message()
+            .to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_has_the_time_that_its_caller_gives_and_never_more_than_ours() {
+        for (value, expected) in [
+            (None, CALL_DUE),
+            (Some("0m"), Duration::ZERO),
+            (Some("300m"), Duration::from_millis(300)),
+            (Some("1H"), CALL_DUE),
+            (Some("soon"), CALL_DUE),
+        ] {
+            let after = refused_after(value).await;
+            // Timers are exact to the millisecond.
+            assert_eq!(
+                after.as_millis() / 10,
+                expected.as_millis() / 10,
+                "{value:?}"
+            );
+        }
     }
 }

@@ -70,6 +70,9 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+    /// The threads that serve connections cannot be started.
+    #[error("cannot start the workers of listen.workers: {0}")]
+    Workers(io::Error),
     /// The admin socket cannot be opened.
     #[error("admin socket {}: {problem}", path.display())]
     AdminSocket {

@@ -1,0 +1,110 @@
+//! One connection, from `accept` to its end.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::server::Connected;
+use tracing::debug;
+
+use super::calls::Calls;
+use super::life::{Life, Verdict};
+use super::metered::Metered;
+use super::traffic::Traffic;
+use super::workers::Seated;
+use super::{Answers, Stop};
+use crate::listen::{Listener, Place};
+use crate::random;
+use crate::tls::Certificates;
+
+/// What all connections of a listener have in common.
+pub(super) struct Edge<S> {
+    pub(super) http2: http2::Builder<TokioExecutor>,
+    pub(super) tls: Option<Arc<Certificates>>,
+    pub(super) service: S,
+    pub(super) stop: Stop,
+}
+
+/// Serves one connection on the runtime of this task, and gives its place back.
+pub(super) async fn serve<L: Listener, S: Answers>(
+    accepted: L::Accepted,
+    place: Place,
+    seated: Seated,
+    edge: Arc<Edge<S>>,
+) {
+    let opened = Instant::now();
+    let life = Life::new(
+        opened,
+        place.greeting_due(),
+        u64::from_be_bytes(random::bytes()),
+    );
+    let traffic = Arc::new(Traffic::new(opened, seated.load()));
+    let cut = edge.stop.cut.clone();
+    let served = async {
+        let stream = L::open(accepted)?;
+        let calls = Calls {
+            peer: stream.connect_info(),
+            edge: Arc::clone(&edge),
+            traffic: Arc::clone(&traffic),
+        };
+        let stream = Metered { stream, traffic };
+        match &edge.tls {
+            None => speak(stream, calls, life).await,
+            Some(certificates) => {
+                let acceptor = TlsAcceptor::from(certificates.current());
+                let shaken = timeout_at(life.greeting_due(), acceptor.accept(stream));
+                // Boxed: a session is large, and a handshake is over soon.
+                let stream = Box::pin(shaken).await??;
+                speak(stream, calls, life).await
+            }
+        }
+    };
+    tokio::select! {
+        ended = served => if let Err(problem) = ended {
+            debug!(%problem, "a connection ended");
+        },
+        () = cut.cancelled() => {}
+    }
+    drop((place, seated));
+}
+
+/// Speaks HTTP/2 until the peer ends it, or `life` does.
+async fn speak<T, S, I>(stream: T, calls: Calls<S, I>, mut life: Life) -> io::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: Answers,
+    I: Clone + Send + Sync + 'static,
+{
+    let edge = Arc::clone(&calls.edge);
+    let traffic = Arc::clone(&calls.traffic);
+    let mut connection = pin!(edge.http2.serve_connection(TokioIo::new(stream), calls));
+    let mut stopping = pin!(edge.stop.begun.cancelled());
+    let mut stopped = false;
+    let mut alarm = pin!(sleep_until(life.greeting_due()));
+    loop {
+        let now = Instant::now();
+        match life.verdict(traffic.seen(), now) {
+            Verdict::Wait(until) => alarm.as_mut().reset(until),
+            Verdict::Ask => {
+                connection.as_mut().graceful_shutdown();
+                life.asked(now);
+                continue;
+            }
+            Verdict::Cut => return Err(io::ErrorKind::TimedOut.into()),
+        }
+        tokio::select! {
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = &mut alarm => {}
+            () = &mut stopping, if !stopped => {
+                stopped = true;
+                connection.as_mut().graceful_shutdown();
+                life.asked(Instant::now());
+            }
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! A whole listener on a clock that stands still until everybody waits.
+
+use std::future::{Ready, pending, ready};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use h2::client::SendRequest;
+use http_body::Frame;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+
+/// What the service does, by path.
+#[derive(Clone, Default)]
+struct Echo {
+    /// Bytes of endless answers that were taken from the service.
+    taken: Arc<AtomicUsize>,
+}
+
+impl Service<Request<Body>> for Echo {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = futures_util::future::Either<
+        Ready<Result<Response<Body>, Infallible>>,
+        std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
+    >;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        use futures_util::future::Either::{Left, Right};
+        match request.uri().path() {
+            "/panic" => panic!("as asked"),
+            "/never" => Right(Box::pin(pending())),
+            "/whole" => Right(Box::pin(async move {
+                let mut body = request.into_body();
+                while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {
+                    if frame.is_err() {
+                        return pending().await;
+                    }
+                }
+                Ok(Response::new(Body::empty()))
+            })),
+            "/endless" => Left(ready(Ok(Response::new(Body::new(Endless(Arc::clone(
+                &self.taken,
+            ))))))),
+            _ => Left(ready(Ok(Response::new(Body::empty())))),
+        }
+    }
+}
+
+/// An answer without an end.
+struct Endless(Arc<AtomicUsize>);
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = Bytes::from_static(&[0; 1024]);
+        self.0.fetch_add(piece.len(), Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+}
+
+/// Connections that a test makes.
+struct Made(Mutex<mpsc::UnboundedReceiver<DuplexStream>>);
+
+impl Listener for Made {
+    type Accepted = DuplexStream;
+    type Stream = DuplexStream;
+
+    async fn accept(&self) -> io::Result<Option<DuplexStream>> {
+        match self.0.lock().await.recv().await {
+            Some(stream) => Ok(Some(stream)),
+            None => pending().await,
+        }
+    }
+
+    fn open(accepted: DuplexStream) -> io::Result<DuplexStream> {
+        Ok(accepted)
+    }
+}
+
+struct Edge {
+    connect: mpsc::UnboundedSender<DuplexStream>,
+    service: Echo,
+    places: Places,
+    stop: Stop,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Edge {
+    fn on(workers: Workers) -> Self {
+        let (connect, made) = mpsc::unbounded_channel();
+        let (service, places, stop) = (Echo::default(), Places::new(100), Stop::default());
+        let serving = tokio::spawn(serve(
+            Made(Mutex::new(made)),
+            None,
+            service.clone(),
+            places.clone(),
+            workers,
+            stop.clone(),
+        ));
+        Self {
+            connect,
+            service,
+            places,
+            stop,
+            serving,
+        }
+    }
+
+    fn here() -> Self {
+        Self::on(Workers::here())
+    }
+
+    fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = duplex(1024 * 1024);
+        self.connect.send(theirs).expect("it serves");
+        ours
+    }
+
+    /// An honest peer, and when its connection ends.
+    async fn greet(&self) -> (SendRequest<Bytes>, JoinHandle<Duration>) {
+        let begun = Instant::now();
+        let (sender, connection) = h2::client::handshake(self.connect())
+            .await
+            .expect("greeted");
+        let ends = tokio::spawn(async move {
+            let _ = connection.await;
+            begun.elapsed()
+        });
+        (sender.ready().await.expect("ready"), ends)
+    }
+
+    async fn all_places_are_free(&self) {
+        while self.places.taken() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn request(path: &str) -> Request<()> {
+    Request::post(format!("http://localhost{path}"))
+        .body(())
+        .expect("a request")
+}
+
+async fn call(sender: &mut SendRequest<Bytes>, path: &str) -> Result<(), h2::Error> {
+    let (answer, _) = sender.send_request(request(path), true)?;
+    answer.await.map(drop)
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// RFC 9113 §6.
+const GOAWAY: u8 = 7;
+
+/// RFC 9113 §4.1.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("small").to_be_bytes();
+    let head = [length[1], length[2], length[3], kind, flags];
+    [&head[..], &stream.to_be_bytes(), payload].concat()
+}
+
+fn settings() -> Vec<u8> {
+    frame(4, 0, 0, &[])
+}
+
+/// POST http://x/never (RFC 7541): three of the static table, the path, and an authority.
+fn head(flags: u8) -> Vec<u8> {
+    frame(1, flags, 1, b"\x83\x86\x04\x06/never\x01\x01x")
+}
+
+/// Reads until the connection is cut: whether it was asked to end before, and after how long it
+/// was cut.
+async fn ended(mut stream: DuplexStream) -> (bool, Duration) {
+    let begun = Instant::now();
+    let mut asked = false;
+    loop {
+        let mut head = [0; 9];
+        if stream.read_exact(&mut head).await.is_err() {
+            return (asked, begun.elapsed());
+        }
+        asked |= head[3] == GOAWAY;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        if stream.read_exact(&mut payload).await.is_err() {
+            return (asked, begun.elapsed());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_nothing_is_cut_after_five_seconds() {
+    let edge = Edge::here();
+    for (what, sent, asked) in [
+        ("nothing", vec![], false),
+        ("half a preface", PREFACE[..10].to_vec(), false),
+        ("half a greeting", PREFACE.to_vec(), true),
+        ("a greeting", [PREFACE, &settings()].concat(), true),
+        (
+            "half a frame",
+            [PREFACE, &settings(), &head(4)[..12]].concat(),
+            true,
+        ),
+        (
+            "half a head",
+            [PREFACE, &settings(), &head(0)].concat(),
+            true,
+        ),
+        (
+            "a head without its body",
+            [PREFACE, &settings(), &head(4)].concat(),
+            true,
+        ),
+    ] {
+        let mut stream = edge.connect();
+        stream.write_all(&sent).await.expect("written");
+        let (was_asked, after) = ended(stream).await;
+        assert_eq!(was_asked, asked, "{what}");
+        assert_eq!(after.as_secs(), 5, "{what}: {after:?}");
+    }
+    edge.all_places_are_free().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_asked_to_end() {
+    let edge = Edge::here();
+    let (mut sender, ends) = edge.greet().await;
+    for _ in 0..3 {
+        sleep(Duration::from_secs(40)).await;
+        call(&mut sender, "/").await.expect("answered");
+    }
+    let after = ends.await.expect("ended");
+    assert_eq!(after.as_secs(), 3 * 40 + 60, "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_asked_to_end_and_its_calls_finish() {
+    let edge = Edge::here();
+    let (mut sender, ends) = edge.greet().await;
+    let begun = Instant::now();
+    // Whatever was sent before it heard of it is answered.
+    while call(&mut sender, "/").await.is_ok() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    let after = begun.elapsed().as_secs();
+    assert!((270..=331).contains(&after), "{after}");
+    ends.await.expect("ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_end_when_asked_is_cut() {
+    let edge = Edge::here();
+    let (mut sender, ends) = edge.greet().await;
+    call(&mut sender, "/").await.expect("answered");
+    let begun = Instant::now();
+    call(&mut sender, "/never").await.expect_err("cut");
+    let after = begun.elapsed().as_secs();
+    assert!((300..=361).contains(&after), "{after}");
+    ends.await.expect("ended");
+    edge.all_places_are_free().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_holds_little_and_is_cut() {
+    let edge = Edge::here();
+    let (mut sender, ends) = edge.greet().await;
+    let begun = Instant::now();
+    let mut unread = Vec::new();
+    for _ in 0..10 {
+        let (answer, _) = sender
+            .send_request(request("/endless"), true)
+            .expect("sent");
+        unread.push(answer.await.expect("begun"));
+    }
+    sleep(Duration::from_secs(1)).await;
+    // What the peer's windows let through (64 KiB in all), and what waits in each stream.
+    let most = 64 * 1024 + unread.len() * (SEND_BYTES_MAX + 2 * 1024);
+    let taken = edge.service.taken.load(Ordering::Relaxed);
+    assert!(taken <= most, "{taken} bytes of at most {most}");
+    ends.await.expect("ended");
+    let after = begun.elapsed().as_secs();
+    assert!((300..=361).contains(&after), "{after}");
+    edge.all_places_are_free().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn noise_is_cut_off() {
+    for (what, noise) in [
+        ("pings", frame(6, 0, 0, &[0; 8])),
+        ("settings", settings()),
+        // Priority frames mean nothing any more.
+        ("priorities", frame(2, 0, 1, &[0; 5])),
+        ("unknown frames", frame(0xbb, 0, 0, &[0; 100])),
+    ] {
+        let edge = Edge::here();
+        let (mut reader, mut writer) = tokio::io::split(edge.connect());
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 64 * 1024];
+            while matches!(reader.read(&mut buffer).await, Ok(1..)) {}
+        });
+        let begun = Instant::now();
+        let greeting = [PREFACE, &settings()].concat();
+        writer.write_all(&greeting).await.expect("written");
+        let mut sent = 0;
+        while writer.write_all(&noise).await.is_ok() {
+            sent += noise.len();
+            assert!(sent < 4 * 1024 * 1024, "{what}: it is still open");
+            tokio::task::yield_now().await;
+        }
+        assert!(sent > 256 * 1024, "{what}: {sent} bytes are no flood yet");
+        assert!(
+            begun.elapsed() < Duration::from_secs(4),
+            "not for being silent"
+        );
+        edge.all_places_are_free().await;
+    }
+}
+
+/// Real time: the other thread's clock does not stand still.
+#[tokio::test]
+async fn a_panic_ends_its_connection_and_not_its_worker() {
+    let edge = Edge::on(Workers::start(1).expect("started"));
+    for _ in 0..3 {
+        let (mut sender, ends) = edge.greet().await;
+        call(&mut sender, "/panic").await.expect_err("panics");
+        ends.await.expect("ended");
+        let due = timeout(Duration::from_secs(30), edge.all_places_are_free());
+        due.await.expect("its place is free");
+    }
+    let (mut sender, _) = edge.greet().await;
+    call(&mut sender, "/").await.expect("answered");
+    edge.stop.begun.cancel();
+    let served = timeout(Duration::from_secs(30), edge.serving).await;
+    served
+        .expect("in time")
+        .expect("no panic")
+        .expect("ended well");
+}
+
+#[tokio::test]
+async fn who_waits_at_the_stop_is_served() {
+    let edge = Edge::here();
+    // Nothing runs in between: neither has been accepted when the stop begins.
+    edge.stop.begun.cancel();
+    let (first, second) = (edge.connect(), edge.connect());
+    for stream in [first, second] {
+        let (mut sender, connection) = h2::client::handshake::<_, Bytes>(stream)
+            .await
+            .expect("greeted");
+        let ends = tokio::spawn(connection);
+        let (answer, _) = sender.send_request(request("/"), true).expect("sent");
+        answer.await.expect("answered");
+        ends.await.expect("no panic").expect("asked to end");
+    }
+    edge.serving.await.expect("no panic").expect("ended well");
+}
