@@ -1,9 +1,9 @@
 //! When what was found in the certificate's files is told: once, and not before it lasts.
 
-use crate::tls::{Standing, TlsError};
-
 #[cfg(test)]
 mod tests;
+
+use crate::tls::{Standing, TlsError};
 
 /// What was found at a look.
 #[derive(Clone, PartialEq, Eq, Debug)]

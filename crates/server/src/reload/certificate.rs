@@ -1,5 +1,8 @@
 //! The certificate's files, looked at again and again.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use countersign_jose::UnixTime;

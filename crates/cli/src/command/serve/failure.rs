@@ -33,6 +33,8 @@ pub(super) fn start(cause: &StartError) -> Failure {
         StartError::Listen { .. } => {
             Failure::configuration(what).next("name an address of this machine with --listen")
         }
+        StartError::Workers(_) => Failure::internal(what)
+            .next("the system gives this account no more threads: set listen.workers to fewer"),
         StartError::AdminSocket { .. } => Failure::configuration(what)
             .next("name a path in a folder of this account's own with --socket"),
         StartError::Guard(_) => Failure::internal(what),
