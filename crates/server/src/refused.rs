@@ -1,5 +1,7 @@
 //! Every way in which the token service says no. What each is on the wire is `status.rs`'s affair.
 
+use std::time::Duration;
+
 use countersign_dpop::Refusal as ProofRefusal;
 use countersign_guard::LedgerRefusal;
 use countersign_issuer::model::Malformed;
@@ -14,6 +16,10 @@ use crate::record::Damaged;
 pub(crate) enum Refused {
     /// The deadline passed before the work began.
     DeadlinePassed,
+    /// There is more work than can be done.
+    Overloaded { retry_after: Duration },
+    /// The client, or the method, has had its share.
+    RateLimited { retry_after: Duration },
     /// A field of the request breaks a rule that only this edge has.
     Field {
         /// Its path in the request.
@@ -70,6 +76,8 @@ impl Refused {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::DeadlinePassed => "deadline_passed",
+            Self::Overloaded { .. } => "overloaded",
+            Self::RateLimited { .. } => "rate_limited",
             Self::Field { field, .. } => field,
             Self::Proof { refusal, .. } => refusal.label(),
             Self::Ledger(refusal) => refusal.label(),

@@ -39,27 +39,33 @@ impl From<Refused> for Status {
         if answer.code == Code::Internal {
             error!(cause = refused.label(), "a fault of the service itself");
         }
-        let mut details = ErrorDetails::with_error_info(
-            answer.reason.as_str_name(),
-            DOMAIN,
-            answer
-                .oauth
-                .map(|error| HashMap::from([("oauth_error".to_owned(), error.to_owned())]))
-                .unwrap_or_default(),
-        );
-        if let Some((field, problem)) = fault(&refused) {
-            details.add_bad_request_violation(field, problem);
-        }
-        if let Some(delay) = retry_after(&refused) {
-            details.set_retry_info(Some(delay));
-        }
-        Status::with_error_details_and_metadata(
-            answer.code,
-            message(&refused),
-            details,
-            metadata(&refused),
-        )
+        of(&refused)
     }
+}
+
+/// The refusal on the wire. Nobody is told that there was one.
+pub(crate) fn of(refused: &Refused) -> Status {
+    let answer = answer(refused);
+    let mut details = ErrorDetails::with_error_info(
+        answer.reason.as_str_name(),
+        DOMAIN,
+        answer
+            .oauth
+            .map(|error| HashMap::from([("oauth_error".to_owned(), error.to_owned())]))
+            .unwrap_or_default(),
+    );
+    if let Some((field, problem)) = fault(refused) {
+        details.add_bad_request_violation(field, problem);
+    }
+    if let Some(delay) = retry_after(refused) {
+        details.set_retry_info(Some(delay));
+    }
+    Status::with_error_details_and_metadata(
+        answer.code,
+        message(refused),
+        details,
+        metadata(refused),
+    )
 }
 
 fn answer(refused: &Refused) -> Answer {
@@ -90,10 +96,12 @@ fn answer(refused: &Refused) -> Answer {
             Reason::DpopProofReplayed,
             "invalid_dpop_proof",
         ),
-        Refused::Ledger(LedgerRefusal::KeyFull) => {
+        Refused::Ledger(LedgerRefusal::KeyFull) | Refused::RateLimited { .. } => {
             plain(Code::ResourceExhausted, Reason::RateLimited)
         }
-        Refused::Ledger(LedgerRefusal::Full) => plain(Code::ResourceExhausted, Reason::Overloaded),
+        Refused::Ledger(LedgerRefusal::Full) | Refused::Overloaded { .. } => {
+            plain(Code::ResourceExhausted, Reason::Overloaded)
+        }
         Refused::Issuer(refusal) => decided(refusal),
         Refused::Store(StoreError::Malformed(_)) | Refused::Fault(_) => {
             plain(Code::Internal, Reason::Internal)
@@ -179,6 +187,8 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
             .fault()
             .map(|(field, problem)| (field.to_owned(), problem)),
         Refused::DeadlinePassed
+        | Refused::Overloaded { .. }
+        | Refused::RateLimited { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::Store(_)
@@ -189,6 +199,9 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
 
 fn retry_after(refused: &Refused) -> Option<Duration> {
     match refused {
+        Refused::Overloaded { retry_after } | Refused::RateLimited { retry_after } => {
+            Some(*retry_after)
+        }
         Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
         Refused::Store(StoreError::Malformed(_)) => None,
         Refused::Store(_) | Refused::Contended => Some(STORE_RETRY),
@@ -205,6 +218,8 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
 fn message(refused: &Refused) -> String {
     match refused {
         Refused::DeadlinePassed => "the deadline had passed".to_owned(),
+        Refused::Overloaded { .. } => "more work than can be done now".to_owned(),
+        Refused::RateLimited { .. } => "too many calls a second".to_owned(),
         Refused::Field { field, expected } => format!("{field}: {expected}"),
         Refused::Proof {
             challenge: Some(_), ..

@@ -1,5 +1,7 @@
 //! `AuthorizationService`: clients lodge requests, the login application decides them.
 
+use std::sync::Arc;
+
 use countersign::authorization::v1::authorization_service_server::AuthorizationService;
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, ApproveAuthorizationResponse, DenyAuthorizationRequest,
@@ -15,12 +17,14 @@ use tracing::Instrument as _;
 use super::{answered, called, permitted_client};
 use crate::engine::Engine;
 use crate::operation::authorize::{Approve, Deny, Push, Show};
+use crate::overload::Overload;
 use crate::random;
 use crate::refused::Refused;
 use crate::wire;
 
 pub(crate) struct Authorizations {
     pub(crate) engine: Engine,
+    pub(crate) overload: Arc<Overload>,
 }
 
 #[tonic::async_trait]
@@ -30,21 +34,26 @@ impl AuthorizationService for Authorizations {
         request: Request<PushAuthorizationRequest>,
     ) -> Result<Response<PushAuthorizationResponse>, Status> {
         let (caller, lodging) = wire::authorization::pushed(request.get_ref())?;
+        let mut visit = self.overload.tokens.visit(&caller)?;
         let headers = request.metadata().as_ref();
         let proofs = &self.engine.proofs;
         let proof = proofs.verify_if_any(headers, called(&request)?, self.engine.now())?;
+        if let Some(proof) = &proof {
+            visit = visit.with_key(proof.jkt)?;
+        }
         let push = Push {
             caller,
             lodging,
             proof: proof.as_ref().map(|proof| proof.jkt),
             id: RecordId::from_bytes(random::bytes()),
         };
-        let lodged = self
+        let outcome = self
             .engine
             .decide(&push, proof.as_ref())
             .instrument(spans::authorize("push"))
-            .await?
-            .answer;
+            .await;
+        visit.over(&outcome);
+        let lodged = outcome?.answer;
         let nonce = proof.and_then(|proof| proofs.next_nonce(&proof, self.engine.now()));
         answered(wire::authorization::lodged(&lodged), nonce)
     }
@@ -53,6 +62,7 @@ impl AuthorizationService for Authorizations {
         &self,
         request: Request<GetAuthorizationRequest>,
     ) -> Result<Response<GetAuthorizationResponse>, Status> {
+        self.charge(&request)?;
         let id = self.id(&request.get_ref().request_uri)?;
         let shown = self
             .engine
@@ -68,6 +78,7 @@ impl AuthorizationService for Authorizations {
         &self,
         request: Request<ApproveAuthorizationRequest>,
     ) -> Result<Response<ApproveAuthorizationResponse>, Status> {
+        self.charge(&request)?;
         let id = self.id(&request.get_ref().request_uri)?;
         let approving = wire::authorization::approving(request.get_ref(), self.engine.now())?;
         let redirect_to = self
@@ -85,6 +96,7 @@ impl AuthorizationService for Authorizations {
         &self,
         request: Request<DenyAuthorizationRequest>,
     ) -> Result<Response<DenyAuthorizationResponse>, Status> {
+        self.charge(&request)?;
         let id = self.id(&request.get_ref().request_uri)?;
         let decider = permitted_client(&request)?;
         let redirect_to = self
@@ -100,7 +112,12 @@ impl AuthorizationService for Authorizations {
 }
 
 impl Authorizations {
+    /// The guard in front knows who calls.
+    fn charge<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        Ok(self.overload.tokens.charge(permitted_client(request)?)?)
+    }
+
     fn id(&self, text: &str) -> Result<RecordId, Refused> {
-        Ok(request_uri(text, &self.engine.issuer.mac_keys)?)
+        Ok(request_uri(text, &self.engine.issuer().mac_keys)?)
     }
 }

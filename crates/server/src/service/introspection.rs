@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use super::permitted_client;
 use crate::engine::Engine;
 use crate::operation::introspect::find;
+use crate::overload::Overload;
 use crate::refused::Refused;
 use crate::signer::KeySet;
 use crate::wire;
@@ -21,6 +22,7 @@ use crate::wire;
 pub(crate) struct Introspections {
     pub(crate) engine: Engine,
     pub(crate) keys: Arc<KeySet>,
+    pub(crate) overload: Arc<Overload>,
 }
 
 #[tonic::async_trait]
@@ -30,16 +32,17 @@ impl IntrospectionService for Introspections {
         request: Request<IntrospectTokenRequest>,
     ) -> Result<Response<IntrospectTokenResponse>, Status> {
         let caller = permitted_client(&request)?;
+        self.overload.introspections.charge(caller.clone())?;
         let token = &request.get_ref().token;
         if token.is_empty() {
             return Err(Refused::field("token", Malformed::Missing).into());
         }
-        let issuer = &self.engine.issuer;
+        let issuer = &self.engine.issuer();
         let recognised = recognise(token, &self.keys.published(), issuer);
         let found = find(&self.engine.records, &recognised, &caller)
             .instrument(spans::introspect())
             .await?;
-        let client = found.caller.as_ref();
+        let client = found.caller.as_deref();
         let now = self.engine.now();
         let introspection = introspect(&recognised, &found.standing, client, issuer, now);
         let answer = wire::introspection::introspected(&introspection, &issuer.name);

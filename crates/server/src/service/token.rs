@@ -20,6 +20,7 @@ use crate::operation::issue::Issue;
 use crate::operation::redeem::Redeem;
 use crate::operation::revoke::Revoke;
 use crate::operation::rotate::Rotate;
+use crate::overload::Overload;
 use crate::random;
 use crate::refused::Refused;
 use crate::signer::{KeySet, Signer};
@@ -30,6 +31,7 @@ pub(crate) struct Tokens {
     pub(crate) engine: Engine,
     pub(crate) signer: Signer,
     pub(crate) keys: Arc<KeySet>,
+    pub(crate) overload: Arc<Overload>,
 }
 
 #[tonic::async_trait]
@@ -38,10 +40,12 @@ impl TokenService for Tokens {
         &self,
         request: Request<IssueTokenRequest>,
     ) -> Result<Response<IssueTokenResponse>, Status> {
-        let asked = wire::token::asked(request.get_ref(), &self.engine.issuer)?;
+        let asked = wire::token::asked(request.get_ref(), &self.engine.issuer())?;
+        let visit = self.overload.tokens.visit(asked.caller())?;
         let proof = self.proof(&request)?;
+        let visit = visit.with_key(proof.jkt)?;
         let token = TokenId::from_bytes(random::bytes());
-        let (issued, access_token) = match asked {
+        let outcome = match asked {
             Asked::Credentials(caller, ask) => {
                 let issue = Issue {
                     caller,
@@ -50,7 +54,7 @@ impl TokenService for Tokens {
                     token,
                 };
                 let span = spans::issue("client_credentials");
-                self.issue(&issue, &proof).instrument(span).await?
+                self.issue(&issue, &proof).instrument(span).await
             }
             Asked::Code(caller, redemption) => {
                 let family = FamilyId::new(RecordId::from_bytes(random::bytes()));
@@ -62,9 +66,11 @@ impl TokenService for Tokens {
                     fresh,
                 };
                 let span = spans::issue("authorization_code");
-                self.issue(&redeem, &proof).instrument(span).await?
+                self.issue(&redeem, &proof).instrument(span).await
             }
         };
+        visit.over(&outcome);
+        let (issued, access_token) = outcome?;
         self.answer(wire::token::issued(&issued, access_token), &proof)
     }
 
@@ -72,8 +78,10 @@ impl TokenService for Tokens {
         &self,
         request: Request<RotateTokenRequest>,
     ) -> Result<Response<RotateTokenResponse>, Status> {
-        let (caller, rotation) = wire::token::rotation(request.get_ref(), &self.engine.issuer)?;
+        let (caller, rotation) = wire::token::rotation(request.get_ref(), &self.engine.issuer())?;
+        let visit = self.overload.tokens.visit(&caller)?;
         let proof = self.proof(&request)?;
+        let visit = visit.with_key(proof.jkt)?;
         let token = TokenId::from_bytes(random::bytes());
         let rotate = Rotate {
             caller,
@@ -81,10 +89,12 @@ impl TokenService for Tokens {
             proof: proof.jkt,
             token,
         };
-        let (issued, access_token) = self
+        let outcome = self
             .issue(&rotate, &proof)
             .instrument(spans::rotate())
-            .await?;
+            .await;
+        visit.over(&outcome);
+        let (issued, access_token) = outcome?;
         self.answer(wire::token::rotated(&issued, access_token), &proof)
     }
 
@@ -92,19 +102,25 @@ impl TokenService for Tokens {
         &self,
         request: Request<RevokeTokenRequest>,
     ) -> Result<Response<RevokeTokenResponse>, Status> {
+        let caller = wire::caller(request.get_ref().client.as_ref())?;
+        let visit = self.overload.tokens.visit(&caller)?;
         let proof = self.proof(&request)?;
+        let visit = visit.with_key(proof.jkt)?;
         let keys = self.keys.published();
         let (caller, revoking) =
-            wire::token::revoking(request.get_ref(), &keys, &self.engine.issuer)?;
+            wire::token::revoking(request.get_ref(), &keys, &self.engine.issuer())?;
         let revoke = Revoke {
             caller,
             revoking,
             proof: proof.jkt,
         };
-        self.engine
+        let outcome = self
+            .engine
             .decide(&revoke, Some(&proof))
             .instrument(spans::revoke())
-            .await?;
+            .await;
+        visit.over(&outcome);
+        outcome?;
         self.answer(RevokeTokenResponse {}, &proof)
     }
 }
@@ -124,7 +140,9 @@ impl Tokens {
         proof: &VerifiedProof,
     ) -> Result<(Issued, String), Refused> {
         let issued = self.engine.decide(operation, Some(proof)).await?.answer;
-        let access_token = self.signer.sign(&issued.claims, &self.engine.issuer.name)?;
+        let access_token = self
+            .signer
+            .sign(&issued.claims, &self.engine.issuer().name)?;
         Ok((issued, access_token))
     }
 

@@ -91,6 +91,8 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
     match refused {
         Refused::Store(error) => StartError::Store(error),
         Refused::DeadlinePassed
+        | Refused::Overloaded { .. }
+        | Refused::RateLimited { .. }
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)

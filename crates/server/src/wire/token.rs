@@ -25,6 +25,15 @@ pub(crate) enum Asked<'a> {
     Code(Caller<'a>, Redemption),
 }
 
+impl<'a> Asked<'a> {
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller<'a> {
+        match self {
+            Self::Credentials(caller, _) | Self::Code(caller, _) => caller,
+        }
+    }
+}
+
 pub(crate) fn asked<'a>(
     message: &'a IssueTokenRequest,
     issuer: &Issuer,
