@@ -9,6 +9,8 @@ pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 
+use std::sync::Arc;
+
 use countersign_issuer::introspect::Standing;
 use countersign_issuer::model::{Client, ClientId, FamilyId, TokenId};
 use countersign_issuer::{Authenticated, Known, Presented, authenticate};
@@ -25,19 +27,19 @@ pub(crate) struct Caller<'a> {
 
 impl Caller<'_> {
     /// The registration of that name, if there is one.
-    async fn load(&self, records: &Records) -> Result<Option<Known<Client>>, Refused> {
+    async fn load(&self, records: &Records) -> Result<Option<Known<Arc<Client>>>, Refused> {
         countersign_telemetry::spans::note_client(self.id.as_str());
-        records.client(&self.id).await
+        records.registration(&self.id).await
     }
 
     /// Whether it is that client. Before anything else is loaded, so that an unknown client costs
     /// what a wrong secret costs.
     fn authenticate<'k>(
         &self,
-        known: Option<&'k Known<Client>>,
+        known: Option<&'k Known<Arc<Client>>>,
         at: Moment<'_>,
     ) -> Result<Authenticated<'k>, Refused> {
-        let client = known.map(|known| &known.value);
+        let client = known.map(|known| &*known.value);
         Ok(authenticate(
             &self.id,
             client,

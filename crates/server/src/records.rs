@@ -1,5 +1,7 @@
 //! Reading and writing the issuer's records: the store on one side, parsed values on the other.
 
+mod decoded;
+
 use std::sync::Arc;
 
 use countersign_issuer::model::{
@@ -11,6 +13,7 @@ use countersign_store::{self as store, Commit, Key, Store, StoreError};
 use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
 
+use self::decoded::Decoded;
 use crate::keyring::StoredKey;
 use crate::record::{self, Recorded, StoreMark};
 use crate::refused::Refused;
@@ -19,6 +22,8 @@ use crate::refused::Refused;
 #[derive(Clone)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
+    clients: Arc<Decoded<Client>>,
+    resources: Arc<Decoded<Resource>>,
 }
 
 /// How a commit ended.
@@ -40,11 +45,32 @@ pub(crate) struct Page<T> {
 
 impl Records {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self {
+            store,
+            clients: Arc::default(),
+            resources: Arc::default(),
+        }
     }
 
+    /// The client, to be changed.
     pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<Known<Client>>, Refused> {
         self.one(record::client_key(id)).await
+    }
+
+    /// The client, to be judged by: as every call does.
+    pub(crate) async fn registration(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<Known<Arc<Client>>>, Refused> {
+        let key = record::client_key(id);
+        let found = self.load(std::slice::from_ref(&key)).await?;
+        match found.first() {
+            Some(Some(found)) => {
+                let known = self.clients.read(&key, found);
+                Ok(Some(known.inspect_err(|_| unreadable(&key))?))
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) async fn resource(
@@ -65,7 +91,10 @@ impl Records {
             .iter()
             .zip(&keys)
             .filter_map(|(found, key)| Some((key, found.as_ref()?)))
-            .map(|(key, found)| read::<Resource>(key, found).map(|known| known.value))
+            .map(|(key, found)| {
+                let known = self.resources.read(key, found);
+                Ok(known.inspect_err(|_| unreadable(key))?.value)
+            })
             .collect()
     }
 
@@ -184,8 +213,12 @@ impl Records {
 const PAGE_MAX: usize = 1_000;
 
 fn read<T: Recorded>(key: &Key, found: &store::Versioned) -> Result<Known<T>, Refused> {
-    let value = T::decode(&found.value).inspect_err(|_| error!(%key, "a record cannot be read"))?;
+    let value = T::decode(&found.value).inspect_err(|_| unreadable(key))?;
     Ok(Known::new(value, found.version))
+}
+
+fn unreadable(key: &Key) {
+    error!(%key, "a record cannot be read");
 }
 
 /// The change as the store takes it.

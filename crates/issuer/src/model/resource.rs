@@ -41,7 +41,7 @@ pub struct Resource {
 /// The registered resources that a decision needs, by URI. One that is not in it is taken for
 /// not registered.
 #[derive(Clone, Debug, Default)]
-pub struct Catalogue(BTreeMap<ResourceUri, Resource>);
+pub struct Catalogue(BTreeMap<ResourceUri, Arc<Resource>>);
 
 impl ResourceUri {
     /// Reads an absolute URI of at most 255 bytes without query and fragment.
@@ -101,16 +101,18 @@ impl ResourceUris {
 impl Catalogue {
     /// The registered resource of that URI.
     pub fn resource(&self, uri: &ResourceUri) -> Option<&Resource> {
-        self.0.get(uri)
+        self.0.get(uri).map(Arc::as_ref)
     }
 }
 
-impl FromIterator<Resource> for Catalogue {
-    fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+/// Of resources, or of shared ones.
+impl<R: Into<Arc<Resource>>> FromIterator<R> for Catalogue {
+    fn from_iter<I: IntoIterator<Item = R>>(resources: I) -> Self {
         Self(
             resources
                 .into_iter()
-                .map(|resource| (resource.uri.clone(), resource))
+                .map(Into::into)
+                .map(|resource: Arc<Resource>| (resource.uri.clone(), resource))
                 .collect(),
         )
     }

@@ -1,5 +1,7 @@
 //! Introspection (RFC 7662). Writes nothing, so it is no operation of the engine.
 
+use std::sync::Arc;
+
 use countersign_issuer::introspect::{Recognised, Standing};
 use countersign_issuer::model::{Client, ClientId};
 
@@ -11,7 +13,7 @@ use crate::refused::Refused;
 pub(crate) struct Findings {
     pub(crate) standing: Standing,
     /// The registration of the caller, if it is still there.
-    pub(crate) caller: Option<Client>,
+    pub(crate) caller: Option<Arc<Client>>,
 }
 
 /// Loads what is known of a token and of who asks.
@@ -22,6 +24,6 @@ pub(crate) async fn find(
 ) -> Result<Findings, Refused> {
     Ok(Findings {
         standing: standing(records, recognised.token(), recognised.family()).await?,
-        caller: records.client(caller).await?.map(|known| known.value),
+        caller: records.registration(caller).await?.map(|known| known.value),
     })
 }
