@@ -1,0 +1,129 @@
+//! How the cost of a call grows with what there is to keep: families, clients, spent proofs, tokens
+//! seen, connections. And what a start takes with all of the families, and a rotation while the
+//! janitor sweeps.
+//!
+//! What grows is the server's processor time for a call; it is compared within a round, with the
+//! smallest size as reference.
+
+mod curve;
+mod dimensions;
+mod plan;
+mod report;
+mod start;
+mod streams;
+mod sweep;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+pub(crate) use self::curve::counted;
+pub use self::curve::{Curve, GROWTH_MAX, Point};
+use self::dimensions::Site;
+pub use self::plan::{Plan, Sweep};
+pub use self::report::Report;
+pub use self::start::Starts;
+pub use self::sweep::Swept;
+use crate::BenchError;
+use crate::call::Failures;
+use crate::world::Setting;
+
+/// Calls of each stream before the first round: caches and the allocator are warm then.
+const WARM_CALLS: usize = 10;
+
+/// Measures all of it. `progress` is told what begins.
+///
+/// # Errors
+/// When it cannot be measured; wrong answers are in the report.
+pub async fn run(
+    setting: &Setting,
+    plan: &Plan,
+    mut progress: impl FnMut(&str),
+) -> Result<Report, BenchError> {
+    open_many_files();
+    let mut run = Run {
+        progress: &mut progress,
+        curves: Vec::new(),
+        failures: Failures::new(),
+    };
+    let largest = dimensions::families(setting, plan, &mut run).await?;
+    let starts = match largest {
+        Some((stand, families)) => Some(start::time(setting, plan, stand, families, &mut run)?),
+        None => None,
+    };
+    dimensions::clients(setting, plan, &mut run).await?;
+    dimensions::spent(setting, plan, &mut run).await?;
+    dimensions::tokens(setting, plan, &mut run).await?;
+    dimensions::connections(setting, plan, &mut run).await?;
+    let swept = sweep::measure(setting, &plan.sweep, &mut run).await?;
+    Ok(Report {
+        curves: run.curves,
+        starts,
+        swept,
+        failures: run.failures,
+    })
+}
+
+/// A run that is under way.
+struct Run<'a> {
+    progress: &'a mut dyn FnMut(&str),
+    curves: Vec<Curve>,
+    failures: Failures,
+}
+
+impl Run<'_> {
+    fn begins(&mut self, what: impl AsRef<str>) {
+        (self.progress)(what.as_ref());
+    }
+
+    /// Measures a curve: in every round each site once, forwards and backwards in turn, so that no
+    /// site always comes after the same other.
+    async fn curve(
+        &mut self,
+        name: &str,
+        plan: &Plan,
+        mut sites: Vec<Site<'_>>,
+    ) -> Result<(), BenchError> {
+        self.begins(name);
+        for site in &mut sites {
+            site.streams.run(WARM_CALLS, &mut self.failures).await?;
+        }
+        let mut rounds = Vec::with_capacity(plan.rounds);
+        for round in 0..plan.rounds {
+            let mut costs = vec![f64::NAN; sites.len()];
+            let mut turns: Vec<usize> = (0..sites.len()).collect();
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for turn in turns {
+                costs[turn] = sites[turn].cost(plan.calls, &mut self.failures).await?;
+            }
+            rounds.push(costs);
+        }
+        let sizes: Vec<u64> = sites.iter().map(|site| site.size).collect();
+        let curve = Curve::of(name, &sizes, &rounds);
+        self.begins(curve.to_string());
+        self.curves.push(curve);
+        Ok(())
+    }
+}
+
+impl Site<'_> {
+    /// The processor time of a call, in µs.
+    async fn cost(&mut self, calls: usize, failures: &mut Failures) -> Result<f64, BenchError> {
+        let before = self.server.used()?;
+        let made = self.streams.run(calls, failures).await?;
+        let used = self.server.used()?.since(before);
+        Ok(used.processor.as_secs_f64() * 1e6 / made.max(1) as f64)
+    }
+}
+
+/// Thousands of connections need as many files; the usual soft limit is 1,024. Servers are started
+/// by this process, and begin with its limits.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let highest = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Where it is refused, connections that cannot be opened say so.
+    let _ = setrlimit(Resource::Nofile, highest);
+}

@@ -1,0 +1,154 @@
+//! Curves as data: what a call costs at each size, against what it costs at the smallest.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::goal::Goal;
+use crate::stats::Spread;
+
+/// What a call may cost at the largest size, in what it costs at the smallest.
+pub const GROWTH_MAX: f64 = 1.2;
+
+/// How the cost of one kind of call grows with one thing that there is more and more of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curve {
+    /// The call and what grows, as in `rotate, families`.
+    pub name: String,
+    /// By size, smallest first.
+    pub points: Vec<Point>,
+}
+
+/// One size.
+#[derive(Copy, Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// How many there were.
+    pub size: u64,
+    /// The server's processor time for one call, in µs: the median of the rounds.
+    pub cost_us: f64,
+    /// Cost ÷ cost at the smallest size in the same round: the median of the rounds, so that a
+    /// machine that gets slower or faster meanwhile counts for nothing.
+    pub growth: f64,
+    /// The least of these ratios.
+    pub growth_least: f64,
+    /// The greatest of them.
+    pub growth_most: f64,
+}
+
+impl Curve {
+    /// The curve of some rounds, each of which measured every size once: the cost in µs for each
+    /// of `sizes`, in their order, smallest first.
+    pub fn of(name: impl Into<String>, sizes: &[u64], rounds: &[Vec<f64>]) -> Self {
+        let points = sizes
+            .iter()
+            .enumerate()
+            .filter_map(|(at, &size)| point(size, at, rounds))
+            .collect();
+        Self {
+            name: name.into(),
+            points,
+        }
+    }
+
+    /// The growth at the size where it is worst.
+    pub fn worst(&self) -> Option<&Point> {
+        let growth = |point: &&Point| point.growth;
+        self.points
+            .iter()
+            .max_by(|a, b| growth(a).total_cmp(&growth(b)))
+    }
+
+    /// Whether it stays below [`GROWTH_MAX`].
+    pub fn goal(&self) -> Goal {
+        let (first, worst) = (self.points.first(), self.worst());
+        let (from, to) = match (first, worst) {
+            (Some(first), Some(worst)) => (first.size, worst.size),
+            _ => (0, 0),
+        };
+        let growth = worst.map_or(f64::NAN, |worst| worst.growth);
+        let name = format!("{}, {} → {}", self.name, counted(from), counted(to));
+        Goal::at_most(name, growth, GROWTH_MAX, "×")
+    }
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<24}", self.name)?;
+        for point in &self.points {
+            let Point {
+                cost_us, growth, ..
+            } = point;
+            let size = counted(point.size);
+            write!(f, "  {size:>9}: {cost_us:.1} µs {growth:.2} ×")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with its thousands apart: `1,000,000`.
+pub(crate) fn counted(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn point(size: u64, at: usize, rounds: &[Vec<f64>]) -> Option<Point> {
+    let costs = rounds.iter().filter_map(|round| round.get(at).copied());
+    let growths = rounds
+        .iter()
+        .filter_map(|round| Some(round.get(at)? / round.first()?));
+    let growth = Spread::of(growths)?;
+    Some(Point {
+        size,
+        cost_us: Spread::of(costs)?.median,
+        growth: growth.median,
+        growth_least: growth.min,
+        growth_most: growth.max,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_a_ratio_within_a_round() {
+        // The machine became half as fast after the first round.
+        let rounds = [vec![10.0, 11.0], vec![20.0, 22.0], vec![20.0, 24.0]];
+        let curve = Curve::of("rotate, families", &[1, 100], &rounds);
+        let [smallest, largest] = curve.points[..] else {
+            panic!("{curve:?}");
+        };
+        assert!((smallest.growth - 1.0).abs() < 1e-9);
+        assert!((largest.growth - 1.1).abs() < 1e-9);
+        assert!((largest.growth_most - 1.2).abs() < 1e-9);
+        assert!((largest.cost_us - 22.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_worst_size_decides_even_where_it_is_not_the_largest() {
+        let rounds = [vec![10.0, 13.0, 11.0]];
+        let goal = Curve::of("rotate, families", &[1, 100, 10_000], &rounds).goal();
+        assert!(!goal.met());
+        assert_eq!(goal.name, "rotate, families, 1 → 100");
+    }
+
+    #[test]
+    fn a_curve_without_rounds_reaches_no_goal() {
+        assert!(!Curve::of("issue, clients", &[1, 10], &[]).goal().met());
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(counted(0), "0");
+        assert_eq!(counted(999), "999");
+        assert_eq!(counted(1_000), "1,000");
+        assert_eq!(counted(1_000_000), "1,000,000");
+    }
+}

@@ -1,0 +1,249 @@
+//! What becomes of a service that is asked for twice what it can do, and of one that is flooded
+//! with proofs that are worth nothing.
+//!
+//! Capacity and the time of an unloaded call are measured first, in the same run, so that goals are
+//! ratios. Then calls come at twice the capacity, timed from when they were due; proofs are signed
+//! beforehand, and the run says so if the load could not keep up.
+
+mod arrivals;
+mod bystanders;
+mod flood;
+mod memory;
+mod report;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::token::v1::IssueTokenResponse;
+
+use self::arrivals::Arrivals;
+pub use self::arrivals::Tally;
+use self::bystanders::Asking;
+pub use self::bystanders::Bystanders;
+pub use self::flood::Flood;
+pub use self::memory::Memory;
+pub use self::report::{Capacity, Overloaded, Report};
+use crate::call::{Batch, Connection, Failed, decode};
+use crate::run::own_time;
+use crate::stand::{Callers, Population, Stand, check_issued};
+use crate::stats::Schedule;
+use crate::world::Setting;
+use crate::{BenchError, load};
+
+/// Streams of the closed loop that finds the capacity.
+const STREAMS: usize = 64;
+
+/// Clients that call: each stays below what one client may ask for by default, also together at
+/// twice the capacity of a fast core.
+const CLIENTS: usize = 64;
+
+/// Connections of the load. A connection has 100 streams at once: 64 of them have more than the
+/// service ever takes on, so it is the service that says no, and nobody waits at the load for a
+/// stream.
+const CONNECTIONS: usize = 64;
+
+/// The part of the capacity at which a service is not loaded.
+const UNLOADED: f64 = 0.2;
+
+/// Calls of the first look at the capacity.
+const PILOT: usize = 2_000;
+
+/// How long what is done.
+#[derive(Copy, Clone, Debug)]
+pub struct Plan {
+    /// The closed loop.
+    pub capacity: Duration,
+    /// The open loop without load.
+    pub unloaded: Duration,
+    /// The open loop with too much of it. A proof is good for 60 s, and all of them are signed
+    /// before.
+    pub overload: Duration,
+    /// What is asked for, in the capacity.
+    pub factor: f64,
+    /// The flood of bad proofs.
+    pub flood: Duration,
+}
+
+impl Plan {
+    /// Enough of everything for a p99 that stands still.
+    pub const FULL: Self = Self {
+        capacity: Duration::from_secs(4),
+        unloaded: Duration::from_secs(5),
+        overload: Duration::from_secs(20),
+        factor: 2.0,
+        flood: Duration::from_secs(10),
+    };
+
+    /// To see that it works.
+    pub const QUICK: Self = Self {
+        capacity: Duration::from_secs(1),
+        unloaded: Duration::from_secs(1),
+        overload: Duration::from_secs(3),
+        factor: 2.0,
+        flood: Duration::from_secs(2),
+    };
+}
+
+/// Measures all of it. `progress` is told what begins.
+///
+/// # Errors
+/// When it cannot be measured; wrong answers are in the report.
+pub async fn run(
+    setting: &Setting,
+    plan: &Plan,
+    mut progress: impl FnMut(&str),
+) -> Result<Report, BenchError> {
+    let population = Population {
+        clients: CLIENTS,
+        families: 1,
+        expired: 0,
+    };
+    // As it is by default: a limit that is too low shows here.
+    let overrides = [("proofs.remembered_max", "1000000")];
+    let mut stand = Stand::start(setting, &population, &overrides).await?;
+    let callers = stand.callers();
+    let connections = Connection::open_many(stand.url(), CONNECTIONS).await?;
+    let apart = Connection::open(stand.url()).await?;
+
+    progress("capacity");
+    let capacity = capacity(&callers, &connections, plan.capacity).await?;
+    let rate = capacity.per_sec;
+    progress(&format!("capacity: {rate:.0} calls/s; unloaded"));
+    let unloaded = arrivals(
+        &callers,
+        &connections,
+        rate * UNLOADED,
+        plan.unloaded,
+        &mut progress,
+    )
+    .await?
+    .tally;
+    let asking = Asking::of(&stand, &apart).await?;
+
+    progress(&format!("{} times the capacity", plan.factor));
+    let overload = arrivals_ready(&callers, rate * plan.factor, plan.overload, &mut progress)?;
+    let mut bystanders = Bystanders::default();
+    let (arrived, memory) = memory::during(stand.process(), async {
+        tokio::select! {
+            arrived = overload.run(&connections) => arrived,
+            error = bystanders::call(&mut bystanders, &asking, &apart) => Err(error),
+        }
+    })
+    .await?;
+    let arrived = arrived?;
+
+    progress("a flood of bad proofs");
+    let flooding = flood::flood(&callers, &connections, &apart, plan.flood);
+    let (flood, flood_memory) = memory::during(stand.process(), flooding).await?;
+
+    Ok(Report {
+        cores: setting.cores,
+        capacity,
+        unloaded,
+        overloaded: Overloaded {
+            rate: rate * plan.factor,
+            factor: plan.factor,
+            load_share: arrived.load_share,
+            tally: arrived.tally,
+            memory,
+            bystanders,
+        },
+        flood: flood?,
+        flood_memory,
+    })
+}
+
+async fn capacity(
+    callers: &Callers,
+    connections: &[Connection],
+    span: Duration,
+) -> Result<Capacity, BenchError> {
+    let pilot = load::closed(connections, batch(callers, PILOT)?, STREAMS).await;
+    let calls = (pilot.per_sec() * span.as_secs_f64()).ceil() as usize;
+    let measured = load::closed(connections, batch(callers, calls.max(PILOT))?, STREAMS).await;
+    if measured.answered.count() == 0 {
+        let why = measured.failures.into_keys().next();
+        return Err(BenchError::Preparing {
+            what: "the capacity",
+            cause: why.map_or_else(|| "no answer".to_owned(), |failed| failed.to_string()),
+        });
+    }
+    Ok(Capacity {
+        per_sec: measured.per_sec(),
+        measured,
+    })
+}
+
+fn batch(callers: &Callers, calls: usize) -> Result<Batch, BenchError> {
+    let calls = (0..calls)
+        .map(|nth| callers.issue(nth, &callers.issue_proof(nth)?))
+        .collect::<Result<_, BenchError>>()?;
+    Ok(Batch::of(calls, |answer| check_issued(&answer)))
+}
+
+/// Calls whose proofs are signed, at a rate.
+struct Ready {
+    callers: Callers,
+    proofs: Vec<String>,
+    schedule: Schedule,
+}
+
+/// What became of them.
+struct Arrived {
+    tally: Tally,
+    /// The part of the time in which the load's thread was busy.
+    load_share: f64,
+}
+
+fn arrivals_ready(
+    callers: &Callers,
+    rate: f64,
+    span: Duration,
+    progress: &mut impl FnMut(&str),
+) -> Result<Ready, BenchError> {
+    let schedule = Schedule::per_sec(rate)
+        .ok_or_else(|| BenchError::Asked(format!("{rate} calls a second are no rate")))?;
+    let calls = schedule.calls_within(span);
+    progress(&format!("{calls} proofs are signed, for {rate:.0} calls/s"));
+    let proofs = (0..calls)
+        .map(|nth| callers.issue_proof(nth))
+        .collect::<Result<_, _>>()?;
+    Ok(Ready {
+        callers: callers.clone(),
+        proofs,
+        schedule,
+    })
+}
+
+impl Ready {
+    async fn run(&self, connections: &[Connection]) -> Result<Arrived, BenchError> {
+        let arrivals = Arrivals {
+            connections,
+            schedule: self.schedule,
+            calls: self.proofs.len(),
+        };
+        let make = |nth: usize| self.callers.issue(nth, self.proofs.get(nth)?).ok();
+        let check = |_, bytes: Bytes| -> Result<(), Failed> {
+            check_issued(&decode::<IssueTokenResponse>(bytes)?)
+        };
+        let before = own_time()?;
+        let tally = arrivals.run(make, check).await;
+        let busy = own_time()?.saturating_sub(before);
+        Ok(Arrived {
+            load_share: busy.as_secs_f64() / tally.wall.as_secs_f64().max(f64::MIN_POSITIVE),
+            tally,
+        })
+    }
+}
+
+async fn arrivals(
+    callers: &Callers,
+    connections: &[Connection],
+    rate: f64,
+    span: Duration,
+    progress: &mut impl FnMut(&str),
+) -> Result<Arrived, BenchError> {
+    arrivals_ready(callers, rate, span, progress)?
+        .run(connections)
+        .await
+}
