@@ -45,6 +45,10 @@ impl Silent {
 
     /// Begins a call, and does not end it.
     async fn begin(&mut self) {
+        self.begin_on(FIRST_STREAM).await;
+    }
+
+    async fn begin_on(&mut self, stream: u32) {
         let mut fields = Vec::new();
         for (name, value) in [
             (":method", "POST"),
@@ -62,7 +66,7 @@ impl Silent {
             }
         }
         assert!(fields.len() < 16 * 1024);
-        self.send(HEADERS, END_HEADERS, FIRST_STREAM, &fields).await;
+        self.send(HEADERS, END_HEADERS, stream, &fields).await;
     }
 
     /// An empty message.
@@ -72,7 +76,11 @@ impl Silent {
 
     /// Whether an answer to the call comes.
     async fn is_answered(&mut self) -> bool {
-        self.hears(HEADERS, FIRST_STREAM).await
+        self.is_answered_on(FIRST_STREAM).await
+    }
+
+    async fn is_answered_on(&mut self, called: u32) -> bool {
+        self.hears(HEADERS, called).await
     }
 
     /// Whether it is asked to end the connection.
@@ -140,7 +148,12 @@ async fn a_call_that_has_begun_is_waited_for() {
 async fn a_call_that_is_not_sent_whole_is_refused_in_time() {
     let service = service().await;
     let mut caller = Silent::connect(&service).await;
+    // One that has never sent a whole call is cut without an answer.
     caller.begin().await;
-    let answered = timeout(Duration::from_secs(20), caller.is_answered()).await;
+    caller.finish().await;
+    assert!(caller.is_answered().await);
+    let second = FIRST_STREAM + 2;
+    caller.begin_on(second).await;
+    let answered = timeout(Duration::from_secs(30), caller.is_answered_on(second)).await;
     assert_eq!(answered, Ok(true));
 }
