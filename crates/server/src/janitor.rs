@@ -6,18 +6,26 @@ use std::time::Duration;
 use countersign_client::clock::Clock;
 use countersign_store::Store;
 use countersign_telemetry::spans;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, warn};
 
 /// Expired records are refused by whoever reads them; they only cost room until they are swept.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// While there is more to sweep: long enough that callers come first.
-const BREATH: Duration = Duration::from_millis(100);
+/// Records in one sweep. The store removes them in steps of its own; this is after how many of them
+/// there is a rest.
+const BATCH: usize = 256;
 
-/// Records in one sweep: some milliseconds of the committer's time.
-const BATCH: usize = 1_000;
+/// While there is more to sweep, the rest after a batch, in times of what it took: calls have the
+/// disk to themselves for three quarters of the time, and for more where they are many and slow the
+/// sweep down.
+const REST_TIMES: u32 = 3;
+
+/// Bounds of the rest. A timer does not measure out less; and what held up a sweep for longer than
+/// the upper one is over by then.
+const REST_MIN: Duration = Duration::from_millis(5);
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// How long after its expiry a record stays. A clock that jumps ahead by less deletes nothing that
 /// is still of use when it jumps back: a spent assertion above all, which would be accepted again.
@@ -36,15 +44,19 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Canc
 
 async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Duration {
     let until = clock.now().minus(GRACE).as_millis();
-    let span = spans::sweep();
+    let (begun, span) = (Instant::now(), spans::sweep());
     match store.sweep(until, BATCH).instrument(span).await {
-        Ok(swept) if swept.more => BREATH,
+        Ok(swept) if swept.more => rest(begun.elapsed()),
         Ok(_) => PAUSE,
         Err(error) => {
             warn!(%error, "cannot remove what has expired");
             PAUSE
         }
     }
+}
+
+fn rest(took: Duration) -> Duration {
+    (took * REST_TIMES).clamp(REST_MIN, REST_MAX)
 }
 
 #[cfg(test)]
@@ -78,17 +90,22 @@ mod tests {
             store.commit(Change::of(writes)).await.expect("written");
         }
         let now = At(expired.plus(GRACE));
-        assert_eq!(
-            sweep(&store, &now).await,
-            BREATH,
-            "1,200 do not fit into one batch"
-        );
-        assert_eq!(sweep(&store, &now).await, PAUSE);
+        let mut batches = 1;
+        while sweep(&store, &now).await != PAUSE {
+            batches += 1;
+        }
+        assert_eq!(batches, 1_200_usize.div_ceil(BATCH));
         let old = store.scan(&Key::of("old"), None, 1).await.expect("read");
         assert_eq!(old.records, []);
         for name in ["kept", "recent"] {
             let found = store.load(&[Key::of(name)]).await.expect("read");
             assert!(found[0].is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_rest_follows_the_work_within_bounds() {
+        let rests = [0, 10, 60_000].map(|millis| rest(Duration::from_millis(millis)));
+        assert_eq!(rests, [REST_MIN, Duration::from_millis(30), REST_MAX]);
     }
 }
