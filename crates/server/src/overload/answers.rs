@@ -51,7 +51,7 @@ fn trailers(refused: &Refused) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
-    use countersign_client::Refused as Read;
+    use countersign_client::outcome::Refused as Read;
     use tonic::Status;
 
     use super::super::spread::RETRY;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use countersign_client::outcome::Refused;
 use countersign_store::embedded::{EmbeddedStore, Options};
 use countersign_store::{Key as StoreKey, Log, Store as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,9 +26,13 @@ async fn service() -> (Service, Client) {
 }
 
 /// RFC 9113 §6.
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
@@ -40,12 +45,19 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// The header block of a call (RFC 7541): method POST, scheme http, path and authority as text.
 fn call() -> Vec<u8> {
+    call_to(ISSUE)
+}
+
+fn call_to(path: &str) -> Vec<u8> {
     let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
     [
         vec![0x83, 0x86, 0x04],
-        text(ISSUE),
+        text(path),
         vec![0x01],
         text("localhost"),
+        // content-type, by its place in the static table.
+        vec![0x0f, 0x10],
+        text("application/grpc"),
     ]
     .concat()
 }
@@ -56,14 +68,7 @@ async fn sent_until_closed(
     frames: impl IntoIterator<Item = Vec<u8>>,
     bytes_max: usize,
 ) -> usize {
-    let mut stream = TcpStream::connect(address).await.expect("connects");
-    let preface = [
-        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
-        &frame(SETTINGS, 0, 0, &[]),
-    ]
-    .concat();
-    stream.write_all(&preface).await.expect("connected");
-    let (mut reader, mut writer) = stream.into_split();
+    let (mut reader, mut writer) = connected(address, &[]).await.into_split();
     // What the service says is read and thrown away, so that it is never the one to wait.
     let closed = tokio::spawn(async move {
         let mut buffer = vec![0; 64 * 1024];
@@ -109,10 +114,196 @@ async fn floods_of_frames_end_the_connection() {
     });
     sent_until_closed(address, resets, 16 << 20).await;
 
+    // Frames that are cheap to send, and belong to no call.
+    for (kind, payload) in [
+        (PRIORITY, &[0, 0, 0, 0, 15][..]),
+        (SETTINGS, &[]),
+        (PING, &[0; 8]),
+        (WINDOW_UPDATE, &[0, 0, 0, 1]),
+        // Of a kind that nobody knows.
+        (0x77, &[]),
+    ] {
+        let stream = u32::from(kind == PRIORITY);
+        let many = frame(kind, 0, stream, payload).repeat(1_000);
+        sent_until_closed(address, std::iter::repeat(many), 16 << 20).await;
+    }
+
+    // A message that never ends, of nothing.
+    let begin = frame(HEADERS, END_HEADERS, 1, &call());
+    let empty = frame(DATA, 0, 1, &[]).repeat(1_000);
+    let endless = std::iter::once(begin).chain(std::iter::repeat(empty));
+    sent_until_closed(address, endless, 16 << 20).await;
+
     service
         .issue(&client, &Key::new())
         .await
         .expect("the service goes on");
+}
+
+/// A connection that says what a client says first, with settings of its own.
+async fn connected(address: SocketAddr, settings: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    let preface = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &frame(SETTINGS, 0, 0, settings),
+    ]
+    .concat();
+    stream.write_all(&preface).await.expect("connected");
+    stream
+}
+
+/// Kind, stream and payload of the next frame.
+async fn next_frame(stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.expect("a frame");
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+    let mut payload = vec![0; length as usize];
+    stream.read_exact(&mut payload).await.expect("its payload");
+    (head[3], number, payload)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_has_a_hundred_streams_and_is_told_so() {
+    let (service, _client) = service().await;
+    let mut stream = connected(service.running().grpc_address(), &[]).await;
+    for number in 0..101 {
+        // The message never comes.
+        let open = frame(HEADERS, END_HEADERS, 2 * number + 1, &call());
+        stream.write_all(&open).await.expect("open");
+    }
+    let (mut told, mut refused) = (None, None);
+    let frames = async {
+        while refused.is_none() {
+            match next_frame(&mut stream).await {
+                (SETTINGS, 0, payload) => {
+                    // SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 §6.5.2).
+                    let setting = payload.chunks(6).find(|setting| setting[..2] == [0, 3]);
+                    if let Some(setting) = setting {
+                        told = Some(setting.to_vec());
+                    }
+                }
+                (RST_STREAM, number, payload) => refused = Some((number, payload)),
+                _ => {}
+            }
+        }
+    };
+    let frames = tokio::time::timeout(Duration::from_secs(5), frames).await;
+    assert!(frames.is_ok(), "101 streams are open");
+    assert_eq!(told, Some(vec![0, 3, 0, 0, 0, 100]));
+    // REFUSED_STREAM (RFC 9113 §7): nothing was done, so it can be tried again.
+    assert_eq!(refused, Some((201, vec![0, 0, 0, 7])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_holds_nobody_up() {
+    let (mut service, client) = service().await;
+    let address = service.running().grpc_address();
+    // SETTINGS_INITIAL_WINDOW_SIZE 0: no answer may be sent but its head.
+    let closed_window = [0, 4, 0, 0, 0, 0];
+    let path = "/countersign.keys.v1.KeyService/ListKeys";
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = connected(address, &closed_window).await;
+        for number in 0..100 {
+            let stream_id = 2 * number + 1;
+            let open = frame(HEADERS, END_HEADERS, stream_id, &call_to(path));
+            // A message of no bytes, and the end of the stream.
+            let message = frame(DATA, 1, stream_id, &[0, 0, 0, 0, 0]);
+            let call = [open, message].concat();
+            stream.write_all(&call).await.expect("sent");
+        }
+        slow.push(stream);
+    }
+    service
+        .issue(&client, &Key::new())
+        .await
+        .expect("the service goes on");
+    let stopped = tokio::time::timeout(Duration::from_secs(60), service.stop()).await;
+    assert!(stopped.is_ok(), "a stop waits for no reader");
+    drop(slow);
+}
+
+/// Room for eight proofs, two of them of one key.
+async fn small_ledger() -> (Service, Client) {
+    let service = Service::start_cold(|config| config.proofs.remembered_max = 8).await;
+    service.clock.advance(crate::harness::WARM);
+    service.add_orders().await;
+    let client = service
+        .add(service_client("batch", &[(ORDERS, &["orders.read"])]))
+        .await;
+    (service, client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_proofs_leave_the_ledger_as_it_was() {
+    let (service, client) = small_ledger().await;
+    let stranger = Client {
+        secret: Some("wrong".to_owned()),
+        ..client.clone()
+    };
+    let mut tokens = service.tokens().await;
+    for number in 0..200 {
+        let key = Key::new();
+        let proof = service.proof(&key, ISSUE);
+        // A signature that is not the key's, or a good proof and a bad secret.
+        let (client, proof, expected) = if number % 2 == 0 {
+            let (signed, _) = proof.rsplit_once('.').expect("a JWS");
+            let other = service.proof(&key, ISSUE);
+            let (_, signature) = other.rsplit_once('.').expect("a JWS");
+            (&client, format!("{signed}.{signature}"), Comes::P)
+        } else {
+            (&stranger, proof, Comes::C)
+        };
+        let answer = tokens
+            .issue_token(with_proof(credentials(client), &proof))
+            .await;
+        check("a flood", &answer, expected);
+    }
+    // All of the room is there, and not more.
+    for _ in 0..8 {
+        let answer = service.issue(&client, &Key::new()).await;
+        check("there is room", &answer, Comes::Ok);
+    }
+    let full = service.issue(&client, &Key::new()).await;
+    assert_eq!(reason(&full), "REASON_OVERLOADED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_good_key_fills_its_share_and_evicts_nobody() {
+    let (service, client) = small_ledger().await;
+    let busy = Key::new();
+    let mut tokens = service.tokens().await;
+    let mut spent = Vec::new();
+    for _ in 0..2 {
+        let proof = service.proof(&busy, ISSUE);
+        let answer = tokens
+            .issue_token(with_proof(credentials(&client), &proof))
+            .await;
+        check("its share", &answer, Comes::Ok);
+        spent.push(proof);
+    }
+    for _ in 0..200 {
+        let answer = service.issue(&client, &busy).await;
+        assert_eq!(reason(&answer), "REASON_RATE_LIMITED");
+    }
+    for proof in &spent {
+        let answer = tokens
+            .issue_token(with_proof(credentials(&client), proof))
+            .await;
+        check("a live entry", &answer, Comes::Replayed);
+    }
+    let answer = service.issue(&client, &Key::new()).await;
+    check("another key", &answer, Comes::Ok);
+}
+
+/// Why it was refused, with a time to come back.
+#[track_caller]
+fn reason<T: std::fmt::Debug>(answer: &Result<T, tonic::Status>) -> &'static str {
+    let status = answer.as_ref().expect_err("refused");
+    let refused = Refused::of(status).expect("one of ours");
+    assert!(refused.retry_after.is_some(), "says how long to wait");
+    refused.reason.as_str_name()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,11 @@
 
 mod admin;
 mod assertion;
+mod authority;
 mod authorization;
 mod comes;
 mod descriptors;
+mod drain;
 mod floods;
 mod flow;
 mod grants;
@@ -13,10 +15,13 @@ mod health;
 mod introspection;
 mod limits;
 mod listing;
+mod overload;
 mod presentation;
 mod proof;
 mod reflection;
 mod refresh;
+mod reload;
+mod silent;
 mod start;
 mod stop;
 mod tls;
