@@ -11,7 +11,6 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::server::Connected;
 use tracing::warn;
@@ -34,6 +33,9 @@ pub(crate) trait Listener: Send + Sync + 'static {
 
     /// The next connection; `None` for one that was turned away, or has gone already.
     fn accept(&self) -> impl Future<Output = io::Result<Option<Self::Accepted>>> + Send;
+
+    /// Those that the system has accepted already; then it is closed.
+    fn waiting(self) -> impl Iterator<Item = Self::Accepted>;
 
     /// The connection on the runtime of this task.
     ///
@@ -62,17 +64,18 @@ pub(crate) async fn take<L: Listener>(
     }
 }
 
-/// Accepts the connections that wait, as far as there are places.
+/// Begins the connections that the system has accepted already, as far as there are places: their
+/// callers have been told that they are connected. Then closes the listener.
 pub(crate) fn take_waiting<L: Listener>(
-    listener: &L,
+    listener: L,
     places: &Places,
     begin: impl Fn(L::Accepted, Place),
 ) {
+    let mut waiting = listener.waiting();
     while let Some(place) = places.try_next() {
-        match listener.accept().now_or_never() {
-            Some(Ok(Some(accepted))) => begin(accepted, place),
-            Some(Ok(None)) => {}
-            Some(Err(_)) | None => return,
+        match waiting.next() {
+            Some(accepted) => begin(accepted, place),
+            None => return,
         }
     }
 }

@@ -139,9 +139,7 @@ pub(crate) async fn serve<L: Listener, S: Answers>(
         () = edge.stop.begun.cancelled() => {}
         () = workers.one_ended() => return Err(ServeError::WorkerEnded),
     }
-    // Their callers have been told that they are connected.
-    listen::take_waiting(&listener, &places, begin);
-    drop(listener);
+    listen::take_waiting(listener, &places, begin);
     connections.close();
     connections.wait().await;
     workers.end().await;

@@ -38,6 +38,21 @@ impl Listener for Tcp {
         }
     }
 
+    fn waiting(self) -> impl Iterator<Item = std::net::TcpStream> {
+        // By the system's own call: what the runtime knows of the socket may be old.
+        let listener = self.listener.into_std().ok();
+        std::iter::from_fn(move || {
+            loop {
+                match listener.as_ref()?.accept() {
+                    Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => return Some(stream),
+                    Ok(_) => {}
+                    Err(error) if has_gone(&error) => {}
+                    Err(_) => return None,
+                }
+            }
+        })
+    }
+
     fn open(accepted: std::net::TcpStream) -> io::Result<TcpStream> {
         // Calls are small: waiting to fill a packet only makes them slow.
         accepted.set_nodelay(true)?;

@@ -88,17 +88,55 @@ impl Listener for Unix {
             Err(error) if has_gone(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let uid = stream.peer_cred()?.uid();
-        if self.allowed.contains(&uid) {
-            return stream.into_std().map(Some);
-        }
-        warn!(uid, socket = %self.file.path.display(), "turned away an account that is not allowed");
-        Ok(None)
+        admitted(stream, &self.allowed)
+    }
+
+    fn waiting(self) -> impl Iterator<Item = std::os::unix::net::UnixStream> {
+        let Self {
+            listener,
+            allowed,
+            file,
+        } = self;
+        let listener = listener.into_std().ok();
+        std::iter::from_fn(move || {
+            // Its file goes with the listener.
+            let _ = &file;
+            loop {
+                let stream = match listener.as_ref()?.accept() {
+                    Ok((stream, _)) => stream,
+                    Err(error) if has_gone(&error) => continue,
+                    Err(_) => return None,
+                };
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| UnixStream::from_std(stream))
+                    .and_then(|stream| admitted(stream, &allowed));
+                if let Ok(Some(stream)) = stream {
+                    return Some(stream);
+                }
+            }
+        })
     }
 
     fn open(accepted: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
         UnixStream::from_std(accepted)
     }
+}
+
+/// The connection, if its account may use the socket.
+fn admitted(
+    stream: UnixStream,
+    allowed: &[u32],
+) -> io::Result<Option<std::os::unix::net::UnixStream>> {
+    let uid = stream.peer_cred()?.uid();
+    if allowed.contains(&uid) {
+        return stream.into_std().map(Some);
+    }
+    warn!(
+        uid,
+        "turned away an account that is not allowed on the admin socket"
+    );
+    Ok(None)
 }
 
 impl Drop for SocketFile {

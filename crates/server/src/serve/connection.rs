@@ -44,7 +44,8 @@ pub(super) async fn serve<L: Listener, S: Answers>(
         u64::from_be_bytes(random::bytes()),
     );
     let traffic = Arc::new(Traffic::new(opened, seated.load()));
-    let cut = edge.stop.cut.clone();
+    // A child of its own: waiting on it takes no lock that other connections take.
+    let cut = edge.stop.cut.child_token();
     let served = async {
         let stream = L::open(accepted)?;
         let calls = Calls {
@@ -83,7 +84,8 @@ where
     let edge = Arc::clone(&calls.edge);
     let traffic = Arc::clone(&calls.traffic);
     let mut connection = pin!(edge.http2.serve_connection(TokioIo::new(stream), calls));
-    let mut stopping = pin!(edge.stop.begun.cancelled());
+    let stop = edge.stop.begun.child_token();
+    let mut stopping = pin!(stop.cancelled());
     let mut stopped = false;
     let mut alarm = pin!(sleep_until(life.greeting_due()));
     loop {

@@ -86,6 +86,11 @@ impl Listener for Made {
         }
     }
 
+    fn waiting(self) -> impl Iterator<Item = DuplexStream> {
+        let mut made = self.0.into_inner();
+        std::iter::from_fn(move || made.try_recv().ok())
+    }
+
     fn open(accepted: DuplexStream) -> io::Result<DuplexStream> {
         Ok(accepted)
     }
@@ -144,7 +149,8 @@ impl Edge {
     }
 
     async fn all_places_are_free(&self) {
-        while self.places.taken() > 0 {
+        // But for the one that waits for the next connection.
+        while self.places.taken() > 1 {
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -176,9 +182,14 @@ fn settings() -> Vec<u8> {
     frame(4, 0, 0, &[])
 }
 
-/// POST http://x/never (RFC 7541): three of the static table, the path, and an authority.
+/// RFC 9113 §6.2.
+const HEADERS: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// POST http://x/never (RFC 7541): two of the static table, the path, and an authority.
 fn head(flags: u8) -> Vec<u8> {
-    frame(1, flags, 1, b"\x83\x86\x04\x06/never\x01\x01x")
+    frame(HEADERS, flags, 1, b"\x83\x86\x04\x06/never\x01\x01x")
 }
 
 /// Reads until the connection is cut: whether it was asked to end before, and after how long it
@@ -210,7 +221,7 @@ async fn who_asks_for_nothing_is_cut_after_five_seconds() {
         ("a greeting", [PREFACE, &settings()].concat(), true),
         (
             "half a frame",
-            [PREFACE, &settings(), &head(4)[..12]].concat(),
+            [PREFACE, &settings(), &head(END_HEADERS)[..12]].concat(),
             true,
         ),
         (
@@ -220,7 +231,7 @@ async fn who_asks_for_nothing_is_cut_after_five_seconds() {
         ),
         (
             "a head without its body",
-            [PREFACE, &settings(), &head(4)].concat(),
+            [PREFACE, &settings(), &head(END_HEADERS)].concat(),
             true,
         ),
     ] {
@@ -238,11 +249,11 @@ async fn an_idle_connection_is_asked_to_end() {
     let edge = Edge::here();
     let (mut sender, ends) = edge.greet().await;
     for _ in 0..3 {
-        sleep(Duration::from_secs(40)).await;
         call(&mut sender, "/").await.expect("answered");
+        sleep(Duration::from_secs(40)).await;
     }
     let after = ends.await.expect("ended");
-    assert_eq!(after.as_secs(), 3 * 40 + 60, "{after:?}");
+    assert_eq!(after.as_secs(), 2 * 40 + 60, "{after:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -352,17 +363,44 @@ async fn a_panic_ends_its_connection_and_not_its_worker() {
 #[tokio::test]
 async fn who_waits_at_the_stop_is_served() {
     let edge = Edge::here();
-    // Nothing runs in between: neither has been accepted when the stop begins.
+    // Nothing runs in between: none has been accepted when the stop begins.
     edge.stop.begun.cancel();
-    let (first, second) = (edge.connect(), edge.connect());
-    for stream in [first, second] {
-        let (mut sender, connection) = h2::client::handshake::<_, Bytes>(stream)
-            .await
-            .expect("greeted");
-        let ends = tokio::spawn(connection);
-        let (answer, _) = sender.send_request(request("/"), true).expect("sent");
-        answer.await.expect("answered");
-        ends.await.expect("no panic").expect("asked to end");
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let mut stream = edge.connect();
+        let call = frame(
+            HEADERS,
+            END_HEADERS | END_STREAM,
+            1,
+            b"\x83\x86\x84\x01\x01x",
+        );
+        let said = [PREFACE, &settings(), &call].concat();
+        stream.write_all(&said).await.expect("written");
+        waiting.push(stream);
     }
+    for mut stream in waiting {
+        assert!(is_answered(&mut stream).await);
+    }
+    // They answer no ping, and so do not end by themselves.
+    edge.stop.cut.cancel();
     edge.serving.await.expect("no panic").expect("ended well");
+}
+
+/// Whether the head of an answer comes.
+async fn is_answered(stream: &mut DuplexStream) -> bool {
+    loop {
+        let mut head = [0; 9];
+        if stream.read_exact(&mut head).await.is_err() {
+            return false;
+        }
+        if head[3] == HEADERS {
+            return true;
+        }
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream
+            .read_exact(&mut payload)
+            .await
+            .expect("a whole frame");
+    }
 }
