@@ -1,7 +1,8 @@
 //! Verifying a proof against the floor: the signature check alone, by the same library.
 //!
-//! `cargo bench -p countersign-dpop` prints criterion's estimates, then the ratio floor ÷ ours of a
-//! paired measurement in which the two take turns, so that a busy machine disturbs both alike.
+//! `cargo bench -p countersign-dpop --bench proof` prints criterion's estimates, then the ratio
+//! floor ÷ ours of a paired measurement in which the two take turns, so that a busy machine
+//! disturbs both alike.
 
 #![expect(
     clippy::unwrap_used,
