@@ -21,6 +21,10 @@ mod tests;
 /// on every call.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
+/// A token service that asks for time gets it, but not as much as to be gone
+/// for good: nobody may keep callers out with one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Gets a new token, whatever that takes.
 pub trait Fetch: Send + Sync + 'static {
     /// Gets a new token.
@@ -30,7 +34,9 @@ pub trait Fetch: Send + Sync + 'static {
 /// Keeps the token that `F` fetches.
 ///
 /// A token is renewed in the background once half of its life is over, and used
-/// until its end when that fails. Without calls nothing is fetched.
+/// until its end when that fails. Without calls nothing is fetched. When the
+/// token service says how long to wait, it is not asked before: until then
+/// callers without a token get the same error again.
 pub struct Cached<F>(Arc<Shared<F>>);
 
 impl<F: Fetch> Cached<F> {
@@ -63,7 +69,7 @@ impl<F: Fetch> TokenSource for Cached<F> {
                     }
                     Ok(held)
                 }
-                None => landed(self.board()).await,
+                None => landed(self.board(now)?).await,
             }
         })
     }
@@ -95,6 +101,9 @@ struct Flight {
     landing: Option<watch::Receiver<Landing>>,
     /// No renewal in the background before this.
     pause_until: UnixTime,
+    /// What the token service answered when it last asked for time, and until
+    /// when.
+    asked_to_wait: Option<(TokenError, UnixTime)>,
 }
 
 impl Flight {
@@ -105,15 +114,25 @@ impl Flight {
             .as_ref()
             .filter(|landing| landing.has_changed().is_ok())
     }
+
+    /// What to tell whoever asks before it is time to ask again.
+    fn too_early(&self, now: UnixTime) -> Option<&TokenError> {
+        let (error, until) = self.asked_to_wait.as_ref()?;
+        // A clock that was set back must not make this wait longer.
+        (now < *until && *until <= now.plus(PATIENCE)).then_some(error)
+    }
 }
 
 impl<F: Fetch> Cached<F> {
-    /// Joins the request in flight, or starts one.
-    fn board(&self) -> watch::Receiver<Landing> {
+    /// Joins the request in flight, or starts one unless it is too early.
+    fn board(&self, now: UnixTime) -> Result<watch::Receiver<Landing>, TokenError> {
         let mut flight = self.0.flight.lock();
-        match flight.in_the_air() {
-            Some(landing) => landing.clone(),
-            None => self.take_off(&mut flight),
+        if let Some(landing) = flight.in_the_air() {
+            return Ok(landing.clone());
+        }
+        match flight.too_early(now) {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.take_off(&mut flight)),
         }
     }
 
@@ -147,8 +166,17 @@ impl<F> Shared<F> {
         let mut flight = self.flight.lock();
         flight.landing = None;
         match outcome {
-            Ok(token) => self.held.store(Some(Arc::clone(token))),
-            Err(_) => flight.pause_until = self.clock.now().plus(RENEWAL_PAUSE),
+            Ok(token) => {
+                self.held.store(Some(Arc::clone(token)));
+                flight.asked_to_wait = None;
+            }
+            Err(error) => {
+                let now = self.clock.now();
+                let wait = error.retry_after().map(|wait| wait.min(PATIENCE));
+                let pause = wait.unwrap_or_default().max(RENEWAL_PAUSE);
+                flight.pause_until = now.plus(pause);
+                flight.asked_to_wait = wait.map(|wait| (error.clone(), now.plus(wait)));
+            }
         }
     }
 }

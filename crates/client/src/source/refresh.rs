@@ -18,6 +18,10 @@ use crate::token_service::{Issued, TokenService};
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 const ATTEMPT: Duration = Duration::from_secs(2);
 
+/// The longest pause that the token service may ask for between two attempts:
+/// with it, too, they are over in nine seconds.
+const PAUSE_MAX: Duration = Duration::from_millis(1_500);
+
 /// Called with each new refresh token, before the access token that came with
 /// it is used: store it, so that a restart goes on where this left off.
 pub type Rotation = Arc<dyn Fn(&Secret) + Send + Sync>;
@@ -109,9 +113,14 @@ impl RefreshToken {
                 .rotate_within(newest, &self.scopes, &self.resources, ATTEMPT)
         };
         for pause in PAUSES {
-            match ask().await {
-                Err(TokenError::Unavailable(_)) => tokio::time::sleep(pause).await,
-                outcome => return outcome,
+            let outcome = ask().await;
+            let Err(error @ TokenError::Unavailable(_)) = &outcome else {
+                return outcome;
+            };
+            match error.retry_after() {
+                None => tokio::time::sleep(pause).await,
+                Some(wait) if wait <= PAUSE_MAX => tokio::time::sleep(wait.max(pause)).await,
+                Some(_) => return outcome,
             }
         }
         ask().await

@@ -63,6 +63,24 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_token() {
 }
 
 #[tokio::test]
+async fn a_token_service_that_asks_for_time_gets_it_or_is_left_alone() {
+    let stand = Stand::start().await;
+    let family = stand.countersign.refresh_token("r");
+    let pause = Duration::from_millis(1_200);
+    stand.tokens.script.then([Step::Shed(pause)]);
+    let began = std::time::Instant::now();
+    family.rotate().await.unwrap();
+    assert!(began.elapsed() >= pause);
+    assert_eq!(presented(&stand), ["r", "r"]);
+
+    let hour = Duration::from_secs(3_600);
+    stand.tokens.script.then([Step::Shed(hour)]);
+    let error = family.rotate().await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(hour));
+    assert_eq!(presented(&stand), ["r", "r", "r+"], "asked once");
+}
+
+#[tokio::test]
 async fn a_refusal_is_final() {
     let stand = Stand::start().await;
     stand.tokens.script.then([Step::Fail(Reason::GrantInvalid)]);

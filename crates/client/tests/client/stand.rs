@@ -54,6 +54,8 @@ pub(crate) enum Step {
     Refuse(Reason, Option<&'static str>),
     /// Fails as a handler would.
     Fail(Reason),
+    /// Has no time, and says for how long.
+    Shed(Duration),
     /// Is not there.
     Away,
     /// Answers with a token of this type.
@@ -114,6 +116,7 @@ impl Script {
                 status.metadata_mut().remove("www-authenticate");
                 Err(status)
             }
+            Step::Shed(time) => Err(shed(time)),
             Step::Away => Err(Status::unavailable("away")),
             Step::After(time) => {
                 tokio::time::sleep(time).await;
@@ -122,6 +125,16 @@ impl Script {
             step => Ok(step),
         }
     }
+}
+
+fn shed(retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::with_error_info(
+        Reason::Overloaded.as_str_name(),
+        "countersign",
+        std::collections::HashMap::new(),
+    );
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(tonic::Code::ResourceExhausted, "shed", details)
 }
 
 /// As a guard would refuse.

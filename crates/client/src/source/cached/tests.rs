@@ -1,6 +1,9 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::runtime::Builder;
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::*;
 
@@ -22,6 +25,8 @@ struct Scripted {
 enum Fate {
     Panics,
     NeverEnds,
+    /// Shed, to come back after so many seconds.
+    Shed(u64),
 }
 
 impl Fetch for Scripted {
@@ -31,6 +36,7 @@ impl Fetch for Scripted {
             match self.script.get(n) {
                 Some(Fate::Panics) => panic!("the test says so"),
                 Some(Fate::NeverEnds) => std::future::pending().await,
+                Some(Fate::Shed(secs)) => Err(shed(Duration::from_secs(*secs))),
                 None => AccessToken::new("t", Vec::new(), Duration::from_secs(300), Still.now()),
             }
         })
@@ -80,4 +86,54 @@ async fn a_caller_that_gives_up_takes_nothing_along() {
     drop(first);
     cached.token().await.unwrap();
     assert_eq!(cached.0.fetch.fetches.load(Ordering::SeqCst), 1);
+}
+
+fn shed(retry_after: Duration) -> TokenError {
+    let info = ErrorDetails::with_error_info("REASON_OVERLOADED", "countersign", HashMap::new());
+    let details = info.clone().set_retry_info(Some(retry_after)).clone();
+    let code = tonic::Code::ResourceExhausted;
+    TokenError::Unavailable(Status::with_error_details(code, "shed", details))
+}
+
+#[derive(Default)]
+struct Hand(AtomicU64);
+
+impl Clock for Arc<Hand> {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(1_760_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The whole crowd that waits for a first token must not come back as one.
+#[tokio::test]
+async fn a_token_service_that_asks_for_time_gets_it() {
+    let clock = Arc::new(Hand::default());
+    let fetches = AtomicU32::new(0);
+    let script = &[Fate::Shed(2), Fate::Shed(1_000_000)];
+    let cached = Cached::new(Scripted { fetches, script }, Arc::new(Arc::clone(&clock)));
+    let asked = || cached.0.fetch.fetches.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        let error = cached.token().await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(2)));
+    }
+    assert_eq!(asked(), 1);
+    clock.0.store(2, Ordering::SeqCst);
+    cached.token().await.unwrap_err();
+    cached.token().await.unwrap_err();
+    assert_eq!(asked(), 2);
+    // Days are not waited, whoever says so.
+    clock.0.store(2 + PATIENCE.as_secs(), Ordering::SeqCst);
+    cached.token().await.unwrap();
+    assert_eq!(asked(), 3);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_nobody_wait() {
+    let clock = Arc::new(Hand(AtomicU64::new(3_600)));
+    let fetches = AtomicU32::new(0);
+    let script = &[Fate::Shed(2)];
+    let cached = Cached::new(Scripted { fetches, script }, Arc::new(Arc::clone(&clock)));
+    cached.token().await.unwrap_err();
+    clock.0.store(0, Ordering::SeqCst);
+    cached.token().await.unwrap();
 }
