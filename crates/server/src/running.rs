@@ -185,10 +185,7 @@ impl Running {
     /// # Errors
     /// Nothing was changed. Health reports the component `configuration` as not serving until a
     /// configuration is good again.
-    pub async fn reload(
-        &self,
-        read: Result<Config, ConfigError>,
-    ) -> Result<Reloaded, ReloadError> {
+    pub async fn reload(&self, read: Result<Config, ConfigError>) -> Result<Reloaded, ReloadError> {
         self.reload.change(read).await
     }
 
@@ -215,10 +212,7 @@ impl Running {
         let config = self.reload.config();
         sleep(config.stop.notice).await;
         self.edges.stop.begun.cancel();
-        if timeout(config.stop.drain, self.drained())
-            .await
-            .is_err()
-        {
+        if timeout(config.stop.drain, self.drained()).await.is_err() {
             warn!("calls in flight did not end in time; connections are cut");
         }
         self.edges.stop.cut.cancel();

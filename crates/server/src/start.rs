@@ -109,7 +109,14 @@ async fn started(
     let places = Places::new(listen::connections(config.listen.connections_max as usize));
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let mut edges = Edges::new(platform, stop.clone());
-    edges.add(serve(tcp, tls.clone(), public, places, workers, stop.clone()));
+    edges.add(serve(
+        tcp,
+        tls.clone(),
+        public,
+        places,
+        workers,
+        stop.clone(),
+    ));
     // Operators are few: they need no workers of their own.
     let places = Places::new(ADMIN_CONNECTIONS_MAX);
     edges.add(serve(unix, None, admin, places, Workers::here(), stop));
