@@ -190,8 +190,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bench",
+        &[
+            "server",
+            "client",
+            "guard",
+            "issuer",
+            "store",
+            "telemetry",
+            "contracts",
+            "jose",
+            "dpop",
+        ],
+    ),
+    (
         "cli",
         &[
+            "bench",
             "server",
             "client",
             "guard",

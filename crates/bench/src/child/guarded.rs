@@ -1,0 +1,86 @@
+//! An order service behind the guard, with keys from no token service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::example::v1::order_service_server::OrderServiceServer;
+use countersign_client::source::BoxFuture;
+use countersign_guard::{Builder, Guard, KeySource, KeysUnavailable, LedgerLimits, PublishedKeys};
+use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, jwks};
+use serde::{Deserialize, Serialize};
+use tonic::transport::Server;
+
+use super::clock::WarmClock;
+use super::orders::{Nothing, Orders};
+use crate::{BenchError, keys};
+
+/// What proofs are made for.
+pub(crate) const ORIGIN: &str = "https://orders.test:8443";
+/// Who issues the tokens.
+pub(crate) const ISSUER: &str = "https://tokens.test";
+
+/// One caller makes all calls, and many more than a ledger of the usual size
+/// grants to one caller: 20 million are 560 MB, and are never reached.
+const LEDGER: LedgerLimits = LedgerLimits {
+    entries_max: 20_000_000,
+    entries_per_key_max: 20_000_000,
+};
+
+/// An order service behind a guard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Guarded {
+    /// The bytes of its answers.
+    pub answer_bytes: usize,
+}
+
+pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
+    let guard = guard().await?;
+    let (url, listener) = super::listen().await?;
+    let orders = OrderServiceServer::new(Orders {
+        work: Nothing,
+        answer_bytes: spec.answer_bytes,
+    });
+    super::ready(&super::only(url, None))?;
+    Server::builder()
+        .layer(guard.layer())
+        .add_service(orders)
+        .serve_with_incoming_shutdown(super::incoming(listener), super::told_to_end())
+        .await
+        .map_err(BenchError::preparing("the order service's listener"))
+}
+
+async fn guard() -> Result<Guard, BenchError> {
+    let wrong = || BenchError::preparing("the guard's key");
+    let key = keys::issuer().map_err(wrong())?.public().clone();
+    let clock = Arc::new(WarmClock::default());
+    let guard = Builder::new(ISSUER)
+        .serve(ORIGIN)
+        .descriptors(countersign::FILE_DESCRIPTOR_SET)
+        .ledger_limits(LEDGER)
+        .clock(Arc::clone(&clock) as _)
+        .key_source(Arc::new(OneKey(key)))
+        .connect()
+        .await
+        .map_err(BenchError::preparing("the guard"))?;
+    clock.started();
+    Ok(guard)
+}
+
+struct OneKey(PublicKey);
+
+impl KeySource for OneKey {
+    fn fetch(&self) -> BoxFuture<'_, Result<PublishedKeys, KeysUnavailable>> {
+        let key = PublishedKey {
+            kid: "k1",
+            algorithm: Algorithm::Es256,
+            key: &self.0,
+        };
+        let keys = Jwks::parse(jwks::publish(&[key]).as_bytes())
+            .map_err(|error| KeysUnavailable::new(error));
+        Box::pin(std::future::ready(keys.map(|keys| PublishedKeys {
+            issuer: ISSUER.to_owned(),
+            keys,
+            max_age: Duration::from_secs(3600),
+        })))
+    }
+}

@@ -1,0 +1,130 @@
+//! The token service itself, as `countersign serve` runs it: the same
+//! configuration, log and store, on the same runtime.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_client::random;
+use countersign_jose::base64url;
+use countersign_server::config::{KEYS, Sources};
+use countersign_server::{Config, Server};
+use countersign_telemetry::{
+    LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
+};
+use serde::{Deserialize, Serialize};
+
+use super::clock::WarmClock;
+use crate::BenchError;
+use crate::process::Facts;
+
+/// How long the last spans may take to leave.
+const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(1);
+
+/// What limits a caller must not limit a measurement, of which one caller makes
+/// all calls. A key that this build does not have is passed over.
+const UNLIMITED: &[(&str, &str)] = &[
+    // 56 bytes each while they live; what is not used is not allocated.
+    ("proofs.remembered_max", "80000000"),
+];
+
+/// A token service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TokenServiceSpec {
+    /// Its records are kept in a folder of their own in here.
+    pub data: PathBuf,
+    /// Its issuer; proofs are made for this.
+    pub issuer: String,
+    /// Spans that leave, if any do.
+    pub tracing: Option<Tracing>,
+    /// More configuration, by the names of the file; wins over what a measurement
+    /// sets.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// Spans that leave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tracing {
+    /// The collector, OTLP over gRPC.
+    pub endpoint: String,
+    /// Which part of the traces is recorded.
+    pub ratio: f64,
+}
+
+pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
+    let folder = super::folder(&spec.data)?;
+    let config = configuration(&spec, &folder)?;
+    let telemetry = telemetry(&config, spec.tracing.as_ref())?;
+    let clock = Arc::new(WarmClock::default());
+    let running = Server::start(config, Arc::clone(&clock) as _)
+        .await
+        .map_err(BenchError::preparing("the token service"))?;
+    clock.started();
+    super::ready(&Facts {
+        url: running.url().to_owned(),
+        issuer: Some(running.issuer().to_owned()),
+        admin_socket: Some(running.admin_socket().to_owned()),
+        folder: Some(folder.path().to_owned()),
+    })?;
+    super::told_to_end().await;
+    // Nobody calls any more, and the folder goes in any case.
+    let _ = running.stop().await;
+    let stopped = tokio::task::spawn_blocking(move || telemetry.shutdown(TELEMETRY_STOP_SECS_MAX));
+    // What was not delivered is not missed.
+    let _ = stopped.await;
+    Ok(())
+}
+
+fn configuration(
+    spec: &TokenServiceSpec,
+    folder: &tempfile::TempDir,
+) -> Result<Config, BenchError> {
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let known = |name: &str| KEYS.iter().any(|key| key.name == name);
+    let mut overrides: Vec<(String, String)> = UNLIMITED
+        .iter()
+        .filter(|(name, _)| known(name))
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    for (name, value) in [
+        ("listen.address", "127.0.0.1:0".to_owned()),
+        ("issuer", spec.issuer.clone()),
+        ("store.directory", place("data")),
+        ("store.key_file", place("key")),
+        ("admin.socket", place("admin.sock")),
+        ("stop.drain_secs", "1".to_owned()),
+    ] {
+        overrides.push((name.to_owned(), value));
+    }
+    for (name, value) in &spec.overrides {
+        overrides.retain(|(set, _)| set != name);
+        overrides.push((name.clone(), value.clone()));
+    }
+    Config::read(Sources {
+        overrides,
+        ..Sources::default()
+    })
+    .map_err(BenchError::preparing("the token service's configuration"))
+}
+
+fn telemetry(config: &Config, tracing: Option<&Tracing>) -> Result<Telemetry, BenchError> {
+    let instance: [u8; 8] =
+        random::bytes().map_err(BenchError::preparing("the name of the instance"))?;
+    let settings = Settings {
+        service: Service {
+            name: "countersign".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance_id: base64url::encode(instance),
+        },
+        logs: Logs {
+            format: LogFormat::Pretty,
+            filter: config.telemetry.log_filter.clone(),
+            sink: LogSink::Stderr,
+        },
+        traces: tracing.map(|tracing| Traces {
+            ratio: tracing.ratio,
+            ..Traces::to(tracing.endpoint.clone())
+        }),
+    };
+    start(settings).map_err(BenchError::preparing("telemetry"))
+}

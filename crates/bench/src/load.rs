@@ -1,0 +1,107 @@
+//! Load: the calls of a batch, in a closed or an open loop.
+
+mod open;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+pub use self::open::{open, open_for};
+use crate::call::{Batch, Call, Connection, Failed, Failures};
+use crate::stats::Latencies;
+
+/// What became of the calls of one round.
+#[derive(Clone, Debug, Default)]
+pub struct Measurement {
+    /// How long all of it took.
+    pub wall: Duration,
+    /// Calls that were answered rightly: how long they took.
+    pub answered: Latencies,
+    /// Calls that failed: how long that took.
+    pub failed: Latencies,
+    /// Why they failed.
+    pub failures: Failures,
+}
+
+impl Measurement {
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.answered.count() + self.failed.count()
+    }
+
+    /// Calls a second that were answered rightly.
+    pub fn per_sec(&self) -> f64 {
+        self.answered.count() as f64 / self.wall.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// Counts another round, as if it had come after this one.
+    pub fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.answered.add(&other.answered);
+        self.failed.add(&other.failed);
+        for (failed, count) in &other.failures {
+            *self.failures.entry(failed.clone()).or_default() += count;
+        }
+    }
+
+    /// Counts what became of every call, when the clock has stopped.
+    pub(crate) fn of(outcomes: impl IntoIterator<Item = Outcome>, wall: Duration) -> Self {
+        let mut measurement = Self {
+            wall,
+            ..Self::default()
+        };
+        for (took, outcome) in outcomes {
+            measurement.record(took, outcome);
+        }
+        measurement
+    }
+
+    fn record(&mut self, took: Duration, outcome: Result<(), Failed>) {
+        match outcome {
+            Ok(()) => self.answered.record(took),
+            Err(failed) => {
+                self.failed.record(took);
+                *self.failures.entry(failed).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// A closed loop: so many streams, spread over the connections; each makes its
+/// next call when the last one is answered, until the batch is used up.
+pub async fn closed(connections: &[Connection], batch: Batch, streams: usize) -> Measurement {
+    let batch = Arc::new(batch);
+    let begun = Instant::now();
+    let mut at_work = JoinSet::new();
+    for (_, connection) in (0..streams).zip(connections.iter().cycle()) {
+        at_work.spawn(stream(connection.clone(), Arc::clone(&batch)));
+    }
+    let done = at_work.join_all().await;
+    Measurement::of(done.into_iter().flatten(), begun.elapsed())
+}
+
+/// How long a call took, and what became of it.
+type Outcome = (Duration, Result<(), Failed>);
+
+async fn stream(connection: Connection, batch: Arc<Batch>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    while let Some((number, call)) = batch.take() {
+        let begun = Instant::now();
+        outcomes.push(answered(&connection, &batch, number, call, begun).await);
+    }
+    outcomes
+}
+
+/// Makes a call and checks its answer; it took from `since` on.
+async fn answered(
+    connection: &Connection,
+    batch: &Batch,
+    number: usize,
+    call: Call,
+    since: Instant,
+) -> Outcome {
+    let answer = connection.call(call).await;
+    let took = since.elapsed();
+    (took, answer.and_then(|bytes| batch.check(number, bytes)))
+}

@@ -1,0 +1,243 @@
+//! A run: every cell, its two sides in turns.
+
+use std::time::Duration;
+
+use nix::time::ClockId;
+use tokio::time::timeout;
+
+use crate::call::Connection;
+use crate::plan::{Cell, Plan, Shape};
+use crate::process::Used;
+use crate::report::{Figure, OpenFigure};
+use crate::rows::{Row, Side, client_layer};
+use crate::stats::{Latencies, Schedule, Spread};
+use crate::{BenchError, Measurement, World, load};
+
+/// Whoever waits longer has been forgotten by the server. A round is a second.
+const ROUND_SECS_MAX: u64 = 120;
+
+/// Before the first round, so that caches and the allocator are warm.
+const WARM_CALLS: usize = 256;
+
+/// One side, once.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// What became of the calls.
+    pub measurement: Measurement,
+    /// What the measured process used.
+    pub used: Used,
+    /// The processor time of the load, which has a core to itself: where it
+    /// comes near the time that passed, the load was the bottleneck.
+    pub load: Duration,
+}
+
+impl Round {
+    /// Processor time of the measured process for a call, in µs.
+    pub fn micros(&self) -> f64 {
+        self.used.processor.as_secs_f64() * 1e6 / self.measurement.calls().max(1) as f64
+    }
+}
+
+/// Measures all cells; `progress` is told of each as it is done.
+///
+/// # Errors
+/// When something cannot be measured. Calls that failed are in the figures.
+pub async fn closed(
+    world: &mut World,
+    plan: &Plan,
+    mut progress: impl FnMut(&Progress<'_>),
+) -> Result<Vec<Figure>, BenchError> {
+    let mut figures = Vec::with_capacity(plan.cells.len());
+    for (number, &cell) in plan.cells.iter().enumerate() {
+        let mut told = |repeat| {
+            progress(&Progress::Repeat {
+                cell,
+                repeat,
+                repeats: plan.repeats,
+            });
+        };
+        let figure = measured(world, cell, plan.repeats, &mut told).await?;
+        progress(&Progress::Done {
+            figure: &figure,
+            number: number + 1,
+            of: plan.cells.len(),
+        });
+        figures.push(figure);
+    }
+    Ok(figures)
+}
+
+/// How far a run has come.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A repeat of a cell begins; the first is number 1.
+    Repeat {
+        /// The cell.
+        cell: Cell,
+        /// The repeat.
+        repeat: usize,
+        /// Of so many.
+        repeats: usize,
+    },
+    /// A cell is done.
+    Done {
+        /// What came of it.
+        figure: &'a Figure,
+        /// The cell's number; the first is 1.
+        number: usize,
+        /// Of so many.
+        of: usize,
+    },
+}
+
+async fn measured(
+    world: &mut World,
+    cell: Cell,
+    repeats: usize,
+    told: &mut impl FnMut(usize),
+) -> Result<Figure, BenchError> {
+    for side in [Side::Floor, Side::Ours] {
+        let calls = cell.calls.min(WARM_CALLS);
+        round(world, Cell { calls, ..cell }, side).await?;
+    }
+    let (mut floor, mut ours) = (Vec::new(), Vec::new());
+    for repeat in 1..=repeats {
+        told(repeat);
+        // Neither side always comes after the other.
+        if repeat % 2 == 1 {
+            floor.push(round(world, cell, Side::Floor).await?);
+            ours.push(round(world, cell, Side::Ours).await?);
+        } else {
+            ours.push(round(world, cell, Side::Ours).await?);
+            floor.push(round(world, cell, Side::Floor).await?);
+        }
+    }
+    let memory = cell
+        .row
+        .server(Side::Ours, world)
+        .await?
+        .memory_peak_mib()?;
+    Ok(figure(cell, &floor, &ours, memory))
+}
+
+/// Measures one side of one cell once, with new connections and new calls.
+///
+/// # Errors
+/// When it cannot be measured.
+pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, BenchError> {
+    if cell.row == Row::ClientLayer {
+        return client_layer::round(world, cell, side).await;
+    }
+    let batch = cell.row.batch(side, world, cell.calls).await?;
+    let server = cell.row.server(side, world).await?;
+    let connections = Connection::open_many(&server.facts().url, cell.shape.connections).await?;
+    let before = (server.used()?, own_time()?);
+    let measurement = within(
+        cell.row,
+        load::closed(&connections, batch, cell.shape.streams),
+    )
+    .await?;
+    let after = (server.used()?, own_time()?);
+    Ok(Round {
+        measurement,
+        used: after.0.since(before.0),
+        load: after.1.saturating_sub(before.1),
+    })
+}
+
+/// Calls come at this rate, for so long, whatever becomes of the earlier ones.
+///
+/// # Errors
+/// When it cannot be measured.
+pub async fn open(
+    world: &mut World,
+    row: Row,
+    shape: Shape,
+    rate: f64,
+    span: Duration,
+) -> Result<OpenFigure, BenchError> {
+    let wrong = || BenchError::Asked(format!("{rate} calls a second are no rate"));
+    if row == Row::ClientLayer {
+        let text = "client_layer measures the caller; it has no open loop".to_owned();
+        return Err(BenchError::Asked(text));
+    }
+    let schedule = Schedule::per_sec(rate).ok_or_else(wrong)?;
+    let calls = schedule.calls_within(span);
+    let warm = Cell {
+        row,
+        shape,
+        calls: calls.min(WARM_CALLS),
+    };
+    round(world, warm, Side::Ours).await?;
+    let batch = row.batch(Side::Ours, world, calls).await?;
+    let server = row.server(Side::Ours, world).await?;
+    let connections = Connection::open_many(&server.facts().url, shape.connections).await?;
+    let before = server.used()?;
+    let measurement = within(row, load::open(&connections, batch, schedule)).await?;
+    let used = server.used()?.since(before);
+    let memory = server.memory_peak_mib()?;
+    let round = Round {
+        measurement,
+        used,
+        load: Duration::ZERO,
+    };
+    Ok(OpenFigure::of(row, shape, rate, &round, memory))
+}
+
+pub(crate) async fn within<T>(row: Row, work: impl Future<Output = T>) -> Result<T, BenchError> {
+    timeout(Duration::from_secs(ROUND_SECS_MAX), work)
+        .await
+        .map_err(|_| BenchError::Stuck {
+            row: row.to_string(),
+            secs: ROUND_SECS_MAX,
+        })
+}
+
+/// The processor time of this thread.
+pub(crate) fn own_time() -> Result<Duration, BenchError> {
+    ClockId::CLOCK_THREAD_CPUTIME_ID
+        .now()
+        .map(Duration::from)
+        .map_err(BenchError::errno("asking for this thread's processor time"))
+}
+
+fn figure(cell: Cell, floor: &[Round], ours: &[Round], rss_mib: f64) -> Figure {
+    let micros = |rounds: &[Round]| rounds.iter().map(Round::micros).collect::<Vec<_>>();
+    let (floor_micros, ours_micros) = (micros(floor), micros(ours));
+    let middle = |spread: Option<Spread>| spread.map_or(0.0, |spread| spread.median);
+    let ratio = Spread::of_ratios(&floor_micros, &ours_micros);
+    let mut failures = crate::call::Failures::new();
+    for round in floor.iter().chain(ours) {
+        for (failed, count) in &round.measurement.failures {
+            *failures.entry(failed.clone()).or_default() += count;
+        }
+    }
+    let mut latencies = Latencies::default();
+    let mut used = Used::default();
+    let (mut load, mut wall) = (Duration::ZERO, Duration::ZERO);
+    for round in ours {
+        latencies.add(&round.measurement.answered);
+        used = used.plus(round.used);
+        load += round.load;
+        wall += round.measurement.wall;
+    }
+    Figure {
+        row: cell.row,
+        shape: cell.shape,
+        floor_us: middle(Spread::of(floor_micros)),
+        ours_us: middle(Spread::of(ours_micros)),
+        ratio: ratio.unwrap_or(Spread {
+            median: 0.0,
+            min: 0.0,
+            max: 0.0,
+        }),
+        calls_per_sec: middle(Spread::of(
+            ours.iter().map(|round| round.measurement.per_sec()),
+        )),
+        latencies,
+        rss_mib,
+        system_share: used.system_share(),
+        load_share: load.as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE),
+        failures,
+    }
+}

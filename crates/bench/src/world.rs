@@ -1,0 +1,115 @@
+//! The servers of a run, started when they are first needed.
+
+mod prover;
+mod token_service;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+pub use self::prover::Prover;
+pub use self::token_service::{CALLBACK, ORDERS, TokenService};
+use crate::child::{Floor, Guarded, Spec, TokenServiceSpec};
+use crate::cores::Cores;
+use crate::{BenchError, Process};
+
+/// Where and how servers are started.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The executable, which knows [`SERVER_COMMAND`](crate::process::SERVER_COMMAND).
+    pub executable: PathBuf,
+    /// Where stores are kept, each in a folder of its own; on a disk, or a commit
+    /// costs nothing.
+    pub data: PathBuf,
+    /// Who runs where.
+    pub cores: Cores,
+}
+
+/// The servers of a run. They end when this is dropped.
+pub struct World {
+    setting: Setting,
+    floors: HashMap<Floor, Process>,
+    /// The second of two equal servers: what their ratio is off 1 by is noise.
+    twin: Option<Process>,
+    guarded: Option<Process>,
+    tokens: Option<TokenService>,
+}
+
+impl World {
+    /// Without servers yet.
+    pub fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            floors: HashMap::new(),
+            twin: None,
+            guarded: None,
+            tokens: None,
+        }
+    }
+
+    /// Where and how servers are started.
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// The server that does this by hand.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn floor(&mut self, floor: &Floor) -> Result<&mut Process, BenchError> {
+        if !self.floors.contains_key(floor) {
+            let process = self.start_floor(floor)?;
+            self.floors.insert(floor.clone(), process);
+        }
+        self.floors
+            .get_mut(floor)
+            .ok_or_else(|| BenchError::Asked("no such floor".to_owned()))
+    }
+
+    /// Another server that does this by hand.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn twin(&mut self, floor: &Floor) -> Result<&mut Process, BenchError> {
+        let twin = match self.twin.take() {
+            Some(twin) => twin,
+            None => self.start_floor(floor)?,
+        };
+        Ok(self.twin.insert(twin))
+    }
+
+    fn start_floor(&self, floor: &Floor) -> Result<Process, BenchError> {
+        let floor = Floor {
+            data: self.setting.data.clone(),
+            ..floor.clone()
+        };
+        self.start(&Spec::Floor(floor))
+    }
+
+    /// The guarded order service.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn guarded(&mut self, answer_bytes: usize) -> Result<&mut Process, BenchError> {
+        let guarded = match self.guarded.take() {
+            Some(guarded) => guarded,
+            None => self.start(&Spec::Guarded(Guarded { answer_bytes }))?,
+        };
+        Ok(self.guarded.insert(guarded))
+    }
+
+    /// The token service, with its clients registered.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn tokens(&mut self) -> Result<&mut TokenService, BenchError> {
+        let tokens = match self.tokens.take() {
+            Some(tokens) => tokens,
+            None => TokenService::start(&self.setting, TokenServiceSpec::default()).await?,
+        };
+        Ok(self.tokens.insert(tokens))
+    }
+
+    fn start(&self, spec: &Spec) -> Result<Process, BenchError> {
+        Process::start(&self.setting.executable, spec, self.setting.cores)
+    }
+}
