@@ -81,7 +81,7 @@ async fn started(
     let now = clock.now();
     let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
 
-    let tcp = bind(config.listen.address).await?;
+    let tcp = bind(config.listen.address)?;
     let socket_path = config.admin_socket();
     let unix = Unix::bind(&socket_path, &config.admin.allowed_uids)
         .await
@@ -253,13 +253,11 @@ fn origins(issuer: &str, more: &[String]) -> Result<Vec<Origin>, ConfigError> {
         .collect()
 }
 
-async fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
-    Tcp::bind(address)
-        .await
-        .map_err(|cause| match cause.kind() {
-            io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
-            _ => StartError::Listen { address, cause },
-        })
+fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
+    Tcp::bind(address).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
+        _ => StartError::Listen { address, cause },
+    })
 }
 
 pub(crate) fn make_directory(path: &Path) -> Result<(), StartError> {

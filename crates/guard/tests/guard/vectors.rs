@@ -234,7 +234,7 @@ async fn every_published_vector_through_a_guarded_channel() {
     let document = Document::read();
     let keys = Keys::new();
     let stand = Stand::start().await;
-    let refusals = Refusals::heard();
+    let refusals = Refusals::heard(|thread| thread.id() == std::thread::current().id());
     let mut sent = 0;
     for (terms, vectors) in document.by_terms() {
         let guard = guard(&stand, &document, &terms).await;

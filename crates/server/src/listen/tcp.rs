@@ -3,9 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Listener, has_gone};
+
+/// How many connections may wait to be accepted: as many as Linux lets anybody have
+/// (`net.core.somaxconn`). A thousand callers that come back at once after a restart fit; who does
+/// not fit is not told, and tries again after a second.
+const BACKLOG: u32 = 4_096;
 
 /// A bound TCP address.
 pub(crate) struct Tcp {
@@ -14,8 +19,15 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    pub(crate) async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // A restart takes the address although connections of the last run linger.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }

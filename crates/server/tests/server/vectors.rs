@@ -8,6 +8,7 @@
 mod published;
 
 use std::collections::HashMap;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -168,12 +169,36 @@ fn expected(vector: &Vector, signed: Option<&Signed>) -> (Comes, String) {
     (comes, cause.to_owned())
 }
 
-/// On one thread, so that what is logged can be heard.
+/// Set in the process that sends them.
+const SENDS: &str = "COUNTERSIGN_SERVER_TEST_SENDS";
+
+/// In a process of its own: what is logged there is logged because of the vectors, whichever of
+/// the service's threads does it.
+#[test]
+fn every_published_vector_through_the_token_service() {
+    let this = std::env::current_exe().expect("this binary");
+    let sent = Command::new(this)
+        .args(["vectors::sent_one_by_one", "--exact", "--nocapture"])
+        .env(SENDS, "1")
+        .output()
+        .expect("starts");
+    assert!(
+        sent.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&sent.stdout),
+        String::from_utf8_lossy(&sent.stderr)
+    );
+}
+
+/// What the other process does.
 #[tokio::test]
-async fn every_published_vector_through_the_token_service() {
+async fn sent_one_by_one() {
+    if std::env::var_os(SENDS).is_none() {
+        return;
+    }
     let document = Document::read();
     let keys = Keys::new();
-    let refusals = Refusals::heard();
+    let refusals = Refusals::heard(|_| true);
     let mut sent = 0;
     for (terms, vectors) in document.by_terms() {
         let stand = Stand::new(&document, &terms).await;

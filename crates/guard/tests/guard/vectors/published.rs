@@ -5,9 +5,9 @@
 //! be another, the proof is changed and signed again, as rightly or wrongly as before. What is not
 //! well-formed is sent as published. The log tells that the right check refused it.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use countersign_dpop::{Limits, PROOF_BYTES_MAX};
@@ -270,30 +270,33 @@ fn is_out_of_range(integer: &[u8]) -> bool {
     integer == [0; 32] || integer == ORDER
 }
 
-thread_local! {
-    static HEARD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+static HEARD: Mutex<Vec<(Thread, String)>> = Mutex::new(Vec::new());
+
+/// Hears why calls are refused: peers are not told which check it was, the log is.
+pub(crate) struct Refusals {
+    counts: fn(&Thread) -> bool,
 }
 
-/// Hears why calls are refused on this thread: peers are not told which check it was, the log is.
-///
-/// One subscriber for the whole process, since with one for a thread the other threads decide
-/// whether an event is worth making.
-pub(crate) struct Refusals;
-
 impl Refusals {
-    /// From now on.
-    pub(crate) fn heard() -> Self {
+    /// From now on, on the threads that count.
+    pub(crate) fn heard(counts: fn(&Thread) -> bool) -> Self {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
             tracing::subscriber::set_global_default(Ear).expect("nobody else listens");
         });
-        HEARD.take();
-        Self
+        let refusals = Self { counts };
+        refusals.take();
+        refusals
     }
 
     /// What was heard since the last time.
     pub(crate) fn take(&self) -> Vec<String> {
-        HEARD.take()
+        let mut heard = HEARD.lock().expect("nobody panics with it");
+        let (ours, others) = heard
+            .drain(..)
+            .partition::<Vec<_>, _>(|(thread, _)| (self.counts)(thread));
+        *heard = others;
+        ours.into_iter().map(|(_, cause)| cause).collect()
     }
 }
 
@@ -317,7 +320,8 @@ impl tracing::Subscriber for Ear {
         impl tracing::field::Visit for Cause {
             fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
                 if field.name() == "cause" {
-                    HEARD.with_borrow_mut(|heard| heard.push(value.to_owned()));
+                    let mut heard = HEARD.lock().expect("nobody panics with it");
+                    heard.push((thread::current(), value.to_owned()));
                 }
             }
 
