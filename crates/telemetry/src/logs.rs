@@ -6,7 +6,7 @@ mod writer;
 use std::fmt;
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
@@ -15,16 +15,17 @@ use self::format::{Json, Pretty};
 pub(crate) use self::writer::Lines;
 use crate::settings::{LogFormat, Logs, SettingsError};
 
+type Written<S> = Box<dyn Layer<S> + Send + Sync>;
+
 /// The layer that writes events, the queue it writes to, and its filter.
-pub(crate) fn layer<S>(
-    logs: Logs,
-) -> Result<(Box<dyn Layer<S> + Send + Sync>, Lines, Chosen), Failed>
+pub(crate) fn layer<S>(logs: Logs) -> Result<(Written<S>, Lines, Chosen), Failed>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let (chosen, handle) = reload::Layer::new(filter(&logs.filter)?);
     // Only events: the fields of spans are not formatted for a log that shows none.
-    let filter = chosen.and(filter_fn(|meta| meta.is_event()));
+    let events = filter_fn(|meta| meta.is_event()).with_max_level_hint(LevelFilter::TRACE);
+    let filter = chosen.and(events);
     let (lines, colours) = Lines::to(logs.sink, logs.format)?;
     let base = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
