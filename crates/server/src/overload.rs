@@ -16,6 +16,7 @@ mod share;
 mod shed;
 mod spread;
 mod tally;
+mod workers;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -30,13 +31,14 @@ use lane::path_of;
 use load::Load;
 use share::Share;
 pub(crate) use shed::ShedLayer;
-use shed::Worker;
 use tally::Tally;
+use workers::Workers;
 
 /// What all edges and workers of a process share.
 pub(crate) struct Overload {
     rules: ArcSwap<Rules>,
     load: Load,
+    workers: Workers,
     answers: Answers,
     tally: Tally,
     /// Calls of clients, but for introspection.
@@ -57,6 +59,7 @@ impl Overload {
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Rules::new(limits)),
             load: Load::default(),
+            workers: Workers::default(),
             answers: Answers::prepare(),
             tally: Tally::default(),
             tokens: Share::new(limits.client_calls_per_sec),
@@ -71,11 +74,9 @@ impl Overload {
         self.introspections.replace(limits.client_calls_per_sec);
     }
 
-    /// The layer for one worker: one thread that takes calls one after the other. What waits for it
-    /// is counted in the layer, so workers must not share one; clones of the services that it makes
-    /// do.
+    /// The layer that sheds. It belongs outside of everything that costs something.
     pub(crate) fn layer(self: &Arc<Self>) -> ShedLayer {
-        ShedLayer(Arc::new(Worker::new(Arc::clone(self))))
+        ShedLayer(Arc::clone(self))
     }
 }
 

@@ -21,68 +21,57 @@ use tower_service::Service;
 use super::Overload;
 use super::arrival::{Arrived, Watched};
 use super::lane::Lane;
-use super::queue::Queue;
+use super::workers::Queues;
 
 /// How long the rest of a request may take to arrive while its lane is half full. Head and message
 /// of an honest call travel together. Without this, 4,096 heads without a message would hold every
 /// place for as long as a call may take: 41 connections would do.
 const ARRIVAL_DUE: Duration = Duration::from_millis(250);
 
-/// Sheds what is too much; made by [`Overload::layer`], one for each worker.
+/// Sheds what is too much; made by [`Overload::layer`].
 #[derive(Clone)]
-pub(crate) struct ShedLayer(pub(super) Arc<Worker>);
+pub(crate) struct ShedLayer(pub(super) Arc<Overload>);
 
-/// What waits for one worker, and what all of them share.
-pub(crate) struct Worker {
-    overload: Arc<Overload>,
-    queues: [Queue; Lane::ALL.len()],
-}
-
-impl Worker {
-    pub(super) fn new(overload: Arc<Overload>) -> Self {
-        Self {
-            overload,
-            queues: Lane::ALL.map(|_| Queue::default()),
-        }
+/// A place for a call to `path`, or the answer that there is none.
+fn admit<B: Default>(overload: &Arc<Overload>, path: &str) -> Result<Place, Response<B>> {
+    let Overload {
+        rules,
+        load,
+        workers,
+        answers,
+        tally,
+        ..
+    } = &**overload;
+    let rules = rules.load();
+    let lane = Lane::of(path);
+    if !load.enter(lane, rules.in_flight_max) {
+        tally.overloaded();
+        return Err(answers.overloaded());
     }
-
-    /// A place for a call to `path`, or the answer that there is none.
-    fn admit<B: Default>(self: &Arc<Self>, path: &str) -> Result<Place, Response<B>> {
-        let Overload {
-            rules,
-            load,
-            answers,
-            tally,
-            ..
-        } = &*self.overload;
-        let rules = rules.load();
-        let lane = Lane::of(path);
-        if !load.enter(lane, rules.in_flight_max) {
-            tally.overloaded();
-            return Err(answers.overloaded());
-        }
-        if !self.queues[lane as usize].enter(rules.waiting_max, Instant::now) {
-            load.leave(lane);
-            tally.overloaded();
-            return Err(answers.overloaded());
-        }
-        let place = Place {
-            worker: Arc::clone(self),
-            lane,
-            waits: true,
-        };
-        // Last, so that a call which is shed uses up nothing.
-        if rules.is_limited(path) {
-            tally.limited();
-            return Err(answers.limited());
-        }
-        Ok(place)
+    let queues = workers.here();
+    if !queues[lane as usize].enter(rules.waiting_max, Instant::now) {
+        load.leave(lane);
+        tally.overloaded();
+        return Err(answers.overloaded());
     }
+    let place = Place {
+        overload: Arc::clone(overload),
+        queues,
+        lane,
+        waits: true,
+    };
+    // Last, so that a call which is shed uses up nothing.
+    if rules.is_limited(path) {
+        tally.limited();
+        return Err(answers.limited());
+    }
+    Ok(place)
 }
 
 /// A call's place in its lane, given back when it is dropped.
 struct Place {
-    worker: Arc<Worker>,
+    overload: Arc<Overload>,
+    queues: Arc<Queues>,
     lane: Lane,
     waits: bool,
 }
@@ -91,21 +80,21 @@ impl Place {
     /// It is this call's turn.
     fn begin(&mut self) {
         if std::mem::take(&mut self.waits) {
-            self.worker.queues[self.lane as usize].leave();
+            self.queues[self.lane as usize].leave();
         }
     }
 
     /// Whether more than half of the lane is taken.
     fn is_crowded(&self) -> bool {
-        let overload = &self.worker.overload;
-        overload.load.in_flight(self.lane) > overload.rules.load().in_flight_max / 2
+        let Overload { rules, load, .. } = &*self.overload;
+        load.in_flight(self.lane) > rules.load().in_flight_max / 2
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.begin();
-        self.worker.overload.load.leave(self.lane);
+        self.overload.load.leave(self.lane);
     }
 }
 
@@ -115,7 +104,7 @@ impl<S> Layer<S> for ShedLayer {
     fn layer(&self, inner: S) -> Self::Service {
         ShedService {
             inner,
-            worker: Arc::clone(&self.0),
+            overload: Arc::clone(&self.0),
         }
     }
 }
@@ -124,7 +113,7 @@ impl<S> Layer<S> for ShedLayer {
 #[derive(Clone)]
 pub(crate) struct ShedService<S> {
     inner: S,
-    worker: Arc<Worker>,
+    overload: Arc<Overload>,
 }
 
 impl<S, B, R> Service<Request<B>> for ShedService<S>
@@ -144,7 +133,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.worker.admit(request.uri().path()) {
+        match admit(&self.overload, request.uri().path()) {
             Ok(place) => {
                 let arrived = Arrived::default();
                 let request = request.map(|body| Body::new(Watched::new(body, arrived.clone())));
@@ -209,7 +198,7 @@ where
                     return Poll::Pending;
                 };
                 ready!(due.as_mut().poll(cx));
-                let overload = &place.worker.overload;
+                let overload = &place.overload;
                 overload.tally.overloaded();
                 Poll::Ready(Ok(overload.answers.overloaded().map(Either::Right)))
             }

@@ -1,6 +1,6 @@
 //! What is too much is refused early, with a time to come back, and takes nothing from others.
 
-use std::future::pending;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,10 @@ use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign_client::outcome::Refused;
 use futures_util::future::join_all;
 use futures_util::stream;
-use http_body_util::StreamBody;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -53,23 +56,45 @@ fn reason(status: &Status) -> &'static str {
     refused.reason.as_str_name()
 }
 
-/// A call whose message never comes.
-fn half_sent(service: &Service) -> JoinHandle<()> {
-    let frames = stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>();
-    let request = http::Request::post(format!("{}{ISSUE}", service.running().url()))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(StreamBody::new(frames))
-        .expect("a request");
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    tokio::spawn(async move {
-        let answer = client.request(request).await;
-        // Whoever is refused must not come back.
-        pending::<()>().await;
-        drop(answer);
-    })
+/// A caller whose messages never come, on one connection.
+struct Half(
+    legacy::Client<HttpConnector, UnsyncBoxBody<Bytes, Infallible>>,
+    String,
+);
+
+impl Half {
+    /// Its connection has had a whole call: until then it would not be kept for long.
+    async fn new(service: &Service) -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build_http();
+        let half = Self(client, service.running().url().to_owned());
+        let keys = "/countersign.keys.v1.KeyService/ListKeys";
+        let nothing = Full::new(Bytes::from_static(&[0; 5])).boxed_unsync();
+        let whole = half.0.request(half.request(keys, nothing)).await;
+        assert!(whole.expect("answers").status().is_success());
+        half
+    }
+
+    /// Sends a head, and waits for what comes of it.
+    fn call(&self) -> JoinHandle<()> {
+        let frames = stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>();
+        let request = self.request(ISSUE, StreamBody::new(frames).boxed_unsync());
+        let answer = self.0.request(request);
+        tokio::spawn(async move { drop(answer.await) })
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        body: UnsyncBoxBody<Bytes, Infallible>,
+    ) -> http::Request<UnsyncBoxBody<Bytes, Infallible>> {
+        http::Request::post(format!("{}{path}", self.1))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(body)
+            .expect("a request")
+    }
 }
 
 async fn others_are_served(service: &Service) {
@@ -101,14 +126,15 @@ async fn a_full_lane_sheds_and_the_other_lanes_go_on() {
     let question = service.guarded(&asks, INTROSPECT, message).await;
 
     // Both places are taken again and again, by calls whose message never comes.
-    let held = [half_sent(&service), half_sent(&service)];
+    let half = Half::new(&service).await;
+    let held = [half.call(), half.call()];
     let mut shed = None;
     for _ in 0..100 {
         if let Err(status) = service.issue(&batch, &Key::new()).await {
             shed = Some(status);
             break;
         }
-        drop(half_sent(&service));
+        drop(half.call());
     }
     let shed = shed.expect("the lane is full");
     assert_eq!(reason(&shed), "REASON_OVERLOADED");
@@ -129,7 +155,8 @@ async fn a_full_lane_sheds_and_the_other_lanes_go_on() {
 async fn calls_without_a_message_do_not_keep_a_lane_full() {
     let service = service(|limits| limits.in_flight_max = 8).await;
     let batch = client(&service, "batch").await;
-    let held: Vec<_> = (0..50).map(|_| half_sent(&service)).collect();
+    let half = Half::new(&service).await;
+    let held: Vec<_> = (0..50).map(|_| half.call()).collect();
     sleep(Duration::from_millis(100)).await;
     let served = async {
         while service.issue(&batch, &Key::new()).await.is_err() {
