@@ -21,6 +21,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 pub use self::floor::Floor;
 pub use self::guarded::Guarded;
 pub(crate) use self::guarded::{ISSUER, ORIGIN};
+pub(crate) use self::token_service::configuration;
 pub use self::token_service::{TokenServiceSpec, Tracing};
 use crate::BenchError;
 use crate::process::Facts;

@@ -8,6 +8,13 @@ pub(crate) fn caller() -> Result<SigningKey, KeyRejected> {
     SigningKey::generate_es256([2; 32])
 }
 
+/// Signs proofs of the caller of that number; none of them is the key of another purpose.
+pub(crate) fn of_caller(number: u8) -> Result<SigningKey, KeyRejected> {
+    let mut secret = [4; 32];
+    secret[31] = number;
+    SigningKey::generate_es256(secret)
+}
+
 /// Signs access tokens where no token service does.
 pub(crate) fn issuer() -> Result<SigningKey, KeyRejected> {
     SigningKey::generate_es256([1; 32])

@@ -18,19 +18,27 @@
 //! | [`call`], [`load`] | calls on the wire, in closed and open loops |
 //! | [`world`], [`rows`] | what is measured |
 //! | [`plan`], [`run`], [`report`] | how often, in which order, and what is said about it |
+//! | [`overload`] | twice what the service can do, and floods |
+//! | [`growth`], [`chart`] | what a call costs as there is more to keep |
+//! | [`stand`], [`goal`] | what these two need: filled stores, and goals |
 //! | [`stats`] | medians and percentiles |
 
 pub mod call;
+pub mod chart;
 pub mod child;
 pub mod cores;
 mod error;
+pub mod goal;
+pub mod growth;
 mod keys;
 pub mod load;
+pub mod overload;
 pub mod plan;
 pub mod process;
 pub mod report;
 pub mod rows;
 pub mod run;
+pub mod stand;
 pub mod stats;
 pub mod world;
 

@@ -57,7 +57,7 @@ impl Measurement {
         measurement
     }
 
-    fn record(&mut self, took: Duration, outcome: Result<(), Failed>) {
+    pub(crate) fn record(&mut self, took: Duration, outcome: Result<(), Failed>) {
         match outcome {
             Ok(()) => self.answered.record(took),
             Err(failed) => {

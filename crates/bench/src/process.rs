@@ -210,6 +210,22 @@ impl Process {
         self.memory("VmRSS:")
     }
 
+    /// What it has read from disks since its start, in MiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn read_mib(&mut self) -> Result<f64, BenchError> {
+        self.proc("io")
+            .and_then(|io| {
+                let line = io
+                    .lines()
+                    .find_map(|line| line.strip_prefix("read_bytes:"))?;
+                line.trim().parse::<u64>().ok()
+            })
+            .map(|bytes| bytes as f64 / 1024.0 / 1024.0)
+            .ok_or_else(|| self.ended())
+    }
+
     fn memory(&mut self, field: &str) -> Result<f64, BenchError> {
         self.proc("status")
             .and_then(|status| kib(&status, field))

@@ -1,8 +1,8 @@
 //! The rows: kinds of calls, each with what it must cost at least.
 
-mod batch;
+pub(crate) mod batch;
 pub(crate) mod client_layer;
-mod floor;
+pub(crate) mod floor;
 mod tokens;
 
 use std::fmt;

@@ -92,7 +92,10 @@ impl World {
     pub fn guarded(&mut self, answer_bytes: usize) -> Result<&mut Process, BenchError> {
         let guarded = match self.guarded.take() {
             Some(guarded) => guarded,
-            None => self.start(&Spec::Guarded(Guarded { answer_bytes }))?,
+            None => self.start(&Spec::Guarded(Guarded {
+                answer_bytes,
+                ..Guarded::default()
+            }))?,
         };
         Ok(self.guarded.insert(guarded))
     }

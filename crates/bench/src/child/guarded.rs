@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::example::v1::order_service_server::OrderServiceServer;
+use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::source::BoxFuture;
-use countersign_guard::{Builder, Guard, KeySource, KeysUnavailable, LedgerLimits, PublishedKeys};
-use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, jwks};
+use countersign_guard::{
+    Builder, Guard, KeySource, KeysUnavailable, Ledger, LedgerLimits, PublishedKeys,
+};
+use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, Thumbprint, jwks, sha256};
 use serde::{Deserialize, Serialize};
 use tonic::transport::Server;
 
@@ -26,15 +29,21 @@ const LEDGER: LedgerLimits = LedgerLimits {
     entries_per_key_max: 20_000_000,
 };
 
+/// Longer than any run takes.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+
 /// An order service behind a guard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Guarded {
     /// The bytes of its answers.
     pub answer_bytes: usize,
+    /// Spent proofs that its ledger remembers from the start on, for longer than any
+    /// run takes.
+    pub spent: u64,
 }
 
 pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
-    let guard = guard().await?;
+    let guard = guard(remembering(spec.spent)?).await?;
     let (url, listener) = super::listen().await?;
     let orders = OrderServiceServer::new(Orders {
         work: Nothing,
@@ -49,14 +58,34 @@ pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
         .map_err(BenchError::preparing("the order service's listener"))
 }
 
-async fn guard() -> Result<Guard, BenchError> {
+/// A ledger with so many spent proofs of many callers, in as many buckets of time
+/// as are live under load.
+fn remembering(spent: u64) -> Result<Ledger, BenchError> {
+    const CALLERS: u64 = 10_000;
+    let ledger = Ledger::new(LEDGER);
+    let now = SystemClock.now();
+    for number in 0..spent {
+        let hash = sha256(&[&number.to_be_bytes()]);
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash[..16]);
+        let holder =
+            Thumbprint::from_bytes(sha256(&[b"caller", &(number % CALLERS).to_be_bytes()]));
+        let until = now.plus(REMEMBERED + Duration::from_secs(number % 80));
+        ledger
+            .spend_hash(short, holder, until, now)
+            .map_err(|refusal| BenchError::preparing("spent proofs")(refusal.label()))?;
+    }
+    Ok(ledger)
+}
+
+async fn guard(ledger: Ledger) -> Result<Guard, BenchError> {
     let wrong = || BenchError::preparing("the guard's key");
     let key = keys::issuer().map_err(wrong())?.public().clone();
     let clock = Arc::new(WarmClock::default());
     let guard = Builder::new(ISSUER)
         .serve(ORIGIN)
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
-        .ledger_limits(LEDGER)
+        .ledger(Arc::new(ledger))
         .clock(Arc::clone(&clock) as _)
         .key_source(Arc::new(OneKey(key)))
         .connect()

@@ -1,7 +1,7 @@
 //! The token service itself, as `countersign serve` runs it: the same
 //! configuration, log and store, on the same runtime.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use countersign_telemetry::{
     LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
 };
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::clock::WarmClock;
 use crate::BenchError;
@@ -33,6 +34,9 @@ const UNLIMITED: &[(&str, &str)] = &[
 pub struct TokenServiceSpec {
     /// Its records are kept in a folder of their own in here.
     pub data: PathBuf,
+    /// This folder instead, which is somebody else's: it may hold records already,
+    /// and stays.
+    pub folder: Option<PathBuf>,
     /// Its issuer; proofs are made for this.
     pub issuer: String,
     /// Spans that leave, if any do.
@@ -52,8 +56,13 @@ pub struct Tracing {
 }
 
 pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
-    let folder = super::folder(&spec.data)?;
-    let config = configuration(&spec, &folder)?;
+    let own = match &spec.folder {
+        Some(_) => None,
+        None => Some(super::folder(&spec.data)?),
+    };
+    let own = own.as_ref().map(TempDir::path);
+    let folder = own.or(spec.folder.as_deref()).unwrap_or(Path::new("."));
+    let config = configuration(&spec, folder)?;
     let telemetry = telemetry(&config, spec.tracing.as_ref())?;
     let clock = Arc::new(WarmClock::default());
     let running = Server::start(config, Arc::clone(&clock) as _)
@@ -64,7 +73,7 @@ pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
         url: running.url().to_owned(),
         issuer: Some(running.issuer().to_owned()),
         admin_socket: Some(running.admin_socket().to_owned()),
-        folder: Some(folder.path().to_owned()),
+        folder: own.map(Path::to_owned),
     })?;
     super::told_to_end().await;
     // Nobody calls any more, and the folder goes in any case.
@@ -75,11 +84,9 @@ pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn configuration(
-    spec: &TokenServiceSpec,
-    folder: &tempfile::TempDir,
-) -> Result<Config, BenchError> {
-    let place = |name: &str| folder.path().join(name).display().to_string();
+/// The configuration of a token service in this folder.
+pub(crate) fn configuration(spec: &TokenServiceSpec, folder: &Path) -> Result<Config, BenchError> {
+    let place = |name: &str| folder.join(name).display().to_string();
     let known = |name: &str| KEYS.iter().any(|key| key.name == name);
     let mut overrides: Vec<(String, String)> = UNLIMITED
         .iter()

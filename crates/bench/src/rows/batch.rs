@@ -49,7 +49,7 @@ fn guarded(calls: usize, token: impl Fn(usize) -> usize) -> Result<Batch, BenchE
 }
 
 /// Access tokens of the issuer whose key a guarded service has.
-pub(super) struct AccessTokens {
+pub(crate) struct AccessTokens {
     issuer: SigningKey,
     client: SigningKey,
     holder: Thumbprint,
@@ -57,7 +57,7 @@ pub(super) struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub(super) fn new(prover: &Prover) -> Result<Self, BenchError> {
+    pub(crate) fn new(prover: &Prover) -> Result<Self, BenchError> {
         let wrong = || BenchError::preparing("the issuer's key");
         Ok(Self {
             issuer: keys::issuer().map_err(wrong())?,
@@ -68,7 +68,7 @@ impl AccessTokens {
     }
 
     /// Tokens with other numbers, or from other seconds, are other tokens.
-    pub(super) fn token(&self, number: usize) -> Result<String, BenchError> {
+    pub(crate) fn token(&self, number: usize) -> Result<String, BenchError> {
         // A new one each time a batch is made, or it was seen before.
         let millis = SystemClock.now().as_millis();
         let name = match number {

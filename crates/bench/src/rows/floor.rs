@@ -11,7 +11,7 @@ use crate::child::ORIGIN;
 use crate::world::Prover;
 use crate::{BenchError, keys};
 
-pub(super) const CREATE: &str = "/countersign.example.v1.OrderService/CreateOrder";
+pub(crate) const CREATE: &str = "/countersign.example.v1.OrderService/CreateOrder";
 
 /// What a floor's call carries besides its proof.
 struct Carries {
@@ -81,7 +81,7 @@ pub(super) fn batch(row: Row, calls: usize) -> Result<Batch, BenchError> {
 }
 
 /// An order of this size; a floor that refuses answers without one.
-pub(super) fn check(
+pub(crate) fn check(
     bytes: usize,
 ) -> impl Fn(CreateOrderResponse) -> Result<(), Failed> + Send + Sync + 'static {
     move |answer| {

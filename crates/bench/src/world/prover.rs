@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::random;
 use countersign_dpop::{Ath, Jti, Mint, Minter, Origin};
-use countersign_jose::{PublicKey, Thumbprint};
+use countersign_jose::{PublicKey, SigningKey, Thumbprint};
 
 use crate::{BenchError, keys};
 
@@ -23,6 +23,14 @@ impl Prover {
     pub fn new(origin: &str) -> Result<Self, BenchError> {
         let wrong = "the caller's key";
         let key = keys::caller().map_err(BenchError::preparing(wrong))?;
+        Self::of(origin, key)
+    }
+
+    /// For calls to `origin` by the holder of this key.
+    ///
+    /// # Errors
+    /// When `origin` is none.
+    pub fn of(origin: &str, key: SigningKey) -> Result<Self, BenchError> {
         Ok(Self {
             minter: Minter::new(Arc::new(key)),
             origin: Origin::parse(origin).map_err(BenchError::preparing("an origin"))?,
