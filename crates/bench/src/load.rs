@@ -22,6 +22,10 @@ pub struct Measurement {
     pub failed: Latencies,
     /// Why they failed.
     pub failures: Failures,
+    /// The bytes of the messages sent.
+    pub request_bytes: u64,
+    /// The bytes of the messages that came back.
+    pub answer_bytes: u64,
 }
 
 impl Measurement {
@@ -38,6 +42,8 @@ impl Measurement {
     /// Counts another round, as if it had come after this one.
     pub fn add(&mut self, other: &Self) {
         self.wall += other.wall;
+        self.request_bytes += other.request_bytes;
+        self.answer_bytes += other.answer_bytes;
         self.answered.add(&other.answered);
         self.failed.add(&other.failed);
         for (failed, count) in &other.failures {
@@ -51,8 +57,12 @@ impl Measurement {
             wall,
             ..Self::default()
         };
-        for (took, outcome) in outcomes {
-            measurement.record(took, outcome);
+        for outcome in outcomes {
+            measurement.request_bytes += outcome.request_bytes as u64;
+            let answer = outcome
+                .answer
+                .map(|bytes| measurement.answer_bytes += bytes as u64);
+            measurement.record(outcome.took, answer);
         }
         measurement
     }
@@ -81,8 +91,14 @@ pub async fn closed(connections: &[Connection], batch: Batch, streams: usize) ->
     Measurement::of(done.into_iter().flatten(), begun.elapsed())
 }
 
-/// How long a call took, and what became of it.
-type Outcome = (Duration, Result<(), Failed>);
+/// What became of one call.
+pub(crate) struct Outcome {
+    pub(crate) took: Duration,
+    /// The bytes of its message.
+    pub(crate) request_bytes: usize,
+    /// The bytes of the answer's message.
+    pub(crate) answer: Result<usize, Failed>,
+}
 
 async fn stream(connection: Connection, batch: Arc<Batch>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
@@ -101,7 +117,16 @@ async fn answered(
     call: Call,
     since: Instant,
 ) -> Outcome {
+    let request_bytes = call.message_bytes();
     let answer = connection.call(call).await;
     let took = since.elapsed();
-    (took, answer.and_then(|bytes| batch.check(number, bytes)))
+    let answer = answer.and_then(|message| {
+        let bytes = message.len();
+        batch.check(number, message).map(|()| bytes)
+    });
+    Outcome {
+        took,
+        request_bytes,
+        answer,
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::call::Failures;
+use crate::load::Measurement;
 use crate::plan::Shape;
 use crate::rows::Row;
 use crate::run::Round;
@@ -25,6 +26,10 @@ pub struct Figure {
     pub calls_per_sec: f64,
     /// How long calls took, ours, all repeats together.
     pub latencies: Latencies,
+    /// How long our messages are.
+    pub sizes: Sizes,
+    /// How long the floor's are; the same, or the floor would be another's.
+    pub floor_sizes: Sizes,
     /// The most memory that the measured process ever had, in MiB.
     pub rss_mib: f64,
     /// The part of the processor time that the kernel spent, 0 to 1.
@@ -34,6 +39,31 @@ pub struct Figure {
     pub load_share: f64,
     /// Calls that failed, of both sides.
     pub failures: Failures,
+}
+
+/// How long the messages of a call are, in bytes: the mean.
+#[derive(Copy, Clone, PartialEq, Debug, Default)]
+pub struct Sizes {
+    /// The request's.
+    pub request: f64,
+    /// The answer's.
+    pub answer: f64,
+}
+
+impl Sizes {
+    pub(crate) fn of<'m>(rounds: impl IntoIterator<Item = &'m Measurement>) -> Self {
+        let (mut calls, mut request, mut answer) = (0, 0, 0);
+        for round in rounds {
+            calls += round.calls();
+            request += round.request_bytes;
+            answer += round.answer_bytes;
+        }
+        let mean = |bytes: u64| bytes as f64 / calls.max(1) as f64;
+        Self {
+            request: mean(request),
+            answer: mean(answer),
+        }
+    }
 }
 
 /// What an open loop came to.
@@ -74,6 +104,10 @@ impl Figure {
             "p99_us": rounded(self.latencies.micros_at(0.99)),
             "p999_us": rounded(self.latencies.micros_at(0.999)),
             "rss_mib": rounded(self.rss_mib),
+            "request_bytes": self.sizes.request.round(),
+            "answer_bytes": self.sizes.answer.round(),
+            "floor_request_bytes": self.floor_sizes.request.round(),
+            "floor_answer_bytes": self.floor_sizes.answer.round(),
             "system_share": rounded(self.system_share),
             "load_share": rounded(self.load_share),
             "failures": count(&self.failures),

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::call::Connection;
 use crate::plan::{Cell, Plan, Shape};
 use crate::process::Used;
-use crate::report::{Figure, OpenFigure};
+use crate::report::{Figure, OpenFigure, Sizes};
 use crate::rows::{Row, Side, client_layer};
 use crate::stats::{Latencies, Schedule, Spread};
 use crate::{BenchError, Measurement, World, load};
@@ -212,6 +212,7 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], rss_mib: f64) -> Figure {
             *failures.entry(failed.clone()).or_default() += count;
         }
     }
+    let sizes = |rounds: &[Round]| Sizes::of(rounds.iter().map(|round| &round.measurement));
     let mut latencies = Latencies::default();
     let mut used = Used::default();
     let (mut load, mut wall) = (Duration::ZERO, Duration::ZERO);
@@ -235,6 +236,8 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], rss_mib: f64) -> Figure {
             ours.iter().map(|round| round.measurement.per_sec()),
         )),
         latencies,
+        sizes: sizes(ours),
+        floor_sizes: sizes(floor),
         rss_mib,
         system_share: used.system_share(),
         load_share: load.as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE),

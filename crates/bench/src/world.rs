@@ -12,6 +12,13 @@ use crate::child::{Floor, Guarded, Spec, TokenServiceSpec};
 use crate::cores::Cores;
 use crate::{BenchError, Process};
 
+/// One caller makes all calls, more than one caller may, and as many at once as
+/// were asked for. What overload does is measured elsewhere.
+const UNLIMITED: [(&str, &str); 2] = [
+    ("limits.client_calls_per_sec", "0"),
+    ("limits.waiting_max", "100000"),
+];
+
 /// Where and how servers are started.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -107,7 +114,13 @@ impl World {
     pub async fn tokens(&mut self) -> Result<&mut TokenService, BenchError> {
         let tokens = match self.tokens.take() {
             Some(tokens) => tokens,
-            None => TokenService::start(&self.setting, TokenServiceSpec::default()).await?,
+            None => {
+                let spec = TokenServiceSpec {
+                    overrides: UNLIMITED.map(owned).to_vec(),
+                    ..TokenServiceSpec::default()
+                };
+                TokenService::start(&self.setting, spec).await?
+            }
         };
         Ok(self.tokens.insert(tokens))
     }
@@ -115,4 +128,8 @@ impl World {
     fn start(&self, spec: &Spec) -> Result<Process, BenchError> {
         Process::start(&self.setting.executable, spec, self.setting.cores)
     }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }

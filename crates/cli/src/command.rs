@@ -1,6 +1,7 @@
 //! What the command can be told. One file per command, in which the arguments
 //! stand above what they do.
 
+mod bench;
 mod client;
 mod connection;
 mod key;
@@ -64,6 +65,11 @@ pub(crate) enum Command {
     /// See the keys of a token service; make keys for clients
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Measure what calls cost on this machine, against what they must cost
+    Bench(Box<bench::Bench>),
+    /// Be a server that `bench` measures
+    #[command(hide = true)]
+    BenchServer(bench::BenchServer),
 }
 
 impl Command {
@@ -77,6 +83,8 @@ impl Command {
             Self::Token(token) => token.run(output).await,
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,
+            Self::Bench(bench) => bench.run(output).await,
+            Self::BenchServer(server) => server.run().await,
         }
     }
 }

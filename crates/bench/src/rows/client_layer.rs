@@ -25,7 +25,7 @@ use super::floor::{self, CREATE};
 use super::{ORDER_ANSWER_BYTES, ORDER_REQUEST_BYTES, Side};
 use crate::call::Failed;
 use crate::child::ORIGIN;
-use crate::load::Measurement;
+use crate::load::{Measurement, Outcome};
 use crate::plan::Cell;
 use crate::process::Used;
 use crate::run::{Round, own_time, within};
@@ -173,13 +173,17 @@ where
             let mut outcomes = Vec::with_capacity(share);
             for _ in 0..share {
                 let begun = Instant::now();
-                let outcome = match request() {
+                let answer = match request() {
                     Ok(request) => client.create_order(request).await.map_err(failed),
                     Err(unsigned) => Err(unsigned),
                 };
-                let took = begun.elapsed();
-                let checked = outcome.and_then(|answer| check(answer.into_inner()));
-                outcomes.push((took, checked));
+                outcomes.push(Outcome {
+                    took: begun.elapsed(),
+                    request_bytes: ORDER_REQUEST_BYTES,
+                    answer: answer
+                        .and_then(|answer| check(answer.into_inner()))
+                        .map(|()| ORDER_ANSWER_BYTES),
+                });
             }
             outcomes
         });

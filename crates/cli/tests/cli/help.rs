@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "proof",
     "key list",
     "key generate",
+    "bench",
 ];
 
 #[test]

@@ -1,0 +1,295 @@
+//! `countersign bench`: what calls cost here, against what they must cost.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _, stderr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use countersign_bench::call::Failures;
+use countersign_bench::child::{self, Spec};
+use countersign_bench::cores::Cores;
+use countersign_bench::plan::{Asked, Plan, Shape};
+use countersign_bench::report::{Figure, OpenFigure, count};
+use countersign_bench::run::{self, Progress};
+use countersign_bench::world::Setting;
+use countersign_bench::{BenchError, Row, World};
+use serde_json::Value;
+use tokio::runtime;
+use tokio::task::spawn_blocking;
+
+use crate::exit::{Failure, Kind};
+use crate::output::{Output, table};
+
+/// Streams of an open loop are nobody's choice; its preparation has as many.
+const OPEN_STREAMS: usize = 64;
+
+/// What to measure.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Every row is measured against its floor: a bare tonic server that does by hand
+the signatures (and the commit) which nobody can do without. Both take turns;
+the ratio floor ÷ ours is the figure that can be compared between machines.
+Times in µs are processor time of the server, all threads. The servers run on
+one core, the load on another.
+
+Rows: echo, guard_cached, guard_uncached, issue_secret, issue_private_key_jwt,
+redeem, rotate, introspect, introspect_jwt, revoke, list_keys, client_layer
+
+Examples:
+  countersign bench
+  countersign bench --quick
+  countersign bench --rows rotate,introspect --streams 1,16,64 --connections 1,16
+  countersign bench --rows guard_cached --rate 5000
+  countersign --json bench --data /var/tmp > figures.json")]
+pub(crate) struct Bench {
+    /// Less than a minute, at the price of a greater spread
+    #[arg(long)]
+    quick: bool,
+
+    /// Only these rows
+    #[arg(long, value_name = "ROW,...", value_delimiter = ',')]
+    rows: Vec<Row>,
+
+    /// Calls under way at once [default: 64, and a smaller matrix]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = at_least_one)]
+    streams: Vec<usize>,
+
+    /// Connections that these are spread over [default: 1]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = at_least_one)]
+    connections: Vec<usize>,
+
+    /// How often the two sides take turns [default: 7; 3 with --quick]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    repeats: Option<usize>,
+
+    /// Calls of one turn [default: as many as take about half a second]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    calls: Option<usize>,
+
+    /// An open loop: so many calls a second of each row, come what may
+    #[arg(long, value_name = "CALLS/S", requires = "rows", conflicts_with_all = ["quick", "streams", "repeats", "calls"])]
+    rate: Option<f64>,
+
+    /// How long the open loop goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "rate")]
+    secs: f64,
+
+    /// Where stores are kept meanwhile; on a disk, or commits cost nothing
+    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
+    data: PathBuf,
+}
+
+/// Is a server that is measured.
+#[derive(Args, Debug)]
+pub(crate) struct BenchServer {
+    /// Which one, in JSON
+    spec: String,
+}
+
+impl BenchServer {
+    /// Serves until standard input ends.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let spec = Spec::from_argument(&self.spec).map_err(|error| failure(&error))?;
+        child::serve(spec).await.map_err(|error| failure(&error))
+    }
+}
+
+/// What was measured.
+enum Figures {
+    Closed(Vec<Figure>),
+    Open(Vec<OpenFigure>),
+}
+
+impl Bench {
+    /// Measures.
+    pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
+        // The load is a thread with a runtime of its own, on a core of its own.
+        let figures = spawn_blocking(move || self.measure())
+            .await
+            .map_err(|panic| Failure::internal(panic.to_string()))?
+            .map_err(|error| failure(&error))?;
+        output.value(&figures.to_json(), || figures.to_text())?;
+        figures.judge()
+    }
+
+    fn measure(self) -> Result<Figures, BenchError> {
+        let cores = Cores::choose()?;
+        cores.keep_load()?;
+        introduce(cores);
+        let executable = env::current_exe().map_err(|cause| BenchError::System {
+            doing: "asking for this program's path".to_owned(),
+            cause,
+        })?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|cause| BenchError::System {
+                doing: "making a runtime".to_owned(),
+                cause,
+            })?;
+        let mut world = World::new(Setting {
+            executable,
+            data: self.data.clone(),
+            cores,
+        });
+        runtime.block_on(async {
+            match self.rate {
+                Some(rate) => self.open(&mut world, rate).await.map(Figures::Open),
+                None => run::closed(&mut world, &self.plan(), show)
+                    .await
+                    .map(Figures::Closed),
+            }
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of(&Asked {
+            rows: self.rows.clone(),
+            streams: self.streams.clone(),
+            connections: self.connections.clone(),
+            repeats: self.repeats,
+            calls: self.calls,
+            quick: self.quick,
+        })
+    }
+
+    async fn open(&self, world: &mut World, rate: f64) -> Result<Vec<OpenFigure>, BenchError> {
+        let mut figures = Vec::new();
+        let connections = match self.connections.is_empty() {
+            true => &[1][..],
+            false => &self.connections[..],
+        };
+        let span = Duration::try_from_secs_f64(self.secs)
+            .map_err(|_| BenchError::Asked("--secs wants a number of seconds".to_owned()))?;
+        for &row in &self.rows {
+            for &connections in connections {
+                say(&format!("{row}: {rate} calls/s for {} s", self.secs));
+                let shape = Shape {
+                    streams: OPEN_STREAMS,
+                    connections,
+                };
+                figures.push(run::open(world, row, shape, rate, span).await?);
+            }
+        }
+        Ok(figures)
+    }
+}
+
+impl Figures {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Closed(figures) => figures.iter().map(Figure::to_json).collect(),
+            Self::Open(figures) => figures.iter().map(OpenFigure::to_json).collect(),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Closed(figures) => table(Figure::HEADER, figures.iter().map(Figure::columns), ""),
+            Self::Open(figures) => table(
+                OpenFigure::HEADER,
+                figures.iter().map(OpenFigure::columns),
+                "",
+            ),
+        }
+    }
+
+    fn failures(&self) -> Vec<(Row, &Failures)> {
+        match self {
+            Self::Closed(figures) => figures
+                .iter()
+                .map(|figure| (figure.row, &figure.failures))
+                .collect(),
+            Self::Open(figures) => figures
+                .iter()
+                .map(|figure| (figure.row, &figure.failures))
+                .collect(),
+        }
+    }
+
+    /// One wrong answer, and the figures are of something else.
+    fn judge(&self) -> Result<(), Failure> {
+        let mut wrong = String::new();
+        let mut calls = 0;
+        for (row, failures) in self.failures() {
+            for (failed, times) in failures {
+                // Writing to a text does not fail.
+                let _ = write!(wrong, "; {row}: {times} × {failed}");
+            }
+            calls += count(failures);
+        }
+        match calls {
+            0 => Ok(()),
+            _ => Err(Failure::surprise(format!("{calls} calls failed{wrong}"))),
+        }
+    }
+}
+
+fn introduce(cores: Cores) {
+    match cores {
+        Cores::Apart { server, load } => say(&format!(
+            "servers run on core {server}, the load on core {load}"
+        )),
+        Cores::Shared => say(
+            "WARNING: there is one core only. Server and load take time from each other: \
+             processor times hold, latencies and calls a second do not",
+        ),
+    }
+    if cfg!(debug_assertions) {
+        say("WARNING: this is a debug build; its figures say nothing");
+    }
+}
+
+/// One line for each cell, which shows its repeats on a terminal.
+fn show(progress: &Progress<'_>) {
+    match progress {
+        Progress::Repeat {
+            cell,
+            repeat,
+            repeats,
+        } if stderr().is_terminal() => {
+            let streams = cell.shape.streams;
+            let text = format!("\r{} ({streams} streams): {repeat}/{repeats} ", cell.row);
+            // Progress that nobody can read is not worth failing for.
+            let _ = stderr().write_all(text.as_bytes());
+        }
+        Progress::Repeat { .. } => {}
+        Progress::Done { figure, number, of } => {
+            let [row, streams, connections, floor, ours, ratio, ..] = figure.columns();
+            if stderr().is_terminal() {
+                // Over what the repeats left.
+                let _ = stderr().write_all(b"\r");
+            }
+            say(&format!(
+                "[{number}/{of}] {row}, {streams} streams, {connections} conns: \
+                 floor {floor} µs, ours {ours} µs, ratio {ratio}"
+            ));
+        }
+    }
+}
+
+fn say(text: &str) {
+    // Progress that nobody can read is not worth failing for.
+    let _ = writeln!(stderr().lock(), "{text}");
+}
+
+fn failure(error: &BenchError) -> Failure {
+    let kind = match error {
+        BenchError::Asked(_) => Kind::Configuration,
+        BenchError::System { .. } => Kind::Internal,
+        BenchError::ServerEnded { .. }
+        | BenchError::ServerSaid { .. }
+        | BenchError::Preparing { .. }
+        | BenchError::Stuck { .. } => Kind::Surprise,
+    };
+    Failure::new(kind, error.to_string())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("must be a number from 1 on".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}

@@ -1,0 +1,167 @@
+//! `countersign bench`: that it measures, and what it leaves behind. Figures of a
+//! debug build on a busy machine say nothing, so none is looked at.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{finish, program};
+
+/// Longer than any end takes on a busy machine; only a hang gets there.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const ROWS: [&str; 12] = [
+    "echo",
+    "guard_cached",
+    "guard_uncached",
+    "issue_secret",
+    "issue_private_key_jwt",
+    "redeem",
+    "rotate",
+    "introspect",
+    "introspect_jwt",
+    "revoke",
+    "list_keys",
+    "client_layer",
+];
+
+#[test]
+fn every_row_is_measured_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = finish(bench(folder.path()).args([
+        "--streams",
+        "2",
+        "--calls",
+        "6",
+        "--repeats",
+        "2",
+        "--json",
+    ]));
+    let figures = ran.json();
+    let figures = figures.as_array().unwrap();
+    let names: Vec<&str> = figures
+        .iter()
+        .map(|figure| figure["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ROWS);
+    for figure in figures {
+        for field in [
+            "streams",
+            "connections",
+            "floor_us",
+            "ours_us",
+            "ratio",
+            "ratio_min",
+            "ratio_max",
+            "calls_per_sec",
+            "p50_us",
+            "p99_us",
+            "p999_us",
+            "rss_mib",
+        ] {
+            let value = figure[field].as_f64();
+            assert!(value.is_some_and(|value| value > 0.0), "{field}: {figure}");
+        }
+        assert_eq!(figure["failures"], 0, "{figure}");
+        let flat = figure.as_object().unwrap().values();
+        assert!(flat.into_iter().all(|value| !value.is_object()));
+    }
+    assert!(ran.err.contains("[12/12] client_layer"), "{}", ran.err);
+    assert_eq!(left_in(folder.path()), 0, "{ran:?}");
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = finish(bench(folder.path()).args([
+        "--rows",
+        "list_keys",
+        "--rate",
+        "40",
+        "--secs",
+        "0.5",
+        "--json",
+    ]));
+    let figure = &ran.json()[0];
+    assert_eq!(figure["name"], "list_keys");
+    assert_eq!(figure["rate_per_sec"], 40.0);
+    assert_eq!(figure["failures"], 0, "{figure}");
+    // The last of 20 calls is due after 475 ms, and no call is made early.
+    let achieved = figure["achieved_per_sec"].as_f64().unwrap();
+    assert!(achieved > 0.0 && achieved <= 20.0 / 0.475, "{figure}");
+}
+
+#[test]
+fn a_server_ends_with_whoever_started_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = bench(folder.path())
+        .args(["--rows", "rotate", "--calls", "100000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("a server has its folder", || left_in(folder.path()) > 0);
+    // Without a chance to tidy up.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("its folder is gone", || left_in(folder.path()) == 0);
+}
+
+#[test]
+fn a_server_says_where_it_is_and_ends_with_its_standard_input() {
+    let mut child = program()
+        .args(["bench-server", r#"{"kind":"guarded","answer_bytes":9}"#])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let out = child.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut said).unwrap();
+    let facts: Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        facts["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let check = |arguments: &[&str], code: i32, says: &str| {
+        let ran = finish(program().arg("bench").args(arguments));
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.err.contains(says), "{ran:?}");
+    };
+    check(&["--rows", "rotates"], 2, "not one of echo");
+    check(&["--streams", "0"], 2, "from 1 on");
+    check(&["--rate", "100"], 2, "--rows");
+    check(&["--rows", "echo", "--rate=-1"], 3, "no rate");
+    check(&["--rows", "rotate", "--data", "/nowhere"], 1, "/nowhere");
+}
+
+fn bench(data: &Path) -> Command {
+    let mut command = program();
+    command.arg("bench").arg("--data").arg(data);
+    command
+}
+
+fn left_in(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let due = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < due, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
