@@ -109,11 +109,17 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
     )
     .add_service(key_service(platform.keys))
     .add_service(platform.health.server())
-    .add_service(reflection.v1.max_decoding_message_size(MESSAGE_BYTES_MAX))
+    .add_service(
+        reflection
+            .v1
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
     .add_service(
         reflection
             .v1alpha
-            .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
     );
     // A layer never fails and is always ready: what it refuses, it answers.
     ServiceBuilder::new()
@@ -154,11 +160,17 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
     )
     .add_service(key_service(platform.keys))
     .add_service(platform.health.server())
-    .add_service(reflection.v1.max_decoding_message_size(MESSAGE_BYTES_MAX))
+    .add_service(
+        reflection
+            .v1
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
     .add_service(
         reflection
             .v1alpha
-            .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
     );
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })

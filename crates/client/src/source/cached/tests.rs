@@ -89,8 +89,9 @@ async fn a_caller_that_gives_up_takes_nothing_along() {
 }
 
 fn shed(retry_after: Duration) -> TokenError {
-    let info = ErrorDetails::with_error_info("REASON_OVERLOADED", "countersign", HashMap::new());
-    let details = info.clone().set_retry_info(Some(retry_after)).clone();
+    let mut details =
+        ErrorDetails::with_error_info("REASON_OVERLOADED", "countersign", HashMap::new());
+    details.set_retry_info(Some(retry_after));
     let code = tonic::Code::ResourceExhausted;
     TokenError::Unavailable(Status::with_error_details(code, "shed", details))
 }
