@@ -5,6 +5,7 @@ mod clock;
 mod floor;
 mod guarded;
 mod orders;
+mod telemetry;
 mod token_service;
 
 use std::io::{Write as _, copy, sink, stdin};
@@ -21,8 +22,9 @@ use tokio_stream::wrappers::TcpListenerStream;
 pub use self::floor::Floor;
 pub use self::guarded::Guarded;
 pub(crate) use self::guarded::{ISSUER, ORIGIN};
+pub use self::telemetry::Tracing;
+pub use self::token_service::TokenServiceSpec;
 pub(crate) use self::token_service::configuration;
-pub use self::token_service::{TokenServiceSpec, Tracing};
 use crate::BenchError;
 use crate::process::Facts;
 

@@ -15,6 +15,7 @@
 //! | --- | --- |
 //! | [`process`], [`cores`] | processes, and where they run |
 //! | [`child`] | what such a process does |
+//! | [`collector`] | where the spans of traced servers go |
 //! | [`call`], [`load`] | calls on the wire, in closed and open loops |
 //! | [`world`], [`rows`] | what is measured |
 //! | [`plan`], [`run`], [`report`] | how often, in which order, and what is said about it |
@@ -26,6 +27,7 @@
 pub mod call;
 pub mod chart;
 pub mod child;
+pub mod collector;
 pub mod cores;
 mod error;
 pub mod goal;

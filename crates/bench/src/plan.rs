@@ -116,6 +116,21 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The same for what tracing costs: rows that have spans, and by default a few
+    /// of them.
+    pub fn traced(asked: &Asked) -> Self {
+        let mut asked = asked.clone();
+        if asked.rows.is_empty() {
+            asked.rows = MORE_SHAPES_OF.to_vec();
+        }
+        asked
+            .rows
+            .retain(|row| !matches!(row, Row::Echo | Row::ClientLayer));
+        Self::of(&asked)
+    }
+}
+
 impl Asked {
     fn shapeless(&self) -> bool {
         self.streams.is_empty() && self.connections.is_empty()

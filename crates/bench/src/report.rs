@@ -39,6 +39,9 @@ pub struct Figure {
     pub load_share: f64,
     /// Calls that failed, of both sides.
     pub failures: Failures,
+    /// With which part of the traces recorded, where the floor is the same server
+    /// with no tracing at all.
+    pub trace_ratio: Option<f64>,
 }
 
 /// How long the messages of a call are, in bytes: the mean.
@@ -88,10 +91,18 @@ pub struct OpenFigure {
 }
 
 impl Figure {
+    /// The row's name, and whether tracing is what was measured.
+    pub fn name(&self) -> String {
+        match self.trace_ratio {
+            Some(_) => format!("{}_traced", self.row),
+            None => self.row.to_string(),
+        }
+    }
+
     /// As one flat object.
     pub fn to_json(&self) -> Value {
         json!({
-            "name": self.row.name(),
+            "name": self.name(),
             "streams": self.shape.streams,
             "connections": self.shape.connections,
             "floor_us": rounded(self.floor_us),
@@ -135,7 +146,7 @@ impl Figure {
     pub fn columns(&self) -> [String; 13] {
         let millis = |quantile| format!("{:.2}", self.latencies.micros_at(quantile) / 1e3);
         [
-            self.row.to_string(),
+            self.name(),
             self.shape.streams.to_string(),
             self.shape.connections.to_string(),
             format!("{:.1}", self.floor_us),
@@ -153,7 +164,7 @@ impl Figure {
 }
 
 impl OpenFigure {
-    pub(crate) fn of(row: Row, shape: Shape, rate: f64, round: &Round, rss_mib: f64) -> Self {
+    pub(crate) fn of(row: Row, shape: Shape, rate: f64, round: &Round) -> Self {
         Self {
             row,
             connections: shape.connections,
@@ -161,7 +172,7 @@ impl OpenFigure {
             achieved_per_sec: round.measurement.per_sec(),
             ours_us: round.micros(),
             latencies: round.measurement.answered.clone(),
-            rss_mib,
+            rss_mib: round.memory_mib,
             failures: round.measurement.failures.clone(),
         }
     }

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use nix::time::ClockId;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::call::Connection;
+use crate::child::Tracing;
+use crate::collector::Collector;
 use crate::plan::{Cell, Plan, Shape};
 use crate::process::Used;
 use crate::report::{Figure, OpenFigure, Sizes};
 use crate::rows::{Row, Side, client_layer};
 use crate::stats::{Latencies, Schedule, Spread};
+use crate::world::Setting;
 use crate::{BenchError, Measurement, World, load};
 
 /// Whoever waits longer has been forgotten by the server. A round is a second.
@@ -18,6 +21,12 @@ const ROUND_SECS_MAX: u64 = 120;
 
 /// Before the first round, so that caches and the allocator are warm.
 const WARM_CALLS: usize = 256;
+
+/// How long the first span may take: they leave in batches.
+const SPANS_SECS_MAX: u64 = 20;
+
+/// Fewer may be none, by chance.
+const SPANS_DUE_MIN: f64 = 100.0;
 
 /// One side, once.
 #[derive(Clone, Debug)]
@@ -29,6 +38,8 @@ pub struct Round {
     /// The processor time of the load, which has a core to itself: where it
     /// comes near the time that passed, the load was the bottleneck.
     pub load: Duration,
+    /// The most memory that the server ever had, in MiB.
+    pub memory_mib: f64,
 }
 
 impl Round {
@@ -47,6 +58,65 @@ pub async fn closed(
     plan: &Plan,
     mut progress: impl FnMut(&Progress<'_>),
 ) -> Result<Vec<Figure>, BenchError> {
+    all(plan, &mut progress, async |side, cell| {
+        round(world, cell, side).await
+    })
+    .await
+}
+
+/// Measures what tracing costs: on one side servers without it, on the other
+/// the same servers with it, both of them ours.
+///
+/// # Errors
+/// As [`closed`]; and when there was no span although many were due.
+pub async fn traced(
+    setting: &Setting,
+    plan: &Plan,
+    ratio: f64,
+    mut progress: impl FnMut(&Progress<'_>),
+) -> Result<Vec<Figure>, BenchError> {
+    let collector = Collector::start().await?;
+    let mut without = World::new(setting.clone());
+    let mut with = World::new(setting.clone()).traced(Tracing {
+        endpoint: collector.url().to_owned(),
+        ratio,
+    });
+    let mut figures = all(plan, &mut progress, async |side, cell| match side {
+        Side::Floor => round(&mut without, cell, Side::Ours).await,
+        Side::Ours => round(&mut with, cell, Side::Ours).await,
+    })
+    .await?;
+    let calls: usize = plan
+        .cells
+        .iter()
+        .map(|cell| cell.calls * plan.repeats)
+        .sum();
+    arrived(&collector, calls as f64 * ratio).await?;
+    for figure in &mut figures {
+        figure.trace_ratio = Some(ratio);
+    }
+    Ok(figures)
+}
+
+/// Without a span, what was measured is not tracing.
+async fn arrived(collector: &Collector, due: f64) -> Result<(), BenchError> {
+    for _ in 0..SPANS_SECS_MAX {
+        if collector.spans() > 0 || due < SPANS_DUE_MIN {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    Err(BenchError::Preparing {
+        what: "spans",
+        cause: format!("some {due:.0} calls were to be recorded, and no span has come"),
+    })
+}
+
+async fn all(
+    plan: &Plan,
+    progress: &mut impl FnMut(&Progress<'_>),
+    mut round: impl AsyncFnMut(Side, Cell) -> Result<Round, BenchError>,
+) -> Result<Vec<Figure>, BenchError> {
     let mut figures = Vec::with_capacity(plan.cells.len());
     for (number, &cell) in plan.cells.iter().enumerate() {
         let mut told = |repeat| {
@@ -56,7 +126,7 @@ pub async fn closed(
                 repeats: plan.repeats,
             });
         };
-        let figure = measured(world, cell, plan.repeats, &mut told).await?;
+        let figure = measured(cell, plan.repeats, &mut told, &mut round).await?;
         progress(&Progress::Done {
             figure: &figure,
             number: number + 1,
@@ -90,34 +160,30 @@ pub enum Progress<'a> {
     },
 }
 
+/// Takes turns between the two sides, each of which `round` measures once.
 async fn measured(
-    world: &mut World,
     cell: Cell,
     repeats: usize,
     told: &mut impl FnMut(usize),
+    mut round: impl AsyncFnMut(Side, Cell) -> Result<Round, BenchError>,
 ) -> Result<Figure, BenchError> {
     for side in [Side::Floor, Side::Ours] {
         let calls = cell.calls.min(WARM_CALLS);
-        round(world, Cell { calls, ..cell }, side).await?;
+        round(side, Cell { calls, ..cell }).await?;
     }
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for repeat in 1..=repeats {
         told(repeat);
         // Neither side always comes after the other.
         if repeat % 2 == 1 {
-            floor.push(round(world, cell, Side::Floor).await?);
-            ours.push(round(world, cell, Side::Ours).await?);
+            floor.push(round(Side::Floor, cell).await?);
+            ours.push(round(Side::Ours, cell).await?);
         } else {
-            ours.push(round(world, cell, Side::Ours).await?);
-            floor.push(round(world, cell, Side::Floor).await?);
+            ours.push(round(Side::Ours, cell).await?);
+            floor.push(round(Side::Floor, cell).await?);
         }
     }
-    let memory = cell
-        .row
-        .server(Side::Ours, world)
-        .await?
-        .memory_peak_mib()?;
-    Ok(figure(cell, &floor, &ours, memory))
+    Ok(figure(cell, &floor, &ours))
 }
 
 /// Measures one side of one cell once, with new connections and new calls.
@@ -142,6 +208,7 @@ pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, B
         measurement,
         used: after.0.since(before.0),
         load: after.1.saturating_sub(before.1),
+        memory_mib: server.memory_peak_mib()?,
     })
 }
 
@@ -175,13 +242,13 @@ pub async fn open(
     let before = server.used()?;
     let measurement = within(row, load::open(&connections, batch, schedule)).await?;
     let used = server.used()?.since(before);
-    let memory = server.memory_peak_mib()?;
     let round = Round {
         measurement,
         used,
         load: Duration::ZERO,
+        memory_mib: server.memory_peak_mib()?,
     };
-    Ok(OpenFigure::of(row, shape, rate, &round, memory))
+    Ok(OpenFigure::of(row, shape, rate, &round))
 }
 
 pub(crate) async fn within<T>(row: Row, work: impl Future<Output = T>) -> Result<T, BenchError> {
@@ -201,7 +268,7 @@ pub(crate) fn own_time() -> Result<Duration, BenchError> {
         .map_err(BenchError::errno("asking for this thread's processor time"))
 }
 
-fn figure(cell: Cell, floor: &[Round], ours: &[Round], rss_mib: f64) -> Figure {
+fn figure(cell: Cell, floor: &[Round], ours: &[Round]) -> Figure {
     let micros = |rounds: &[Round]| rounds.iter().map(Round::micros).collect::<Vec<_>>();
     let (floor_micros, ours_micros) = (micros(floor), micros(ours));
     let middle = |spread: Option<Spread>| spread.map_or(0.0, |spread| spread.median);
@@ -238,9 +305,13 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], rss_mib: f64) -> Figure {
         latencies,
         sizes: sizes(ours),
         floor_sizes: sizes(floor),
-        rss_mib,
+        rss_mib: ours
+            .iter()
+            .map(|round| round.memory_mib)
+            .fold(0.0, f64::max),
         system_share: used.system_share(),
         load_share: load.as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE),
         failures,
+        trace_ratio: None,
     }
 }

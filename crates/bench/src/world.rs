@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 pub use self::prover::Prover;
 pub use self::token_service::{CALLBACK, ORDERS, TokenService};
-use crate::child::{Floor, Guarded, Spec, TokenServiceSpec};
+use crate::child::{Floor, Guarded, Spec, TokenServiceSpec, Tracing};
 use crate::cores::Cores;
 use crate::{BenchError, Process};
 
@@ -39,6 +39,7 @@ pub struct World {
     twin: Option<Process>,
     guarded: Option<Process>,
     tokens: Option<TokenService>,
+    tracing: Option<Tracing>,
 }
 
 impl World {
@@ -50,7 +51,15 @@ impl World {
             twin: None,
             guarded: None,
             tokens: None,
+            tracing: None,
         }
+    }
+
+    /// The same, with servers of ours whose spans leave. Floors have none.
+    #[must_use]
+    pub fn traced(mut self, tracing: Tracing) -> Self {
+        self.tracing = Some(tracing);
+        self
     }
 
     /// Where and how servers are started.
@@ -101,6 +110,7 @@ impl World {
             Some(guarded) => guarded,
             None => self.start(&Spec::Guarded(Guarded {
                 answer_bytes,
+                tracing: self.tracing.clone(),
                 ..Guarded::default()
             }))?,
         };
@@ -117,6 +127,7 @@ impl World {
             None => {
                 let spec = TokenServiceSpec {
                     overrides: UNLIMITED.map(owned).to_vec(),
+                    tracing: self.tracing.clone(),
                     ..TokenServiceSpec::default()
                 };
                 TokenService::start(&self.setting, spec).await?

@@ -28,7 +28,7 @@ pub struct Floor {
     pub proof: bool,
     /// Verifies the signature in `authorization`.
     pub token: bool,
-    /// Verifies the signature of the client assertion that the message is.
+    /// Verifies the signature of the client assertion that the message ends with.
     pub assertion: bool,
     /// Signs a token.
     pub sign: bool,
@@ -115,7 +115,9 @@ impl Hands {
             verify(self.issuer.public(), token.strip_prefix("DPoP ")?)?;
         }
         if self.floor.assertion {
-            verify(&self.client, &request.get_ref().item)?;
+            // What stands before it is there for the length.
+            let assertion = request.get_ref().item.split(' ').next_back()?;
+            verify(&self.client, assertion)?;
         }
         Some(())
     }

@@ -10,11 +10,13 @@ use countersign_guard::{
     Builder, Guard, KeySource, KeysUnavailable, Ledger, LedgerLimits, PublishedKeys,
 };
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, Thumbprint, jwks, sha256};
+use countersign_telemetry::ServerLayer;
 use serde::{Deserialize, Serialize};
 use tonic::transport::Server;
 
 use super::clock::WarmClock;
 use super::orders::{Nothing, Orders};
+use super::telemetry::{self, Tracing};
 use crate::{BenchError, keys};
 
 /// What proofs are made for.
@@ -33,16 +35,23 @@ const LEDGER: LedgerLimits = LedgerLimits {
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// An order service behind a guard.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Guarded {
     /// The bytes of its answers.
     pub answer_bytes: usize,
     /// Spent proofs that its ledger remembers from the start on, for longer than any
     /// run takes.
     pub spent: u64,
+    /// Spans that leave, if any do: then every call is put into its trace too.
+    pub tracing: Option<Tracing>,
 }
 
 pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
+    let telemetry = match &spec.tracing {
+        Some(tracing) => Some(telemetry::begin("info", Some(tracing))?),
+        None => None,
+    };
     let guard = guard(remembering(spec.spent)?).await?;
     let (url, listener) = super::listen().await?;
     let orders = OrderServiceServer::new(Orders {
@@ -50,12 +59,28 @@ pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
         answer_bytes: spec.answer_bytes,
     });
     super::ready(&super::only(url, None))?;
-    Server::builder()
-        .layer(guard.layer())
-        .add_service(orders)
-        .serve_with_incoming_shutdown(super::incoming(listener), super::told_to_end())
-        .await
-        .map_err(BenchError::preparing("the order service's listener"))
+    let server = match &telemetry {
+        // Left out altogether where nobody wants spans.
+        None => {
+            Server::builder()
+                .layer(guard.layer())
+                .add_service(orders)
+                .serve_with_incoming_shutdown(super::incoming(listener), super::told_to_end())
+                .await
+        }
+        Some(_) => {
+            Server::builder()
+                .layer(ServerLayer::new())
+                .layer(guard.layer())
+                .add_service(orders)
+                .serve_with_incoming_shutdown(super::incoming(listener), super::told_to_end())
+                .await
+        }
+    };
+    if let Some(telemetry) = telemetry {
+        telemetry::end(telemetry).await;
+    }
+    server.map_err(BenchError::preparing("the order service's listener"))
 }
 
 /// A ledger with so many spent proofs of many callers, in as many buckets of time

@@ -3,24 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use countersign_client::random;
-use countersign_jose::base64url;
 use countersign_server::config::{KEYS, Sources};
 use countersign_server::{Config, Server};
-use countersign_telemetry::{
-    LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
-};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::clock::WarmClock;
+use super::telemetry::{self, Tracing};
 use crate::BenchError;
 use crate::process::Facts;
-
-/// How long the last spans may take to leave.
-const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(1);
 
 /// What limits a caller must not limit a measurement, of which one caller makes
 /// all calls. A key that this build does not have is passed over.
@@ -46,15 +38,6 @@ pub struct TokenServiceSpec {
     pub overrides: Vec<(String, String)>,
 }
 
-/// Spans that leave.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Tracing {
-    /// The collector, OTLP over gRPC.
-    pub endpoint: String,
-    /// Which part of the traces is recorded.
-    pub ratio: f64,
-}
-
 pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
     let own = match &spec.folder {
         Some(_) => None,
@@ -63,7 +46,7 @@ pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
     let own = own.as_ref().map(TempDir::path);
     let folder = own.or(spec.folder.as_deref()).unwrap_or(Path::new("."));
     let config = configuration(&spec, folder)?;
-    let telemetry = telemetry(&config, spec.tracing.as_ref())?;
+    let telemetry = telemetry::begin(&config.telemetry.log_filter, spec.tracing.as_ref())?;
     let clock = Arc::new(WarmClock::default());
     let running = Server::start(config, Arc::clone(&clock) as _)
         .await
@@ -78,9 +61,7 @@ pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
     super::told_to_end().await;
     // Nobody calls any more, and the folder goes in any case.
     let _ = running.stop().await;
-    let stopped = tokio::task::spawn_blocking(move || telemetry.shutdown(TELEMETRY_STOP_SECS_MAX));
-    // What was not delivered is not missed.
-    let _ = stopped.await;
+    telemetry::end(telemetry).await;
     Ok(())
 }
 
@@ -112,26 +93,4 @@ pub(crate) fn configuration(spec: &TokenServiceSpec, folder: &Path) -> Result<Co
         ..Sources::default()
     })
     .map_err(BenchError::preparing("the token service's configuration"))
-}
-
-fn telemetry(config: &Config, tracing: Option<&Tracing>) -> Result<Telemetry, BenchError> {
-    let instance: [u8; 8] =
-        random::bytes().map_err(BenchError::preparing("the name of the instance"))?;
-    let settings = Settings {
-        service: Service {
-            name: "countersign".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance_id: base64url::encode(instance),
-        },
-        logs: Logs {
-            format: LogFormat::Pretty,
-            filter: config.telemetry.log_filter.clone(),
-            sink: LogSink::Stderr,
-        },
-        traces: tracing.map(|tracing| Traces {
-            ratio: tracing.ratio,
-            ..Traces::to(tracing.endpoint.clone())
-        }),
-    };
-    start(settings).map_err(BenchError::preparing("telemetry"))
 }

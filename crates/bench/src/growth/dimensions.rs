@@ -215,6 +215,7 @@ fn guarded(setting: &Setting, spent: u64) -> Result<Process, BenchError> {
     let spec = Spec::Guarded(Guarded {
         answer_bytes: ORDER_ANSWER_BYTES,
         spent,
+        ..Guarded::default()
     });
     Process::start(&setting.executable, &spec, setting.cores)
 }

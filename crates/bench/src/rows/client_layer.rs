@@ -52,10 +52,12 @@ pub(crate) async fn round(world: &mut World, cell: Cell, side: Side) -> Result<R
         }
     };
     let load = own_time()?.saturating_sub(before);
+    let memory = cell.row.server(side, world).await?.memory_peak_mib()?;
     Ok(Round {
         measurement: work,
         used: Used::processor(load),
         load,
+        memory_mib: memory,
     })
 }
 

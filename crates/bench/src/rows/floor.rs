@@ -29,8 +29,10 @@ enum Token {
 
 enum Message {
     Bytes(usize),
-    Assertion,
-    AccessToken,
+    /// An assertion behind so many other bytes.
+    Assertion(usize),
+    /// An access token behind so many other bytes.
+    AccessToken(usize),
 }
 
 fn carries(row: Row) -> Option<Carries> {
@@ -41,12 +43,12 @@ fn carries(row: Row) -> Option<Carries> {
         }
         Row::GuardUncached => of(Token::New, Message::Bytes(ORDER_REQUEST_BYTES)),
         // A client's name, its secret, a scope and a resource; and so on.
-        Row::IssueSecret => of(Token::None, Message::Bytes(110)),
-        Row::IssuePrivateKeyJwt => of(Token::None, Message::Assertion),
-        Row::Redeem => of(Token::None, Message::Bytes(230)),
-        Row::Rotate | Row::Revoke => of(Token::None, Message::Bytes(150)),
-        Row::Introspect => of(Token::One, Message::Bytes(90)),
-        Row::IntrospectJwt => of(Token::One, Message::AccessToken),
+        Row::IssueSecret => of(Token::None, Message::Bytes(101)),
+        Row::IssuePrivateKeyJwt => of(Token::None, Message::Assertion(52)),
+        Row::Redeem => of(Token::None, Message::Bytes(208)),
+        Row::Rotate | Row::Revoke => of(Token::None, Message::Bytes(136)),
+        Row::Introspect => of(Token::One, Message::Bytes(79)),
+        Row::IntrospectJwt => of(Token::One, Message::AccessToken(66)),
         Row::ListKeys => None,
     }
 }
@@ -62,8 +64,8 @@ pub(super) fn batch(row: Row, calls: usize) -> Result<Batch, BenchError> {
         };
         let item = match carries.message {
             Message::Bytes(bytes) => "x".repeat(bytes),
-            Message::Assertion => assertion(&client)?,
-            Message::AccessToken => tokens.by_client(number)?,
+            Message::Assertion(before) => padded(before, &assertion(&client)?),
+            Message::AccessToken(before) => padded(before, &tokens.by_client(number)?),
         };
         let call = Call::new(CREATE, &CreateOrderRequest { item });
         let with = |call: Call, token: &str| {
@@ -91,6 +93,10 @@ pub(crate) fn check(
             false => Err(Failed::Wrong("an order of another size")),
         }
     }
+}
+
+fn padded(before: usize, text: &str) -> String {
+    format!("{} {text}", "x".repeat(before))
 }
 
 fn client() -> Result<Client, BenchError> {

@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +14,7 @@ use countersign_bench::plan::{Asked, Plan, Shape};
 use countersign_bench::report::{Figure, OpenFigure, count};
 use countersign_bench::run::{self, Progress};
 use countersign_bench::world::Setting;
-use countersign_bench::{BenchError, Row, World};
+use countersign_bench::{BenchError, Row, World, chart, growth, overload};
 use serde_json::Value;
 use tokio::runtime;
 use tokio::task::spawn_blocking;
@@ -24,6 +24,9 @@ use crate::output::{Output, table};
 
 /// Streams of an open loop are nobody's choice; its preparation has as many.
 const OPEN_STREAMS: usize = 64;
+
+/// What says more about rows, which neither an overload nor growth has.
+const MEASURES: &[&str] = &["rows", "streams", "connections", "repeats", "calls", "rate"];
 
 /// What to measure.
 #[derive(Args, Debug)]
@@ -42,6 +45,9 @@ Examples:
   countersign bench --quick
   countersign bench --rows rotate,introspect --streams 1,16,64 --connections 1,16
   countersign bench --rows guard_cached --rate 5000
+  countersign bench --trace 0.01
+  countersign bench --overload
+  countersign bench --growth --svg growth.svg
   countersign --json bench --data /var/tmp > figures.json")]
 pub(crate) struct Bench {
     /// Less than a minute, at the price of a greater spread
@@ -76,6 +82,27 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "rate")]
     secs: f64,
 
+    /// Twice what the service can do, and a flood of bad proofs: what is served, what is shed
+    #[arg(long, conflicts_with_all = MEASURES)]
+    overload: bool,
+
+    /// What calls cost as there is more to keep: families, clients, proofs, tokens, connections
+    #[arg(long, conflicts_with_all = MEASURES, conflicts_with = "overload")]
+    growth: bool,
+
+    /// Where the curves of --growth are drawn
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "growth.svg",
+        requires = "growth"
+    )]
+    svg: PathBuf,
+
+    /// What tracing costs: servers that record this part of the traces, against none
+    #[arg(long, value_name = "RATIO", conflicts_with_all = ["overload", "growth", "rate"])]
+    trace: Option<f64>,
+
     /// Where stores are kept meanwhile; on a disk, or commits cost nothing
     #[arg(long, value_name = "DIRECTORY", default_value = ".")]
     data: PathBuf,
@@ -100,6 +127,8 @@ impl BenchServer {
 enum Figures {
     Closed(Vec<Figure>),
     Open(Vec<OpenFigure>),
+    Overload(Box<overload::Report>),
+    Growth(Box<growth::Report>),
 }
 
 impl Bench {
@@ -129,11 +158,28 @@ impl Bench {
                 doing: "making a runtime".to_owned(),
                 cause,
             })?;
-        let mut world = World::new(Setting {
+        let setting = Setting {
             executable,
             data: self.data.clone(),
             cores,
-        });
+        };
+        if self.overload {
+            let plan = self.overload_plan();
+            let report = runtime.block_on(overload::run(&setting, &plan, say))?;
+            return Ok(Figures::Overload(Box::new(report)));
+        }
+        if self.growth {
+            let plan = self.growth_plan();
+            let report = runtime.block_on(growth::run(&setting, &plan, say))?;
+            draw(&report, &self.svg)?;
+            return Ok(Figures::Growth(Box::new(report)));
+        }
+        if let Some(ratio) = self.trace {
+            let plan = Plan::traced(&self.asked());
+            let figures = runtime.block_on(run::traced(&setting, &plan, ratio, show))?;
+            return Ok(Figures::Closed(figures));
+        }
+        let mut world = World::new(setting);
         runtime.block_on(async {
             match self.rate {
                 Some(rate) => self.open(&mut world, rate).await.map(Figures::Open),
@@ -145,14 +191,32 @@ impl Bench {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of(&Asked {
+        Plan::of(&self.asked())
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
             rows: self.rows.clone(),
             streams: self.streams.clone(),
             connections: self.connections.clone(),
             repeats: self.repeats,
             calls: self.calls,
             quick: self.quick,
-        })
+        }
+    }
+
+    fn overload_plan(&self) -> overload::Plan {
+        match self.quick {
+            true => overload::Plan::QUICK,
+            false => overload::Plan::FULL,
+        }
+    }
+
+    fn growth_plan(&self) -> growth::Plan {
+        match self.quick {
+            true => growth::Plan::quick(),
+            false => growth::Plan::full(),
+        }
     }
 
     async fn open(&self, world: &mut World, rate: f64) -> Result<Vec<OpenFigure>, BenchError> {
@@ -182,6 +246,8 @@ impl Figures {
         match self {
             Self::Closed(figures) => figures.iter().map(Figure::to_json).collect(),
             Self::Open(figures) => figures.iter().map(OpenFigure::to_json).collect(),
+            Self::Overload(report) => report.to_json().into(),
+            Self::Growth(report) => report.to_json().into(),
         }
     }
 
@@ -193,6 +259,8 @@ impl Figures {
                 figures.iter().map(OpenFigure::columns),
                 "",
             ),
+            Self::Overload(report) => report.to_string(),
+            Self::Growth(report) => report.to_string(),
         }
     }
 
@@ -206,11 +274,26 @@ impl Figures {
                 .iter()
                 .map(|figure| (figure.row, &figure.failures))
                 .collect(),
+            // They say themselves what went wrong, and where.
+            Self::Overload(_) | Self::Growth(_) => Vec::new(),
+        }
+    }
+
+    /// What must not be, besides failed calls of rows.
+    fn wrong(&self) -> Vec<String> {
+        match self {
+            Self::Closed(_) | Self::Open(_) => Vec::new(),
+            Self::Overload(report) => report.wrong(),
+            Self::Growth(report) => report.wrong(),
         }
     }
 
     /// One wrong answer, and the figures are of something else.
     fn judge(&self) -> Result<(), Failure> {
+        let what = self.wrong();
+        if !what.is_empty() {
+            return Err(Failure::surprise(what.join("; ")));
+        }
         let mut wrong = String::new();
         let mut calls = 0;
         for (row, failures) in self.failures() {
@@ -225,6 +308,15 @@ impl Figures {
             _ => Err(Failure::surprise(format!("{calls} calls failed{wrong}"))),
         }
     }
+}
+
+fn draw(report: &growth::Report, file: &Path) -> Result<(), BenchError> {
+    let drawn =
+        chart::svg(&report.curves).map_err(|problem| BenchError::Asked(problem.to_string()))?;
+    std::fs::write(file, drawn).map_err(|cause| BenchError::System {
+        doing: format!("writing {}", file.display()),
+        cause,
+    })
 }
 
 fn introduce(cores: Cores) {
