@@ -5,27 +5,23 @@ mod writer;
 
 use std::fmt;
 
-use tracing::Subscriber;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::Layer;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 
 use self::format::{Json, Pretty};
 pub(crate) use self::writer::Lines;
 use crate::settings::{LogFormat, Logs, SettingsError};
 
-type Written<S> = Box<dyn Layer<S> + Send + Sync>;
+type Written = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The layer that writes events, the queue it writes to, and its filter.
-pub(crate) fn layer<S>(logs: Logs) -> Result<(Written<S>, Lines, Chosen), Failed>
-where
-    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
-{
+pub(crate) fn layer(logs: Logs) -> Result<(Written, Lines, Chosen), Failed> {
     let (chosen, handle) = reload::Layer::new(filter(&logs.filter)?);
     // Only events: the fields of spans are not formatted for a log that shows none.
-    let events = filter_fn(|meta| meta.is_event()).with_max_level_hint(LevelFilter::TRACE);
-    let filter = chosen.and(events);
+    let filter = chosen.and(filter_fn(|meta| meta.is_event()));
     let (lines, colours) = Lines::to(logs.sink, logs.format)?;
     let base = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
@@ -38,11 +34,7 @@ where
             .with_filter(filter)
             .boxed(),
     };
-    Ok((
-        layer,
-        lines,
-        Chosen(Box::new(move |next| handle.reload(next).is_ok())),
-    ))
+    Ok((layer, lines, Chosen(handle)))
 }
 
 /// The filter that these directives mean.
@@ -53,12 +45,19 @@ pub(crate) fn filter(directives: &str) -> Result<EnvFilter, SettingsError> {
 }
 
 /// The filter in use, to be exchanged.
-pub(crate) struct Chosen(Box<dyn Fn(EnvFilter) -> bool + Send + Sync>);
+#[derive(Clone)]
+pub(crate) struct Chosen(reload::Handle<EnvFilter, Registry>);
 
 impl Chosen {
     /// Whether lines are chosen by `next` from now on: not when the subscriber is gone.
     pub(crate) fn replace(&self, next: EnvFilter) -> bool {
-        (self.0)(next)
+        self.0.reload(next).is_ok()
+    }
+
+    /// Whether there may be lines of this level; which, the filter itself says.
+    pub(crate) fn may_tell(&self, level: Level) -> bool {
+        let may = |filter: &EnvFilter| filter.max_level_hint().is_none_or(|most| level <= most);
+        self.0.with_current(may).unwrap_or(false)
     }
 }
 

@@ -55,9 +55,15 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
         logs::Failed::Thread(error) => StartError::Thread(error),
     })?;
     let tracing = traces.is_some();
-    // Other people's spans are not even built.
-    let kept = filter_fn(move |meta| meta.is_event() || (tracing && sampling::wants(meta)));
-    let registry = Registry::default().with(kept).with(log);
+    let told = chosen.clone();
+    // Other people's spans are not even built. What no layer can want is refused here and not only
+    // by the layers: a refusal here holds for good, where theirs would be asked for again at each
+    // of the hundred trace events that the transport has for a call.
+    let kept = filter_fn(move |meta| match meta.is_event() {
+        true => told.may_tell(*meta.level()),
+        false => tracing && sampling::wants(meta),
+    });
+    let registry = Registry::default().with(log).with(kept);
     let Some(traces) = traces else {
         return Ok((
             Dispatch::new(registry),

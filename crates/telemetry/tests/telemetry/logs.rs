@@ -7,6 +7,11 @@ use countersign_telemetry::{
 };
 use opentelemetry::trace::TraceContextExt;
 use tonic_health::pb::HealthCheckRequest;
+use tracing::callsite::{Callsite, Identifier};
+use tracing::field::FieldSet;
+use tracing::metadata::Kind;
+use tracing::subscriber::Interest;
+use tracing::{Level, Metadata};
 
 use crate::kit::{Collector, Served, Sink, attributes, client, runtime, settings};
 
@@ -31,6 +36,63 @@ fn json(text: &str) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect()
+}
+
+/// A place in somebody else's code that tells of something.
+struct Place(&'static Metadata<'static>);
+
+impl Callsite for Place {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.0
+    }
+}
+
+/// What a transport says of every frame.
+static FRAME: Place = Place(&Metadata::new(
+    "frame",
+    "transport",
+    Level::TRACE,
+    None,
+    None,
+    None,
+    FieldSet::new(&[], Identifier(&FRAME)),
+    Kind::EVENT,
+));
+
+/// And the span that it puts around it.
+static POLL: Place = Place(&Metadata::new(
+    "poll",
+    "transport",
+    Level::INFO,
+    None,
+    None,
+    None,
+    FieldSet::new(&[], Identifier(&POLL)),
+    Kind::SPAN,
+));
+
+/// Asked once, not at every frame: a call makes a hundred of these.
+#[test]
+fn what_no_layer_takes_is_turned_off_where_it_is_told() {
+    for traces in [None, Some(Traces::to("http://127.0.0.1:9"))] {
+        let (dispatch, telemetry) = prepare(Settings {
+            logs: Logs {
+                format: LogFormat::Json,
+                filter: "info".into(),
+                sink: LogSink::Writer(Box::new(Sink::default())),
+            },
+            ..settings("s", traces)
+        })
+        .unwrap();
+        assert!(dispatch.register_callsite(FRAME.0).is_never());
+        assert!(dispatch.register_callsite(POLL.0).is_never());
+        telemetry.replace_log_filter("trace").unwrap();
+        assert!(!dispatch.register_callsite(FRAME.0).is_never());
+        assert!(dispatch.register_callsite(POLL.0).is_never());
+        telemetry.shutdown(Duration::from_secs(2)).unwrap();
+    }
 }
 
 #[test]
