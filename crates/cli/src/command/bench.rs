@@ -43,7 +43,7 @@ redeem, rotate, introspect, introspect_jwt, revoke, list_keys, client_layer
 Examples:
   countersign bench
   countersign bench --quick
-  countersign bench --rows rotate,introspect --streams 1,16,64 --connections 1,16
+  countersign bench --rows rotate --streams 1,16,64 --connections 1,16
   countersign bench --rows guard_cached --rate 5000
   countersign bench --trace 0.01
   countersign bench --overload

@@ -68,6 +68,12 @@ fn every_row_is_measured_and_nothing_is_left() {
             assert!(value.is_some_and(|value| value > 0.0), "{field}: {figure}");
         }
         assert_eq!(figure["failures"], 0, "{figure}");
+        for field in ["request_bytes", "answer_bytes"] {
+            let [ours, floor] = [field.to_owned(), format!("floor_{field}")]
+                .map(|field| figure[field].as_f64().unwrap());
+            // Some bytes are in the names of fields.
+            assert!((ours - floor).abs() <= 16.0, "{field}: {figure}");
+        }
         let flat = figure.as_object().unwrap().values();
         assert!(flat.into_iter().all(|value| !value.is_object()));
     }
@@ -94,6 +100,27 @@ fn an_open_loop_keeps_its_rate() {
     // The last of 20 calls is due after 475 ms, and no call is made early.
     let achieved = figure["achieved_per_sec"].as_f64().unwrap();
     assert!(achieved > 0.0 && achieved <= 20.0 / 0.475, "{figure}");
+}
+
+#[test]
+fn what_tracing_costs_is_measured_with_spans_that_arrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = finish(bench(folder.path()).args([
+        "--rows",
+        "guard_cached,list_keys",
+        "--trace",
+        "1",
+        "--calls",
+        "60",
+        "--repeats",
+        "1",
+        "--json",
+    ]));
+    // It fails without a span, where more than 100 are due.
+    let figures = ran.json();
+    let names = [&figures[0]["name"], &figures[1]["name"]];
+    assert_eq!(names, ["guard_cached_traced", "list_keys_traced"]);
+    assert_eq!(figures[0]["failures"], 0, "{figures}");
 }
 
 #[test]
