@@ -35,13 +35,10 @@ fn what_lasts_is_told_once_and_a_moment_is_not() {
     );
     // Another reason is another state.
     check(
-        &[bad.clone(), worse.clone(), worse.clone(), bad.clone()],
+        &[bad.clone(), worse.clone(), worse, bad.clone()],
         &[Fleeting, News, Known, News],
     );
-    check(
-        &[soon.clone(), soon.clone(), good.clone()],
-        &[News, Known, News],
-    );
+    check(&[soon.clone(), soon.clone(), good], &[News, Known, News]);
     // A moment in between is not news, nor is what was told before.
     check(
         &[soon.clone(), bad, soon.clone(), soon],
