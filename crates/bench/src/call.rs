@@ -241,18 +241,17 @@ impl Connection {
     /// Why it failed.
     pub async fn call(&self, call: Call) -> Result<Bytes, Failed> {
         let request = self.request(call.path, call.headers)?;
-        let mut send = self.send.clone().ready().await.map_err(broken)?;
-        let (answer, mut stream) = send.send_request(request, false).map_err(broken)?;
-        stream.send_data(call.body, true).map_err(broken)?;
-        let (head, mut body) = answer.await.map_err(broken)?.into_parts();
+        let mut send = self.send.clone().ready().await?;
+        let (answer, mut stream) = send.send_request(request, false)?;
+        stream.send_data(call.body, true)?;
+        let (head, mut body) = answer.await?.into_parts();
         let mut message = BytesMut::new();
         while let Some(bytes) = body.data().await {
-            let bytes = bytes.map_err(broken)?;
-            let taken = body.flow_control().release_capacity(bytes.len());
-            taken.map_err(broken)?;
+            let bytes = bytes?;
+            body.flow_control().release_capacity(bytes.len())?;
             message.extend_from_slice(&bytes);
         }
-        match body.trailers().await.map_err(broken)? {
+        match body.trailers().await? {
             Some(trailers) => succeeded(&trailers)?,
             // An answer without a message has its status in its head.
             None => succeeded(&head.headers)?,
@@ -276,8 +275,10 @@ impl Connection {
     }
 }
 
-fn broken(error: h2::Error) -> Failed {
-    Failed::Connection(error.to_string())
+impl From<h2::Error> for Failed {
+    fn from(error: h2::Error) -> Self {
+        Self::Connection(error.to_string())
+    }
 }
 
 fn succeeded(trailers: &HeaderMap) -> Result<(), Failed> {

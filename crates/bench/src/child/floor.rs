@@ -76,7 +76,7 @@ struct Committing {
 impl Committing {
     fn open(floor: &Floor) -> Result<Self, BenchError> {
         let folder = super::folder(&floor.data)?;
-        let store = EmbeddedStore::open(&folder.path().join("data"), Options::default())
+        let store = EmbeddedStore::open(folder.path().join("data"), Options::default())
             .map_err(BenchError::preparing("the floor's store"))?;
         Ok(Self {
             store: Arc::new(store),

@@ -129,8 +129,7 @@ impl KeySource for OneKey {
             algorithm: Algorithm::Es256,
             key: &self.0,
         };
-        let keys = Jwks::parse(jwks::publish(&[key]).as_bytes())
-            .map_err(|error| KeysUnavailable::new(error));
+        let keys = Jwks::parse(jwks::publish(&[key]).as_bytes()).map_err(KeysUnavailable::new);
         Box::pin(std::future::ready(keys.map(|keys| PublishedKeys {
             issuer: ISSUER.to_owned(),
             keys,

@@ -281,7 +281,8 @@ impl TokenService {
             .into_iter()
             .map(|request_uri| self.approve(request_uri, &token))
             .collect::<Result<_, _>>()?;
-        let codes = self.collected("codes", approvals, code).await?;
+        let pick = |answer: ApproveAuthorizationResponse| code(&answer.redirect_to);
+        let codes = self.collected("codes", approvals, pick).await?;
         let pairs = codes.into_iter().zip(verifiers);
         Ok(pairs
             .map(|(code, verifier)| Code { code, verifier })
@@ -339,9 +340,9 @@ impl TokenService {
     }
 }
 
-fn code(answer: ApproveAuthorizationResponse) -> Result<String, Failed> {
-    let back =
-        Url::parse(&answer.redirect_to).map_err(|_| Failed::Wrong("no URL to go back to"))?;
+/// The code in a URL that a browser is sent back to.
+fn code(redirect_to: &str) -> Result<String, Failed> {
+    let back = Url::parse(redirect_to).map_err(|_| Failed::Wrong("no URL to go back to"))?;
     back.query_pairs()
         .find(|(name, _)| name == "code")
         .map(|(_, code)| code.into_owned())

@@ -1,6 +1,7 @@
 //! Who is registered with the token service.
 
 use std::path::Path;
+use std::slice;
 
 use countersign::admin::v1::client_service_client::ClientServiceClient;
 use countersign::admin::v1::resource_service_client::ResourceServiceClient;
@@ -56,13 +57,13 @@ pub(super) async fn register(socket: &Path, issuer: &str) -> Result<Registry, Be
     let registrar = Registrar { admin, issuer };
     Ok(Registry {
         checkout: registrar
-            .add(secret("checkout", &own, &[orders.clone()]))
+            .add(secret("checkout", &own, slice::from_ref(&orders)))
             .await?,
         signer: registrar
             .add(admin::Client {
                 authentication_method: AuthenticationMethod::PrivateKeyJwt.into(),
                 jwks: jwks()?,
-                ..secret("signer", &own, &[orders.clone()])
+                ..secret("signer", &own, slice::from_ref(&orders))
             })
             .await?,
         desk: registrar
