@@ -28,7 +28,7 @@ use crate::run::own_time;
 use crate::stand::{Callers, Population, Stand, check_issued};
 use crate::stats::Schedule;
 use crate::world::Setting;
-use crate::{BenchError, load};
+use crate::{BenchError, Measurement, load};
 
 /// Streams of the closed loop that finds the capacity.
 const STREAMS: usize = 64;
@@ -102,30 +102,29 @@ pub async fn run(
     let overrides = [("proofs.remembered_max", "1000000")];
     let mut stand = Stand::start(setting, &population, &overrides).await?;
     let callers = stand.callers();
-    let connections = Connection::open_many(stand.url(), CONNECTIONS).await?;
-    let apart = Connection::open(stand.url()).await?;
+    let url = stand.url().to_owned();
 
     progress("capacity");
-    let capacity = capacity(&callers, &connections, plan.capacity).await?;
+    let capacity = capacity(&callers, &url, plan.capacity).await?;
     let rate = capacity.per_sec;
-    progress(&format!("capacity: {rate:.0} calls/s; unloaded"));
-    let unloaded = arrivals(
-        &callers,
-        &connections,
-        rate * UNLOADED,
-        plan.unloaded,
-        &mut progress,
-    )
-    .await?
-    .tally;
-    let asking = Asking::of(&stand, &apart).await?;
+    progress(&format!("capacity: {rate:.0} calls/s"));
 
-    progress(&format!("{} times the capacity", plan.factor));
-    let overload = arrivals_ready(&callers, rate * plan.factor, plan.overload, &mut progress)?;
+    let calls = signed(&callers, rate * UNLOADED, plan.unloaded)?;
+    let unloaded = calls.made(&url).await?.tally;
+
+    let due = rate * plan.factor;
+    progress(&format!("{due:.0} calls/s: proofs are signed"));
+    let calls = signed(&callers, due, plan.overload)?;
+    progress(&format!(
+        "{due:.0} calls/s, {} times the capacity",
+        plan.factor
+    ));
+    let apart = Connection::open(&url).await?;
+    let asking = Asking::of(&stand, &apart).await?;
     let mut bystanders = Bystanders::default();
     let (arrived, memory) = memory::during(stand.process(), async {
         tokio::select! {
-            arrived = overload.run(&connections) => arrived,
+            arrived = calls.made(&url) => arrived,
             error = bystanders::call(&mut bystanders, &asking, &apart) => Err(error),
         }
     })
@@ -133,7 +132,7 @@ pub async fn run(
     let arrived = arrived?;
 
     progress("a flood of bad proofs");
-    let flooding = flood::flood(&callers, &connections, &apart, plan.flood);
+    let flooding = flood::flood(&callers, &url, plan.flood);
     let (flood, flood_memory) = memory::during(stand.process(), flooding).await?;
 
     Ok(Report {
@@ -141,7 +140,7 @@ pub async fn run(
         capacity,
         unloaded,
         overloaded: Overloaded {
-            rate: rate * plan.factor,
+            rate: due,
             factor: plan.factor,
             load_share: arrived.load_share,
             tally: arrived.tally,
@@ -153,14 +152,14 @@ pub async fn run(
     })
 }
 
-async fn capacity(
-    callers: &Callers,
-    connections: &[Connection],
-    span: Duration,
-) -> Result<Capacity, BenchError> {
-    let pilot = load::closed(connections, batch(callers, PILOT)?, STREAMS).await;
+async fn capacity(callers: &Callers, url: &str, span: Duration) -> Result<Capacity, BenchError> {
+    let closed = async |calls| {
+        let batch = batch(callers, calls)?;
+        Ok::<_, BenchError>(load::closed(&connect(url).await?, batch, STREAMS).await)
+    };
+    let pilot: Measurement = closed(PILOT).await?;
     let calls = (pilot.per_sec() * span.as_secs_f64()).ceil() as usize;
-    let measured = load::closed(connections, batch(callers, calls.max(PILOT))?, STREAMS).await;
+    let measured = closed(calls.max(PILOT)).await?;
     if measured.answered.count() == 0 {
         let why = measured.failures.into_keys().next();
         return Err(BenchError::Preparing {
@@ -174,6 +173,11 @@ async fn capacity(
     })
 }
 
+/// New connections: those that have been silent while calls were signed may have been closed.
+async fn connect(url: &str) -> Result<Vec<Connection>, BenchError> {
+    Connection::open_many(url, CONNECTIONS).await
+}
+
 fn batch(callers: &Callers, calls: usize) -> Result<Batch, BenchError> {
     let calls = (0..calls)
         .map(|nth| callers.issue(nth, &callers.issue_proof(nth)?))
@@ -182,7 +186,7 @@ fn batch(callers: &Callers, calls: usize) -> Result<Batch, BenchError> {
 }
 
 /// Calls whose proofs are signed, at a rate.
-struct Ready {
+struct Signed {
     callers: Callers,
     proofs: Vec<String>,
     schedule: Schedule,
@@ -195,30 +199,23 @@ struct Arrived {
     load_share: f64,
 }
 
-fn arrivals_ready(
-    callers: &Callers,
-    rate: f64,
-    span: Duration,
-    progress: &mut impl FnMut(&str),
-) -> Result<Ready, BenchError> {
+fn signed(callers: &Callers, rate: f64, span: Duration) -> Result<Signed, BenchError> {
     let schedule = Schedule::per_sec(rate)
         .ok_or_else(|| BenchError::Asked(format!("{rate} calls a second are no rate")))?;
-    let calls = schedule.calls_within(span);
-    progress(&format!("{calls} proofs are signed, for {rate:.0} calls/s"));
-    let proofs = (0..calls)
+    let proofs = (0..schedule.calls_within(span))
         .map(|nth| callers.issue_proof(nth))
         .collect::<Result<_, _>>()?;
-    Ok(Ready {
+    Ok(Signed {
         callers: callers.clone(),
         proofs,
         schedule,
     })
 }
 
-impl Ready {
-    async fn run(&self, connections: &[Connection]) -> Result<Arrived, BenchError> {
+impl Signed {
+    async fn made(&self, url: &str) -> Result<Arrived, BenchError> {
         let arrivals = Arrivals {
-            connections,
+            connections: &connect(url).await?,
             schedule: self.schedule,
             calls: self.proofs.len(),
         };
@@ -234,16 +231,4 @@ impl Ready {
             tally,
         })
     }
-}
-
-async fn arrivals(
-    callers: &Callers,
-    connections: &[Connection],
-    rate: f64,
-    span: Duration,
-    progress: &mut impl FnMut(&str),
-) -> Result<Arrived, BenchError> {
-    arrivals_ready(callers, rate, span, progress)?
-        .run(connections)
-        .await
 }

@@ -139,10 +139,26 @@ pub(super) async fn connections(
     let mut sites = Vec::new();
     for (size, stand) in &mut stands {
         run.begins(format!("{} connections", counted(*size)));
-        let connections = Connection::open_many(stand.url(), *size as usize).await?;
+        let connections = used(stand, *size as usize).await?;
         sites.push(issuers(*size, stand, connections));
     }
     run.curve("issue, by connections", plan, sites).await
+}
+
+/// Connections that have had a call: those without one are soon closed.
+async fn used(stand: &Stand, count: usize) -> Result<Vec<Connection>, BenchError> {
+    let callers = stand.callers();
+    let mut connections = Vec::with_capacity(count);
+    for nth in 0..count {
+        let connection = Connection::open(stand.url()).await?;
+        let call = callers.issue(nth, &callers.issue_proof(nth)?)?;
+        connection
+            .call(call)
+            .await
+            .map_err(BenchError::preparing("a connection that has had a call"))?;
+        connections.push(connection);
+    }
+    Ok(connections)
 }
 
 async fn issuing(setting: &Setting, clients: u64) -> Result<Stand, BenchError> {

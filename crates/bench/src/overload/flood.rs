@@ -16,6 +16,9 @@ use crate::{BenchError, Measurement};
 /// Bad calls at once: more than the service lets wait, so that it sheds.
 const STREAMS: usize = 256;
 
+/// Over so many connections: four streams each.
+const CONNECTIONS: usize = 64;
+
 /// Bad proofs, one after the other, again and again: none of them is ever spent.
 const PROOFS: usize = 256;
 
@@ -83,17 +86,18 @@ impl Flood {
     }
 }
 
-/// Floods for `span` over these connections; whoever means well has the connection `apart`.
+/// Floods for `span`; whoever means well has a connection apart.
 pub(super) async fn flood(
     callers: &Callers,
-    connections: &[Connection],
-    apart: &Connection,
+    url: &str,
     span: Duration,
 ) -> Result<Flood, BenchError> {
     let proofs = (0..PROOFS)
         .map(|nth| callers.issue_proof(nth).map(|proof| spoilt(&proof)))
         .collect::<Result<Vec<_>, _>>()?;
     let proofs: Arc<[String]> = proofs.into();
+    let connections = Connection::open_many(url, CONNECTIONS).await?;
+    let apart = Connection::open(url).await?;
     let begun = Instant::now();
     let until = begun + span;
     let mut streams = JoinSet::new();
@@ -101,7 +105,7 @@ pub(super) async fn flood(
         let (callers, proofs) = (callers.clone(), Arc::clone(&proofs));
         streams.spawn(stream(callers, proofs, connection.clone(), first, until));
     }
-    let mut flood = well_meant(callers, apart, until).await?;
+    let mut flood = well_meant(callers, &apart, until).await?;
     while let Some(joined) = streams.join_next().await {
         let done = joined.map_err(BenchError::preparing("a flood"))?;
         flood.add(&done?);
