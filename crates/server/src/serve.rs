@@ -135,9 +135,10 @@ pub(crate) async fn serve<L: Listener, S: Answers>(
         connections.spawn_on(Box::pin(serving), seat.handle());
     };
     tokio::select! {
-        never = listen::take(&listener, &places, begin) => match never {},
+        biased;
         () = edge.stop.begun.cancelled() => {}
         () = workers.one_ended() => return Err(ServeError::WorkerEnded),
+        never = listen::take(&listener, &places, begin) => match never {},
     }
     listen::take_waiting(listener, &places, begin);
     connections.close();

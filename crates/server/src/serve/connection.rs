@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
@@ -87,26 +88,29 @@ where
     let stop = edge.stop.begun.child_token();
     let mut stopping = pin!(stop.cancelled());
     let mut stopped = false;
-    let mut alarm = pin!(sleep_until(life.greeting_due()));
+    let mut alarm = pin!(sleep_until(Instant::now()));
     loop {
+        tokio::select! {
+            // What has come counts before what is late: a worker that was held up finds both.
+            biased;
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = &mut stopping, if !stopped => {
+                stopped = true;
+                connection.as_mut().graceful_shutdown();
+                life.asked(Instant::now());
+            }
+            // Calls that have just come are read by their own tasks.
+            () = &mut alarm => yield_now().await,
+        }
         let now = Instant::now();
         match life.verdict(traffic.seen(), now) {
             Verdict::Wait(until) => alarm.as_mut().reset(until),
             Verdict::Ask => {
                 connection.as_mut().graceful_shutdown();
                 life.asked(now);
-                continue;
+                alarm.as_mut().reset(now);
             }
             Verdict::Cut => return Err(io::ErrorKind::TimedOut.into()),
-        }
-        tokio::select! {
-            ended = &mut connection => return ended.map_err(io::Error::other),
-            () = &mut alarm => {}
-            () = &mut stopping, if !stopped => {
-                stopped = true;
-                connection.as_mut().graceful_shutdown();
-                life.asked(Instant::now());
-            }
         }
     }
 }
