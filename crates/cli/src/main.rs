@@ -15,10 +15,15 @@ mod signals;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use crate::command::Cli;
 use crate::exit::Failure;
 use crate::output::Output;
+
+/// Why not the system's: `docs/adr/0007-allocator.md`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
