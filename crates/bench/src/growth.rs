@@ -13,7 +13,10 @@ mod start;
 mod streams;
 mod sweep;
 
+use std::time::{Duration, Instant};
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::sleep;
 
 pub(crate) use self::curve::counted;
 pub use self::curve::{Curve, GROWTH_MAX, Point};
@@ -22,12 +25,19 @@ pub use self::plan::{Plan, Sweep};
 pub use self::report::Report;
 pub use self::start::Starts;
 pub use self::sweep::Swept;
-use crate::BenchError;
 use crate::call::Failures;
 use crate::world::Setting;
+use crate::{BenchError, Process};
 
 /// Calls of each stream before the first round: caches and the allocator are warm then.
 const WARM_CALLS: usize = 10;
+
+/// A server at rest uses less than this part of a core: timers and the janitor,
+const IDLE_SHARE: f64 = 0.005;
+/// looked at for so long;
+const LOOK: Duration = Duration::from_millis(500);
+/// and with a million families it comes to rest within this time, or never.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
 /// Measures all of it. `progress` is told what begins.
 ///
@@ -86,6 +96,12 @@ impl Run<'_> {
         for site in &mut sites {
             site.streams.run(WARM_CALLS, &mut self.failures).await?;
         }
+        for site in &mut sites {
+            if !settled(site.server).await? {
+                let size = counted(site.size);
+                self.begins(format!("{name}: the server with {size} is busy by itself"));
+            }
+        }
         let mut rounds = Vec::with_capacity(plan.rounds);
         for round in 0..plan.rounds {
             let mut costs = vec![f64::NAN; sites.len()];
@@ -104,6 +120,21 @@ impl Run<'_> {
         self.curves.push(curve);
         Ok(())
     }
+}
+
+/// Waits until a server that nobody calls does next to nothing: after its start it reads what is in
+/// its store, and that is no call's cost. `false`: it did not come to rest.
+async fn settled(server: &mut Process) -> Result<bool, BenchError> {
+    let begun = Instant::now();
+    while begun.elapsed() < SETTLED_WITHIN {
+        let before = server.used()?;
+        sleep(LOOK).await;
+        let used = server.used()?.since(before).processor;
+        if used.as_secs_f64() < IDLE_SHARE * LOOK.as_secs_f64() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Site<'_> {

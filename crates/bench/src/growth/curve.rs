@@ -50,12 +50,10 @@ impl Curve {
         }
     }
 
-    /// The growth at the size where it is worst.
+    /// The growth at the size, other than the smallest, where it is worst.
     pub fn worst(&self) -> Option<&Point> {
-        let growth = |point: &&Point| point.growth;
-        self.points
-            .iter()
-            .max_by(|a, b| growth(a).total_cmp(&growth(b)))
+        let larger = self.points.get(1..).unwrap_or_default();
+        larger.iter().max_by(|a, b| a.growth.total_cmp(&b.growth))
     }
 
     /// Whether it stays below [`GROWTH_MAX`].
@@ -137,6 +135,13 @@ mod tests {
         let goal = Curve::of("rotate, families", &[1, 100, 10_000], &rounds).goal();
         assert!(!goal.met());
         assert_eq!(goal.name, "rotate, families, 1 → 100");
+    }
+
+    #[test]
+    fn what_gets_cheaper_has_a_growth_below_one() {
+        let goal = Curve::of("issue, clients", &[1, 10], &[vec![10.0, 9.0]]).goal();
+        assert!(goal.met());
+        assert_eq!(goal.name, "issue, clients, 1 → 10");
     }
 
     #[test]
