@@ -385,3 +385,32 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_bench::Failed;
+    use countersign_bench::stats::Latencies;
+
+    use super::*;
+
+    fn figures(failures: Failures) -> Figures {
+        Figures::Open(vec![OpenFigure {
+            row: Row::Rotate,
+            connections: 1,
+            rate: 10.0,
+            achieved_per_sec: 10.0,
+            ours_us: 80.0,
+            latencies: Latencies::default(),
+            rss_mib: 20.0,
+            failures,
+        }])
+    }
+
+    #[test]
+    fn one_failed_call_fails_the_run() {
+        assert!(figures(Failures::new()).judge().is_ok());
+        let failed = Failures::from([(Failed::Wrong("not active"), 1)]);
+        let failure = figures(failed).judge().expect_err("a call failed");
+        assert_eq!(failure.kind(), Kind::Surprise);
+    }
+}
