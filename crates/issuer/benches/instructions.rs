@@ -195,8 +195,8 @@ fn assertion(key: &SigningKey, issuer: &IssuerName) -> String {
 /// Leaked, so that putting away is not counted either.
 fn service() -> &'static Service {
     let service = Box::leak(Box::new(Service::new()));
-    black_box(issue_secret(service));
-    black_box(issue_private_key_jwt(service));
+    let _ = issue_secret(service);
+    let _ = issue_private_key_jwt(service);
     service.read();
     service
 }

@@ -17,6 +17,10 @@ use crate::model::{
 /// The type of our access tokens (RFC 9068 §2.1).
 const TYP: &str = "at+jwt";
 
+/// Room for a token with one resource, a few scopes and a family, so that it is not copied while it
+/// grows. A longer one grows.
+const PAYLOAD_BYTES_USUAL: usize = 512;
+
 /// What an access token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Claims {
@@ -79,7 +83,9 @@ impl Claims {
             auth_time: self.auth_time.map(UnixTime::as_secs),
             acr: self.acr.as_ref().map(Acr::as_str),
         };
-        serde_json::to_vec(&payload).expect("strings and numbers are always written")
+        let mut json = Vec::with_capacity(PAYLOAD_BYTES_USUAL);
+        serde_json::to_writer(&mut json, &payload).expect("strings and numbers are always written");
+        json
     }
 
     /// A token in the client's own name.

@@ -104,7 +104,7 @@ pub(crate) fn narrow(
         let named: Option<Permissions> = ask.resources.iter().map(at).collect();
         named.ok_or_else(|| target(TargetCause::NotPermitted))?
     };
-    let granted = restrict(&granted, &ask.scopes).ok_or_else(|| scope(wider))?;
+    let granted = restrict(granted, &ask.scopes).ok_or_else(|| scope(wider))?;
     let together = granted.scopes();
     if together.len() > SCOPES_MAX {
         return Err(FieldFault::new(SCOPES, Malformed::TooManyScopes).into());
@@ -120,9 +120,9 @@ pub(crate) fn narrow(
 
 /// The same resources with those of their scopes that are asked for; none if a scope is asked for
 /// that no resource has. No scope means all.
-pub(crate) fn restrict(permissions: &Permissions, scopes: &Scopes) -> Option<Permissions> {
+pub(crate) fn restrict(permissions: Permissions, scopes: &Scopes) -> Option<Permissions> {
     if scopes.is_empty() {
-        return Some(permissions.clone());
+        return Some(permissions);
     }
     if !scopes.is_within(&permissions.scopes()) {
         return None;
@@ -162,6 +162,10 @@ pub(crate) fn still_allowed(
 /// A token has one list of scopes for all its audience. So a scope that is granted at one
 /// resource must not mean something at another where it is not allowed.
 fn spills(granted: &Permissions, allowed: &Permissions, catalogue: &Catalogue) -> bool {
+    // What is granted at a resource is allowed there.
+    if granted.len() < 2 {
+        return false;
+    }
     let scopes: BTreeSet<_> = granted
         .iter()
         .flat_map(|(_, scopes)| scopes.iter())

@@ -227,12 +227,11 @@ fn approved<'a>(
     if approving.subject == Subject::of_client(&client.id) {
         return Err(FieldFault::new("subject", Malformed::SubjectIsClient).into());
     }
-    let permissions = policy::restrict(&authorization.permissions, &approving.scopes).ok_or(
-        Refusal::InvalidScope {
+    let permissions = policy::restrict(authorization.permissions.clone(), &approving.scopes)
+        .ok_or(Refusal::InvalidScope {
             field: "scopes",
             cause: ScopeCause::Wider,
-        },
-    )?;
+        })?;
     let approval = Approval {
         subject: approving.subject.clone(),
         permissions,
