@@ -215,6 +215,7 @@ impl Store for MemoryStore {
         due.truncate(max);
         due.iter().for_each(|key| contents.remove(key));
         Ok(Swept {
+            looked: due.len(),
             removed: due.len(),
             more,
         })

@@ -63,9 +63,11 @@ pub struct Page {
 /// What a sweep did.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Swept {
+    /// How many records it looked at: those that it removed, and those that were given more time.
+    pub looked: usize,
     /// How many records it removed.
     pub removed: usize,
-    /// Whether it stopped at its bound with expired records left.
+    /// Whether it stopped at its bound, and there is more to look at.
     pub more: bool,
 }
 

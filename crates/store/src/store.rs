@@ -67,12 +67,14 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page, StoreError>;
 
-    /// Removes up to `max` records whose expiry is at or before `now_millis`, oldest first, in
-    /// batches between which commits go on.
+    /// Looks at up to `max` records that may have expired, in no particular order, and removes those
+    /// whose expiry is at or before `now_millis`, in batches between which commits go on.
     ///
-    /// It must remove these and no others (`a_sweep_removes_what_has_expired`), no more than
-    /// `max` (`a_sweep_is_bounded`), and go by the expiry that a record has now, not by an earlier
-    /// one (`a_sweep_goes_by_the_latest_expiry`). Its cost is what it removes, not what is there.
+    /// Repeated until there is no more, it must remove these and no others
+    /// (`a_sweep_removes_what_has_expired`), look at no more than `max` (`a_sweep_is_bounded`), and
+    /// go by the expiry that a record has now, not by an earlier one
+    /// (`a_sweep_goes_by_the_latest_expiry`). Its cost is what it looks at, not what is there: a
+    /// record that was given more time may be looked at once for the time that it had.
     ///
     /// # Errors
     /// As [`commit`](Self::commit); records may have been removed before the error.

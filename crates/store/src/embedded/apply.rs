@@ -1,129 +1,211 @@
-//! One change, one sweep: what they do to the database.
+//! Changes and sweeps: what they do to the database.
 
 use std::collections::HashMap;
 use std::ops::Bound;
 
-use super::layout::{self, Item};
+use super::layout::{self, Head, Item};
 use super::{Broken, Database, Edits};
-use crate::{Change, Commit, Done, Expect, Key, Swept, Version, Versioned};
+use crate::{Change, Commit, Done, Expect, Key, Swept, Version};
+
+/// The most commits in one batch of the driver. A batch shuts readers out while it is applied, some
+/// 10 µs a commit; a new one costs a write to the disk.
+const BATCH_COMMITS_MAX: usize = 64;
+
+/// The most bytes in one batch, and a commit: well below what the driver keeps in memory at once.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// The writer's view of the database. There is one: what it read stays true until it writes.
+///
+/// Commits are gathered and reach the database together, with the counter: a batch is recovered
+/// whole or not at all. What waits is seen by the commits that come after, and by no reader.
 pub(super) struct Writer<'a> {
-    pub(super) database: &'a Database,
+    database: &'a Database,
     /// The number of the last commit.
-    pub(super) commits: u64,
+    commits: u64,
     /// The number of the last entry of each log.
-    pub(super) heads: HashMap<Box<str>, u64>,
+    logs: HashMap<Box<str>, u64>,
+    batch: Batch,
 }
 
-impl Writer<'_> {
-    /// Applies a change whole, if its expectations hold. `removing` is told the commit's number
+/// Commits that are not in the database yet.
+#[derive(Default)]
+struct Batch {
+    commits: usize,
+    bytes: usize,
+    edits: Edits,
+    /// The records that the edits leave; none for one that they take away.
+    records: HashMap<Key, Option<Head>>,
+}
+
+impl<'a> Writer<'a> {
+    /// From the last commit's number, and the last number of each log.
+    pub(super) fn new(database: &'a Database, commits: u64, logs: HashMap<Box<str>, u64>) -> Self {
+        Self {
+            database,
+            commits,
+            logs,
+            batch: Batch::default(),
+        }
+    }
+
+    /// The number of the last commit.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Takes a change whole, if its expectations hold. `removing` is told the commit's number
     /// before the change takes a record away.
     pub(super) fn commit(
         &mut self,
         change: &Change,
         removing: impl FnOnce(u64),
     ) -> Result<Commit, Broken> {
-        let mut edits = Edits::with_capacity(change.writes.len() * 2 + change.appends.len());
-        let commit = self.commits + 1;
-        let version = Version::new(commit);
+        let mut found = Vec::with_capacity(change.writes.len());
         for write in &change.writes {
-            let found = self.record(&write.key)?;
-            if !holds(write.expect, found.as_ref()) {
+            let head = self.head(&write.key)?;
+            if !holds(write.expect, head) {
                 return Ok(Commit::Conflict(write.key.clone()));
             }
-            let expired = found.as_ref().and_then(|record| record.expires_at_millis);
-            let expires = write.put.as_ref().and_then(|put| put.expires_at_millis);
-            if expired != expires {
-                edits.extend(expired.map(|at| (layout::expiry_key(at, &write.key), None)));
-                edits.extend(expires.map(|at| (layout::expiry_key(at, &write.key), Some(vec![]))));
-            }
-            let value = write
-                .put
-                .as_ref()
-                .map(|put| layout::encode_record(version, expires, &put.value));
-            if value.is_some() || found.is_some() {
-                edits.push((layout::record_key(&write.key), value));
-            }
+            found.push(head);
         }
-        let numbers = self.number(change, version, &mut edits);
         if change.writes.iter().any(|write| write.put.is_none()) {
-            removing(commit);
+            removing(self.commits + 1);
         }
-        self.apply(edits)?;
-        self.commits = commit;
+        self.commits += 1;
+        let version = Version::new(self.commits);
+        for (write, found) in change.writes.iter().zip(found) {
+            let record = layout::record_key(&write.key);
+            let Some(put) = &write.put else {
+                if found.is_some() {
+                    self.batch.edit(record, None);
+                }
+                self.batch.records.insert(write.key.clone(), None);
+                continue;
+            };
+            let expires_at_millis = put.expires_at_millis;
+            if let Some(at) = expires_at_millis
+                && !has_earlier_reminder(found, at)
+            {
+                self.batch
+                    .edit(layout::reminder_key(at, &write.key), Some(vec![]));
+            }
+            let value = layout::encode_record(version, expires_at_millis, &put.value);
+            self.batch.edit(record, Some(value));
+            let head = Head {
+                version,
+                expires_at_millis,
+            };
+            self.batch.records.insert(write.key.clone(), Some(head));
+        }
+        let numbers = self.number(change, version);
+        self.batch.commits += 1;
+        if self.batch.commits >= BATCH_COMMITS_MAX || self.batch.bytes >= BATCH_BYTES_MAX {
+            self.apply()?;
+        }
         Ok(Commit::Done(Done { version, numbers }))
     }
 
-    /// Removes up to `max` records that have expired.
+    /// Looks at up to `max` reminders that are due, and removes the records that have expired.
     pub(super) fn sweep(
         &mut self,
         now_millis: u64,
         max: usize,
         removing: impl FnOnce(u64),
     ) -> Result<Swept, Broken> {
-        let (from, until) = layout::expired(now_millis);
+        // The database is asked for what is due.
+        self.apply()?;
+        let (from, until) = layout::due(now_millis);
         let mut due = self
             .database
             .range(Bound::Included(from), until, max.saturating_add(1))?;
         let more = due.len() > max;
         due.truncate(max);
-        let mut edits = Edits::with_capacity(due.len() * 2);
-        let mut removed = 0;
+        let mut swept = Swept {
+            looked: due.len(),
+            removed: 0,
+            more,
+        };
+        if due.is_empty() {
+            return Ok(swept);
+        }
+        self.commits += 1;
+        self.batch.commits += 1;
+        removing(self.commits);
         for item in due {
-            let Item::Expiry { at_millis, key } = item else {
+            let Item::Reminder { at_millis, key } = item else {
                 continue;
             };
-            edits.push((layout::expiry_key(at_millis, &key), None));
-            let record = self.record(&key)?;
-            if record.is_some_and(|record| record.expires_at_millis == Some(at_millis)) {
-                edits.push((layout::record_key(&key), None));
-                removed += 1;
+            self.batch.edit(layout::reminder_key(at_millis, &key), None);
+            match self.head(&key)?.and_then(|head| head.expires_at_millis) {
+                Some(at) if at <= now_millis => {
+                    self.batch.edit(layout::record_key(&key), None);
+                    self.batch.records.insert(key, None);
+                    swept.removed += 1;
+                }
+                // It was given more time.
+                Some(at) => self
+                    .batch
+                    .edit(layout::reminder_key(at, &key), Some(vec![])),
+                None => {}
             }
         }
-        if !edits.is_empty() {
-            let commit = self.commits + 1;
-            removing(commit);
-            self.apply(edits)?;
-            self.commits = commit;
+        Ok(swept)
+    }
+
+    /// Brings everything into the database that is not there yet.
+    pub(super) fn apply(&mut self) -> Result<(), Broken> {
+        if self.batch.commits == 0 {
+            return Ok(());
         }
-        Ok(Swept { removed, more })
+        let Batch { mut edits, .. } = std::mem::take(&mut self.batch);
+        let counter = layout::encode_counter(self.commits);
+        edits.push((layout::COUNTER.to_vec(), Some(counter)));
+        self.database.apply(edits)
     }
 
-    fn record(&self, key: &Key) -> Result<Option<Versioned>, Broken> {
-        self.database
-            .read(&layout::record_key(key), layout::decode_record)
+    fn head(&self, key: &Key) -> Result<Option<Head>, Broken> {
+        match self.batch.records.get(key) {
+            Some(head) => Ok(*head),
+            None => self
+                .database
+                .read(&layout::record_key(key), layout::decode_head),
+        }
     }
 
-    fn number(&mut self, change: &Change, version: Version, edits: &mut Edits) -> Vec<u64> {
+    fn number(&mut self, change: &Change, version: Version) -> Vec<u64> {
         let entered = change.appends.iter().map(|append| {
             let name = append.log.name();
-            let head = match self.heads.get_mut(name) {
-                Some(head) => head,
-                None => self.heads.entry(name.into()).or_default(),
+            let last = match self.logs.get_mut(name) {
+                Some(last) => last,
+                None => self.logs.entry(name.into()).or_default(),
             };
-            *head += 1;
+            *last += 1;
             let entry = layout::encode_entry(version, &append.entry);
-            edits.push((layout::entry_key(name, *head), Some(entry)));
-            *head
+            self.batch.edit(layout::entry_key(name, *last), Some(entry));
+            *last
         });
         entered.collect()
     }
+}
 
-    /// One edit is whole by itself, and cheaper alone.
-    fn apply(&self, mut edits: Edits) -> Result<(), Broken> {
-        match (edits.pop(), edits.is_empty()) {
-            (None, _) => Ok(()),
-            (Some((key, Some(value))), true) => self.database.set(&key, value),
-            (Some(edit), _) => {
-                edits.push(edit);
-                self.database.apply(edits)
-            }
-        }
+impl Batch {
+    fn edit(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+        self.edits.push((key, value));
     }
 }
 
-fn holds(expect: Expect, found: Option<&Versioned>) -> bool {
+/// Whether a record that ends at `at_millis` is looked at in time, because of what it was before.
+///
+/// A record with an end has a reminder at its end or earlier. So one that is given more time, as a
+/// family is with every rotation, needs no other: the sweep renews it when it is due.
+fn has_earlier_reminder(before: Option<Head>, at_millis: u64) -> bool {
+    before
+        .and_then(|head| head.expires_at_millis)
+        .is_some_and(|end| end <= at_millis)
+}
+
+fn holds(expect: Expect, found: Option<Head>) -> bool {
     match expect {
         Expect::Absent => found.is_none(),
         Expect::Version(version) => found.is_some_and(|record| record.version == version),

@@ -13,12 +13,10 @@ use super::directory::Directory;
 use super::inspection::Inspection;
 use super::mark::Keeper;
 use super::shared::Shared;
-use super::{Broken, Database, Disk, layout};
+use super::{Broken, Database, Disk};
 use crate::{Change, Commit, Health, StoreError, Swept};
 
-/// The most jobs that share a sync. More would save nothing, and make the first of them wait. A job
-/// makes one commit at most, so this is also how many commits the counter can lack: see
-/// [`Contents::by_ends`](super::contents::Contents::by_ends).
+/// The most jobs that share a sync. More would save nothing, and make the first of them wait.
 pub(super) const GROUP_MAX: usize = 1024;
 
 /// The most jobs that wait. Who comes later waits to be let in, holding no memory here.
@@ -84,11 +82,7 @@ impl Committer {
 
     fn serve(&mut self, group: &mut Group) -> Result<(), Broken> {
         let heads = std::mem::take(&mut self.heads);
-        let mut writer = Writer {
-            database: &self.database,
-            commits: self.commits,
-            heads,
-        };
+        let mut writer = Writer::new(&self.database, self.commits, heads);
         while let Some(job) = self.jobs.blocking_recv() {
             // The store may have failed elsewhere: a damaged page, or the mark. This job was then
             // not begun.
@@ -96,7 +90,7 @@ impl Committer {
                 refuse(job, &self.shared);
                 return Ok(());
             }
-            let before = writer.commits;
+            let before = writer.commits();
             let mut next = Some(job);
             while let Some(job) = next {
                 if group.take(job, &mut writer, &self.shared)? {
@@ -108,12 +102,10 @@ impl Committer {
                     None
                 };
             }
-            if writer.commits > before {
-                // After the group: a lost end takes this with it, and so shows.
-                self.database
-                    .set(layout::COUNTER, layout::encode_counter(writer.commits))?;
+            if writer.commits() > before {
+                writer.apply()?;
                 self.database.settle(&*self.disk)?;
-                self.shared.durable(writer.commits, &group.logs);
+                self.shared.durable(writer.commits(), &group.logs);
             }
             group.answer();
         }

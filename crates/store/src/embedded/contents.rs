@@ -29,7 +29,7 @@ impl Contents {
         database.walk(|item| match item {
             Item::Counter(commits) => found.commits = found.commits.max(commits),
             Item::Record { record, .. } => {
-                // A group that was killed may lie here without its counter.
+                // The first release's groups could lie here without their counter.
                 found.commits = found.commits.max(record.version.as_u64());
             }
             Item::Entry {
@@ -40,16 +40,16 @@ impl Contents {
                 found.commits = found.commits.max(version.as_u64());
                 found.heads.insert(log.into(), entry.number);
             }
-            Item::Expiry { .. } => {}
+            Item::Reminder { .. } => {}
         })?;
         Ok(found)
     }
 
     /// By the counter and the last entries alone, however much there is.
     ///
-    /// The counter is written after a group's commits, and a group begins when the disk has the
-    /// counter of the one before it. So a group that was killed lies at most [`GROUP_MAX`] commits
-    /// above the counter: these numbers are passed over, whether they were used or not.
+    /// Commits lie here with their counter, or not at all. The first release wrote it after a group
+    /// of at most [`GROUP_MAX`] commits, which could be killed in between: so many numbers are
+    /// passed over, whether they were used or not.
     ///
     /// Where the counter is missing, or behind the mark, everything is read: only that tells a lost
     /// end from a store that an earlier release left, which could set its mark above its counter.

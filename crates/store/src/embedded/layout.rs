@@ -5,7 +5,10 @@
 //! | `c` | the commit counter |
 //! | `l`, length of the log's name, the name, number | commit, entry |
 //! | `r`, key | commit, expiry where there is one, value |
-//! | `x`, expiry, key | nothing: the records in the order in which they expire |
+//! | `x`, a time, key | nothing: a reminder to look then whether the record has expired |
+//!
+//! A record with an expiry has a reminder at it, or earlier. A reminder may be of a record that is
+//! gone, or was given more time.
 //!
 //! Every value begins with a tag that names its form, numbers are big-endian. A form is never
 //! changed, only another tag added.
@@ -19,7 +22,7 @@ use crate::{Entry, Key, Version, Versioned};
 pub(super) const COUNTER: &[u8] = b"c";
 const LOG: u8 = b'l';
 const RECORD: u8 = b'r';
-const EXPIRY: u8 = b'x';
+const REMINDER: u8 = b'x';
 
 /// A counter, an entry, or a record that never expires.
 const PLAIN: u8 = 1;
@@ -41,17 +44,17 @@ pub(super) fn records_end(prefix: &Key) -> Vec<u8> {
     end
 }
 
-pub(super) fn expiry_key(at_millis: u64, key: &Key) -> Vec<u8> {
-    [&[EXPIRY][..], &at_millis.to_be_bytes(), key.as_bytes()].concat()
+pub(super) fn reminder_key(at_millis: u64, key: &Key) -> Vec<u8> {
+    [&[REMINDER][..], &at_millis.to_be_bytes(), key.as_bytes()].concat()
 }
 
-/// The range of the expiries up to and including `now_millis`.
-pub(super) fn expired(now_millis: u64) -> (Vec<u8>, Vec<u8>) {
+/// The range of the reminders up to and including `now_millis`.
+pub(super) fn due(now_millis: u64) -> (Vec<u8>, Vec<u8>) {
     let end = match now_millis.checked_add(1) {
-        Some(end) => [&[EXPIRY][..], &end.to_be_bytes()].concat(),
-        None => vec![EXPIRY + 1],
+        Some(end) => [&[REMINDER][..], &end.to_be_bytes()].concat(),
+        None => vec![REMINDER + 1],
     };
-    (vec![EXPIRY], end)
+    (vec![REMINDER], end)
 }
 
 pub(super) fn entry_key(log: &str, number: u64) -> Vec<u8> {
@@ -94,6 +97,13 @@ pub(super) fn encode_entry(version: Version, entry: &[u8]) -> Vec<u8> {
     encode_record(version, None, entry)
 }
 
+/// What a record is besides its value.
+#[derive(Copy, Clone)]
+pub(super) struct Head {
+    pub(super) version: Version,
+    pub(super) expires_at_millis: Option<u64>,
+}
+
 /// What a key and its value are.
 pub(super) enum Item {
     Counter(u64),
@@ -106,7 +116,7 @@ pub(super) enum Item {
         key: Key,
         record: Versioned,
     },
-    Expiry {
+    Reminder {
         at_millis: u64,
         key: Key,
     },
@@ -141,10 +151,10 @@ fn decode(key: &[u8], value: &[u8]) -> Option<Item> {
             key: Key::from_bytes(rest).ok()?,
             record: versioned(value)?,
         }),
-        EXPIRY => {
+        REMINDER => {
             let (at_millis, key) = rest.split_first_chunk()?;
             let key = Key::from_bytes(key).ok()?;
-            Some(Item::Expiry {
+            Some(Item::Reminder {
                 at_millis: u64::from_be_bytes(*at_millis),
                 key,
             })
@@ -160,7 +170,7 @@ fn counter(value: &[u8]) -> Option<u64> {
     }
 }
 
-fn versioned(value: &[u8]) -> Option<Versioned> {
+fn head(value: &[u8]) -> Option<(Head, &[u8])> {
     let (&tag, rest) = value.split_first()?;
     let (version, rest) = rest.split_first_chunk()?;
     let (expires_at_millis, value) = match tag {
@@ -171,17 +181,34 @@ fn versioned(value: &[u8]) -> Option<Versioned> {
         }
         _ => return None,
     };
-    let version = Version::new(u64::from_be_bytes(*version));
-    Some(Versioned {
-        version,
-        value: Bytes::copy_from_slice(value),
+    let head = Head {
+        version: Version::new(u64::from_be_bytes(*version)),
         expires_at_millis,
+    };
+    Some((head, value))
+}
+
+fn versioned(value: &[u8]) -> Option<Versioned> {
+    let (head, value) = head(value)?;
+    Some(Versioned {
+        version: head.version,
+        value: Bytes::copy_from_slice(value),
+        expires_at_millis: head.expires_at_millis,
     })
 }
 
 /// A record's value alone, where the key is known.
 pub(super) fn decode_record(value: &[u8]) -> Result<Versioned, Broken> {
-    versioned(value).ok_or_else(|| Broken::new("a record has no known form"))
+    versioned(value).ok_or_else(unknown_record)
+}
+
+/// What a record is, without copying it.
+pub(super) fn decode_head(value: &[u8]) -> Result<Head, Broken> {
+    head(value).map(|(head, _)| head).ok_or_else(unknown_record)
+}
+
+fn unknown_record() -> Broken {
+    Broken::new("a record has no known form")
 }
 
 /// The counter alone.

@@ -95,9 +95,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
-        let mut removed = 0;
+        let mut swept = Swept::default();
         loop {
-            let max_now = (max - removed).min(SWEEP_STEP);
+            let max_now = (max - swept.looked).min(SWEEP_STEP);
             let batch = self
                 .ask(|answer| Job::Sweep {
                     now_millis,
@@ -105,12 +105,11 @@ impl Store for EmbeddedStore {
                     answer,
                 })
                 .await?;
-            removed += batch.removed;
-            if !batch.more || removed == max {
-                return Ok(Swept {
-                    removed,
-                    more: batch.more,
-                });
+            swept.looked += batch.looked;
+            swept.removed += batch.removed;
+            swept.more = batch.more;
+            if !batch.more || swept.looked == max {
+                return Ok(swept);
             }
         }
     }
