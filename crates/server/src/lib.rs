@@ -56,7 +56,7 @@ mod wire;
 pub use config::{Config, ConfigError};
 pub use keyring::KeyFileError;
 pub use listen::SocketProblem;
-pub use reload::{ReloadError, Reloaded};
+pub use reload::{Occasion, ReloadError, Reloaded};
 pub use running::{Running, Stopped};
 pub use start::{Server, StartError};
 pub use tls::TlsError;

@@ -11,16 +11,15 @@ use arc_swap::ArcSwap;
 use countersign_client::clock::Clock;
 use thiserror::Error;
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{Change, Config, ConfigError, Tls};
+use crate::config::{Change, Config, ConfigError};
 use crate::health::{CONFIGURATION, Health};
 use crate::stack::Platform;
 use crate::start;
-use crate::tls::{Certificates, Pair, TlsError};
+use crate::tls::{Certificates, TlsError};
 use certificate::{Look, Watch};
 
 /// How often the files are looked at. A certificate is renewed days before its end; a second is
@@ -31,6 +30,16 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// half a chain can fit its key. Longer than a few writes take.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Why the configuration was read again.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody asked for it, and so is done with writing: what is in the files is believed.
+    Asked,
+    /// Its file was seen to have changed. Whoever writes may not be done: what is in the files is
+    /// believed when two looks have seen it.
+    Seen,
+}
+
 /// What a configuration that was read again has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reloaded {
@@ -38,7 +47,8 @@ pub struct Reloaded {
     pub applied: Vec<&'static str>,
     /// The keys whose new values need a restart. The old ones hold.
     pub waiting: Vec<&'static str>,
-    /// Why the files of the certificate hold nothing that could be used; the last good one is.
+    /// Why the files of the certificate hold nothing that could be used; the last good one is. Who
+    /// did not ask is not told here, but by the log and by health, as soon as it lasts.
     pub certificate: Option<TlsError>,
 }
 
@@ -109,9 +119,10 @@ impl Reload {
     pub(crate) async fn change(
         &self,
         read: Result<Config, ConfigError>,
+        occasion: Occasion,
     ) -> Result<Reloaded, ReloadError> {
         let _turn = self.turn.lock().await;
-        let changed = self.changed(read).await;
+        let changed = self.changed(read, occasion).await;
         self.health.component(CONFIGURATION, changed.is_ok()).await;
         match &changed {
             Ok(Reloaded {
@@ -132,15 +143,30 @@ impl Reload {
         changed
     }
 
-    async fn changed(&self, read: Result<Config, ConfigError>) -> Result<Reloaded, ReloadError> {
+    async fn changed(
+        &self,
+        read: Result<Config, ConfigError>,
+        occasion: Occasion,
+    ) -> Result<Reloaded, ReloadError> {
         let change = Change::between(&self.config(), &read?);
         change.config.check()?;
         // Everything that can go wrong comes before anything that takes effect.
         let files = change.config.tls.clone();
-        let pair = match files.filter(|files| Some(files) != self.config().tls.as_ref()) {
-            Some(files) => Some((read_pair(files.clone()).await?, files)),
+        let pair = match (
+            files.filter(|files| Some(files) != self.config().tls.as_ref()),
+            occasion,
+        ) {
+            (None, _) => None,
+            (Some(files), Occasion::Asked) => Some((certificate::at_once(&files).await?, files)),
+            (Some(files), Occasion::Seen) => Some((certificate::settled(&files).await?, files)),
+        };
+        let mut watch = match &self.certificate {
+            Some(watch) => Some(watch.lock().await),
             None => None,
         };
+        if let (Some(watch), Some((pair, files))) = (&mut watch, pair) {
+            watch.follow(files, pair, self.clock.now())?;
+        }
 
         let config = Arc::new(change.config);
         self.platform
@@ -149,16 +175,12 @@ impl Reload {
         self.platform.keys.replace_max_age(config.key_set_max_age);
         self.platform.overload.replace(&config.limits);
         self.config.store(config);
-        let certificate = match &self.certificate {
-            Some(watch) => {
-                let mut watch = watch.lock().await;
-                if let Some((pair, files)) = pair {
-                    watch.follow(files, pair);
-                }
-                // Whoever asks wants to know now.
+        let certificate = match (watch, occasion) {
+            // Whoever asks wants to know now.
+            (Some(mut watch), Occasion::Asked) => {
                 watch.look_closely(self.clock.now(), &self.health).await
             }
-            None => None,
+            (Some(_), Occasion::Seen) | (None, _) => None,
         };
         Ok(Reloaded {
             applied: change.applied,
@@ -166,16 +188,4 @@ impl Reload {
             certificate,
         })
     }
-}
-
-async fn read_pair(files: Tls) -> Result<Pair, TlsError> {
-    let file = files.certificate_file.clone();
-    spawn_blocking(move || Pair::read(&files))
-        .await
-        .unwrap_or_else(|panic| {
-            Err(TlsError {
-                file,
-                problem: panic.to_string(),
-            })
-        })
 }

@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::config::{Config, ConfigError};
 use crate::health::Health;
 use crate::janitor;
-use crate::reload::{Reload, ReloadError, Reloaded};
+use crate::reload::{Occasion, Reload, ReloadError, Reloaded};
 use crate::serve::{ServeError, Stop};
 use crate::stack::Platform;
 use crate::tls::Certificates;
@@ -178,15 +178,19 @@ impl Running {
         self.places.first_start
     }
 
-    /// Changes what can be changed to what was `read`; or says why it could not be read. The
-    /// certificate's files are looked at, too. Calls go on all the while, and a decision under way
-    /// ends by the rules that it began with.
+    /// Changes what can be changed to what was `read`; or says why it could not be read. Whoever
+    /// asks has the certificate's files looked at, too. Calls go on all the while, and a decision
+    /// under way ends by the rules that it began with.
     ///
     /// # Errors
     /// Nothing was changed. Health reports the component `configuration` as not serving until a
     /// configuration is good again.
-    pub async fn reload(&self, read: Result<Config, ConfigError>) -> Result<Reloaded, ReloadError> {
-        self.reload.change(read).await
+    pub async fn reload(
+        &self,
+        read: Result<Config, ConfigError>,
+        occasion: Occasion,
+    ) -> Result<Reloaded, ReloadError> {
+        self.reload.change(read, occasion).await
     }
 
     /// Waits until the service cannot go on by itself, and says why. Then [`Running::stop`] it,

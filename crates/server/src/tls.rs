@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use countersign_jose::UnixTime;
 use thiserror::Error;
 
 use crate::config::Tls;
@@ -48,9 +49,24 @@ impl Certificates {
         self.in_use.load_full()
     }
 
-    /// Greets with `pair` from now on.
-    pub(crate) fn take(&self, pair: Pair) {
-        self.in_use.store(Arc::new(pair));
+    /// Greets with `next`, which was in `files`, from now on.
+    ///
+    /// # Errors
+    /// It is out of its time, and the pair in use is not: that one stays, or every new connection
+    /// would fail.
+    pub(crate) fn take(
+        &self,
+        next: Pair,
+        files: &Tls,
+        now: UnixTime,
+    ) -> Result<Standing, TlsError> {
+        let standing = next.leaf.standing(now);
+        if standing.is_out() && !self.in_use.load().leaf.standing(now).is_out() {
+            let problem = format!("the certificate {standing}");
+            return Err(wrong(&files.certificate_file, problem));
+        }
+        self.in_use.store(Arc::new(next));
+        Ok(standing)
     }
 }
 

@@ -105,8 +105,12 @@ impl Serve {
     /// Serves until it is told to stop.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
         let sources = self.sources()?;
-        let again = Again::from(sources.clone());
-        let config = Config::read(sources).map_err(|cause| failure::configuration(&cause))?;
+        let again = Again::from(self.config.clone(), sources.clone());
+        let config = Config::read(Sources {
+            file: self.config.as_deref(),
+            ..sources
+        });
+        let config = config.map_err(|cause| failure::configuration(&cause))?;
         if self.check {
             return right(&config, output);
         }
@@ -121,9 +125,10 @@ impl Serve {
         outcome
     }
 
-    fn sources(&self) -> Result<Sources<'_>, Failure> {
+    /// All of them but the file.
+    fn sources(&self) -> Result<Sources<'static>, Failure> {
         Ok(Sources {
-            file: self.config.as_deref(),
+            file: None,
             variables: variables()?,
             others: CLIENT_VARIABLES,
             overrides: self.overrides()?,
@@ -162,7 +167,7 @@ impl Serve {
 async fn serve(
     config: Config,
     (mut signals, mut hangups): (Signals, Hangups),
-    mut again: Again<'_>,
+    mut again: Again,
     telemetry: &Telemetry,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -171,14 +176,11 @@ async fn serve(
         .await
         .map_err(|cause| failure::start(&cause))?;
     greet(&running, admin_default, output)?;
-    let broken = loop {
-        tokio::select! {
-            reason = running.wait() => break Some(reason),
-            () = signals.next() => break None,
-            () = hangups.next() => {}
-            () = again.changed() => {}
-        }
-        again.apply(&running, telemetry).await;
+    // A file that is slow to read holds no stop up.
+    let broken = tokio::select! {
+        reason = running.wait() => Some(reason),
+        () = signals.next() => None,
+        never = again.follow(&running, &mut hangups, telemetry) => match never {},
     };
     tokio::select! {
         stopped = running.stop() => match (broken, stopped) {

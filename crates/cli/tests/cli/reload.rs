@@ -1,6 +1,8 @@
 //! A configuration that is read again while the service runs.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::process::Command;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,4 +115,22 @@ fn a_configuration_that_is_no_file_is_not_read_again() {
     service.signal("HUP");
     logged(&service, "cannot be read a second time", 1);
     assert_eq!(service.run("client list").code, 0);
+}
+
+/// A file on a disk that hangs, for which a pipe stands: nobody writes what is read.
+#[test]
+fn a_stop_does_not_wait_for_a_file_that_cannot_be_read() {
+    let mut service = prepared();
+    let pipe = service.file("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    fs::rename(&pipe, service.file("c.toml")).unwrap();
+    // Opened for writing when somebody has opened it for reading, and not before.
+    let (opened, reads) = mpsc::channel();
+    let pipe = service.file("c.toml");
+    thread::spawn(move || opened.send(OpenOptions::new().write(true).open(pipe).unwrap()));
+    let writer = reads.recv_timeout(PATIENCE).unwrap();
+    service.signal("TERM");
+    assert_eq!(service.ended().code(), Some(0));
+    drop(writer);
 }

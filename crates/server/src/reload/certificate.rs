@@ -7,12 +7,18 @@ use std::sync::Arc;
 
 use countersign_jose::UnixTime;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use super::SETTLE_INTERVAL;
 use super::alarm::{Alarm, Finding, Heard};
 use crate::config::Tls;
 use crate::health::{CERTIFICATE, Health};
 use crate::tls::{Certificates, Contents, Pair, Standing, TlsError};
+
+/// How often files are looked at that do not stay the same. Whoever writes them for longer writes
+/// them for ever.
+const LOOKS_MAX: usize = 10;
 
 /// The files, what was found in them, and what they gave.
 pub(super) struct Watch {
@@ -41,10 +47,14 @@ impl Watch {
     }
 
     /// Uses `pair`, and looks at `files` from now on.
-    pub(super) fn follow(&mut self, files: Tls, pair: Pair) {
-        taken(&pair);
-        self.certificates.take(pair);
+    ///
+    /// # Errors
+    /// The pair cannot take the place of the one in use. Nothing has changed.
+    pub(super) fn follow(&mut self, files: Tls, pair: Pair, now: UnixTime) -> Result<(), TlsError> {
+        self.certificates.take(pair, &files, now)?;
         self.files = files;
+        self.tell_taken();
+        Ok(())
     }
 
     /// Uses what is in the files if it is good, and says so if it is not; either when two looks
@@ -97,31 +107,29 @@ impl Watch {
         match successor {
             Err(problem) => Finding::Unusable(problem),
             Ok(None) => Finding::of(in_use.leaf.standing(now)),
-            Ok(Some(next)) => {
-                let standing = next.leaf.standing(now);
-                if standing.is_out() && !in_use.leaf.standing(now).is_out() {
-                    return Finding::Unusable(TlsError {
-                        file: self.files.certificate_file.clone(),
-                        problem: format!("the certificate {standing}"),
-                    });
+            Ok(Some(next)) => match self.certificates.take(next, &self.files, now) {
+                Err(problem) => Finding::Unusable(problem),
+                Ok(standing) => {
+                    self.tell_taken();
+                    Finding::of(standing)
                 }
-                taken(&next);
-                self.certificates.take(next);
-                Finding::of(standing)
-            }
+            },
         }
     }
 
     async fn successor(&self, in_use: &Arc<Pair>) -> Result<Option<Pair>, TlsError> {
-        let (in_use, files) = (Arc::clone(in_use), self.files.clone());
-        // A disk far away may take its time.
-        match spawn_blocking(move || in_use.successor(&files)).await {
-            Ok(successor) => successor,
-            Err(panic) => Err(TlsError {
-                file: self.files.certificate_file.clone(),
-                problem: panic.to_string(),
-            }),
-        }
+        let in_use = Arc::clone(in_use);
+        read(&self.files, move |files| in_use.successor(files)).await
+    }
+
+    fn tell_taken(&self) {
+        let leaf = &self.certificates.in_use().leaf;
+        info!(
+            names = leaf.names,
+            serial = leaf.serial,
+            ends = leaf.ends(),
+            "a new certificate is in use"
+        );
     }
 
     async fn tell(&self, finding: &Finding, health: &Health) {
@@ -146,12 +154,44 @@ impl Watch {
     }
 }
 
-fn taken(pair: &Pair) {
-    let leaf = &pair.leaf;
-    info!(
-        names = leaf.names,
-        serial = leaf.serial,
-        ends = leaf.ends(),
-        "a new certificate is in use"
-    );
+/// The pair in `files`, as it is now.
+pub(super) async fn at_once(files: &Tls) -> Result<Pair, TlsError> {
+    read(files, Pair::read).await
+}
+
+/// The pair in `files`, once two looks have found the same.
+pub(super) async fn settled(files: &Tls) -> Result<Pair, TlsError> {
+    let contents = |found: &Result<Pair, TlsError>| match found {
+        Ok(pair) => Ok(pair.contents),
+        Err(problem) => Err(problem.clone()),
+    };
+    let mut found = at_once(files).await;
+    for _ in 1..LOOKS_MAX {
+        sleep(SETTLE_INTERVAL).await;
+        let again = at_once(files).await;
+        if contents(&again) == contents(&found) {
+            return again;
+        }
+        found = again;
+    }
+    Err(TlsError {
+        file: files.certificate_file.clone(),
+        problem: "is not left alone, nor is its key".to_owned(),
+    })
+}
+
+/// Off the runtime: a disk far away may take its time.
+async fn read<T: Send + 'static>(
+    files: &Tls,
+    read: impl FnOnce(&Tls) -> Result<T, TlsError> + Send + 'static,
+) -> Result<T, TlsError> {
+    let owned = files.clone();
+    spawn_blocking(move || read(&owned))
+        .await
+        .unwrap_or_else(|panic| {
+            Err(TlsError {
+                file: files.certificate_file.clone(),
+                problem: panic.to_string(),
+            })
+        })
 }

@@ -10,7 +10,7 @@ use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign_server::config::{Sources, Tls};
 use countersign_server::health::{CERTIFICATE, CONFIGURATION};
-use countersign_server::{Config, ReloadError, Reloaded};
+use countersign_server::{Config, Occasion, ReloadError, Reloaded};
 use tokio::time::sleep;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -125,7 +125,11 @@ async fn bad_files_keep_the_last_good_certificate_and_health_says_so() {
     let config = service.config.clone();
     let mut good = authority.sign(2);
     good.write(&files);
-    let reload = || service.running().reload(Ok(config.clone()));
+    let reload = || {
+        service
+            .running()
+            .reload(Ok(config.clone()), Occasion::Asked)
+    };
     assert_eq!(reload().await, Ok(Reloaded::default()));
 
     let other = authority.sign(3);
@@ -245,7 +249,10 @@ async fn what_can_change_does_and_the_rest_is_named() {
     next.tokens.access_token = Duration::from_secs(60);
     next.key_set_max_age = Duration::from_secs(7);
     next.store.cache_mib = 1;
-    let reloaded = service.running().reload(Ok(next.clone())).await;
+    let reloaded = service
+        .running()
+        .reload(Ok(next.clone()), Occasion::Asked)
+        .await;
     assert_eq!(
         reloaded,
         Ok(Reloaded {
@@ -280,12 +287,22 @@ async fn a_bad_configuration_changes_nothing_and_health_says_so() {
         key_file: service.path("nowhere.key"),
         ..files.clone()
     });
+    let out_of_time = service.path("tls-expired");
+    authority.sign_until(4, 2026).write_into(&out_of_time);
+    let mut expired = service.config.clone();
+    expired.key_set_max_age = Duration::from_secs(7);
+    expired.tls = Some(crate::authority::files(&out_of_time));
     for (read, named) in [
         (unreadable, "nowhere.toml"),
         (Ok(contradictory), "tokens.refresh_idle_secs"),
         (Ok(no_key), "nowhere.key"),
+        (Ok(expired), "the certificate has expired"),
     ] {
-        let refused: ReloadError = service.running().reload(read).await.expect_err(named);
+        let refused: ReloadError = service
+            .running()
+            .reload(read, Occasion::Asked)
+            .await
+            .expect_err(named);
         assert!(refused.to_string().contains(named), "{refused}");
         assert_eq!(
             component(&service, CONFIGURATION).await,
@@ -298,7 +315,10 @@ async fn a_bad_configuration_changes_nothing_and_health_says_so() {
         assert_eq!(listed.into_inner().max_age.expect("said").seconds, 300);
         assert_eq!(authority.greeted(port(&service)).await, first);
 
-        let same = service.running().reload(Ok(service.config.clone())).await;
+        let same = service
+            .running()
+            .reload(Ok(service.config.clone()), Occasion::Asked)
+            .await;
         assert_eq!(same, Ok(Reloaded::default()));
         assert_eq!(
             component(&service, CONFIGURATION).await,
@@ -312,7 +332,11 @@ async fn a_bad_configuration_changes_nothing_and_health_says_so() {
     made.write_into(&folder);
     let mut elsewhere = service.config.clone();
     elsewhere.tls = Some(crate::authority::files(&folder));
-    let reloaded = service.running().reload(Ok(elsewhere)).await.expect("good");
+    let reloaded = service
+        .running()
+        .reload(Ok(elsewhere), Occasion::Asked)
+        .await
+        .expect("good");
     assert_eq!(reloaded.applied, ["tls.certificate_file", "tls.key_file"]);
     assert_eq!(authority.greeted(port(&service)).await, made.der);
     // They are the ones that are looked at now.

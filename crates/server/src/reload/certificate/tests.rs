@@ -71,6 +71,51 @@ async fn half_a_chain_is_not_taken_although_it_fits() {
     assert_eq!(watch.look(NOW, &health).await, Look::Settled);
 }
 
+/// The clock stands still while a file is read.
+#[tokio::test(start_paused = true)]
+async fn files_that_are_being_written_are_looked_at_again_unless_somebody_asked() {
+    let folder = TempDir::new().expect("a folder");
+    let (files, _) = watch(folder.path(), &made());
+    let next = made();
+    write(&files, &next.chain, &next.key);
+    let half = at_once(&files).await.expect("it fits").contents;
+    let looking = tokio::spawn({
+        let files = files.clone();
+        async move { settled(&files).await }
+    });
+    sleep(SETTLE_INTERVAL / 2).await;
+    // The intermediate certificate is written now.
+    let whole = format!("{}{}", next.chain, made().chain);
+    write(&files, &whole, &next.key);
+    let settled = looking.await.expect("no panic").expect("good").contents;
+    assert_ne!(settled, half);
+    assert_eq!(settled, Pair::read(&files).expect("good").contents);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_are_never_left_alone_are_not_waited_for() {
+    let folder = TempDir::new().expect("a folder");
+    let first = made();
+    let (files, _) = watch(folder.path(), &first);
+    let writing = tokio::spawn({
+        let files = files.clone();
+        async move {
+            // Between two looks, not while one reads.
+            sleep(SETTLE_INTERVAL / 2).await;
+            for number in 0.. {
+                let chain = format!("# {number}\n{}", first.chain);
+                write(&files, &chain, &first.key);
+                sleep(SETTLE_INTERVAL).await;
+            }
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    let problem = settled(&files).await.err().expect("it never settles");
+    assert!(problem.to_string().contains("left alone"), "{problem}");
+    assert!(begun.elapsed() <= SETTLE_INTERVAL * LOOKS_MAX as u32);
+    writing.abort();
+}
+
 #[tokio::test]
 async fn an_end_that_comes_is_told_and_what_is_not_yet_valid_waits() {
     let folder = TempDir::new().expect("a folder");
