@@ -30,7 +30,6 @@ use tower_service::Service;
 use crate::listen::{self, Listener, Places};
 use crate::tls::Certificates;
 use crate::wire::MESSAGE_BYTES_MAX;
-pub(crate) use life::{GREETING_DUE, GREETING_DUE_SHORT};
 pub(crate) use workers::Workers;
 
 /// Streams of one connection at once: what HTTP/2 itself recommends (RFC 9113 §6.5.2). A caller

@@ -1,11 +1,8 @@
-//! A place for every connection that is open, and how long a silent one may hold it.
+//! A place for every connection that is open, and whether places run short.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::serve::{GREETING_DUE, GREETING_DUE_SHORT};
 
 /// Places run short when fewer than one in so many are left.
 const SHORT: usize = 4;
@@ -19,8 +16,8 @@ pub(crate) struct Places {
 
 /// The place of one connection. Dropped, it is free again.
 pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
-    greeting_due: Duration,
+    permit: OwnedSemaphorePermit,
+    all: usize,
 }
 
 impl Places {
@@ -33,7 +30,7 @@ impl Places {
     }
 
     /// Waits for a place.
-    pub(super) async fn next(&self) -> Place {
+    pub(crate) async fn next(&self) -> Place {
         match Arc::clone(&self.free).acquire_owned().await {
             Ok(permit) => self.place(permit),
             // Nobody closes it.
@@ -52,22 +49,17 @@ impl Places {
     }
 
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
-        let short = self.free.available_permits() * SHORT < self.all;
         Place {
-            _permit: permit,
-            greeting_due: if short {
-                GREETING_DUE_SHORT
-            } else {
-                GREETING_DUE
-            },
+            permit,
+            all: self.all,
         }
     }
 }
 
 impl Place {
-    /// Within what time of being accepted a connection must have asked for something.
-    pub(crate) fn greeting_due(&self) -> Duration {
-        self.greeting_due
+    /// Whether places run short now: who wants little of its own must give it to somebody else.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.permit.semaphore().available_permits() * SHORT < self.all
     }
 }
 
@@ -76,22 +68,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_comes_when_places_run_short_must_hurry() {
+    async fn places_run_short_when_a_quarter_is_left() {
         let places = Places::new(8);
         let mut taken = Vec::new();
         for _ in 0..6 {
             let place = places.next().await;
-            assert_eq!(place.greeting_due(), GREETING_DUE);
+            assert!(!place.is_scarce());
             taken.push(place);
         }
         for _ in 6..8 {
             let place = places.next().await;
-            assert_eq!(place.greeting_due(), GREETING_DUE_SHORT);
+            assert!(place.is_scarce());
             taken.push(place);
         }
         assert!(places.try_next().is_none());
+        assert!(taken[0].is_scarce(), "also for who came before");
         taken.truncate(3);
         let place = places.try_next().expect("free again");
-        assert_eq!(place.greeting_due(), GREETING_DUE);
+        assert!(!place.is_scarce());
     }
 }

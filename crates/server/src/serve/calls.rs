@@ -81,14 +81,11 @@ where
         let this = self.project();
         let response = ready!(this.answer.poll(cx))?;
         *this.under_way = None;
-        let in_flight = this.in_flight.take();
-        if let Some(call) = &in_flight {
-            call.traffic().whole();
+        let mut in_flight = this.in_flight.take();
+        if let Some(call) = &mut in_flight {
+            call.answered();
         }
-        Poll::Ready(Ok(response.map(|body| Answer {
-            body,
-            _in_flight: in_flight,
-        })))
+        Poll::Ready(Ok(response.map(|body| Answer { body, in_flight })))
     }
 }
 
@@ -136,7 +133,7 @@ pin_project! {
     pub(super) struct Answer<B> {
         #[pin]
         body: B,
-        _in_flight: Option<InFlight>,
+        in_flight: Option<InFlight>,
     }
 }
 
@@ -148,7 +145,13 @@ impl<B: http_body::Body> http_body::Body for Answer<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        // Asked for only when the peer has room for it.
+        let frame = this.body.poll_frame(cx);
+        if let Some(call) = this.in_flight {
+            call.taken(frame.is_ready());
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

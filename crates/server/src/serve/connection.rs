@@ -41,7 +41,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
     let opened = Instant::now();
     let life = Life::new(
         opened,
-        place.greeting_due(),
+        place.is_scarce(),
         u64::from_be_bytes(random::bytes()),
     );
     let traffic = Arc::new(Traffic::new(opened, seated.load()));
@@ -56,13 +56,13 @@ pub(super) async fn serve<L: Listener, S: Answers>(
         };
         let stream = Metered { stream, traffic };
         match &edge.tls {
-            None => speak(stream, calls, life).await,
+            None => speak(stream, calls, life, &place).await,
             Some(certificates) => {
                 let acceptor = TlsAcceptor::from(certificates.current());
                 let shaken = timeout_at(life.greeting_due(), acceptor.accept(stream));
                 // Boxed: a session is large, and a handshake is over soon.
                 let stream = Box::pin(shaken).await??;
-                speak(stream, calls, life).await
+                speak(stream, calls, life, &place).await
             }
         }
     };
@@ -76,7 +76,12 @@ pub(super) async fn serve<L: Listener, S: Answers>(
 }
 
 /// Speaks HTTP/2 until the peer ends it, or `life` does.
-async fn speak<T, S, I>(stream: T, calls: Calls<S, I>, mut life: Life) -> io::Result<()>
+async fn speak<T, S, I>(
+    stream: T,
+    calls: Calls<S, I>,
+    mut life: Life,
+    place: &Place,
+) -> io::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     S: Answers,
@@ -103,7 +108,7 @@ where
             () = &mut alarm => yield_now().await,
         }
         let now = Instant::now();
-        match life.verdict(traffic.seen(), now) {
+        match life.verdict(traffic.seen(), place.is_scarce(), now) {
             Verdict::Wait(until) => alarm.as_mut().reset(until),
             Verdict::Ask => {
                 connection.as_mut().graceful_shutdown();

@@ -13,6 +13,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::listen::Place;
+
+/// How long a call takes that takes long: less than a connection that is asked to end has.
+const LATER: Duration = Duration::from_secs(20);
 
 /// What the service does, by path.
 #[derive(Clone, Default)]
@@ -38,6 +42,15 @@ impl Service<Request<Body>> for Echo {
         match request.uri().path() {
             "/panic" => panic!("as asked"),
             "/never" => Right(Box::pin(pending())),
+            "/later" => Right(Box::pin(async {
+                sleep(LATER).await;
+                Ok(Response::new(Body::empty()))
+            })),
+            "/watch" => Left(ready(Ok(Response::new(Body::new(
+                http_body_util::StreamBody::new(futures_util::stream::pending::<
+                    Result<Frame<Bytes>, Infallible>,
+                >()),
+            ))))),
             "/whole" => Right(Box::pin(async move {
                 let mut body = request.into_body();
                 while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {
@@ -129,6 +142,15 @@ impl Edge {
         Self::on(Workers::here())
     }
 
+    /// Takes so many places that they run short, and gives them back when it is dropped.
+    async fn scarce(&self) -> Vec<Place> {
+        let mut taken = Vec::new();
+        while self.places.taken() < 80 {
+            taken.push(self.places.next().await);
+        }
+        taken
+    }
+
     fn connect(&self) -> DuplexStream {
         let (ours, theirs) = duplex(1024 * 1024);
         self.connect.send(theirs).expect("it serves");
@@ -164,6 +186,16 @@ fn request(path: &str) -> Request<()> {
     Request::post(format!("http://localhost{path}"))
         .body(())
         .expect("a request")
+}
+
+/// Whether the peer was asked to end the connection (RFC 9113 §6.8), and told that nothing is wrong.
+async fn was_asked(sender: &mut SendRequest<Bytes>) -> bool {
+    let refused = call(sender, "/").await.expect_err("the connection is over");
+    asks(&refused)
+}
+
+fn asks(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
 async fn call(sender: &mut SendRequest<Bytes>, path: &str) -> Result<(), h2::Error> {
@@ -258,6 +290,36 @@ async fn an_idle_connection_is_asked_to_end() {
     }
     let after = ends.await.expect("ended");
     assert_eq!(after.as_secs(), 2 * 40 + 60, "{after:?}");
+    assert!(was_asked(&mut sender).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_little_leaves_within_seconds_when_places_run_short() {
+    let edge = Edge::here();
+    let (mut idle, idle_ends) = edge.greet().await;
+    call(&mut idle, "/").await.expect("answered");
+    let (mut watches, watch_ends) = edge.greet().await;
+    let (watch, _) = watches.send_request(request("/watch"), true).expect("sent");
+    let watch = watch.await.expect("begun");
+    // At other times they stay.
+    sleep(Duration::from_secs(30)).await;
+    assert!(!idle_ends.is_finished() && !watch_ends.is_finished());
+
+    let taken = edge.scarce().await;
+    let (mut busy, busy_ends) = edge.greet().await;
+    let begun = Instant::now();
+    for _ in 0..10 {
+        call(&mut busy, "/later").await.expect("answered");
+    }
+    for (mut sender, ends) in [(idle, idle_ends), (watches, watch_ends)] {
+        let age = ends.await.expect("ended");
+        // Until it is looked at, and a second after it was asked.
+        assert!(age.as_secs() <= 30 + 5 + 1, "{age:?}");
+        assert!(was_asked(&mut sender).await);
+    }
+    assert!(begun.elapsed() >= 10 * LATER);
+    assert!(!busy_ends.is_finished(), "who asks for something stays");
+    drop((watch, taken));
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,12 +328,24 @@ async fn an_old_connection_is_asked_to_end_and_its_calls_finish() {
     let (mut sender, ends) = edge.greet().await;
     let begun = Instant::now();
     // Whatever was sent before it heard of it is answered.
-    while call(&mut sender, "/").await.is_ok() {
+    let mut answers = tokio::task::JoinSet::new();
+    let refused = loop {
+        match sender.send_request(request("/later"), true) {
+            Ok((answer, _)) => answers.spawn(answer),
+            Err(refused) => break refused,
+        };
         assert!(begun.elapsed().as_secs() < 400, "it is for ever");
         sleep(Duration::from_secs(1)).await;
-    }
+    };
+    assert!(asks(&refused), "{refused}");
     let after = begun.elapsed().as_secs();
     assert!((270..=331).contains(&after), "{after}");
+    let mut under_way = 0;
+    while let Some(answer) = answers.join_next().await {
+        answer.expect("no panic").expect("answered");
+        under_way += usize::from(begun.elapsed().as_secs() > after);
+    }
+    assert!(under_way > 10, "{under_way}");
     ends.await.expect("ended");
 }
 
@@ -289,7 +363,7 @@ async fn who_does_not_end_when_asked_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_holds_little_and_is_cut() {
+async fn who_does_not_read_holds_little_and_is_cut_after_half_a_minute() {
     let edge = Edge::here();
     let (mut sender, ends) = edge.greet().await;
     let begun = Instant::now();
@@ -307,8 +381,25 @@ async fn who_does_not_read_holds_little_and_is_cut() {
     assert!(taken <= most, "{taken} bytes of at most {most}");
     ends.await.expect("ended");
     let after = begun.elapsed().as_secs();
-    assert!((300..=361).contains(&after), "{after}");
+    assert!((30..=40).contains(&after), "{after}");
     edge.all_places_are_free().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_served() {
+    let edge = Edge::here();
+    let (mut sender, ends) = edge.greet().await;
+    let (answer, _) = sender
+        .send_request(request("/endless"), true)
+        .expect("sent");
+    let mut body = answer.await.expect("begun").into_body();
+    for _ in 0..10 {
+        sleep(Duration::from_secs(20)).await;
+        let piece = body.data().await.expect("there is more").expect("a piece");
+        let room = body.flow_control().release_capacity(piece.len());
+        room.expect("released");
+    }
+    assert!(!ends.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
@@ -407,4 +498,73 @@ async fn is_answered(stream: &mut DuplexStream) -> bool {
             .await
             .expect("a whole frame");
     }
+}
+
+/// A listener of a process that has no file descriptor left for a while.
+struct Exhausted {
+    made: Made,
+    failures: AtomicUsize,
+    attempts: Arc<AtomicUsize>,
+}
+
+impl Listener for Exhausted {
+    type Accepted = DuplexStream;
+    type Stream = DuplexStream;
+
+    async fn accept(&self) -> io::Result<Option<DuplexStream>> {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        let left = |left: usize| left.checked_sub(1);
+        let fails = self
+            .failures
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        if fails.is_ok() {
+            return Err(rustix::io::Errno::MFILE.into());
+        }
+        self.made.accept().await
+    }
+
+    fn waiting(self) -> impl Iterator<Item = DuplexStream> {
+        self.made.waiting()
+    }
+
+    fn open(accepted: DuplexStream) -> io::Result<DuplexStream> {
+        Ok(accepted)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_descriptors_it_waits_and_goes_on() {
+    let (connect, made) = mpsc::unbounded_channel();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let listener = Exhausted {
+        made: Made(Mutex::new(made)),
+        failures: AtomicUsize::new(10),
+        attempts: Arc::clone(&attempts),
+    };
+    let (ours, theirs) = duplex(64 * 1024);
+    connect.send(theirs).expect("it waits");
+    let begun = Instant::now();
+    let accepted = async {
+        let (first, accepted) = tokio::sync::oneshot::channel();
+        let first = std::sync::Mutex::new(Some(first));
+        let places = Places::new(100);
+        tokio::select! {
+            stream = accepted => stream.expect("accepted"),
+            never = listen::take(&listener, &places, |stream, _| {
+                let first = first.lock().expect("no panic").take();
+                first.expect("only one").send(stream).expect("waited for");
+            }) => match never {},
+        }
+    };
+    let stream = timeout(Duration::from_secs(60), accepted).await;
+    drop((stream.expect("accepted in the end"), ours));
+    // Ten that failed, the one that did not, and perhaps the next.
+    let attempts = attempts.load(Ordering::Relaxed);
+    assert!((11..=12).contains(&attempts), "{attempts}");
+    let waited = begun.elapsed();
+    assert!(
+        waited >= Duration::from_millis(10 * 50),
+        "it spins: {waited:?}"
+    );
+    assert!(waited < Duration::from_secs(2), "it sleeps: {waited:?}");
 }

@@ -32,8 +32,13 @@ pub(super) struct Traffic {
     paid_bytes: AtomicU64,
     whole: AtomicBool,
     in_flight: AtomicUsize,
-    /// Since `opened`.
+    under_way: AtomicUsize,
+    /// Since `opened`, as the next.
     idle_since_millis: AtomicU64,
+    answered_since_millis: AtomicU64,
+    /// Answers of which a piece waits for the peer, and how many pieces it has taken.
+    offers: AtomicUsize,
+    taken: AtomicU64,
 }
 
 impl Traffic {
@@ -45,16 +50,25 @@ impl Traffic {
             paid_bytes: AtomicU64::new(0),
             whole: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
             idle_since_millis: AtomicU64::new(0),
+            answered_since_millis: AtomicU64::new(0),
+            offers: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
         }
     }
 
     pub(super) fn seen(&self) -> Seen {
-        let millis = self.idle_since_millis.load(Ordering::Relaxed);
-        let idle = self.in_flight.load(Ordering::Relaxed) == 0;
+        let since = |calls: &AtomicUsize, millis: &AtomicU64| {
+            let millis = Duration::from_millis(millis.load(Ordering::Relaxed));
+            (calls.load(Ordering::Relaxed) == 0).then_some(self.opened + millis)
+        };
         Seen {
             whole: self.whole.load(Ordering::Relaxed),
-            idle_since: idle.then(|| self.opened + Duration::from_millis(millis)),
+            idle_since: since(&self.in_flight, &self.idle_since_millis),
+            answered_since: since(&self.under_way, &self.answered_since_millis),
+            offers: self.offers.load(Ordering::Relaxed) > 0,
+            taken: self.taken.load(Ordering::Relaxed),
         }
     }
 
@@ -82,8 +96,21 @@ impl Traffic {
     pub(super) fn begin(self: &Arc<Self>) -> (InFlight, UnderWay) {
         self.pay(CALL_BYTES);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         self.load.call_begins();
-        (InFlight(Arc::clone(self)), UnderWay(Arc::clone(&self.load)))
+        let in_flight = InFlight {
+            traffic: Arc::clone(self),
+            offers: false,
+        };
+        (in_flight, UnderWay(Arc::clone(self)))
+    }
+
+    /// Notes the time if the last of these calls has ended.
+    fn one_less(&self, calls: &AtomicUsize, since_millis: &AtomicU64) {
+        if calls.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            since_millis.store(millis, Ordering::Relaxed);
+        }
     }
 
     fn pay(&self, bytes: u64) {
@@ -97,31 +124,55 @@ impl Traffic {
 
 /// A call, until its answer has left or is given up.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Traffic>);
+pub(super) struct InFlight {
+    traffic: Arc<Traffic>,
+    /// A piece of its answer waits for the peer.
+    offers: bool,
+}
 
 impl InFlight {
-    pub(super) fn traffic(&self) -> &Arc<Traffic> {
-        &self.0
+    /// The head of its answer is there.
+    pub(super) fn answered(&mut self) {
+        self.traffic.whole();
+        self.offers(true);
+    }
+
+    /// The peer has room for a piece of the answer: whether there `is_one`.
+    pub(super) fn taken(&mut self, is_one: bool) {
+        if is_one {
+            self.traffic.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        self.offers(is_one);
+    }
+
+    fn offers(&mut self, offers: bool) {
+        if self.offers != offers {
+            self.offers = offers;
+            match offers {
+                true => self.traffic.offers.fetch_add(1, Ordering::Relaxed),
+                false => self.traffic.offers.fetch_sub(1, Ordering::Relaxed),
+            };
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
-            let millis = self.0.opened.elapsed().as_millis();
-            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-            self.0.idle_since_millis.store(millis, Ordering::Relaxed);
-        }
+        self.offers(false);
+        let traffic = &self.traffic;
+        traffic.one_less(&traffic.in_flight, &traffic.idle_since_millis);
     }
 }
 
 /// A call, until its answer begins.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Load>);
+pub(super) struct UnderWay(Arc<Traffic>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.call_ends();
+        self.0.load.call_ends();
+        self.0
+            .one_less(&self.0.under_way, &self.0.answered_since_millis);
     }
 }
 
@@ -186,5 +237,27 @@ mod tests {
         drop(second);
         let since = traffic.seen().idle_since.expect("idle");
         assert_eq!((since - opened).as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_peer_does_not_take_is_seen() {
+        let traffic = traffic();
+        let (mut call, under_way) = traffic.begin();
+        assert_eq!(traffic.seen().answered_since, None);
+        assert!(!traffic.seen().offers, "it is our turn");
+        tokio::time::advance(Duration::from_secs(3)).await;
+        drop(under_way);
+        call.answered();
+        let answered = traffic.seen().answered_since.expect("answered");
+        assert_eq!((answered - traffic.opened).as_secs(), 3);
+        assert_eq!(traffic.seen().idle_since, None);
+        // What was seen after the peer had room: a piece, nothing yet, a piece.
+        for (is_one, offers, taken) in [(true, true, 1), (false, false, 1), (true, true, 2)] {
+            call.taken(is_one);
+            let seen = traffic.seen();
+            assert_eq!((seen.offers, seen.taken), (offers, taken));
+        }
+        drop(call);
+        assert!(!traffic.seen().offers);
     }
 }

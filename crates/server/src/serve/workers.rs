@@ -55,6 +55,11 @@ impl Workers {
         workers
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.seats.len()
+    }
+
     fn none() -> Self {
         Self {
             seats: Vec::new(),
