@@ -1,6 +1,9 @@
 //! The only place that decides and commits: load, decide, spend the proof, commit; and when the
 //! commit lost a race, load and decide again.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -9,6 +12,7 @@ use countersign_dpop::VerifiedProof;
 use countersign_issuer::{AuthenticationCause, Decision, Issuer, Lifetimes, Refusal, Version};
 use countersign_jose::UnixTime;
 
+use crate::overload::Visit;
 use crate::proof::Proofs;
 use crate::records::{Outcome, Records};
 use crate::refused::{Fault, Refused};
@@ -32,6 +36,8 @@ pub(crate) struct Engine {
 pub(crate) struct Moment<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) now: UnixTime,
+    /// Charged when the caller has shown who it is.
+    pub(crate) visit: Option<&'a Visit<'a>>,
 }
 
 /// One thing that can be asked of the issuer. Asked again when its commit lost a race, so it holds
@@ -85,9 +91,18 @@ impl Engine {
         self.issuer.store(Arc::new(issuer));
     }
 
-    /// Decides, spends `proof` where there is one, and commits.
+    /// Decides and commits, for a caller that somebody else has let in.
     pub(crate) async fn decide<O: Operation>(
         &self,
+        operation: &O,
+    ) -> Result<Decided<O::Answer>, Refused> {
+        self.decide_for(None, operation, None).await
+    }
+
+    /// Decides, spends `proof` where there is one, charges `visit`, and commits.
+    pub(crate) async fn decide_for<O: Operation>(
+        &self,
+        visit: Option<&Visit<'_>>,
         operation: &O,
         proof: Option<&VerifiedProof>,
     ) -> Result<Decided<O::Answer>, Refused> {
@@ -99,6 +114,7 @@ impl Engine {
             let at = Moment {
                 issuer: &issuer,
                 now,
+                visit,
             };
             let decision = operation.decide(&self.records, at).await?;
             // A refusal that writes nothing leaves the proof unspent: it changed nothing, and
@@ -106,6 +122,11 @@ impl Engine {
             let nothing_happens = decision.answer.is_err() && decision.change.is_empty();
             if !nothing_happens && let Some(proof) = unspent.take() {
                 self.proofs.spend(proof, now)?;
+            }
+            if decision.answer.is_ok()
+                && let Some(visit) = visit
+            {
+                visit.granted();
             }
             if decision.change.is_empty() {
                 return Ok(Decided {

@@ -131,7 +131,7 @@ fn sort(
 
 /// Registers the service's own API as a resource, unless it is there.
 pub(crate) async fn register_itself(engine: &Engine, directory: &Path) -> Result<(), StartError> {
-    let decided = engine.decide(&EnsureOwnResource, None).await;
+    let decided = engine.decide(&EnsureOwnResource).await;
     decided
         .map(|_| ())
         .map_err(|refused| unreadable(directory, refused))

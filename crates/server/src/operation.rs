@@ -33,20 +33,20 @@ impl Caller<'_> {
     }
 
     /// Whether it is that client. Before anything else is loaded, so that an unknown client costs
-    /// what a wrong secret costs.
+    /// what a wrong secret costs; and charged for at once, since the caller may not wait for the
+    /// rest.
     fn authenticate<'k>(
         &self,
         known: Option<&'k Known<Arc<Client>>>,
         at: Moment<'_>,
     ) -> Result<Authenticated<'k>, Refused> {
         let client = known.map(|known| &*known.value);
-        Ok(authenticate(
-            &self.id,
-            client,
-            &self.presented,
-            &at.issuer.name,
-            at.now,
-        )?)
+        let authenticated =
+            authenticate(&self.id, client, &self.presented, &at.issuer.name, at.now)?;
+        if let Some(visit) = at.visit {
+            visit.authenticated();
+        }
+        Ok(authenticated)
     }
 }
 

@@ -10,13 +10,13 @@
 mod answers;
 mod arrival;
 mod lane;
-mod load;
 mod queue;
 mod share;
 mod shed;
 mod spread;
+mod taken;
 mod tally;
-mod workers;
+mod waiting;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,17 +28,17 @@ use crate::config::Limits;
 use answers::Answers;
 pub(crate) use lane::is_limitable;
 use lane::path_of;
-use load::Load;
-use share::Share;
+pub(crate) use share::{Share, Visit};
 pub(crate) use shed::ShedLayer;
+use taken::Taken;
 use tally::Tally;
-use workers::Workers;
+use waiting::Waiting;
 
 /// What all edges and workers of a process share.
 pub(crate) struct Overload {
     rules: ArcSwap<Rules>,
-    load: Load,
-    workers: Workers,
+    taken: Taken,
+    waiting: Waiting,
     answers: Answers,
     tally: Tally,
     /// Calls of clients, but for introspection.
@@ -51,15 +51,21 @@ pub(crate) struct Overload {
 struct Rules {
     waiting_max: usize,
     in_flight_max: usize,
-    methods: Vec<(&'static str, DefaultDirectRateLimiter)>,
+    methods: Arc<Methods>,
+}
+
+/// What each method may have.
+struct Methods {
+    calls_per_sec: Vec<(String, u32)>,
+    limiters: Vec<(&'static str, DefaultDirectRateLimiter)>,
 }
 
 impl Overload {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            rules: ArcSwap::from_pointee(Rules::new(limits)),
-            load: Load::default(),
-            workers: Workers::default(),
+            rules: ArcSwap::from_pointee(Rules::new(limits, Arc::new(Methods::new(limits)))),
+            taken: Taken::default(),
+            waiting: Waiting::default(),
             answers: Answers::prepare(),
             tally: Tally::default(),
             tokens: Share::new(limits.client_calls_per_sec),
@@ -67,9 +73,15 @@ impl Overload {
         })
     }
 
-    /// Goes by other limits from now on. Shares begin anew where their size changed.
+    /// Goes by other limits from now on. Where the limits of clients, or those of methods, changed,
+    /// they begin anew.
     pub(crate) fn replace(&self, limits: &Limits) {
-        self.rules.store(Arc::new(Rules::new(limits)));
+        let before = Arc::clone(&self.rules.load().methods);
+        let methods = match before.calls_per_sec == limits.method_calls_per_sec {
+            true => before,
+            false => Arc::new(Methods::new(limits)),
+        };
+        self.rules.store(Arc::new(Rules::new(limits, methods)));
         self.tokens.replace(limits.client_calls_per_sec);
         self.introspections.replace(limits.client_calls_per_sec);
     }
@@ -81,23 +93,32 @@ impl Overload {
 }
 
 impl Rules {
-    fn new(limits: &Limits) -> Self {
-        let methods = limits.method_calls_per_sec.iter();
+    fn new(limits: &Limits, methods: Arc<Methods>) -> Self {
         Self {
             waiting_max: limits.waiting_max as usize,
             in_flight_max: limits.in_flight_max as usize,
-            methods: methods
+            methods,
+        }
+    }
+}
+
+impl Methods {
+    fn new(limits: &Limits) -> Self {
+        let calls_per_sec = limits.method_calls_per_sec.iter();
+        Self {
+            limiters: calls_per_sec
                 .filter_map(|(name, calls)| {
                     let quota = Quota::per_second(NonZeroU32::new(*calls)?);
                     Some((path_of(name)?, DefaultDirectRateLimiter::direct(quota)))
                 })
                 .collect(),
+            calls_per_sec: limits.method_calls_per_sec.clone(),
         }
     }
 
     /// Whether the method has had its share. A method without a limit has not.
     fn is_limited(&self, path: &str) -> bool {
-        self.methods
+        self.limiters
             .iter()
             .find(|(limited, _)| *limited == path)
             .is_some_and(|(_, limiter)| limiter.check().is_err())

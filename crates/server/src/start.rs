@@ -106,8 +106,9 @@ async fn started(
     let stop = Stop::default();
     let public = stack::public(platform.clone(), &guard, stop.calls.clone());
     let admin = stack::admin(platform.clone(), stop.calls.clone());
-    let places = Places::new(listen::connections(config.listen.connections_max as usize));
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
+    let wanted = config.listen.connections_max as usize;
+    let places = Places::new(listen::connections(wanted, workers.count()));
     let mut edges = Edges::new(platform, stop.clone());
     edges.add(serve(
         tcp,
@@ -139,7 +140,7 @@ async fn started(
     ))
 }
 
-async fn platform(
+pub(crate) async fn platform(
     config: &Config,
     clock: Arc<dyn Clock>,
     records: Records,

@@ -8,10 +8,14 @@ use tracing::warn;
 /// the store, the log, the collector and the process itself, which have some 20 open.
 const KEPT: u64 = 128;
 
-/// How many connections may be open at once, of the `wanted` ones. Raises the process's soft limit
-/// to the hard one first: the usual soft limit, 1,024, is for programs that use `select`.
-pub(crate) fn connections(wanted: usize) -> usize {
-    let possible = possible(raised());
+/// What the runtime of a worker has open: two for its poll, one to be woken by, one for signals.
+const KEPT_PER_WORKER: u64 = 4;
+
+/// How many connections may be open at once, of the `wanted` ones, beside so many workers. Raises
+/// the process's soft limit to the hard one first: the usual soft limit, 1,024, is for programs that
+/// use `select`.
+pub(crate) fn connections(wanted: usize, workers: usize) -> usize {
+    let possible = possible(raised(), workers);
     if possible < wanted {
         warn!(
             wanted,
@@ -35,11 +39,12 @@ fn raised() -> Option<u64> {
 }
 
 /// A process with next to no descriptors serves a few connections and keeps the most.
-fn possible(limit: Option<u64>) -> usize {
+fn possible(limit: Option<u64>, workers: usize) -> usize {
     let Some(limit) = limit else {
         return usize::MAX;
     };
-    let left = limit.saturating_sub(KEPT).max(limit / 4).max(1);
+    let kept = KEPT + KEPT_PER_WORKER * workers as u64;
+    let left = limit.saturating_sub(kept).max(limit / 4).max(1);
     usize::try_from(left).unwrap_or(usize::MAX)
 }
 
@@ -49,19 +54,21 @@ mod tests {
 
     #[test]
     fn some_descriptors_are_kept() {
-        for (limit, expected) in [
-            (Some(1_024), 896),
-            (Some(100_000), 99_872),
-            (Some(160), 40),
-            (Some(2), 1),
-            (None, usize::MAX),
+        for (limit, workers, expected) in [
+            (Some(1_024), 0, 896),
+            (Some(1_024), 2, 888),
+            (Some(1_024), 64, 640),
+            (Some(100_000), 2, 99_864),
+            (Some(160), 2, 40),
+            (Some(2), 1, 1),
+            (None, 1_024, usize::MAX),
         ] {
-            assert_eq!(possible(limit), expected, "{limit:?}");
+            assert_eq!(possible(limit, workers), expected, "{limit:?}");
         }
     }
 
     #[test]
     fn what_is_wanted_is_not_exceeded() {
-        assert_eq!(connections(1), 1);
+        assert_eq!(connections(1, 1), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! Refusals that are prepared once: a flood of them costs little more than sending them.
 
+use std::time::Duration;
+
 use http::{HeaderMap, Response};
 
 use super::spread::{Spread, VARIANTS, wait};
@@ -15,7 +17,7 @@ pub(super) struct Answers {
 
 impl Answers {
     pub(super) fn prepare() -> Self {
-        let waits = || (0..VARIANTS).map(wait);
+        let waits = || (0..VARIANTS).map(|nth| wait(nth, Duration::ZERO));
         Self {
             overloaded: waits()
                 .map(|retry_after| trailers(&Refused::Overloaded { retry_after }))

@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::Overload;
 use super::arrival::{Arrived, Watched};
 use super::lane::Lane;
-use super::workers::Queues;
+use super::waiting::Queues;
 
 /// How long the rest of a request may take to arrive while its lane is half full. Head and message
 /// of an honest call travel together. Without this, 4,096 heads without a message would hold every
@@ -36,21 +36,21 @@ pub(crate) struct ShedLayer(pub(super) Arc<Overload>);
 fn admit<B: Default>(overload: &Arc<Overload>, path: &str) -> Result<Place, Response<B>> {
     let Overload {
         rules,
-        load,
-        workers,
+        taken,
+        waiting,
         answers,
         tally,
         ..
     } = &**overload;
     let rules = rules.load();
     let lane = Lane::of(path);
-    if !load.enter(lane, rules.in_flight_max) {
+    if !taken.enter(lane, rules.in_flight_max) {
         tally.overloaded();
         return Err(answers.overloaded());
     }
-    let queues = workers.here();
+    let queues = waiting.here();
     if !queues[lane as usize].enter(rules.waiting_max, Instant::now) {
-        load.leave(lane);
+        taken.leave(lane);
         tally.overloaded();
         return Err(answers.overloaded());
     }
@@ -61,7 +61,7 @@ fn admit<B: Default>(overload: &Arc<Overload>, path: &str) -> Result<Place, Resp
         waits: true,
     };
     // Last, so that a call which is shed uses up nothing.
-    if rules.is_limited(path) {
+    if rules.methods.is_limited(path) {
         tally.limited();
         return Err(answers.limited());
     }
@@ -86,15 +86,15 @@ impl Place {
 
     /// Whether more than half of the lane is taken.
     fn is_crowded(&self) -> bool {
-        let Overload { rules, load, .. } = &*self.overload;
-        load.in_flight(self.lane) > rules.load().in_flight_max / 2
+        let Overload { rules, taken, .. } = &*self.overload;
+        taken.in_flight(self.lane) > rules.load().in_flight_max / 2
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.begin();
-        self.overload.load.leave(self.lane);
+        self.overload.taken.leave(self.lane);
     }
 }
 

@@ -22,8 +22,12 @@ impl Spread {
     }
 }
 
-/// The time to wait of a variant.
-pub(super) fn wait(nth: usize) -> Duration {
+/// The time to wait of a variant: within [`RETRY`], and not before `due`.
+pub(super) fn wait(nth: usize, due: Duration) -> Duration {
     let (least, most) = RETRY;
-    least + (most - least).mul_f64(nth as f64 / VARIANTS as f64)
+    let least = least.max(due);
+    least
+        + most
+            .saturating_sub(least)
+            .mul_f64(nth as f64 / VARIANTS as f64)
 }

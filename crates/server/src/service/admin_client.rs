@@ -36,7 +36,7 @@ impl ClientService for Clients {
         let new = NewClient::parse(&form, random::bytes()).map_err(Refused::Issuer)?;
         let random = Zeroizing::new(random::bytes());
         let create = CreateClient { new, random, actor };
-        let created = self.engine.decide(&create, None).await?;
+        let created = self.engine.decide(&create).await?;
         let version = created.written()?;
         let registered = created.answer;
         Ok(Response::new(CreateClientResponse {
@@ -52,7 +52,7 @@ impl ClientService for Clients {
         request: Request<GetClientRequest>,
     ) -> Result<Response<GetClientResponse>, Status> {
         let id = client_id(&request.get_ref().client_id)?;
-        let known = self.engine.decide(&GetClient { id }, None).await?.answer;
+        let known = self.engine.decide(&GetClient { id }).await?.answer;
         Ok(Response::new(GetClientResponse {
             client: Some(client(&known.value, known.version)),
         }))
@@ -90,10 +90,7 @@ impl ClientService for Clients {
         let form = client_form(request.client)?;
         let change =
             ClientChange::parse(&form, &mask(request.update_mask)).map_err(Refused::Issuer)?;
-        let updated = self
-            .engine
-            .decide(&UpdateClient { change, actor }, None)
-            .await?;
+        let updated = self.engine.decide(&UpdateClient { change, actor }).await?;
         Ok(Response::new(UpdateClientResponse {
             client: Some(client(&updated.answer, updated.written()?)),
         }))
@@ -111,7 +108,7 @@ impl ClientService for Clients {
             expected,
             actor,
         };
-        self.engine.decide(&delete, None).await?;
+        self.engine.decide(&delete).await?;
         Ok(Response::new(DeleteClientResponse {}))
     }
 
@@ -123,7 +120,7 @@ impl ClientService for Clients {
         let id = client_id(&request.get_ref().client_id)?;
         let random = Zeroizing::new(random::bytes());
         let rotate = RotateSecret { id, random, actor };
-        let renewed = self.engine.decide(&rotate, None).await?.answer;
+        let renewed = self.engine.decide(&rotate).await?.answer;
         Ok(Response::new(RotateClientSecretResponse {
             client_secret: renewed.secret.reveal().to_owned(),
         }))

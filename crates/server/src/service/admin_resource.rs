@@ -30,10 +30,7 @@ impl ResourceService for Resources {
         let actor = operator(&request)?;
         let form = resource_form(request.into_inner().resource)?;
         let new = NewResource::parse(&form, self.engine.now()).map_err(Refused::Issuer)?;
-        let created = self
-            .engine
-            .decide(&CreateResource { new, actor }, None)
-            .await?;
+        let created = self.engine.decide(&CreateResource { new, actor }).await?;
         Ok(Response::new(CreateResourceResponse {
             resource: Some(resource(&created.answer, created.written()?)),
         }))
@@ -44,7 +41,7 @@ impl ResourceService for Resources {
         request: Request<GetResourceRequest>,
     ) -> Result<Response<GetResourceResponse>, Status> {
         let uri = uri(&request.get_ref().uri)?;
-        let known = self.engine.decide(&GetResource { uri }, None).await?.answer;
+        let known = self.engine.decide(&GetResource { uri }).await?.answer;
         Ok(Response::new(GetResourceResponse {
             resource: Some(resource(&known.value, known.version)),
         }))
@@ -84,7 +81,7 @@ impl ResourceService for Resources {
             ResourceChange::parse(&form, &mask(request.update_mask)).map_err(Refused::Issuer)?;
         let updated = self
             .engine
-            .decide(&UpdateResource { change, actor }, None)
+            .decide(&UpdateResource { change, actor })
             .await?;
         Ok(Response::new(UpdateResourceResponse {
             resource: Some(resource(&updated.answer, updated.written()?)),
@@ -103,7 +100,7 @@ impl ResourceService for Resources {
             expected,
             actor,
         };
-        self.engine.decide(&delete, None).await?;
+        self.engine.decide(&delete).await?;
         Ok(Response::new(DeleteResourceResponse {}))
     }
 }

@@ -47,13 +47,12 @@ impl AuthorizationService for Authorizations {
             proof: proof.as_ref().map(|proof| proof.jkt),
             id: RecordId::from_bytes(random::bytes()),
         };
-        let outcome = self
+        let decided = self
             .engine
-            .decide(&push, proof.as_ref())
+            .decide_for(Some(&visit), &push, proof.as_ref())
             .instrument(spans::authorize("push"))
-            .await;
-        visit.over(&outcome);
-        let lodged = outcome?.answer;
+            .await?;
+        let lodged = decided.answer;
         let nonce = proof.and_then(|proof| proofs.next_nonce(&proof, self.engine.now()));
         answered(wire::authorization::lodged(&lodged), nonce)
     }
@@ -66,7 +65,7 @@ impl AuthorizationService for Authorizations {
         let id = self.id(&request.get_ref().request_uri)?;
         let shown = self
             .engine
-            .decide(&Show { id }, None)
+            .decide(&Show { id })
             .instrument(spans::authorize("get"))
             .await?
             .answer;
@@ -83,7 +82,7 @@ impl AuthorizationService for Authorizations {
         let approving = wire::authorization::approving(request.get_ref(), self.engine.now())?;
         let redirect_to = self
             .engine
-            .decide(&Approve { id, approving }, None)
+            .decide(&Approve { id, approving })
             .instrument(spans::authorize("approve"))
             .await?
             .answer
@@ -101,7 +100,7 @@ impl AuthorizationService for Authorizations {
         let decider = permitted_client(&request)?;
         let redirect_to = self
             .engine
-            .decide(&Deny { id, decider }, None)
+            .decide(&Deny { id, decider })
             .instrument(spans::authorize("deny"))
             .await?
             .answer

@@ -20,7 +20,7 @@ use crate::operation::issue::Issue;
 use crate::operation::redeem::Redeem;
 use crate::operation::revoke::Revoke;
 use crate::operation::rotate::Rotate;
-use crate::overload::Overload;
+use crate::overload::{Overload, Visit};
 use crate::random;
 use crate::refused::Refused;
 use crate::signer::{KeySet, Signer};
@@ -45,7 +45,7 @@ impl TokenService for Tokens {
         let proof = self.proof(&request)?;
         let visit = visit.with_key(proof.jkt)?;
         let token = TokenId::from_bytes(random::bytes());
-        let outcome = match asked {
+        let (issued, access_token) = match asked {
             Asked::Credentials(caller, ask) => {
                 let issue = Issue {
                     caller,
@@ -54,7 +54,7 @@ impl TokenService for Tokens {
                     token,
                 };
                 let span = spans::issue("client_credentials");
-                self.issue(&issue, &proof).instrument(span).await
+                self.issue(&visit, &issue, &proof).instrument(span).await?
             }
             Asked::Code(caller, redemption) => {
                 let family = FamilyId::new(RecordId::from_bytes(random::bytes()));
@@ -66,11 +66,9 @@ impl TokenService for Tokens {
                     fresh,
                 };
                 let span = spans::issue("authorization_code");
-                self.issue(&redeem, &proof).instrument(span).await
+                self.issue(&visit, &redeem, &proof).instrument(span).await?
             }
         };
-        visit.over(&outcome);
-        let (issued, access_token) = outcome?;
         self.answer(wire::token::issued(&issued, access_token), &proof)
     }
 
@@ -89,12 +87,10 @@ impl TokenService for Tokens {
             proof: proof.jkt,
             token,
         };
-        let outcome = self
-            .issue(&rotate, &proof)
+        let (issued, access_token) = self
+            .issue(&visit, &rotate, &proof)
             .instrument(spans::rotate())
-            .await;
-        visit.over(&outcome);
-        let (issued, access_token) = outcome?;
+            .await?;
         self.answer(wire::token::rotated(&issued, access_token), &proof)
     }
 
@@ -114,13 +110,10 @@ impl TokenService for Tokens {
             revoking,
             proof: proof.jkt,
         };
-        let outcome = self
-            .engine
-            .decide(&revoke, Some(&proof))
+        self.engine
+            .decide_for(Some(&visit), &revoke, Some(&proof))
             .instrument(spans::revoke())
-            .await;
-        visit.over(&outcome);
-        outcome?;
+            .await?;
         self.answer(RevokeTokenResponse {}, &proof)
     }
 }
@@ -136,10 +129,15 @@ impl Tokens {
     /// Decides, commits, and only then signs: a token that was not committed is not made.
     async fn issue<O: Operation<Answer = Issued>>(
         &self,
+        visit: &Visit<'_>,
         operation: &O,
         proof: &VerifiedProof,
     ) -> Result<(Issued, String), Refused> {
-        let issued = self.engine.decide(operation, Some(proof)).await?.answer;
+        let decided = self
+            .engine
+            .decide_for(Some(visit), operation, Some(proof))
+            .await?;
+        let issued = decided.answer;
         let access_token = self
             .signer
             .sign(&issued.claims, &self.engine.issuer().name)?;

@@ -14,9 +14,9 @@ pub(super) type Queues = [Queue; Lane::ALL.len()];
 /// The queues of all workers. A worker is a thread: it takes calls and does them one after the
 /// other, and no call changes its thread.
 #[derive(Default)]
-pub(super) struct Workers(ArcSwap<Vec<(ThreadId, Arc<Queues>)>>);
+pub(super) struct Waiting(ArcSwap<Vec<(ThreadId, Arc<Queues>)>>);
 
-impl Workers {
+impl Waiting {
     /// Those of the worker that asks.
     pub(super) fn here(&self) -> Arc<Queues> {
         let id = thread::current().id();
@@ -43,15 +43,15 @@ mod tests {
 
     #[test]
     fn each_thread_has_queues_of_its_own() {
-        let workers = Workers::default();
-        let here = workers.here();
-        assert!(Arc::ptr_eq(&here, &workers.here()));
+        let waiting = Waiting::default();
+        let here = waiting.here();
+        assert!(Arc::ptr_eq(&here, &waiting.here()));
         let there = thread::scope(|scope| {
-            let two = [(); 2].map(|()| scope.spawn(|| workers.here()));
+            let two = [(); 2].map(|()| scope.spawn(|| waiting.here()));
             two.map(|thread| thread.join().expect("no panic"))
         });
         assert!(!Arc::ptr_eq(&there[0], &there[1]));
         assert!(!Arc::ptr_eq(&there[0], &here));
-        assert!(Arc::ptr_eq(&here, &workers.here()));
+        assert!(Arc::ptr_eq(&here, &waiting.here()));
     }
 }

@@ -6,9 +6,9 @@ use super::lane::Lane;
 
 /// Calls that were taken and not answered yet.
 #[derive(Default)]
-pub(super) struct Load([AtomicUsize; Lane::ALL.len()]);
+pub(super) struct Taken([AtomicUsize; Lane::ALL.len()]);
 
-impl Load {
+impl Taken {
     /// One more, if that is not over `max`.
     pub(super) fn enter(&self, lane: Lane, max: usize) -> bool {
         let in_flight = &self.0[lane as usize];
