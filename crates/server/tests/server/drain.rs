@@ -1,11 +1,17 @@
 //! A stop under load: whoever heeds the announcement loses no call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
+use futures_util::future::join_all;
+use h2::client::SendRequest;
+use http::Request;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tonic::transport::Channel;
@@ -104,5 +110,109 @@ async fn a_stop_under_load_fails_no_call_of_clients_that_heed_it() {
     over.store(true, Ordering::SeqCst);
     for caller in callers {
         caller.await.expect("no call failed");
+    }
+}
+
+const LIST: &str = "/countersign.keys.v1.KeyService/ListKeys";
+
+/// A caller that knows nothing of health. It heeds GOAWAY: it goes to the next address, and repeats
+/// there what was refused by it and so was not processed (RFC 9113 §6.8).
+struct Heedful {
+    addresses: std::vec::IntoIter<SocketAddr>,
+    connection: SendRequest<Bytes>,
+}
+
+impl Heedful {
+    async fn connect(addresses: Vec<SocketAddr>) -> Self {
+        let mut addresses = addresses.into_iter();
+        let connection = connected(&mut addresses).await;
+        Self {
+            addresses,
+            connection,
+        }
+    }
+
+    /// Several calls at once; every one is answered.
+    async fn call(&mut self) {
+        let mut left = TASKS_EACH;
+        while left > 0 {
+            let calls = (0..left).map(|_| list(self.connection.clone()));
+            let refused: Vec<_> = join_all(calls)
+                .await
+                .into_iter()
+                .filter_map(Result::err)
+                .collect();
+            left = refused.len();
+            if left == 0 {
+                return;
+            }
+            for error in refused {
+                let asked = error.is_go_away() && error.is_remote();
+                assert!(
+                    asked && error.reason() == Some(h2::Reason::NO_ERROR),
+                    "{error:?}"
+                );
+            }
+            self.connection = connected(&mut self.addresses).await;
+        }
+    }
+}
+
+async fn connected(addresses: &mut impl Iterator<Item = SocketAddr>) -> SendRequest<Bytes> {
+    let address = addresses.next().expect("another instance");
+    let stream = TcpStream::connect(address).await.expect("connects");
+    let (sender, connection) = h2::client::handshake(stream).await.expect("greeted");
+    tokio::spawn(connection);
+    sender
+}
+
+/// The keys are listed, or the call failed.
+async fn list(connection: SendRequest<Bytes>) -> Result<(), h2::Error> {
+    let request = Request::post(format!("http://localhost{LIST}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .expect("a request");
+    let (answer, mut message) = connection.ready().await?.send_request(request, false)?;
+    message.send_data(Bytes::from_static(&[0; 5]), true)?;
+    let mut body = answer.await?.into_body();
+    while let Some(piece) = body.data().await {
+        body.flow_control().release_capacity(piece?.len())?;
+    }
+    let trailers = body.trailers().await?.expect("trailers");
+    assert_eq!(trailers["grpc-status"], "0");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_under_load_fails_no_call_of_clients_that_heed_goaway_alone() {
+    let mut first = Service::start_cold(|_| {}).await;
+    let second = Service::start_cold(|_| {}).await;
+    let addresses = [&first, &second].map(|service| service.running().grpc_address());
+    let over = Arc::new(AtomicBool::new(false));
+    let rounds = Arc::new(AtomicUsize::new(0));
+    let mut callers = Vec::new();
+    for _ in 0..4 * CONNECTIONS {
+        let mut caller = Heedful::connect(addresses.to_vec()).await;
+        let (over, rounds) = (over.clone(), rounds.clone());
+        callers.push(tokio::spawn(async move {
+            while !over.load(Ordering::SeqCst) {
+                caller.call().await;
+                rounds.fetch_add(1, Ordering::SeqCst);
+            }
+            caller.addresses.len()
+        }));
+    }
+    while rounds.load(Ordering::SeqCst) < 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    first.stop().await;
+    let moved = rounds.load(Ordering::SeqCst);
+    while rounds.load(Ordering::SeqCst) < moved + 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    over.store(true, Ordering::SeqCst);
+    for caller in callers {
+        assert_eq!(caller.await.expect("no call failed"), 0, "it has moved");
     }
 }

@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{ISSUE, Service};
 
@@ -216,4 +218,35 @@ async fn places_come_back() {
         timeout(GONE_WITHIN, call).await.expect("it gets its turn");
         all.join_all().await;
     }
+}
+
+/// Places for a few connections, all of them held by peers that only watch.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_watches_does_not_keep_others_out() {
+    const PLACES: u32 = 16;
+    let service = Service::start_cold(|config| config.listen.connections_max = PLACES).await;
+    let mut watching = Vec::new();
+    for _ in 0..PLACES {
+        let mut answers = HealthClient::new(service.public().await)
+            .watch(HealthCheckRequest::default())
+            .await
+            .expect("watched")
+            .into_inner();
+        answers
+            .message()
+            .await
+            .expect("answered")
+            .expect("a status");
+        watching.push(answers);
+    }
+    let listed = async {
+        let channel = service.public().await;
+        KeyServiceClient::new(channel)
+            .list_keys(ListKeysRequest {})
+            .await
+    };
+    // Otherwise they would stay for five minutes.
+    let listed = timeout(GONE_WITHIN, listed).await;
+    listed.expect("a place is free").expect("listed");
+    drop(watching);
 }

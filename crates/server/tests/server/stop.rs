@@ -144,16 +144,40 @@ async fn a_call_that_has_begun_is_waited_for() {
     stopping.await.expect("a clean stop");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_not_sent_whole_is_refused_in_time() {
-    let service = service().await;
-    let mut caller = Silent::connect(&service).await;
-    // One that has never sent a whole call is cut without an answer.
+/// The second call of a connection, which is never sent whole: one that has never sent a whole call
+/// is cut without an answer.
+async fn half_a_call(service: &Service) -> (Silent, u32) {
+    let mut caller = Silent::connect(service).await;
     caller.begin().await;
     caller.finish().await;
     assert!(caller.is_answered().await);
     let second = FIRST_STREAM + 2;
     caller.begin_on(second).await;
+    (caller, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_sent_whole_is_refused_in_time() {
+    let service = service().await;
+    let (mut caller, second) = half_a_call(&service).await;
     let answered = timeout(Duration::from_secs(30), caller.is_answered_on(second)).await;
     assert_eq!(answered, Ok(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_end_is_not_waited_for_beyond_the_limit() {
+    let mut service =
+        Service::start_cold(|config| config.stop.drain = Duration::from_secs(1)).await;
+    let (mut caller, second) = half_a_call(&service).await;
+    // It has arrived.
+    sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    service.stop().await;
+    // It would be refused after ten seconds.
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(!caller.is_answered_on(second).await, "it was under way");
 }
