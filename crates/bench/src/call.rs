@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use countersign_client::outcome::Refused;
@@ -15,6 +16,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use prost::Message;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tonic::Status;
 
 use crate::BenchError;
@@ -49,10 +51,20 @@ pub enum Failed {
     /// The answer is not what it must be.
     #[error("wrong answer: {0}")]
     Wrong(&'static str),
+    /// There was none for as long as it was waited.
+    #[error("no answer")]
+    Unanswered,
 }
 
 /// How many calls failed, by reason.
 pub type Failures = BTreeMap<Failed, u64>;
+
+/// Counts `more` as well.
+pub(crate) fn count_in(all: &mut Failures, more: &Failures) {
+    for (failed, count) in more {
+        *all.entry(failed.clone()).or_default() += count;
+    }
+}
 
 impl Call {
     /// A call of the method at `path`, as in `/package.Service/Method`.
@@ -257,6 +269,16 @@ impl Connection {
             None => succeeded(&head.headers)?,
         }
         unframed(message.freeze())
+    }
+
+    /// Makes a call that has failed if it has no answer within this time.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub async fn call_within(&self, patience: Duration, call: Call) -> Result<Bytes, Failed> {
+        timeout(patience, self.call(call))
+            .await
+            .unwrap_or(Err(Failed::Unanswered))
     }
 
     fn request(&self, path: PathAndQuery, headers: HeaderMap) -> Result<Request<()>, Failed> {

@@ -26,10 +26,13 @@ const COLOURS: [RGBColor; 8] = [
 ];
 
 /// The room for the legend, to the right of the curves.
-const LEGEND_WIDTH: u32 = 250;
+const LEGEND_WIDTH: u32 = 300;
 
 /// The distance between two lines of the legend.
 const LEGEND_LINE: i32 = 24;
+
+/// The distance between a line and its note.
+const NOTE_LINE: i32 = 18;
 
 /// A chart that cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,7 @@ pub struct Undrawable(String);
 /// # Errors
 /// [`Undrawable`]: no curve has a point.
 pub fn svg(curves: &[Curve]) -> Result<String, Undrawable> {
-    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let points = || curves.iter().flat_map(Curve::judged);
     let largest = points()
         .map(|point| point.size)
         .max()
@@ -87,7 +90,7 @@ fn plot(area: &Area<'_>, curves: &[Curve], largest: f64, highest: f64) -> Drawn 
     let bound = [(1.0, GROWTH_MAX), (largest.max(10.0) * 1.3, GROWTH_MAX)];
     chart.draw_series(DashedLineSeries::new(bound, 6, 5, RED.stroke_width(1)))?;
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-        let points = || curve.points.iter().map(|p| (p.size as f64, p.growth));
+        let points = || curve.judged().map(|p| (p.size as f64, p.growth));
         chart.draw_series(LineSeries::new(points(), colour.stroke_width(2)))?;
         chart.draw_series(points().map(|at| Circle::new(at, 4, colour.filled())))?;
     }
@@ -97,12 +100,17 @@ fn plot(area: &Area<'_>, curves: &[Curve], largest: f64, highest: f64) -> Drawn 
 /// Beside the curves, never over them.
 fn legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     let style = TextStyle::from((FONT, 16)).color(&BLACK);
+    let small = TextStyle::from((FONT, 13)).color(&BLACK);
     let mut y = 70;
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
         let line = vec![(4, y), (28, y)];
         area.draw(&PathElement::new(line, colour.stroke_width(2)))?;
         area.draw(&Circle::new((16, y), 4, colour.filled()))?;
-        area.draw_text(&curve.name, &style, (36, y - 8))?;
+        area.draw_text(curve.axis.name, &style, (36, y - 8))?;
+        if let Some(note) = curve.axis.note {
+            y += NOTE_LINE;
+            area.draw_text(note, &small, (36, y - 8))?;
+        }
         y += LEGEND_LINE;
     }
     for dash in [4, 13, 22] {
@@ -119,6 +127,7 @@ fn legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::growth::Axis;
 
     fn curves() -> Vec<Curve> {
         let sizes = [1, 100, 10_000, 1_000_000];
@@ -138,6 +147,18 @@ mod tests {
         assert!(svg.contains("1,000,000"), "the largest size is on its axis");
         // Four points for each curve, and one in its line of the legend.
         assert_eq!(svg.matches("<circle").count(), 2 * 5);
+    }
+
+    #[test]
+    fn a_note_stands_by_its_curve_and_what_is_not_judged_is_left_out() {
+        let axis = Axis {
+            name: "guard, by tokens seen",
+            judged_from: 64,
+            note: Some("at most 32,768 of them are remembered"),
+        };
+        let svg = svg(&[Curve::of(axis, &[1, 64, 1_000], &[vec![5.0, 10.0, 11.0]])]).unwrap();
+        assert!(svg.contains("at most 32,768 of them are remembered"));
+        assert_eq!(svg.matches("<circle").count(), 2 + 1);
     }
 
     #[test]

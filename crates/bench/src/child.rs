@@ -4,6 +4,7 @@
 mod clock;
 mod floor;
 mod guarded;
+mod keeper;
 mod orders;
 mod telemetry;
 mod token_service;
@@ -22,6 +23,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 pub use self::floor::Floor;
 pub use self::guarded::Guarded;
 pub(crate) use self::guarded::{ISSUER, ORIGIN};
+pub use self::keeper::Keeper;
 pub use self::telemetry::Tracing;
 pub use self::token_service::TokenServiceSpec;
 pub(crate) use self::token_service::configuration;
@@ -38,6 +40,8 @@ pub enum Spec {
     Guarded(Guarded),
     /// The token service.
     TokenService(TokenServiceSpec),
+    /// No server at all, but who looks after a folder.
+    Keeper(Keeper),
 }
 
 impl Spec {
@@ -47,6 +51,7 @@ impl Spec {
             Self::Floor(_) => "floor",
             Self::Guarded(_) => "guarded",
             Self::TokenService(_) => "token service",
+            Self::Keeper(_) => "folder",
         }
     }
 
@@ -75,6 +80,7 @@ impl Spec {
 pub async fn serve(spec: Spec) -> Result<(), BenchError> {
     match spec {
         Spec::TokenService(spec) => token_service::serve(spec).await,
+        Spec::Keeper(spec) => keeper::serve(spec).await,
         Spec::Floor(spec) => alone(move || floor::serve(spec)).await,
         Spec::Guarded(spec) => alone(move || guarded::serve(spec)).await,
     }

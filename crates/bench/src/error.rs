@@ -50,6 +50,9 @@ pub enum BenchError {
         /// For how long it was waited.
         secs: u64,
     },
+    /// Whoever runs it wants no more of it.
+    #[error("stopped by a signal before it was done")]
+    Interrupted,
     /// What was asked for is not there.
     #[error("{0}")]
     Asked(String),

@@ -14,6 +14,15 @@ pub enum Bound {
     AtLeast(f64),
 }
 
+impl Bound {
+    /// The figure that is just where it should be.
+    pub fn value(self) -> f64 {
+        match self {
+            Self::AtMost(bound) | Self::AtLeast(bound) => bound,
+        }
+    }
+}
+
 /// A figure and its goal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Goal {

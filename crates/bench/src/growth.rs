@@ -19,13 +19,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::sleep;
 
 pub(crate) use self::curve::counted;
-pub use self::curve::{Curve, GROWTH_MAX, Point};
-use self::dimensions::Site;
+pub use self::curve::{Axis, Curve, GROWTH_MAX, Point};
 pub use self::plan::{Plan, Sweep};
 pub use self::report::Report;
 pub use self::start::Starts;
+use self::streams::Streams;
 pub use self::sweep::Swept;
-use crate::call::Failures;
+use crate::call::{Connection, Failures};
 use crate::world::Setting;
 use crate::{BenchError, Process};
 
@@ -56,7 +56,9 @@ pub async fn run(
     };
     let largest = dimensions::families(setting, plan, &mut run).await?;
     let starts = match largest {
-        Some((stand, families)) => Some(start::time(setting, plan, stand, families, &mut run)?),
+        Some((stand, families)) => {
+            Some(start::time(setting, plan, stand, families, &mut run).await?)
+        }
         None => None,
     };
     dimensions::clients(setting, plan, &mut run).await?;
@@ -84,23 +86,31 @@ impl Run<'_> {
         (self.progress)(what.as_ref());
     }
 
+    /// Waits until a server is at rest; what it does by itself after its start is no call's cost.
+    async fn rested<'p>(
+        &mut self,
+        axis: Axis,
+        size: u64,
+        server: &'p mut Process,
+    ) -> Result<Rested<'p>, BenchError> {
+        if !settled(server).await? {
+            let (name, size) = (axis.name, counted(size));
+            self.begins(format!("{name}: the server with {size} is busy by itself"));
+        }
+        Ok(Rested { size, server })
+    }
+
     /// Measures a curve: in every round each site once, forwards and backwards in turn, so that no
     /// site always comes after the same other.
     async fn curve(
         &mut self,
-        name: &str,
+        axis: Axis,
         plan: &Plan,
         mut sites: Vec<Site<'_>>,
     ) -> Result<(), BenchError> {
-        self.begins(name);
+        self.begins(axis.name);
         for site in &mut sites {
             site.streams.run(WARM_CALLS, &mut self.failures).await?;
-        }
-        for site in &mut sites {
-            if !settled(site.server).await? {
-                let size = counted(site.size);
-                self.begins(format!("{name}: the server with {size} is busy by itself"));
-            }
         }
         let mut rounds = Vec::with_capacity(plan.rounds);
         for round in 0..plan.rounds {
@@ -115,7 +125,7 @@ impl Run<'_> {
             rounds.push(costs);
         }
         let sizes: Vec<u64> = sites.iter().map(|site| site.size).collect();
-        let curve = Curve::of(name, &sizes, &rounds);
+        let curve = Curve::of(axis, &sizes, &rounds);
         self.begins(curve.to_string());
         self.curves.push(curve);
         Ok(())
@@ -135,6 +145,38 @@ async fn settled(server: &mut Process) -> Result<bool, BenchError> {
         }
     }
     Ok(false)
+}
+
+/// A server that has come to rest. Only to such a one are connections opened: those that are open
+/// while it is waited for have no calls, and a server closes what is idle for a minute.
+struct Rested<'a> {
+    size: u64,
+    server: &'a mut Process,
+}
+
+impl<'a> Rested<'a> {
+    fn url(&self) -> &str {
+        &self.server.facts().url
+    }
+
+    async fn connect(&self, count: usize) -> Result<Vec<Connection>, BenchError> {
+        Connection::open_many(self.url(), count).await
+    }
+
+    fn site(self, streams: Streams) -> Site<'a> {
+        Site {
+            size: self.size,
+            server: self.server,
+            streams,
+        }
+    }
+}
+
+/// What is measured at one size.
+struct Site<'a> {
+    size: u64,
+    server: &'a mut Process,
+    streams: Streams,
 }
 
 impl Site<'_> {

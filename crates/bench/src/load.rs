@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-pub use self::open::{open, open_for};
-use crate::call::{Batch, Call, Connection, Failed, Failures};
+pub(crate) use self::open::{Arrivals, PATIENCE, is_shed};
+pub use self::open::{Tally, open};
+use crate::call::{Batch, Call, Connection, Failed, Failures, count_in};
 use crate::stats::Latencies;
 
 /// What became of the calls of one round.
@@ -46,9 +47,7 @@ impl Measurement {
         self.answer_bytes += other.answer_bytes;
         self.answered.add(&other.answered);
         self.failed.add(&other.failed);
-        for (failed, count) in &other.failures {
-            *self.failures.entry(failed.clone()).or_default() += count;
-        }
+        count_in(&mut self.failures, &other.failures);
     }
 
     /// Counts what became of every call, when the clock has stopped.
@@ -103,23 +102,17 @@ pub(crate) struct Outcome {
 async fn stream(connection: Connection, batch: Arc<Batch>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     while let Some((number, call)) = batch.take() {
-        let begun = Instant::now();
-        outcomes.push(answered(&connection, &batch, number, call, begun).await);
+        outcomes.push(answered(&connection, &batch, number, call).await);
     }
     outcomes
 }
 
-/// Makes a call and checks its answer; it took from `since` on.
-async fn answered(
-    connection: &Connection,
-    batch: &Batch,
-    number: usize,
-    call: Call,
-    since: Instant,
-) -> Outcome {
+/// Makes a call and checks its answer.
+async fn answered(connection: &Connection, batch: &Batch, number: usize, call: Call) -> Outcome {
+    let begun = Instant::now();
     let request_bytes = call.message_bytes();
     let answer = connection.call(call).await;
-    let took = since.elapsed();
+    let took = begun.elapsed();
     let answer = answer.and_then(|message| {
         let bytes = message.len();
         batch.check(number, message).map(|()| bytes)

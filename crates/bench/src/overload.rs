@@ -5,7 +5,6 @@
 //! ratios. Then calls come at twice the capacity, timed from when they were due; proofs are signed
 //! beforehand, and the run says so if the load could not keep up.
 
-mod arrivals;
 mod bystanders;
 mod flood;
 mod memory;
@@ -16,15 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::token::v1::IssueTokenResponse;
 
-use self::arrivals::Arrivals;
-pub use self::arrivals::Tally;
 use self::bystanders::Asking;
 pub use self::bystanders::Bystanders;
 pub use self::flood::Flood;
 pub use self::memory::Memory;
 pub use self::report::{Capacity, Overloaded, Report};
-use crate::call::{Batch, Connection, Failed, decode};
-use crate::run::own_time;
+use crate::call::{Batch, Connection, Failed, count_in, decode};
+use crate::load::{Arrivals, PATIENCE, Tally};
 use crate::stand::{Callers, Population, Stand, check_issued};
 use crate::stats::Schedule;
 use crate::world::Setting;
@@ -60,7 +57,7 @@ pub struct Plan {
     pub overload: Duration,
     /// What is asked for, in the capacity.
     pub factor: f64,
-    /// The flood of bad proofs.
+    /// The flood of bad proofs; memory that grows with it shows over a minute.
     pub flood: Duration,
 }
 
@@ -71,7 +68,7 @@ impl Plan {
         unloaded: Duration::from_secs(5),
         overload: Duration::from_secs(20),
         factor: 2.0,
-        flood: Duration::from_secs(10),
+        flood: Duration::from_secs(60),
     };
 
     /// To see that it works.
@@ -110,7 +107,7 @@ pub async fn run(
     progress(&format!("capacity: {rate:.0} calls/s"));
 
     let calls = signed(&callers, rate * UNLOADED, plan.unloaded)?;
-    let unloaded = calls.made(&url).await?.tally;
+    let unloaded = calls.made(&url).await?;
 
     let due = rate * plan.factor;
     progress(&format!("{due:.0} calls/s: proofs are signed"));
@@ -121,15 +118,14 @@ pub async fn run(
     ));
     let apart = Connection::open(&url).await?;
     let asking = Asking::of(&stand, &apart).await?;
-    let mut bystanders = Bystanders::default();
-    let (arrived, memory) = memory::during(stand.process(), async {
-        tokio::select! {
-            arrived = calls.made(&url) => arrived,
-            error = bystanders::call(&mut bystanders, &asking, &apart) => Err(error),
-        }
+    let (made, memory) = memory::during(stand.process(), async {
+        tokio::try_join!(
+            calls.made(&url),
+            bystanders::call(&asking, &apart, plan.overload)
+        )
     })
     .await?;
-    let arrived = arrived?;
+    let (tally, bystanders) = made?;
 
     progress("a flood of bad proofs");
     let flooding = flood::flood(&callers, &url, plan.flood);
@@ -142,8 +138,7 @@ pub async fn run(
         overloaded: Overloaded {
             rate: due,
             factor: plan.factor,
-            load_share: arrived.load_share,
-            tally: arrived.tally,
+            tally,
             memory,
             bystanders,
         },
@@ -159,7 +154,8 @@ async fn capacity(callers: &Callers, url: &str, span: Duration) -> Result<Capaci
     };
     let pilot: Measurement = closed(PILOT).await?;
     let calls = (pilot.per_sec() * span.as_secs_f64()).ceil() as usize;
-    let measured = closed(calls.max(PILOT)).await?;
+    let mut measured = closed(calls.max(PILOT)).await?;
+    count_in(&mut measured.failures, &pilot.failures);
     if measured.answered.count() == 0 {
         let why = measured.failures.into_keys().next();
         return Err(BenchError::Preparing {
@@ -192,13 +188,6 @@ struct Signed {
     schedule: Schedule,
 }
 
-/// What became of them.
-struct Arrived {
-    tally: Tally,
-    /// The part of the time in which the load's thread was busy.
-    load_share: f64,
-}
-
 fn signed(callers: &Callers, rate: f64, span: Duration) -> Result<Signed, BenchError> {
     let schedule = Schedule::per_sec(rate)
         .ok_or_else(|| BenchError::Asked(format!("{rate} calls a second are no rate")))?;
@@ -213,22 +202,18 @@ fn signed(callers: &Callers, rate: f64, span: Duration) -> Result<Signed, BenchE
 }
 
 impl Signed {
-    async fn made(&self, url: &str) -> Result<Arrived, BenchError> {
+    async fn made(&self, url: &str) -> Result<Tally, BenchError> {
         let arrivals = Arrivals {
             connections: &connect(url).await?,
             schedule: self.schedule,
             calls: self.proofs.len(),
+            patience: PATIENCE,
         };
-        let make = |nth: usize| self.callers.issue(nth, self.proofs.get(nth)?).ok();
         let check = |_, bytes: Bytes| -> Result<(), Failed> {
             check_issued(&decode::<IssueTokenResponse>(bytes)?)
         };
-        let before = own_time()?;
-        let tally = arrivals.run(make, check).await;
-        let busy = own_time()?.saturating_sub(before);
-        Ok(Arrived {
-            load_share: busy.as_secs_f64() / tally.wall.as_secs_f64().max(f64::MIN_POSITIVE),
-            tally,
-        })
+        arrivals
+            .run(|nth| self.callers.issue(nth, &self.proofs[nth]), check)
+            .await
     }
 }

@@ -1,5 +1,6 @@
 //! What is measured, and how often.
 
+use crate::BenchError;
 use crate::rows::Row;
 
 /// About half a second a round for what costs most.
@@ -18,8 +19,12 @@ const STREAMS: usize = 64;
 const REPEATS: usize = 7;
 const REPEATS_QUICK: usize = 3;
 
-/// Measured with few streams and many connections as well.
-const MORE_SHAPES_OF: [Row; 4] = [
+/// Every row is measured with few streams and with many connections as well, for half as long: all
+/// of it is done within ten minutes.
+const MORE: usize = 2;
+
+/// What tracing costs is asked of these, unless others are named.
+const TRACED: [Row; 4] = [
     Row::GuardCached,
     Row::IssueSecret,
     Row::Rotate,
@@ -102,8 +107,11 @@ impl Plan {
         if asked.rows.is_empty() && asked.shapeless() && !asked.quick {
             let more = MORE_SHAPES
                 .into_iter()
-                .flat_map(|shape| MORE_SHAPES_OF.map(|row| cell(row, shape)));
-            cells.extend(more);
+                .flat_map(|shape| Row::ALL.map(|row| cell(row, shape)));
+            cells.extend(more.map(|cell| Cell {
+                calls: asked.calls.unwrap_or(cell.calls / MORE),
+                ..cell
+            }));
         }
         let repeats = match asked.quick {
             true => REPEATS_QUICK,
@@ -117,17 +125,22 @@ impl Plan {
 }
 
 impl Plan {
-    /// The same for what tracing costs: rows that have spans, and by default a few
-    /// of them.
-    pub fn traced(asked: &Asked) -> Self {
+    /// The same for what tracing costs: by default a few rows.
+    ///
+    /// # Errors
+    /// [`BenchError::Asked`] for rows that have no spans.
+    pub fn traced(asked: &Asked) -> Result<Self, BenchError> {
         let mut asked = asked.clone();
         if asked.rows.is_empty() {
-            asked.rows = MORE_SHAPES_OF.to_vec();
+            asked.rows = TRACED.to_vec();
         }
-        asked
-            .rows
-            .retain(|row| !matches!(row, Row::Echo | Row::ClientLayer));
-        Self::of(&asked)
+        match asked.rows.iter().find(|row| !row.is_traced()) {
+            Some(row) => Err(BenchError::Asked(format!(
+                "--rows: {row} does not run on a server that has spans, so --trace cannot say \
+                 what they cost there"
+            ))),
+            None => Ok(Self::of(&asked)),
+        }
     }
 }
 
@@ -181,7 +194,7 @@ mod tests {
         let plan = Plan::of(&Asked::default());
         let (first, more) = plan.cells.split_at(Row::ALL.len());
         assert!(first.iter().all(|cell| cell.shape == Shape::of(64, 1)));
-        assert_eq!(more.len(), MORE_SHAPES.len() * MORE_SHAPES_OF.len());
+        assert_eq!(more.len(), MORE_SHAPES.len() * Row::ALL.len());
         assert_eq!(plan.repeats, 7);
     }
 
@@ -202,6 +215,24 @@ mod tests {
         };
         assert_eq!(plan.cells, [cell(1), cell(16)]);
         assert_eq!(plan.repeats, 2);
+    }
+
+    #[test]
+    fn tracing_is_not_asked_of_rows_without_spans() {
+        let traced = |rows: &[Row]| {
+            Plan::traced(&Asked {
+                rows: rows.to_vec(),
+                ..Asked::default()
+            })
+        };
+        for row in [Row::Echo, Row::ClientLayer] {
+            let refused = traced(&[Row::Rotate, row]).expect_err("it has no spans");
+            assert!(refused.to_string().contains(row.name()), "{refused}");
+        }
+        let plan = traced(&[Row::Rotate, Row::ListKeys]).expect("both have spans");
+        let rows: Vec<Row> = plan.cells.iter().map(|cell| cell.row).collect();
+        assert_eq!(rows, [Row::Rotate, Row::ListKeys]);
+        assert_eq!(traced(&[]).expect("some").cells.len(), TRACED.len());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A server process: how it is started, what it used, how it goes.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -194,20 +194,22 @@ impl Process {
         clock.now().ok().map(Duration::from)
     }
 
-    /// The most memory that it ever had, in MiB (`VmHWM`).
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn memory_peak_mib(&mut self) -> Result<f64, BenchError> {
-        self.memory("VmHWM:")
-    }
-
     /// The memory that it has now, in MiB (`VmRSS`).
     ///
     /// # Errors
     /// When it has ended.
     pub fn memory_mib(&mut self) -> Result<f64, BenchError> {
-        self.memory("VmRSS:")
+        self.proc("status")
+            .and_then(|status| resident_mib(&status))
+            .ok_or_else(|| self.ended())
+    }
+
+    /// Ends it at once, as a crash would: it writes nothing more. Its folder, if it has one, is for
+    /// whoever drops this.
+    pub fn kill(&mut self) {
+        // Either has no effect on a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// What it has read from disks since its start, in MiB.
@@ -223,13 +225,6 @@ impl Process {
                 line.trim().parse::<u64>().ok()
             })
             .map(|bytes| bytes as f64 / 1024.0 / 1024.0)
-            .ok_or_else(|| self.ended())
-    }
-
-    fn memory(&mut self, field: &str) -> Result<f64, BenchError> {
-        self.proc("status")
-            .and_then(|status| kib(&status, field))
-            .map(|kib| kib as f64 / 1024.0)
             .ok_or_else(|| self.ended())
     }
 
@@ -274,9 +269,7 @@ impl Drop for Process {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < due {
             thread::sleep(Duration::from_millis(5));
         }
-        // Either has no effect on a process that has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         if let Some(folder) = &self.facts.folder {
             // It removed the folder itself, if it could.
             let _ = fs::remove_dir_all(folder);
@@ -294,9 +287,22 @@ fn ticks(stat: &str) -> Option<Ticks> {
     })
 }
 
-fn kib(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+/// The memory that this process has now, in MiB.
+///
+/// # Errors
+/// When the operating system does not say.
+pub(crate) fn own_memory_mib() -> Result<f64, BenchError> {
+    fs::read_to_string("/proc/self/status")
+        .and_then(|status| resident_mib(&status).ok_or_else(|| io::ErrorKind::InvalidData.into()))
+        .map_err(BenchError::system("asking for this process's memory"))
+}
+
+fn resident_mib(status: &str) -> Option<f64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib as f64 / 1024.0)
 }
 
 #[cfg(test)]
@@ -318,9 +324,9 @@ mod tests {
     #[test]
     fn memory_is_read_from_its_line() {
         let status = "Name:\tx\nVmHWM:\t   20480 kB\nVmRSS:\t    1024 kB\n";
-        assert_eq!(kib(status, "VmHWM:"), Some(20_480));
-        assert_eq!(kib(status, "VmRSS:"), Some(1_024));
-        assert_eq!(kib(status, "VmNone:"), None);
+        assert_eq!(resident_mib(status), Some(1.0));
+        assert_eq!(resident_mib("Name:\tx\n"), None);
+        assert!(own_memory_mib().expect("it is there") > 0.0);
     }
 
     #[test]

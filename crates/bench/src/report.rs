@@ -3,11 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::call::Failures;
-use crate::load::Measurement;
+use crate::goal::Goal;
+use crate::load::{Measurement, Tally};
 use crate::plan::Shape;
 use crate::rows::Row;
-use crate::run::Round;
 use crate::stats::{Latencies, Spread};
+
+/// Goals are for so many streams: with few, system calls hide everything else.
+const GOAL_STREAMS: usize = 64;
+
+/// With this part of the traces recorded, or less,
+const TRACED_MAX: f64 = 0.01;
+/// a call may cost 5 % more.
+const TRACED_RATIO_MIN: f64 = 0.952;
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -30,7 +38,8 @@ pub struct Figure {
     pub sizes: Sizes,
     /// How long the floor's are; the same, or the floor would be another's.
     pub floor_sizes: Sizes,
-    /// The most memory that the measured process ever had, in MiB.
+    /// The most memory that the measured process had after a repeat, in MiB. Rows that share a
+    /// server share what earlier ones left in it; `client_layer` measures the caller.
     pub rss_mib: f64,
     /// The part of the processor time that the kernel spent, 0 to 1.
     pub system_share: f64,
@@ -78,15 +87,13 @@ pub struct OpenFigure {
     pub connections: usize,
     /// Calls a second that were due.
     pub rate: f64,
-    /// Calls a second that were answered rightly.
-    pub achieved_per_sec: f64,
     /// Processor time for a call, in µs.
     pub ours_us: f64,
-    /// How long calls took, from the instant at which they were due.
-    pub latencies: Latencies,
-    /// The most memory that the server ever had, in MiB.
+    /// The memory of the server at the end, in MiB.
     pub rss_mib: f64,
-    /// Calls that failed.
+    /// What became of the calls.
+    pub tally: Tally,
+    /// Calls that failed, were shed or had no answer, while caches were warmed as well.
     pub failures: Failures,
 }
 
@@ -99,8 +106,29 @@ impl Figure {
         }
     }
 
+    /// Where the ratio should be, if that was ever said: with 64 streams, and for what tracing
+    /// costs when it records a hundredth.
+    pub fn goal(&self) -> Option<Goal> {
+        let Shape {
+            streams,
+            connections,
+        } = self.shape;
+        let least = match self.trace_ratio {
+            Some(ratio) => (ratio <= TRACED_MAX).then_some(TRACED_RATIO_MIN),
+            None => self.row.ratio_min(),
+        };
+        let least = least.filter(|_| streams == GOAL_STREAMS)?;
+        let what = match self.trace_ratio {
+            Some(_) => "untraced ÷ traced",
+            None => "floor ÷ ours",
+        };
+        let name = format!("{}, {connections} conns: {what}", self.name());
+        Some(Goal::at_least(name, self.ratio.median, least, "×"))
+    }
+
     /// As one flat object.
     pub fn to_json(&self) -> Value {
+        let goal = self.goal();
         json!({
             "name": self.name(),
             "streams": self.shape.streams,
@@ -110,6 +138,8 @@ impl Figure {
             "ratio": rounded(self.ratio.median),
             "ratio_min": rounded(self.ratio.min),
             "ratio_max": rounded(self.ratio.max),
+            "ratio_goal": goal.as_ref().map(|goal| goal.bound.value()),
+            "ratio_met": goal.as_ref().map(Goal::met),
             "calls_per_sec": self.calls_per_sec.round(),
             "p50_us": rounded(self.latencies.micros_at(0.5)),
             "p99_us": rounded(self.latencies.micros_at(0.99)),
@@ -164,38 +194,39 @@ impl Figure {
 }
 
 impl OpenFigure {
-    pub(crate) fn of(row: Row, shape: Shape, rate: f64, round: &Round) -> Self {
-        Self {
-            row,
-            connections: shape.connections,
-            rate,
-            achieved_per_sec: round.measurement.per_sec(),
-            ours_us: round.micros(),
-            latencies: round.measurement.answered.clone(),
-            rss_mib: round.memory_mib,
-            failures: round.measurement.failures.clone(),
-        }
-    }
-
     /// As one flat object.
     pub fn to_json(&self) -> Value {
+        let Tally { served, late, .. } = &self.tally;
         json!({
             "name": self.row.name(),
             "connections": self.connections,
             "rate_per_sec": rounded(self.rate),
-            "achieved_per_sec": rounded(self.achieved_per_sec),
+            "achieved_per_sec": rounded(self.tally.served_per_sec()),
             "ours_us": rounded(self.ours_us),
-            "p50_us": rounded(self.latencies.micros_at(0.5)),
-            "p99_us": rounded(self.latencies.micros_at(0.99)),
-            "p999_us": rounded(self.latencies.micros_at(0.999)),
-            "max_us": rounded(self.latencies.micros_max()),
+            "p50_us": rounded(served.micros_at(0.5)),
+            "p99_us": rounded(served.micros_at(0.99)),
+            "p999_us": rounded(served.micros_at(0.999)),
+            "max_us": rounded(served.micros_max()),
+            "late_p99_us": rounded(late.micros_at(0.99)),
+            "late_max_us": rounded(late.micros_max()),
+            "kept_up": self.kept_up().is_ok(),
             "rss_mib": rounded(self.rss_mib),
             "failures": count(&self.failures),
         })
     }
 
+    /// Whether the load made the calls when they were due.
+    ///
+    /// # Errors
+    /// What it did instead: then the times are the load's as well.
+    pub fn kept_up(&self) -> Result<(), String> {
+        self.tally
+            .kept_up(self.rate)
+            .map_err(|what| format!("{}: {what}", self.row))
+    }
+
     /// What stands above [`columns`](Self::columns).
-    pub const HEADER: [&'static str; 10] = [
+    pub const HEADER: [&'static str; 11] = [
         "row",
         "conns",
         "due/s",
@@ -205,22 +236,25 @@ impl OpenFigure {
         "p99 ms",
         "p99.9 ms",
         "max ms",
+        "late p99 ms",
         "MiB",
     ];
 
     /// For people.
-    pub fn columns(&self) -> [String; 10] {
+    pub fn columns(&self) -> [String; 11] {
         let millis = |micros: f64| format!("{:.2}", micros / 1e3);
+        let Tally { served, late, .. } = &self.tally;
         [
             self.row.to_string(),
             self.connections.to_string(),
             format!("{:.0}", self.rate),
-            format!("{:.0}", self.achieved_per_sec),
+            format!("{:.0}", self.tally.served_per_sec()),
             format!("{:.1}", self.ours_us),
-            millis(self.latencies.micros_at(0.5)),
-            millis(self.latencies.micros_at(0.99)),
-            millis(self.latencies.micros_at(0.999)),
-            millis(self.latencies.micros_max()),
+            millis(served.micros_at(0.5)),
+            millis(served.micros_at(0.99)),
+            millis(served.micros_at(0.999)),
+            millis(served.micros_max()),
+            millis(late.micros_at(0.99)),
             format!("{:.0}", self.rss_mib),
         ]
     }
@@ -234,4 +268,94 @@ pub fn count(failures: &Failures) -> u64 {
 /// To three places: the rest is noise.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn figure(row: Row, streams: usize, ratio: f64) -> Figure {
+        Figure {
+            row,
+            shape: Shape {
+                streams,
+                connections: 1,
+            },
+            floor_us: 1.0,
+            ours_us: 1.0,
+            ratio: Spread {
+                median: ratio,
+                min: ratio,
+                max: ratio,
+            },
+            calls_per_sec: 1.0,
+            latencies: Latencies::default(),
+            sizes: Sizes::default(),
+            floor_sizes: Sizes::default(),
+            rss_mib: 1.0,
+            system_share: 0.5,
+            load_share: 0.5,
+            failures: Failures::new(),
+            trace_ratio: None,
+        }
+    }
+
+    #[test]
+    fn rows_with_a_goal_say_whether_they_meet_it() {
+        for (row, least) in [
+            (Row::GuardCached, 0.90),
+            (Row::GuardUncached, 0.90),
+            (Row::IssueSecret, 0.85),
+            (Row::IssuePrivateKeyJwt, 0.88),
+            (Row::Rotate, 0.75),
+            (Row::Introspect, 0.65),
+        ] {
+            let met = |ratio| figure(row, 64, ratio).goal().map(|goal| goal.met());
+            assert_eq!(met(least), Some(true), "{row}");
+            assert_eq!(met(least - 0.01), Some(false), "{row}");
+            assert_eq!(figure(row, 16, least).goal(), None, "{row}");
+        }
+        assert_eq!(figure(Row::Echo, 64, 0.1).goal(), None);
+        let missed = figure(Row::Rotate, 64, 0.5).to_json();
+        assert_eq!(missed["ratio_goal"], 0.75);
+        assert_eq!(missed["ratio_met"], false);
+    }
+
+    #[test]
+    fn tracing_a_hundredth_may_cost_a_twentieth() {
+        let met = |recorded, ratio| {
+            let figure = Figure {
+                trace_ratio: Some(recorded),
+                ..figure(Row::Redeem, 64, ratio)
+            };
+            figure.goal().map(|goal| goal.met())
+        };
+        assert_eq!(met(0.01, 0.96), Some(true));
+        assert_eq!(met(0.01, 0.94), Some(false));
+        assert_eq!(met(1.0, 0.5), None);
+    }
+
+    #[test]
+    fn a_load_that_is_late_is_told() {
+        let mut open = OpenFigure {
+            row: Row::ListKeys,
+            connections: 1,
+            rate: 100.0,
+            ours_us: 20.0,
+            rss_mib: 20.0,
+            tally: Tally {
+                made: 100,
+                span: Duration::from_secs(1),
+                ..Tally::default()
+            },
+            failures: Failures::new(),
+        };
+        open.tally.late.record(Duration::from_millis(1));
+        assert_eq!(open.to_json()["kept_up"], true);
+        open.tally.late.record(Duration::from_millis(20));
+        assert_eq!(open.to_json()["kept_up"], false);
+        assert!(open.kept_up().is_err_and(|what| what.contains("list_keys")));
+    }
 }

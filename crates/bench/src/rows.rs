@@ -8,6 +8,7 @@ mod tokens;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::call::Failures;
 use crate::child::Floor;
 use crate::{Batch, BenchError, Process, World};
 
@@ -149,6 +150,40 @@ impl Row {
         match side {
             Side::Floor => floor::batch(self, calls),
             Side::Ours => batch::ours(self, world, calls).await,
+        }
+    }
+
+    /// What an answer cannot say is asked for when the clock has stopped: whether tokens that were
+    /// revoked are worth nothing any more.
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    pub async fn aftermath(self, side: Side, world: &mut World) -> Result<Failures, BenchError> {
+        match (side, self) {
+            (Side::Ours, Self::Revoke) => tokens::still_active(world.tokens().await?).await,
+            _ => Ok(Failures::new()),
+        }
+    }
+
+    /// Whether its calls have spans: a floor has none, and the caller's cost is another matter.
+    pub(crate) const fn is_traced(self) -> bool {
+        !matches!(self, Self::Echo | Self::ClientLayer)
+    }
+
+    /// The least ratio floor ÷ ours, with 64 streams, that it should have.
+    pub const fn ratio_min(self) -> Option<f64> {
+        match self {
+            Self::GuardCached | Self::GuardUncached => Some(0.90),
+            Self::IssueSecret => Some(0.85),
+            Self::IssuePrivateKeyJwt => Some(0.88),
+            Self::Rotate => Some(0.75),
+            Self::Introspect => Some(0.65),
+            Self::Echo
+            | Self::Redeem
+            | Self::IntrospectJwt
+            | Self::Revoke
+            | Self::ListKeys
+            | Self::ClientLayer => None,
         }
     }
 

@@ -1,11 +1,11 @@
 //! A run: every cell, its two sides in turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use tokio::time::{sleep, timeout};
 
-use crate::call::Connection;
+use crate::call::{Connection, Failures, count_in};
 use crate::child::Tracing;
 use crate::collector::Collector;
 use crate::plan::{Cell, Plan, Shape};
@@ -21,6 +21,9 @@ const ROUND_SECS_MAX: u64 = 120;
 
 /// Before the first round, so that caches and the allocator are warm.
 const WARM_CALLS: usize = 256;
+
+/// Proofs are signed before the first call is due, and live for 60 s.
+const PROOF_SECS_MAX: Duration = Duration::from_secs(57);
 
 /// How long the first span may take: they leave in batches.
 const SPANS_SECS_MAX: u64 = 20;
@@ -38,7 +41,7 @@ pub struct Round {
     /// The processor time of the load, which has a core to itself: where it
     /// comes near the time that passed, the load was the bottleneck.
     pub load: Duration,
-    /// The most memory that the server ever had, in MiB.
+    /// The memory of the measured process after the calls, in MiB.
     pub memory_mib: f64,
 }
 
@@ -167,9 +170,12 @@ async fn measured(
     told: &mut impl FnMut(usize),
     mut round: impl AsyncFnMut(Side, Cell) -> Result<Round, BenchError>,
 ) -> Result<Figure, BenchError> {
+    let mut failures = Failures::new();
     for side in [Side::Floor, Side::Ours] {
         let calls = cell.calls.min(WARM_CALLS);
-        round(side, Cell { calls, ..cell }).await?;
+        let warmed = round(side, Cell { calls, ..cell }).await?;
+        // Not timed, but made: a wrong answer is one here as well.
+        count_in(&mut failures, &warmed.measurement.failures);
     }
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for repeat in 1..=repeats {
@@ -183,7 +189,7 @@ async fn measured(
             floor.push(round(Side::Floor, cell).await?);
         }
     }
-    Ok(figure(cell, &floor, &ours))
+    Ok(figure(cell, &floor, &ours, failures))
 }
 
 /// Measures one side of one cell once, with new connections and new calls.
@@ -198,17 +204,20 @@ pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, B
     let server = cell.row.server(side, world).await?;
     let connections = Connection::open_many(&server.facts().url, cell.shape.connections).await?;
     let before = (server.used()?, own_time()?);
-    let measurement = within(
+    let mut measurement = within(
         cell.row,
         load::closed(&connections, batch, cell.shape.streams),
     )
     .await?;
     let after = (server.used()?, own_time()?);
+    let memory_mib = server.memory_mib()?;
+    let wrong = cell.row.aftermath(side, world).await?;
+    count_in(&mut measurement.failures, &wrong);
     Ok(Round {
         measurement,
         used: after.0.since(before.0),
         load: after.1.saturating_sub(before.1),
-        memory_mib: server.memory_peak_mib()?,
+        memory_mib,
     })
 }
 
@@ -235,20 +244,35 @@ pub async fn open(
         shape,
         calls: calls.min(WARM_CALLS),
     };
-    round(world, warm, Side::Ours).await?;
+    let warmed = round(world, warm, Side::Ours).await?;
+    let begun = Instant::now();
     let batch = row.batch(Side::Ours, world, calls).await?;
+    let signing = begun.elapsed();
+    if signing + span > PROOF_SECS_MAX {
+        let (span, signing) = (span.as_secs_f64(), signing.as_secs_f64());
+        return Err(BenchError::Asked(format!(
+            "--secs {span} at --rate {rate}: {calls} calls of {row} took {signing:.0} s to be \
+             signed, and a proof lives for 60 s: ask for less"
+        )));
+    }
     let server = row.server(Side::Ours, world).await?;
     let connections = Connection::open_many(&server.facts().url, shape.connections).await?;
     let before = server.used()?;
-    let measurement = within(row, load::open(&connections, batch, schedule)).await?;
+    let tally = within(row, load::open(&connections, batch, schedule)).await??;
     let used = server.used()?.since(before);
-    let round = Round {
-        measurement,
-        used,
-        load: Duration::ZERO,
-        memory_mib: server.memory_peak_mib()?,
-    };
-    Ok(OpenFigure::of(row, shape, rate, &round))
+    let rss_mib = server.memory_mib()?;
+    let mut failures = tally.all_failures();
+    count_in(&mut failures, &warmed.measurement.failures);
+    count_in(&mut failures, &row.aftermath(Side::Ours, world).await?);
+    Ok(OpenFigure {
+        row,
+        connections: shape.connections,
+        rate,
+        ours_us: used.processor.as_secs_f64() * 1e6 / tally.made.max(1) as f64,
+        rss_mib,
+        failures,
+        tally,
+    })
 }
 
 pub(crate) async fn within<T>(row: Row, work: impl Future<Output = T>) -> Result<T, BenchError> {
@@ -268,16 +292,13 @@ pub(crate) fn own_time() -> Result<Duration, BenchError> {
         .map_err(BenchError::errno("asking for this thread's processor time"))
 }
 
-fn figure(cell: Cell, floor: &[Round], ours: &[Round]) -> Figure {
+fn figure(cell: Cell, floor: &[Round], ours: &[Round], mut failures: Failures) -> Figure {
     let micros = |rounds: &[Round]| rounds.iter().map(Round::micros).collect::<Vec<_>>();
     let (floor_micros, ours_micros) = (micros(floor), micros(ours));
     let middle = |spread: Option<Spread>| spread.map_or(0.0, |spread| spread.median);
     let ratio = Spread::of_ratios(&floor_micros, &ours_micros);
-    let mut failures = crate::call::Failures::new();
     for round in floor.iter().chain(ours) {
-        for (failed, count) in &round.measurement.failures {
-            *failures.entry(failed.clone()).or_default() += count;
-        }
+        count_in(&mut failures, &round.measurement.failures);
     }
     let sizes = |rounds: &[Round]| Sizes::of(rounds.iter().map(|round| &round.measurement));
     let mut latencies = Latencies::default();
@@ -313,5 +334,42 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round]) -> Figure {
         load_share: load.as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE),
         failures,
         trace_ratio: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Failed;
+
+    #[tokio::test]
+    async fn a_wrong_answer_while_caches_are_warmed_is_counted() {
+        let shape = Shape {
+            streams: 1,
+            connections: 1,
+        };
+        let cell = Cell {
+            row: Row::Rotate,
+            shape,
+            calls: 10,
+        };
+        let mut rounds = 0;
+        let figure = measured(cell, 2, &mut |_| {}, async |_, _| {
+            rounds += 1;
+            let mut measurement = Measurement::default();
+            // The second is the last one before the clock runs.
+            if rounds == 2 {
+                measurement.record(Duration::ZERO, Err(Failed::Wrong("not active")));
+            }
+            Ok(Round {
+                measurement,
+                used: Used::default(),
+                load: Duration::ZERO,
+                memory_mib: 1.0,
+            })
+        })
+        .await
+        .expect("measured");
+        assert_eq!(crate::report::count(&figure.failures), 1);
     }
 }

@@ -4,15 +4,13 @@
 mod callers;
 mod population;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
 
 pub(crate) use self::callers::check_issued;
 pub use self::callers::{Callers, Own};
 pub use self::population::{Population, SAMPLE_MAX};
-use crate::child::{Spec, TokenServiceSpec, configuration};
+use crate::child::{Keeper, Spec, TokenServiceSpec, configuration};
 use crate::world::Setting;
 use crate::{BenchError, Process};
 
@@ -24,8 +22,17 @@ pub struct Stand {
     process: Process,
     callers: Callers,
     spec: TokenServiceSpec,
-    // Last, so that it goes when nobody uses it any more.
-    folder: TempDir,
+    // Last, so that its folder goes when nobody uses it any more.
+    keeper: Process,
+}
+
+/// How a service comes to its end.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It is told to stop, and writes down what makes the next start short.
+    Stopped,
+    /// It is killed, as by a crash.
+    Killed,
 }
 
 impl Stand {
@@ -39,29 +46,33 @@ impl Stand {
         population: &Population,
         overrides: &[(&str, &str)],
     ) -> Result<Self, BenchError> {
-        let folder = tempfile::Builder::new()
-            .prefix("countersign-bench-")
-            .tempdir_in(&setting.data)
-            .map_err(BenchError::system("making a folder"))?;
+        let keeper = Process::start(
+            &setting.executable,
+            &Spec::Keeper(Keeper {
+                data: setting.data.clone(),
+            }),
+            setting.cores,
+        )?;
+        let folder = kept(&keeper)?;
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let spec = TokenServiceSpec {
-            folder: Some(folder.path().to_owned()),
+            folder: Some(folder.clone()),
             issuer: ISSUER.to_owned(),
             overrides: overrides.iter().map(owned).collect(),
             ..TokenServiceSpec::default()
         };
         let provers = callers::provers(ISSUER)?;
-        let config = configuration(&spec, folder.path())?;
+        let config = configuration(&spec, &folder)?;
         let seeded = population::seed(&config, ISSUER, population, provers[0].jkt()).await?;
         Ok(Self {
             process: started(setting, &spec)?,
             callers: Callers::new(ISSUER, seeded, provers),
             spec,
-            folder,
+            keeper,
         })
     }
 
-    /// Stops the service, has something done while the store is nobody's, and starts it anew. What
+    /// Ends the service, has something done while the store is nobody's, and starts it anew. What
     /// the start took comes back with it: from the start of the process to its being ready for
     /// calls.
     ///
@@ -70,16 +81,20 @@ impl Stand {
     pub fn restart(
         self,
         setting: &Setting,
+        ending: Ending,
         meanwhile: impl FnOnce(&Path) -> Result<(), BenchError>,
     ) -> Result<(Self, Duration), BenchError> {
         let Self {
-            process,
+            mut process,
             callers,
             spec,
-            folder,
+            keeper,
         } = self;
+        if ending == Ending::Killed {
+            process.kill();
+        }
         drop(process);
-        meanwhile(folder.path())?;
+        meanwhile(&kept(&keeper)?)?;
         let begun = Instant::now();
         let process = started(setting, &spec)?;
         let took = begun.elapsed();
@@ -87,7 +102,7 @@ impl Stand {
             process,
             callers,
             spec,
-            folder,
+            keeper,
         };
         Ok((stand, took))
     }
@@ -100,11 +115,11 @@ impl Stand {
         let Self {
             process,
             spec,
-            folder,
+            keeper,
             ..
         } = self;
         drop(process);
-        population::families(&configuration(&spec, folder.path())?).await
+        population::families(&configuration(&spec, &kept(&keeper)?)?).await
     }
 
     /// Its process.
@@ -121,6 +136,12 @@ impl Stand {
     pub fn callers(&self) -> Callers {
         self.callers.clone()
     }
+}
+
+/// The folder that is kept.
+fn kept(keeper: &Process) -> Result<PathBuf, BenchError> {
+    let folder = keeper.facts().folder.clone();
+    folder.ok_or_else(|| BenchError::Asked("no folder was made".to_owned()))
 }
 
 fn started(setting: &Setting, spec: &TokenServiceSpec) -> Result<Process, BenchError> {

@@ -67,15 +67,33 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The time, in µs, within which this part of the calls was over; 0 where
-    /// there were none.
+    /// The time, in µs, within which this part of the calls was over; not a number
+    /// where there were none, which reaches no goal.
     pub fn micros_at(&self, quantile: f64) -> f64 {
-        self.0.value_at_quantile(quantile) as f64 / 1e3
+        self.of_any(self.0.value_at_quantile(quantile))
     }
 
-    /// The longest, in µs.
+    /// The longest, in µs; not a number where there were none.
     pub fn micros_max(&self) -> f64 {
-        self.0.max() as f64 / 1e3
+        self.of_any(self.0.max())
+    }
+
+    /// The time, in µs, within which this part of `made` calls was over, all others of them
+    /// having taken for ever; not a number where so many were never over.
+    pub fn micros_at_of(&self, quantile: f64, made: u64) -> f64 {
+        let due = (quantile * made as f64).ceil();
+        let over = self.count() as f64;
+        match due <= over {
+            true => self.micros_at(due / over),
+            false => f64::NAN,
+        }
+    }
+
+    fn of_any(&self, nanos: u64) -> f64 {
+        match self.count() {
+            0 => f64::NAN,
+            _ => nanos as f64 / 1e3,
+        }
     }
 }
 
@@ -142,7 +160,25 @@ mod tests {
         check(0.99, 990.0);
         check(0.999, 999.0);
         assert_eq!(latencies.count(), 1000);
-        assert_eq!(Latencies::default().micros_at(0.5), 0.0);
+    }
+
+    #[test]
+    fn nothing_answered_is_no_time_at_all() {
+        let none = Latencies::default();
+        assert!(none.micros_at(0.5).is_nan());
+        assert!(none.micros_max().is_nan());
+        assert!(none.micros_at_of(0.99, 0).is_nan());
+    }
+
+    #[test]
+    fn calls_that_are_never_over_count_as_the_slowest() {
+        let mut latencies = Latencies::default();
+        (0..98).for_each(|_| latencies.record(Duration::from_micros(10)));
+        latencies.record(Duration::from_micros(1_000));
+        let at = |quantile, made| latencies.micros_at_of(quantile, made);
+        assert!(at(0.98, 100) < 11.0);
+        assert!(at(0.99, 100) > 990.0);
+        assert!(at(0.99, 101).is_nan());
     }
 
     #[test]

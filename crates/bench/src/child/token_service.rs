@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign_server::config::{KEYS, Sources};
+use countersign_server::config::Sources;
 use countersign_server::{Config, Server};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -15,11 +15,8 @@ use crate::BenchError;
 use crate::process::Facts;
 
 /// What limits a caller must not limit a measurement, of which one caller makes
-/// all calls. A key that this build does not have is passed over.
-const UNLIMITED: &[(&str, &str)] = &[
-    // 56 bytes each while they live; what is not used is not allocated.
-    ("proofs.remembered_max", "80000000"),
-];
+/// all calls: 56 bytes each while they live; what is not used is not allocated.
+const REMEMBERED_MAX: &str = "80000000";
 
 /// A token service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,13 +65,9 @@ pub(super) async fn serve(spec: TokenServiceSpec) -> Result<(), BenchError> {
 /// The configuration of a token service in this folder.
 pub(crate) fn configuration(spec: &TokenServiceSpec, folder: &Path) -> Result<Config, BenchError> {
     let place = |name: &str| folder.join(name).display().to_string();
-    let known = |name: &str| KEYS.iter().any(|key| key.name == name);
-    let mut overrides: Vec<(String, String)> = UNLIMITED
-        .iter()
-        .filter(|(name, _)| known(name))
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let mut overrides: Vec<(String, String)> = Vec::new();
     for (name, value) in [
+        ("proofs.remembered_max", REMEMBERED_MAX.to_owned()),
         ("listen.address", "127.0.0.1:0".to_owned()),
         ("issuer", spec.issuer.clone()),
         ("store.directory", place("data")),
@@ -93,4 +86,23 @@ pub(crate) fn configuration(spec: &TokenServiceSpec, folder: &Path) -> Result<Co
         ..Sources::default()
     })
     .map_err(BenchError::preparing("the token service's configuration"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_configuration_does_not_have_is_no_measurement() {
+        let of = |name: &str| {
+            let spec = TokenServiceSpec {
+                issuer: "http://localhost:7443".to_owned(),
+                overrides: vec![(name.to_owned(), "7".to_owned())],
+                ..TokenServiceSpec::default()
+            };
+            configuration(&spec, Path::new("/nowhere"))
+        };
+        assert!(of("limits.client_calls_per_sec").is_ok());
+        assert!(of("limits.client_calls_per_year").is_err());
+    }
 }

@@ -3,32 +3,52 @@
 
 use std::sync::Arc;
 
-use super::Run;
-use super::curve::counted;
+use super::curve::{Axis, counted};
 use super::plan::Plan;
 use super::streams::{Introspecting, Issuing, Ordering, Rotating, STREAMS, Stream, Streams, Token};
+use super::{Rested, Run, Site};
 use crate::call::Connection;
 use crate::child::{Guarded, ORIGIN, Spec};
 use crate::rows::ORDER_ANSWER_BYTES;
 use crate::rows::batch::AccessTokens;
-use crate::stand::{Population, Stand};
+use crate::stand::{Callers, Population, Stand};
 use crate::world::{Prover, Setting};
 use crate::{BenchError, Process};
 
-/// Nobody is limited by who they are: what is measured is what a call costs.
+/// Nobody is limited by who they are, but everybody is asked: what is measured is what a call costs.
 pub(super) const OVERRIDES: [(&str, &str); 2] = [
-    ("limits.client_calls_per_sec", "0"),
+    ("limits.client_calls_per_sec", "1000000"),
     ("proofs.remembered_max", "80000000"),
 ];
 
 /// Calls of a stream before tokens are issued anew.
 const PASSING: usize = 1_000;
 
-/// What is measured at one size.
-pub(super) struct Site<'a> {
-    pub(super) size: u64,
-    pub(super) server: &'a mut Process,
-    pub(super) streams: Streams,
+const INTROSPECT: Axis = plain("introspect, by families");
+const ROTATE: Axis = Axis {
+    name: "rotate, by families",
+    // One for each stream.
+    judged_from: STREAMS as u64,
+    note: Some("fewer than 64: fewer at once, not judged"),
+};
+const CLIENTS: Axis = plain("issue, by clients");
+const SPENT: Axis = plain("guard, by spent proofs");
+const TOKENS: Axis = Axis {
+    note: Some("at most 32,768 of them are remembered"),
+    ..plain("guard, by tokens seen")
+};
+const CONNECTIONS: Axis = Axis {
+    name: "issue, by connections",
+    judged_from: STREAMS as u64,
+    note: Some("fewer than 64 share packets: not judged"),
+};
+
+const fn plain(name: &'static str) -> Axis {
+    Axis {
+        name,
+        judged_from: 0,
+        note: None,
+    }
 }
 
 /// Rotation and introspection, by families. Gives back the stand with the most, and how many
@@ -52,10 +72,15 @@ pub(super) async fn families(
         ));
     }
 
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, stand) in &mut stands {
-        let connections = Connection::open_many(stand.url(), 1).await?;
         let callers = stand.callers();
+        let server = run.rested(INTROSPECT, *size, stand.process()).await?;
+        rested.push((callers, server));
+    }
+    let mut sites = Vec::new();
+    for (callers, server) in rested {
+        let connections = server.connect(1).await?;
         let own = Arc::new(callers.own_tokens(&connections[0]).await?);
         let (_, asked) = shares(callers.refresh_tokens());
         let tokens: Arc<[String]> = asked.into();
@@ -67,22 +92,24 @@ pub(super) async fn families(
                 nth,
             })
         });
-        sites.push(Site {
-            size: *size,
-            streams: Streams::new(connections, streams),
-            server: stand.process(),
-        });
+        sites.push(server.site(Streams::new(connections, streams)));
     }
-    run.curve("introspect, by families", plan, sites).await?;
+    run.curve(INTROSPECT, plan, sites).await?;
 
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, stand) in &mut stands {
         let callers = stand.callers();
-        let (rotated, _) = shares(callers.refresh_tokens());
-        if rotated.len() < STREAMS {
-            continue;
-        }
-        let streams = (0..STREAMS).map(|nth| -> Box<dyn Stream> {
+        let server = run.rested(ROTATE, *size, stand.process()).await?;
+        rested.push((callers, server));
+    }
+    let mut sites = Vec::new();
+    for (callers, server) in rested {
+        let rotated = match shares(callers.refresh_tokens()) {
+            // Nobody asks about them any more.
+            ([], asked) => asked,
+            (rotated, _) => rotated,
+        };
+        let streams = (0..STREAMS.min(rotated.len())).map(|nth| -> Box<dyn Stream> {
             let own = rotated.iter().skip(nth).step_by(STREAMS);
             Box::new(Rotating {
                 callers: callers.clone(),
@@ -90,19 +117,15 @@ pub(super) async fn families(
                 at: 0,
             })
         });
-        let connections = Connection::open_many(stand.url(), 1).await?;
-        sites.push(Site {
-            size: *size,
-            streams: Streams::new(connections, streams),
-            server: stand.process(),
-        });
+        let connections = server.connect(1).await?;
+        sites.push(server.site(Streams::new(connections, streams)));
     }
-    run.curve("rotate, by families", plan, sites).await?;
+    run.curve(ROTATE, plan, sites).await?;
     Ok(stands.pop().map(|(size, stand)| (stand, size)))
 }
 
 /// Those that are rotated, and those that are asked about: a rotated one is worth nothing.
-fn shares(tokens: &[String]) -> (&[String], &[String]) {
+pub(super) fn shares(tokens: &[String]) -> (&[String], &[String]) {
     let rotated = match tokens.len() {
         few if few <= STREAMS => 0,
         some => STREAMS.max(some / 2),
@@ -121,12 +144,18 @@ pub(super) async fn clients(
         run.begins(format!("a store with {} clients", counted(clients)));
         stands.push((clients, issuing(setting, clients).await?));
     }
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, stand) in &mut stands {
-        let connections = Connection::open_many(stand.url(), 1).await?;
-        sites.push(issuers(*size, stand, connections));
+        let callers = stand.callers();
+        let server = run.rested(CLIENTS, *size, stand.process()).await?;
+        rested.push((callers, server));
     }
-    run.curve("issue, by clients", plan, sites).await
+    let mut sites = Vec::new();
+    for (callers, server) in rested {
+        let connections = server.connect(1).await?;
+        sites.push(server.site(issuers(&callers, connections)));
+    }
+    run.curve(CLIENTS, plan, sites).await
 }
 
 /// Tokens by secret, by connections.
@@ -139,21 +168,26 @@ pub(super) async fn connections(
     for &connections in &plan.connections {
         stands.push((connections, issuing(setting, STREAMS as u64).await?));
     }
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, stand) in &mut stands {
-        run.begins(format!("{} connections", counted(*size)));
-        let connections = used(stand, *size as usize).await?;
-        sites.push(issuers(*size, stand, connections));
+        let callers = stand.callers();
+        let server = run.rested(CONNECTIONS, *size, stand.process()).await?;
+        rested.push((callers, server));
     }
-    run.curve("issue, by connections", plan, sites).await
+    let mut sites = Vec::new();
+    for (callers, server) in rested {
+        run.begins(format!("{} connections", counted(server.size)));
+        let connections = used(&callers, &server).await?;
+        sites.push(server.site(issuers(&callers, connections)));
+    }
+    run.curve(CONNECTIONS, plan, sites).await
 }
 
 /// Connections that have had a call: those without one are soon closed.
-async fn used(stand: &Stand, count: usize) -> Result<Vec<Connection>, BenchError> {
-    let callers = stand.callers();
-    let mut connections = Vec::with_capacity(count);
-    for nth in 0..count {
-        let connection = Connection::open(stand.url()).await?;
+async fn used(callers: &Callers, server: &Rested<'_>) -> Result<Vec<Connection>, BenchError> {
+    let mut connections = Vec::with_capacity(server.size as usize);
+    for nth in 0..server.size as usize {
+        let connection = Connection::open(server.url()).await?;
         let call = callers.issue(nth, &callers.issue_proof(nth)?)?;
         connection
             .call(call)
@@ -172,19 +206,14 @@ async fn issuing(setting: &Setting, clients: u64) -> Result<Stand, BenchError> {
     Stand::start(setting, &population, &OVERRIDES).await
 }
 
-fn issuers(size: u64, stand: &mut Stand, connections: Vec<Connection>) -> Site<'_> {
-    let callers = stand.callers();
+fn issuers(callers: &Callers, connections: Vec<Connection>) -> Streams {
     let streams = (0..STREAMS).map(|nth| -> Box<dyn Stream> {
         Box::new(Issuing {
             callers: callers.clone(),
             nth,
         })
     });
-    Site {
-        size,
-        streams: Streams::new(connections, streams),
-        server: stand.process(),
-    }
+    Streams::new(connections, streams)
 }
 
 /// Guarded calls, by spent proofs.
@@ -198,11 +227,15 @@ pub(super) async fn spent(
         run.begins(format!("a ledger with {} spent proofs", counted(spent)));
         servers.push((spent, guarded(setting, spent)?));
     }
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, server) in &mut servers {
-        sites.push(orders(*size, server).await?);
+        rested.push(run.rested(SPENT, *size, server).await?);
     }
-    run.curve("guard, by spent proofs", plan, sites).await
+    let mut sites = Vec::new();
+    for server in rested {
+        sites.push(orders(server, STREAMS).await?);
+    }
+    run.curve(SPENT, plan, sites).await
 }
 
 /// Guarded calls, by tokens that were seen: each was used once, but those of the callers.
@@ -227,11 +260,17 @@ pub(super) async fn tokens(
         }
         servers.push((tokens, server));
     }
-    let mut sites = Vec::new();
+    let mut rested = Vec::new();
     for (size, server) in &mut servers {
-        sites.push(orders(*size, server).await?);
+        rested.push(run.rested(TOKENS, *size, server).await?);
     }
-    run.curve("guard, by tokens seen", plan, sites).await
+    let mut sites = Vec::new();
+    for server in rested {
+        // As few as were seen.
+        let tokens = STREAMS.min(server.size as usize);
+        sites.push(orders(server, tokens).await?);
+    }
+    run.curve(TOKENS, plan, sites).await
 }
 
 fn guarded(setting: &Setting, spent: u64) -> Result<Process, BenchError> {
@@ -243,14 +282,11 @@ fn guarded(setting: &Setting, spent: u64) -> Result<Process, BenchError> {
     Process::start(&setting.executable, &spec, setting.cores)
 }
 
-async fn orders(size: u64, server: &mut Process) -> Result<Site<'_>, BenchError> {
-    let connections = Connection::open_many(&server.facts().url, 1).await?;
-    let own = |tokens: &AccessTokens, nth| Ok(Token::Own(tokens.token(nth + 1)?));
-    Ok(Site {
-        size,
-        streams: ordering(connections, own)?,
-        server,
-    })
+/// Orders with so many tokens.
+async fn orders(server: Rested<'_>, tokens: usize) -> Result<Site<'_>, BenchError> {
+    let connections = server.connect(1).await?;
+    let own = |all: &AccessTokens, nth| Ok(Token::Own(all.token(nth % tokens + 1)?));
+    Ok(server.site(ordering(connections, own)?))
 }
 
 fn ordering(
@@ -268,4 +304,26 @@ fn ordering(
         }));
     }
     Ok(Streams::new(connections, streams))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::REMEMBERED_MAX;
+    use super::*;
+
+    #[test]
+    fn a_guard_remembers_as_many_tokens_as_the_note_says() {
+        let guard = include_str!("../../../guard/src/authority/seen.rs");
+        let number = |name: &str| -> u64 {
+            let (_, after) = guard
+                .split_once(&format!("const {name}: usize = "))
+                .expect(name);
+            let (number, _) = after.split_once(';').expect("an end");
+            number.parse().expect("a number")
+        };
+        assert_eq!(number("SHARDS") * 2 * number("HALF_MAX"), REMEMBERED_MAX);
+        let note = TOKENS.note.expect("there is one");
+        assert!(note.contains(&counted(REMEMBERED_MAX)), "{note}");
+        assert!(Plan::full().tokens.contains(&REMEMBERED_MAX));
+    }
 }

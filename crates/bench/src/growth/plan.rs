@@ -1,10 +1,12 @@
 //! Which sizes are measured, and how often.
 
+/// Tokens that a guard remembers at most, as `countersign_guard` has it.
+pub(super) const REMEMBERED_MAX: u64 = 32_768;
+
 /// Sizes, smallest first, and how often each is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Families in the store. Rotations need one for each stream at least, so they begin at the
-    /// first size that has them.
+    /// Families in the store.
     pub families: Vec<u64>,
     /// Clients in the store.
     pub clients: Vec<u64>,
@@ -12,8 +14,7 @@ pub struct Plan {
     pub spent: Vec<u64>,
     /// Tokens that a guard has seen.
     pub tokens: Vec<u64>,
-    /// Connections, all of them with calls. One connection carries many calls in one packet, which
-    /// is no matter of growth, so the smallest size has one for each stream.
+    /// Connections, all of them with calls.
     pub connections: Vec<u64>,
     /// Rounds; each measures every size once.
     pub rounds: usize,
@@ -45,8 +46,8 @@ impl Plan {
             families: vec![1, 100, 10_000, 1_000_000],
             clients: vec![1, 100, 10_000],
             spent: vec![1, 10_000, 1_000_000],
-            tokens: vec![64, 10_000, 1_000_000],
-            connections: vec![64, 1_000, 5_000],
+            tokens: vec![1, 64, 10_000, REMEMBERED_MAX, 1_000_000],
+            connections: vec![1, 64, 1_000, 5_000],
             rounds: 7,
             calls: 100,
             starts: 3,
@@ -65,8 +66,8 @@ impl Plan {
             families: vec![1, 100, 10_000],
             clients: vec![1, 100],
             spent: vec![1, 10_000],
-            tokens: vec![64, 1_000],
-            connections: vec![64, 200],
+            tokens: vec![1, 64, 1_000],
+            connections: vec![1, 64, 200],
             rounds: 3,
             calls: 20,
             starts: 1,
@@ -76,6 +77,27 @@ impl Plan {
                 secs: 2,
                 rounds: 1,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_begins_at_one() {
+        for plan in [Plan::full(), Plan::quick()] {
+            for sizes in [
+                &plan.families,
+                &plan.clients,
+                &plan.spent,
+                &plan.tokens,
+                &plan.connections,
+            ] {
+                assert_eq!(sizes.first(), Some(&1));
+                assert!(sizes.is_sorted());
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::dimensions::OVERRIDES;
 use super::{Run, Sweep};
 use crate::BenchError;
-use crate::call::{Batch, Connection, Failed, decode};
+use crate::call::{Batch, Connection, Failed, count_in, decode};
 use crate::load;
 use crate::stand::{Population, Stand};
 use crate::stats::{Latencies, Schedule};
@@ -82,10 +82,8 @@ async fn rotations(
         }
     });
     let connections = Connection::open_many(stand.url(), 1).await?;
-    let measured = load::open(&connections, batch, schedule).await;
-    for (failed, count) in &measured.failures {
-        *run.failures.entry(failed.clone()).or_default() += count;
-    }
+    let measured = load::open(&connections, batch, schedule).await?;
+    count_in(&mut run.failures, &measured.all_failures());
     drop(connections);
     let swept = match expired {
         0 => 0,
@@ -94,5 +92,5 @@ async fn rotations(
             expired.saturating_sub(left.saturating_sub(families))
         }
     };
-    Ok((measured.answered, swept))
+    Ok((measured.served, swept))
 }

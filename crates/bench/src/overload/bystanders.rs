@@ -1,19 +1,25 @@
 //! Those who call a little while the service is flooded: health, keys and introspection, which have
 //! lanes of their own.
 
-use std::time::{Duration, Instant};
+use std::slice;
+use std::time::Duration;
 
+use bytes::Bytes;
 use countersign::introspection::v1::IntrospectTokenResponse;
 use countersign::keys::v1::{ListKeysRequest, ListKeysResponse};
 use prost::Message;
-use tokio::time::{MissedTickBehavior, interval};
 
-use crate::call::{Call, Connection, Failed, Failures, decode};
+use crate::BenchError;
+use crate::call::{Call, Connection, Failed, Failures, count_in, decode};
+use crate::load::{Arrivals, Tally};
 use crate::stand::{Callers, Own, Stand};
-use crate::{BenchError, Measurement};
+use crate::stats::Schedule;
 
-/// A round of all three, 20 times a second.
-const EVERY: Duration = Duration::from_millis(50);
+/// Calls of each lane.
+const PER_SEC: f64 = 20.0;
+
+/// Whoever has no answer so long after the last call was made gets none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const LIST_KEYS: &str = "/countersign.keys.v1.KeyService/ListKeys";
@@ -35,16 +41,16 @@ const SERVING: i32 = 1;
 #[derive(Clone, Debug, Default)]
 pub struct Bystanders {
     /// Health checks.
-    pub health: Measurement,
+    pub health: Tally,
     /// Key sets.
-    pub keys: Measurement,
+    pub keys: Tally,
     /// Introspections.
-    pub introspection: Measurement,
+    pub introspection: Tally,
 }
 
 impl Bystanders {
     /// Each with its name.
-    pub fn each(&self) -> [(&'static str, &Measurement); 3] {
+    pub fn each(&self) -> [(&'static str, &Tally); 3] {
         [
             ("health", &self.health),
             ("keys", &self.keys),
@@ -52,13 +58,11 @@ impl Bystanders {
         ]
     }
 
-    /// Calls that failed or were shed: nobody's should.
+    /// Calls that failed, were shed or had no answer: nobody's should.
     pub fn failures(&self) -> Failures {
         let mut failures = Failures::new();
         for (_, calls) in self.each() {
-            for (failed, count) in &calls.failures {
-                *failures.entry(failed.clone()).or_default() += count;
-            }
+            count_in(&mut failures, &calls.all_failures());
         }
         failures
     }
@@ -86,54 +90,44 @@ impl Asking {
     }
 }
 
-/// Calls for ever, one after the other, on a connection of their own. Ends only with an error; a
-/// call that is under way when this is dropped is not counted.
+/// Calls in all three lanes for `span`, on a connection of their own. Every call comes when it is
+/// due, whatever became of the one before: a lane that stands still makes all of them late.
 pub(super) async fn call(
-    bystanders: &mut Bystanders,
     asking: &Asking,
     connection: &Connection,
-) -> BenchError {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for nth in 0.. {
-        ticks.tick().await;
-        let health = Call::new(HEALTH, &Check {});
-        let serving = |answer: Checked| answer.status == SERVING;
-        timed(&mut bystanders.health, connection, health, serving).await;
-
-        let keys = Call::new(LIST_KEYS, &ListKeysRequest {});
-        let some = |answer: ListKeysResponse| !answer.keys.is_empty();
-        timed(&mut bystanders.keys, connection, keys, some).await;
-
-        let introspect = match asking.call(nth) {
-            Ok(call) => call,
-            Err(error) => return error,
-        };
-        let active = |answer: IntrospectTokenResponse| answer.active;
-        timed(
-            &mut bystanders.introspection,
-            connection,
-            introspect,
-            active,
-        )
-        .await;
-    }
-    BenchError::Asked("more calls than there are numbers".to_owned())
+    span: Duration,
+) -> Result<Bystanders, BenchError> {
+    let schedule = Schedule::per_sec(PER_SEC)
+        .ok_or_else(|| BenchError::Asked(format!("{PER_SEC} is no rate")))?;
+    let lane = Arrivals {
+        connections: slice::from_ref(connection),
+        schedule,
+        calls: schedule.calls_within(span),
+        patience: PATIENCE,
+    };
+    let serving = |answer: Checked| answer.status == SERVING;
+    let some = |answer: ListKeysResponse| !answer.keys.is_empty();
+    let active = |answer: IntrospectTokenResponse| answer.active;
+    let (health, keys, introspection) = tokio::try_join!(
+        lane.run(|_| Ok(Call::new(HEALTH, &Check {})), right(serving)),
+        lane.run(
+            |_| Ok(Call::new(LIST_KEYS, &ListKeysRequest {})),
+            right(some)
+        ),
+        lane.run(|nth| asking.call(nth), right(active)),
+    )?;
+    Ok(Bystanders {
+        health,
+        keys,
+        introspection,
+    })
 }
 
-async fn timed<M: Message + Default>(
-    calls: &mut Measurement,
-    connection: &Connection,
-    call: Call,
-    right: impl Fn(M) -> bool,
-) {
-    let begun = Instant::now();
-    let answer = connection.call(call).await.and_then(decode::<M>);
-    let took = begun.elapsed();
-    calls.wall += took;
-    let outcome = answer.and_then(|answer| match right(answer) {
+fn right<M: Message + Default>(
+    right: impl Fn(M) -> bool + Send + Sync + 'static,
+) -> impl Fn(usize, Bytes) -> Result<(), Failed> + Send + Sync + 'static {
+    move |_, bytes| match right(decode(bytes)?) {
         true => Ok(()),
         false => Err(Failed::Wrong("not what is there")),
-    });
-    calls.record(took, outcome);
+    }
 }

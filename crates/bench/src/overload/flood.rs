@@ -1,14 +1,13 @@
 //! A flood of proofs that are worth nothing, and somebody who means well in the middle of it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::token::v1::IssueTokenResponse;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::arrivals::is_shed;
-use crate::call::{Connection, Failed, Failures, decode};
+use crate::call::{Connection, Failed, Failures, count_in, decode};
+use crate::load::is_shed;
 use crate::stand::{Callers, check_issued};
 use crate::stats::Latencies;
 use crate::{BenchError, Measurement};
@@ -19,8 +18,9 @@ const STREAMS: usize = 256;
 /// Over so many connections: four streams each.
 const CONNECTIONS: usize = 64;
 
-/// Bad proofs, one after the other, again and again: none of them is ever spent.
-const PROOFS: usize = 256;
+/// A bad proof is used again and again, since none is ever spent, until it is so old. Older than
+/// 60 s it would be refused for its age, before its signature costs anything.
+const PROOF_AGE_MAX: Duration = Duration::from_secs(20);
 
 /// A call that means well comes so often,
 const EVERY: Duration = Duration::from_millis(20);
@@ -28,6 +28,9 @@ const EVERY: Duration = Duration::from_millis(20);
 const AGAIN: Duration = Duration::from_millis(20);
 /// and is not served if it was not within this time.
 const SERVED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whoever has no answer for so long gets none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a bad proof is answered with.
 const BAD: &str = "REASON_DPOP_PROOF_INVALID";
@@ -80,9 +83,7 @@ impl Flood {
     fn add(&mut self, other: &Self) {
         self.refused.add(&other.refused);
         self.shed.add(&other.shed);
-        for (failed, count) in &other.wrong {
-            *self.wrong.entry(failed.clone()).or_default() += count;
-        }
+        count_in(&mut self.wrong, &other.wrong);
     }
 }
 
@@ -92,18 +93,13 @@ pub(super) async fn flood(
     url: &str,
     span: Duration,
 ) -> Result<Flood, BenchError> {
-    let proofs = (0..PROOFS)
-        .map(|nth| callers.issue_proof(nth).map(|proof| spoilt(&proof)))
-        .collect::<Result<Vec<_>, _>>()?;
-    let proofs: Arc<[String]> = proofs.into();
     let connections = Connection::open_many(url, CONNECTIONS).await?;
     let apart = Connection::open(url).await?;
     let begun = Instant::now();
     let until = begun + span;
     let mut streams = JoinSet::new();
     for (first, connection) in (0..STREAMS).zip(connections.iter().cycle()) {
-        let (callers, proofs) = (callers.clone(), Arc::clone(&proofs));
-        streams.spawn(stream(callers, proofs, connection.clone(), first, until));
+        streams.spawn(stream(callers.clone(), connection.clone(), first, until));
     }
     let mut flood = well_meant(callers, &apart, until).await?;
     while let Some(joined) = streams.join_next().await {
@@ -116,19 +112,23 @@ pub(super) async fn flood(
 
 async fn stream(
     callers: Callers,
-    proofs: Arc<[String]>,
     connection: Connection,
     first: usize,
     until: Instant,
 ) -> Result<Flood, BenchError> {
     let mut flood = Flood::default();
+    let bad = || callers.issue_proof(first).map(|proof| spoilt(&proof));
+    let (mut proof, mut signed) = (bad()?, Instant::now());
     for nth in first.. {
-        if Instant::now() >= until {
+        let begun = Instant::now();
+        if begun >= until {
             break;
         }
-        let call = callers.issue(nth, &proofs[nth % proofs.len()])?;
-        let begun = Instant::now();
-        let outcome = connection.call(call).await.map(drop);
+        if begun - signed > PROOF_AGE_MAX {
+            (proof, signed) = (bad()?, begun);
+        }
+        let call = callers.issue(nth, &proof)?;
+        let outcome = connection.call_within(PATIENCE, call).await.map(drop);
         flood.record(begun.elapsed(), outcome);
     }
     Ok(flood)
@@ -171,7 +171,7 @@ async fn persistent(
     for shed in 0.. {
         let call = callers.issue(nth, &callers.issue_proof(nth)?)?;
         let outcome = connection
-            .call(call)
+            .call_within(PATIENCE, call)
             .await
             .and_then(decode::<IssueTokenResponse>)
             .and_then(|answer| check_issued(&answer));

@@ -27,7 +27,7 @@ use crate::call::Failed;
 use crate::child::ORIGIN;
 use crate::load::{Measurement, Outcome};
 use crate::plan::Cell;
-use crate::process::Used;
+use crate::process::{Used, own_memory_mib};
 use crate::run::{Round, own_time, within};
 use crate::world::Prover;
 use crate::{BenchError, World, keys};
@@ -52,12 +52,11 @@ pub(crate) async fn round(world: &mut World, cell: Cell, side: Side) -> Result<R
         }
     };
     let load = own_time()?.saturating_sub(before);
-    let memory = cell.row.server(side, world).await?.memory_peak_mib()?;
     Ok(Round {
         measurement: work,
         used: Used::processor(load),
         load,
-        memory_mib: memory,
+        memory_mib: own_memory_mib()?,
     })
 }
 

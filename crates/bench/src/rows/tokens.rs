@@ -1,5 +1,6 @@
 //! Our calls of the token service.
 
+use std::mem;
 use std::sync::PoisonError;
 
 use countersign::introspection::v1::{IntrospectTokenRequest, IntrospectTokenResponse};
@@ -11,9 +12,9 @@ use countersign::token::v1::{
 };
 use countersign_client::Client;
 
-use crate::BenchError;
-use crate::call::{Batch, Call, Failed, decode};
+use crate::call::{Batch, Call, Connection, Failed, Failures, decode};
 use crate::world::{ORDERS, TokenService};
+use crate::{BenchError, load};
 
 const ROTATE: &str = "/countersign.token.v1.TokenService/RotateToken";
 const REVOKE: &str = "/countersign.token.v1.TokenService/RevokeToken";
@@ -106,6 +107,21 @@ pub(super) async fn introspect_jwt(
 }
 
 async fn ask(tokens: &TokenService, asked: &[String], calls: usize) -> Result<Batch, BenchError> {
+    let calls = asking(tokens, asked, calls).await?;
+    Ok(Batch::of(calls, |answer: IntrospectTokenResponse| {
+        match answer.active && !answer.client_id.is_empty() {
+            true => Ok(()),
+            false => Err(Failed::Wrong("not active")),
+        }
+    }))
+}
+
+/// So many calls that ask about these tokens, in turn.
+async fn asking(
+    tokens: &TokenService,
+    asked: &[String],
+    calls: usize,
+) -> Result<Vec<Call>, BenchError> {
     let own = tokens.own_token(tokens.desk(), "introspect").await?;
     let call = |token: &String| {
         let request = IntrospectTokenRequest {
@@ -115,16 +131,12 @@ async fn ask(tokens: &TokenService, asked: &[String], calls: usize) -> Result<Ba
         tokens.guarded(INTROSPECT, &request, &own)
     };
     let about = asked.iter().cycle().take(calls);
-    let calls = about.map(call).collect::<Result<_, _>>()?;
-    Ok(Batch::of(calls, |answer: IntrospectTokenResponse| {
-        match answer.active && !answer.client_id.is_empty() {
-            true => Ok(()),
-            false => Err(Failed::Wrong("not active")),
-        }
-    }))
+    about.map(call).collect()
 }
 
-pub(super) async fn revoke(tokens: &TokenService, calls: usize) -> Result<Batch, BenchError> {
+pub(super) async fn revoke(tokens: &mut TokenService, calls: usize) -> Result<Batch, BenchError> {
+    let families = tokens.refresh_tokens(calls).await?;
+    tokens.revoked.clone_from(&families);
     let client = tokens.shown(tokens.desk())?;
     let call = |token| {
         let request = RevokeTokenRequest {
@@ -134,9 +146,25 @@ pub(super) async fn revoke(tokens: &TokenService, calls: usize) -> Result<Batch,
         };
         tokens.proven(REVOKE, &request)
     };
-    let families = tokens.refresh_tokens(calls).await?;
     let calls = families.into_iter().map(call).collect::<Result<_, _>>()?;
     Ok(Batch::of(calls, |_: RevokeTokenResponse| Ok(())))
+}
+
+/// A revocation that did nothing is answered as one that did. So the service is asked about every
+/// token of the last batch of [`revoke`].
+pub(super) async fn still_active(tokens: &mut TokenService) -> Result<Failures, BenchError> {
+    let revoked = mem::take(&mut tokens.revoked);
+    let calls = asking(tokens, &revoked, revoked.len()).await?;
+    let batch = Batch::of(calls, |answer: IntrospectTokenResponse| {
+        match answer.active {
+            true => Err(Failed::Wrong("active, although it was revoked")),
+            false => Ok(()),
+        }
+    });
+    let connections = Connection::open_many(tokens.url(), 1).await?;
+    Ok(load::closed(&connections, batch, ASKED_ABOUT)
+        .await
+        .failures)
 }
 
 pub(super) fn list_keys(tokens: &TokenService, calls: usize) -> Batch {

@@ -46,6 +46,8 @@ pub struct TokenService {
     families: Arc<Mutex<Vec<String>>>,
     /// Refresh tokens that are never used up.
     handles: Vec<String>,
+    /// Refresh tokens of the families that the last batch of revocations gives up.
+    pub(crate) revoked: Vec<String>,
 }
 
 /// A code, and what is needed to redeem it.
@@ -83,6 +85,7 @@ impl TokenService {
             registry,
             families: Arc::default(),
             handles: Vec::new(),
+            revoked: Vec::new(),
         })
     }
 

@@ -17,10 +17,12 @@ use countersign_bench::world::Setting;
 use countersign_bench::{BenchError, Row, World, chart, growth, overload};
 use serde_json::Value;
 use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::exit::{Failure, Kind};
 use crate::output::{Output, table};
+use crate::signals::Signals;
 
 /// Streams of an open loop are nobody's choice; its preparation has as many.
 const OPEN_STREAMS: usize = 64;
@@ -35,7 +37,16 @@ Every row is measured against its floor: a bare tonic server that does by hand
 the signatures (and the commit) which nobody can do without. Both take turns;
 the ratio floor ÷ ours is the figure that can be compared between machines.
 Times in µs are processor time of the server, all threads. The servers run on
-one core, the load on another.
+one core, the load on another. Where a ratio has a goal, it is said whether it
+is met; a goal that is missed may be the machine's fault, and fails no run. One
+call that is answered wrongly does.
+
+All rows are measured with 64 streams over one connection; then, with half of
+the calls, with 1 and 16 streams and with 64 over 16 connections. That takes
+about ten minutes. MiB is the memory of the measured process after a repeat,
+with what earlier rows left in it; client_layer measures the caller.
+
+Ctrl-C ends the servers and removes what they kept.
 
 Rows: echo, guard_cached, guard_uncached, issue_secret, issue_private_key_jwt,
 redeem, rotate, introspect, introspect_jwt, revoke, list_keys, client_layer
@@ -58,7 +69,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "ROW,...", value_delimiter = ',')]
     rows: Vec<Row>,
 
-    /// Calls under way at once [default: 64, and a smaller matrix]
+    /// Calls under way at once [default: 64, then 1, 16 and 64 over 16 connections]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = at_least_one)]
     streams: Vec<usize>,
 
@@ -78,8 +89,8 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "CALLS/S", requires = "rows", conflicts_with_all = ["quick", "streams", "repeats", "calls"])]
     rate: Option<f64>,
 
-    /// How long the open loop goes on
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "rate")]
+    /// How long the open loop goes on: at most 50, since proofs are signed before and live for 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "rate", value_parser = below_a_minute)]
     secs: f64,
 
     /// Twice what the service can do, and a flood of bad proofs: what is served, what is shed
@@ -99,8 +110,8 @@ pub(crate) struct Bench {
     )]
     svg: PathBuf,
 
-    /// What tracing costs: servers that record this part of the traces, against none
-    #[arg(long, value_name = "RATIO", conflicts_with_all = ["overload", "growth", "rate"])]
+    /// What tracing costs: servers that record this part of the traces, 0 to 1, against none
+    #[arg(long, value_name = "RATIO", value_parser = part, conflicts_with_all = ["overload", "growth", "rate"])]
     trace: Option<f64>,
 
     /// Where stores are kept meanwhile; on a disk, or commits cost nothing
@@ -134,19 +145,33 @@ enum Figures {
 impl Bench {
     /// Measures.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        let (stop, stopped) = oneshot::channel();
         // The load is a thread with a runtime of its own, on a core of its own.
-        let figures = spawn_blocking(move || self.measure())
-            .await
+        let mut measuring = spawn_blocking(move || self.measure(stopped));
+        let measured = tokio::select! {
+            measured = &mut measuring => measured,
+            () = signals.next() => {
+                say("stopping: servers end, and what they kept goes");
+                // Whoever is done already listens no more.
+                let _ = stop.send(());
+                tokio::select! {
+                    measured = &mut measuring => measured,
+                    // Servers see that this process is gone, and do as much.
+                    () = signals.next() => Ok(Err(BenchError::Interrupted)),
+                }
+            }
+        };
+        let figures = measured
             .map_err(|panic| Failure::internal(panic.to_string()))?
             .map_err(|error| failure(&error))?;
         output.value(&figures.to_json(), || figures.to_text())?;
         figures.judge()
     }
 
-    fn measure(self) -> Result<Figures, BenchError> {
+    fn measure(self, stopped: oneshot::Receiver<()>) -> Result<Figures, BenchError> {
         let cores = Cores::choose()?;
         cores.keep_load()?;
-        introduce(cores);
         let executable = env::current_exe().map_err(|cause| BenchError::System {
             doing: "asking for this program's path".to_owned(),
             cause,
@@ -163,31 +188,42 @@ impl Bench {
             data: self.data.clone(),
             cores,
         };
+        runtime.block_on(async {
+            tokio::select! {
+                figures = self.figures(setting) => figures,
+                // What was begun is dropped: servers, and their folders.
+                Ok(()) = stopped => Err(BenchError::Interrupted),
+            }
+        })
+    }
+
+    async fn figures(&self, setting: Setting) -> Result<Figures, BenchError> {
+        let cores = setting.cores;
         if self.overload {
-            let plan = self.overload_plan();
-            let report = runtime.block_on(overload::run(&setting, &plan, say))?;
+            introduce(cores);
+            let report = overload::run(&setting, &self.overload_plan(), say).await?;
             return Ok(Figures::Overload(Box::new(report)));
         }
         if self.growth {
-            let plan = self.growth_plan();
-            let report = runtime.block_on(growth::run(&setting, &plan, say))?;
+            introduce(cores);
+            let report = growth::run(&setting, &self.growth_plan(), say).await?;
             draw(&report, &self.svg)?;
             return Ok(Figures::Growth(Box::new(report)));
         }
         if let Some(ratio) = self.trace {
-            let plan = Plan::traced(&self.asked());
-            let figures = runtime.block_on(run::traced(&setting, &plan, ratio, show))?;
+            let plan = Plan::traced(&self.asked())?;
+            introduce(cores);
+            let figures = run::traced(&setting, &plan, ratio, show).await?;
             return Ok(Figures::Closed(figures));
         }
+        introduce(cores);
         let mut world = World::new(setting);
-        runtime.block_on(async {
-            match self.rate {
-                Some(rate) => self.open(&mut world, rate).await.map(Figures::Open),
-                None => run::closed(&mut world, &self.plan(), show)
-                    .await
-                    .map(Figures::Closed),
-            }
-        })
+        match self.rate {
+            Some(rate) => self.open(&mut world, rate).await.map(Figures::Open),
+            None => run::closed(&mut world, &self.plan(), show)
+                .await
+                .map(Figures::Closed),
+        }
     }
 
     fn plan(&self) -> Plan {
@@ -253,12 +289,22 @@ impl Figures {
 
     fn to_text(&self) -> String {
         match self {
-            Self::Closed(figures) => table(Figure::HEADER, figures.iter().map(Figure::columns), ""),
-            Self::Open(figures) => table(
-                OpenFigure::HEADER,
-                figures.iter().map(OpenFigure::columns),
-                "",
-            ),
+            Self::Closed(figures) => {
+                let mut text = table(Figure::HEADER, figures.iter().map(Figure::columns), "");
+                for goal in figures.iter().filter_map(Figure::goal) {
+                    // Writing to a text does not fail.
+                    let _ = write!(text, "\n{goal}");
+                }
+                text
+            }
+            Self::Open(figures) => {
+                let columns = figures.iter().map(OpenFigure::columns);
+                let mut text = table(OpenFigure::HEADER, columns, "");
+                for late in figures.iter().filter_map(|figure| figure.kept_up().err()) {
+                    let _ = write!(text, "\nWARNING: {late}");
+                }
+                text
+            }
             Self::Overload(report) => report.to_string(),
             Self::Growth(report) => report.to_string(),
         }
@@ -375,6 +421,7 @@ fn failure(error: &BenchError) -> Failure {
         | BenchError::ServerSaid { .. }
         | BenchError::Preparing { .. }
         | BenchError::Stuck { .. } => Kind::Surprise,
+        BenchError::Interrupted => Kind::Interrupted,
     };
     Failure::new(kind, error.to_string())
 }
@@ -386,10 +433,30 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Proofs live for 60 s, and are signed before the first call is due.
+const SECS_MAX: f64 = 50.0;
+
+fn below_a_minute(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(secs) if secs > 0.0 && secs <= SECS_MAX => Ok(secs),
+        _ => Err(format!(
+            "must be a number of seconds above 0, at most {SECS_MAX}: proofs are signed before and \
+             live for 60 s"
+        )),
+    }
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        _ => Err("must be a number from 0 to 1, the part of the traces".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use countersign_bench::Failed;
-    use countersign_bench::stats::Latencies;
+    use countersign_bench::load::Tally;
 
     use super::*;
 
@@ -398,10 +465,9 @@ mod tests {
             row: Row::Rotate,
             connections: 1,
             rate: 10.0,
-            achieved_per_sec: 10.0,
             ours_us: 80.0,
-            latencies: Latencies::default(),
             rss_mib: 20.0,
+            tally: Tally::default(),
             failures,
         }])
     }

@@ -4,13 +4,18 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use countersign_bench::cores::Cores;
+use countersign_bench::plan::{Cell, Shape};
+use countersign_bench::report::count;
+use countersign_bench::world::Setting;
+use countersign_bench::{Row, Side, World, run};
 use serde_json::Value;
 
-use crate::program::{finish, program};
+use crate::program::{finish, program, wait};
 
 /// Longer than any end takes on a busy machine; only a hang gets there.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -68,6 +73,8 @@ fn every_row_is_measured_and_nothing_is_left() {
             assert!(value.is_some_and(|value| value > 0.0), "{field}: {figure}");
         }
         assert_eq!(figure["failures"], 0, "{figure}");
+        // Two streams are too few for a goal.
+        assert_eq!(figure["ratio_goal"], Value::Null, "{figure}");
         for field in ["request_bytes", "answer_bytes"] {
             let [ours, floor] = [field.to_owned(), format!("floor_{field}")]
                 .map(|field| figure[field].as_f64().unwrap());
@@ -97,6 +104,7 @@ fn an_open_loop_keeps_its_rate() {
     assert_eq!(figure["name"], "list_keys");
     assert_eq!(figure["rate_per_sec"], 40.0);
     assert_eq!(figure["failures"], 0, "{figure}");
+    assert!(figure["late_p99_us"].is_number(), "{figure}");
     // The last of 20 calls is due after 475 ms, and no call is made early.
     let achieved = figure["achieved_per_sec"].as_f64().unwrap();
     assert!(achieved > 0.0 && achieved <= 20.0 / 0.475, "{figure}");
@@ -139,6 +147,73 @@ fn a_server_ends_with_whoever_started_it() {
     until("its folder is gone", || left_in(folder.path()) == 0);
 }
 
+/// While a store is filled, there is no server yet that could remove it.
+#[test]
+fn a_folder_goes_when_whoever_fills_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = growing(folder.path());
+    until("a folder is there", || left_in(folder.path()) > 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("its folder is gone", || left_in(folder.path()) == 0);
+}
+
+#[test]
+fn an_interrupted_measurement_leaves_nothing() {
+    for (signal, arguments) in [
+        ("INT", &["--growth", "--quick"][..]),
+        ("TERM", &["--overload", "--quick"]),
+        ("INT", &["--rows", "rotate", "--calls", "100000"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = bench(folder.path())
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("a folder is there", || left_in(folder.path()) > 0);
+        let sent = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        // At its end, and not some time after it.
+        assert_eq!(wait(&mut child).code(), Some(130), "{arguments:?}");
+        assert_eq!(left_in(folder.path()), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_token_that_was_not_revoked_after_all_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        executable: env!("CARGO_BIN_EXE_countersign").into(),
+        data: folder.path().to_owned(),
+        cores: Cores::Shared,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(setting);
+        let shape = Shape {
+            streams: 1,
+            connections: 1,
+        };
+        let cell = Cell {
+            row: Row::Revoke,
+            shape,
+            calls: 3,
+        };
+        let done = run::round(&mut world, cell, Side::Ours).await.unwrap();
+        assert_eq!(count(&done.measurement.failures), 0);
+        // Calls that are ready, and that nobody makes.
+        let batch = Row::Revoke.batch(Side::Ours, &mut world, 3).await.unwrap();
+        assert_eq!(batch.len(), 3);
+        let noticed = Row::Revoke.aftermath(Side::Ours, &mut world).await.unwrap();
+        assert_eq!(count(&noticed), 3);
+    });
+}
+
 #[test]
 fn a_server_says_where_it_is_and_ends_with_its_standard_input() {
     let mut child = program()
@@ -173,12 +248,35 @@ fn what_cannot_be_measured_is_refused() {
     check(&["--rate", "100"], 2, "--rows");
     check(&["--rows", "echo", "--rate=-1"], 3, "no rate");
     check(&["--rows", "rotate", "--data", "/nowhere"], 1, "/nowhere");
+    let rate = ["--rows", "rotate", "--rate", "10"];
+    for secs in ["--secs=51", "--secs=0", "--secs=NaN", "--secs=-1"] {
+        check(&[&rate[..], &[secs]].concat(), 2, "at most 50");
+    }
+    for ratio in ["5", "NaN", "-0.1"] {
+        check(&[&format!("--trace={ratio}")], 2, "from 0 to 1");
+    }
+    check(&["--trace", "0.01", "--rows", "echo"], 3, "--rows: echo");
+    check(
+        &["--trace", "0.01", "--rows", "rotate,client_layer"],
+        3,
+        "--rows: client_layer",
+    );
 }
 
 fn bench(data: &Path) -> Command {
     let mut command = program();
     command.arg("bench").arg("--data").arg(data);
     command
+}
+
+/// One that fills a store for a while.
+fn growing(data: &Path) -> Child {
+    bench(data)
+        .arg("--growth")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn left_in(folder: &Path) -> usize {
