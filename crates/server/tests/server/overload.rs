@@ -8,8 +8,11 @@ use countersign::introspection::v1::IntrospectTokenRequest;
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign_client::outcome::Refused;
+use countersign_server::Occasion;
+use countersign_server::config::Limits;
 use futures_util::future::join_all;
 use futures_util::stream;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper_util::client::legacy;
@@ -31,7 +34,7 @@ use crate::proof::Key;
 /// Long beside what anything here takes, short beside the ten seconds that a call may take.
 const SOON: Duration = Duration::from_secs(5);
 
-async fn service(change: impl FnOnce(&mut countersign_server::config::Limits)) -> Service {
+async fn service(change: impl FnOnce(&mut Limits)) -> Service {
     let service = Service::start_cold(|config| change(&mut config.limits)).await;
     service.clock.advance(WARM);
     service.add_orders().await;
@@ -78,10 +81,20 @@ impl Half {
 
     /// Sends a head, and waits for what comes of it.
     fn call(&self) -> JoinHandle<()> {
-        let frames = stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>();
-        let request = self.request(ISSUE, StreamBody::new(frames).boxed_unsync());
-        let answer = self.0.request(request);
+        let answer = self.head(ISSUE, &HeaderMap::new());
         tokio::spawn(async move { drop(answer.await) })
+    }
+
+    /// The status that comes of a head.
+    fn head(&self, path: &str, metadata: &HeaderMap) -> impl Future<Output = Status> + use<> {
+        let frames = stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>();
+        let mut request = self.request(path, StreamBody::new(frames).boxed_unsync());
+        request.headers_mut().extend(metadata.clone());
+        let answer = self.0.request(request);
+        async move {
+            let answer = answer.await.expect("answers");
+            Status::from_header_map(answer.headers()).expect("without a message")
+        }
     }
 
     fn request(
@@ -148,6 +161,38 @@ async fn a_full_lane_sheds_and_the_other_lanes_go_on() {
     for call in held {
         call.abort();
     }
+}
+
+/// A signature costs far more than the refusal, so that a flood of bad proofs is shed, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_lane_sheds_before_the_guard_looks() {
+    let service = service(|limits| limits.in_flight_max = 1).await;
+    let asks = service
+        .add(service_client(
+            "asks",
+            &[(service.issuer(), &["introspect"])],
+        ))
+        .await;
+    let half = Half::new(&service).await;
+    let mut shed = false;
+    for _ in 0..100 {
+        let right = service.guarded(&asks, INTROSPECT, ()).await;
+        let right = right.metadata().clone().into_headers();
+        let mut wrong = right.clone();
+        wrong.insert("dpop", HeaderValue::from_static("x"));
+        // The one place is taken by a call whose message never comes.
+        let status = tokio::select! {
+            biased;
+            status = half.head(INTROSPECT, &right) => status,
+            status = half.head(INTROSPECT, &wrong) => status,
+        };
+        shed = Refused::of(&status).is_some_and(|refused| refused.retry_after.is_some());
+        if shed {
+            assert_eq!(reason(&status), "REASON_OVERLOADED");
+            break;
+        }
+    }
+    assert!(shed);
 }
 
 /// 41 connections would be enough to fill all places for ten seconds.
@@ -275,4 +320,47 @@ async fn a_method_has_its_limit_and_no_other_method() {
         .rotate_token(with_proof(request, &proof))
         .await;
     check("another method", &answer, Comes::G);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_that_change_hold_when_the_configuration_is_read_again() {
+    let service = service(|_| {}).await;
+    let batch = client(&service, "batch").await;
+    let half = Half::new(&service).await;
+    let change = async |change: fn(&mut Limits)| {
+        let mut next = service.config.clone();
+        change(&mut next.limits);
+        let reloaded = service.running().reload(Ok(next), Occasion::Asked).await;
+        assert_eq!(reloaded.expect("good").applied.len(), 1);
+    };
+    // Beside a call that has no message.
+    let refused = async || {
+        for _ in 0..20 {
+            let held = half.call();
+            let answer = service.issue(&batch, &Key::new()).await;
+            held.abort();
+            if let Err(status) = answer {
+                return Some(reason(&status));
+            }
+        }
+        None
+    };
+    let rows: [(fn(&mut Limits), _); 3] = [
+        (
+            |limits| limits.client_calls_per_sec = 1,
+            "REASON_RATE_LIMITED",
+        ),
+        (
+            |limits| limits.method_calls_per_sec = vec![("IssueToken".to_owned(), 1)],
+            "REASON_RATE_LIMITED",
+        ),
+        (|limits| limits.in_flight_max = 1, "REASON_OVERLOADED"),
+    ];
+    for (tightened, expected) in rows {
+        assert_eq!(refused().await, None, "before {expected}");
+        change(tightened).await;
+        assert_eq!(refused().await, Some(expected));
+        change(|_| {}).await;
+    }
+    assert_eq!(refused().await, None);
 }

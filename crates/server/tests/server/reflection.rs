@@ -3,6 +3,7 @@
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, Value};
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::harness::Service;
@@ -115,6 +116,45 @@ async fn the_rules_of_the_methods_are_shown() {
         scopes,
         Value::List(vec![Value::String("introspect".to_owned())])
     );
+}
+
+/// What was asked comes back with the answer, twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_over_64_kib_is_out_of_range() {
+    use v1::server_reflection_request::MessageRequest;
+    use v1alpha::server_reflection_request::MessageRequest as AlphaRequest;
+    let service = Service::start().await;
+    let host = |kib: usize| "x".repeat(kib * 1024);
+    for (kib, expected) in [(20, Code::Ok), (40, Code::OutOfRange)] {
+        for channel in [service.public().await, service.admin().await] {
+            let request = v1::ServerReflectionRequest {
+                host: host(kib),
+                message_request: Some(MessageRequest::ListServices(String::new())),
+            };
+            let answers =
+                v1::server_reflection_client::ServerReflectionClient::new(channel.clone())
+                    .server_reflection_info(tokio_stream::once(request))
+                    .await
+                    .expect("reflects");
+            let answer = answers.into_inner().message().await;
+            assert_eq!(code(&answer), expected, "{kib} KiB");
+
+            let request = v1alpha::ServerReflectionRequest {
+                host: host(kib),
+                message_request: Some(AlphaRequest::ListServices(String::new())),
+            };
+            let answers = v1alpha::server_reflection_client::ServerReflectionClient::new(channel)
+                .server_reflection_info(tokio_stream::once(request))
+                .await
+                .expect("reflects");
+            let answer = answers.into_inner().message().await;
+            assert_eq!(code(&answer), expected, "{kib} KiB, v1alpha");
+        }
+    }
+}
+
+fn code<T>(answer: &Result<T, Status>) -> Code {
+    answer.as_ref().err().map_or(Code::Ok, Status::code)
 }
 
 enum Wanted {
