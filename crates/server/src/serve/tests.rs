@@ -46,6 +46,10 @@ impl Service<Request<Body>> for Echo {
                 sleep(LATER).await;
                 Ok(Response::new(Body::empty()))
             })),
+            "/slow" => Right(Box::pin(async {
+                sleep(Duration::from_millis(20)).await;
+                Ok(Response::new(Body::empty()))
+            })),
             "/watch" => Left(ready(Ok(Response::new(Body::new(
                 http_body_util::StreamBody::new(futures_util::stream::pending::<
                     Result<Frame<Bytes>, Infallible>,
@@ -347,6 +351,45 @@ async fn an_old_connection_is_asked_to_end_and_its_calls_finish() {
     }
     assert!(under_way > 10, "{under_way}");
     ends.await.expect("ended");
+}
+
+/// Callers that know what GOAWAY means: they connect again, and repeat what was refused by it. They
+/// call more often when it is due, at instants at which it is sent, too.
+#[tokio::test(start_paused = true)]
+async fn callers_that_heed_goaway_fail_no_call_when_a_connection_ages() {
+    let edge = Edge::here();
+    let begun = Instant::now();
+    let connections = Mutex::new(vec![edge.greet().await.0]);
+    let caller = async || {
+        while begun.elapsed().as_secs() < 400 {
+            for path in ["/", "/slow"] {
+                while let Err((number, refused)) = called(&connections, path).await {
+                    assert!(asks(&refused), "{refused}");
+                    let mut all = connections.lock().await;
+                    if all.len() == number {
+                        all.push(edge.greet().await.0);
+                    }
+                }
+            }
+            let due = (269..=332).contains(&begun.elapsed().as_secs());
+            sleep(Duration::from_millis(if due { 30 } else { 500 })).await;
+        }
+    };
+    futures_util::future::join_all((0..4).map(|_| caller())).await;
+    assert_eq!(connections.into_inner().len(), 2);
+}
+
+/// A call on the newest of these connections; on which, if it failed.
+async fn called(
+    connections: &Mutex<Vec<SendRequest<Bytes>>>,
+    path: &str,
+) -> Result<(), (usize, h2::Error)> {
+    let (number, mut newest) = {
+        let all = connections.lock().await;
+        (all.len(), all.last().expect("one").clone())
+    };
+    let answered = call(&mut newest, path).await;
+    answered.map_err(|refused| (number, refused))
 }
 
 #[tokio::test(start_paused = true)]
