@@ -247,6 +247,17 @@ impl Connection {
         Ok(open)
     }
 
+    /// Opens it anew if the server has closed it: one that had no call for a minute is closed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn reopen(&mut self) -> Result<(), BenchError> {
+        if self.send.clone().ready().await.is_err() {
+            *self = Self::open(self.authority.as_str()).await?;
+        }
+        Ok(())
+    }
+
     /// Makes a call; its answer's message comes back.
     ///
     /// # Errors
@@ -336,6 +347,9 @@ fn unframed(mut message: Bytes) -> Result<Bytes, Failed> {
 #[cfg(test)]
 mod tests {
     use countersign::example::v1::CreateOrderRequest;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -364,6 +378,33 @@ mod tests {
             .collect();
         assert_eq!(taken, [0, 1, 2]);
         assert!(batch.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_is_opened_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (ended, end) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut end = Some(end);
+            // In good order, as a server closes what is idle.
+            while let Ok((socket, _)) = listener.accept().await {
+                let mut calls = h2::server::handshake(socket).await.expect("HTTP/2");
+                if let Some(end) = end.take() {
+                    end.await.expect("told to");
+                    calls.graceful_shutdown();
+                }
+                while calls.accept().await.is_some() {}
+            }
+        });
+        let mut connection = Connection::open(&url).await.expect("connected");
+        connection.reopen().await.expect("still open");
+        ended.send(()).expect("it waits");
+        while connection.send.clone().ready().await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        connection.reopen().await.expect("open again");
+        assert!(connection.send.clone().ready().await.is_ok());
     }
 
     #[test]

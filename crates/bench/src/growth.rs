@@ -182,6 +182,7 @@ struct Site<'a> {
 impl Site<'_> {
     /// The processor time of a call, in µs.
     async fn cost(&mut self, calls: usize, failures: &mut Failures) -> Result<f64, BenchError> {
+        self.streams.reopen().await?;
         let before = self.server.used()?;
         let made = self.streams.run(calls, failures).await?;
         let used = self.server.used()?.since(before);

@@ -20,7 +20,7 @@ pub use self::bystanders::Bystanders;
 pub use self::flood::Flood;
 pub use self::memory::Memory;
 pub use self::report::{Capacity, Overloaded, Report};
-use crate::call::{Batch, Connection, Failed, count_in, decode};
+use crate::call::{Batch, Connection, Failed, decode};
 use crate::load::{Arrivals, PATIENCE, Tally};
 use crate::stand::{Callers, Population, Stand, check_issued};
 use crate::stats::Schedule;
@@ -154,8 +154,7 @@ async fn capacity(callers: &Callers, url: &str, span: Duration) -> Result<Capaci
     };
     let pilot: Measurement = closed(PILOT).await?;
     let calls = (pilot.per_sec() * span.as_secs_f64()).ceil() as usize;
-    let mut measured = closed(calls.max(PILOT)).await?;
-    count_in(&mut measured.failures, &pilot.failures);
+    let measured = closed(calls.max(PILOT)).await?;
     if measured.answered.count() == 0 {
         let why = measured.failures.into_keys().next();
         return Err(BenchError::Preparing {
@@ -163,10 +162,7 @@ async fn capacity(callers: &Callers, url: &str, span: Duration) -> Result<Capaci
             cause: why.map_or_else(|| "no answer".to_owned(), |failed| failed.to_string()),
         });
     }
-    Ok(Capacity {
-        per_sec: measured.per_sec(),
-        measured,
-    })
+    Ok(Capacity::of(&pilot, measured))
 }
 
 /// New connections: those that have been silent while calls were signed may have been closed.

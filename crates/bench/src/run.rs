@@ -248,13 +248,7 @@ pub async fn open(
     let begun = Instant::now();
     let batch = row.batch(Side::Ours, world, calls).await?;
     let signing = begun.elapsed();
-    if signing + span > PROOF_SECS_MAX {
-        let (span, signing) = (span.as_secs_f64(), signing.as_secs_f64());
-        return Err(BenchError::Asked(format!(
-            "--secs {span} at --rate {rate}: {calls} calls of {row} took {signing:.0} s to be \
-             signed, and a proof lives for 60 s: ask for less"
-        )));
-    }
+    live_long_enough(signing, span)?;
     let server = row.server(Side::Ours, world).await?;
     let connections = Connection::open_many(&server.facts().url, shape.connections).await?;
     let before = server.used()?;
@@ -273,6 +267,18 @@ pub async fn open(
         failures,
         tally,
     })
+}
+
+/// The first proof is as old as the signing of all takes when its call is due.
+fn live_long_enough(signing: Duration, span: Duration) -> Result<(), BenchError> {
+    if signing + span <= PROOF_SECS_MAX {
+        return Ok(());
+    }
+    let (signing, span) = (signing.as_secs_f64(), span.as_secs_f64());
+    Err(BenchError::Asked(format!(
+        "--secs {span}: the calls took {signing:.0} s to be signed, and a proof lives for 60 s: ask \
+         for fewer seconds, or a lower --rate"
+    )))
 }
 
 pub(crate) async fn within<T>(row: Row, work: impl Future<Output = T>) -> Result<T, BenchError> {
@@ -341,6 +347,16 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], mut failures: Failures) -
 mod tests {
     use super::*;
     use crate::Failed;
+
+    #[test]
+    fn proofs_that_would_be_too_old_are_not_sent() {
+        let of = |signing, span| {
+            live_long_enough(Duration::from_secs(signing), Duration::from_secs(span))
+        };
+        assert!(of(5, 50).is_ok());
+        let refused = of(20, 50).expect_err("70 s").to_string();
+        assert!(refused.contains("--secs 50"), "{refused}");
+    }
 
     #[tokio::test]
     async fn a_wrong_answer_while_caches_are_warmed_is_counted() {

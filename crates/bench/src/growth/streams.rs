@@ -2,6 +2,7 @@
 //! answered: what is measured is the server's processor time, not the load's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::example::v1::CreateOrderRequest;
@@ -19,6 +20,9 @@ use crate::world::Prover;
 
 /// Streams at once: the number that goals are for.
 pub(super) const STREAMS: usize = 64;
+
+/// Whoever has no answer for so long gets none.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A stream of calls, one after the other.
 pub(super) trait Stream: Send {
@@ -47,6 +51,15 @@ impl Streams {
             connections,
             made: 0,
         }
+    }
+
+    /// Opens connections anew that were idle for so long, while other servers had their turn, that
+    /// this one has closed them.
+    pub(super) async fn reopen(&mut self) -> Result<(), BenchError> {
+        for connection in &mut self.connections {
+            connection.reopen().await?;
+        }
+        Ok(())
     }
 
     /// Each stream makes so many calls, every one on another connection, so that all connections
@@ -86,7 +99,7 @@ async fn run(
     let mut failures = Failures::new();
     for connection in connections {
         let call = stream.next()?;
-        let answer = connection.call(call).await;
+        let answer = connection.call_within(PATIENCE, call).await;
         if let Err(failed) = answer.and_then(|message| stream.answered(message)) {
             *failures.entry(failed).or_default() += 1;
         }

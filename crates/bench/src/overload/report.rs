@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Bystanders, Flood, Memory};
 use crate::Measurement;
-use crate::call::Failures;
+use crate::call::{Failures, count_in};
 use crate::cores::Cores;
 use crate::goal::Goal;
 use crate::load::Tally;
@@ -35,6 +35,17 @@ pub struct Capacity {
     pub per_sec: f64,
     /// The closed loop that it was found in.
     pub measured: Measurement,
+}
+
+impl Capacity {
+    /// What a closed loop found after a first look. A call that failed then has failed, too.
+    pub(super) fn of(pilot: &Measurement, mut measured: Measurement) -> Self {
+        count_in(&mut measured.failures, &pilot.failures);
+        Self {
+            per_sec: measured.per_sec(),
+            measured,
+        }
+    }
 }
 
 /// What became of too much load.
@@ -210,7 +221,7 @@ fn memory_goal(name: &str, memory: &Memory, kept: f64) -> Goal {
     let ledger = kept * SPENT_BYTES / 1024.0 / 1024.0;
     let most = (memory.most() * MEMORY_GROWTH_PERCENT_MAX / 100.0).max(MEMORY_GROWTH_MIB_MAX);
     Goal::at_most(
-        format!("{name}, growth of its second half besides {ledger:.1} MiB of spent proofs"),
+        format!("{name}, growth in its second half besides spent proofs"),
         memory.growth() - ledger,
         rounded(most),
         "MiB",

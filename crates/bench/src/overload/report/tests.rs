@@ -218,6 +218,11 @@ fn what_is_neither_served_nor_shed_is_wrong() {
         Failures::from([(Failed::Refused("REASON_OVERLOADED".to_owned()), 1)])
     }
     check(|report| report.capacity.measured.failures = broken());
+    check(|report| {
+        let mut pilot = Measurement::default();
+        pilot.record(MS, Err(Failed::Unanswered));
+        report.capacity = Capacity::of(&pilot, report.capacity.measured.clone());
+    });
     check(|report| report.unloaded.shed_reasons = shed());
     check(|report| report.overloaded.tally.made += 1);
     check(|report| {
