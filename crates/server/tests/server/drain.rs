@@ -13,6 +13,7 @@ use h2::client::SendRequest;
 use http::Request;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
@@ -203,16 +204,19 @@ async fn a_stop_under_load_fails_no_call_of_clients_that_heed_goaway_alone() {
             caller.addresses.len()
         }));
     }
-    while rounds.load(Ordering::SeqCst) < 100 {
-        sleep(Duration::from_millis(10)).await;
-    }
+    more(&rounds, &callers).await;
     first.stop().await;
-    let moved = rounds.load(Ordering::SeqCst);
-    while rounds.load(Ordering::SeqCst) < moved + 100 {
-        sleep(Duration::from_millis(10)).await;
-    }
+    more(&rounds, &callers).await;
     over.store(true, Ordering::SeqCst);
     for caller in callers {
         assert_eq!(caller.await.expect("no call failed"), 0, "it has moved");
+    }
+}
+
+/// Waits for a hundred rounds more, or for a caller that has ended, which it does when a call fails.
+async fn more(rounds: &AtomicUsize, callers: &[JoinHandle<usize>]) {
+    let due = rounds.load(Ordering::SeqCst) + 100;
+    while rounds.load(Ordering::SeqCst) < due && !callers.iter().any(JoinHandle::is_finished) {
+        sleep(Duration::from_millis(10)).await;
     }
 }
