@@ -4,13 +4,15 @@
 mod callers;
 mod population;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 pub(crate) use self::callers::check_issued;
 pub use self::callers::{Callers, Own};
 pub use self::population::{Population, SAMPLE_MAX};
-use crate::child::{Keeper, Spec, TokenServiceSpec, configuration};
+use crate::child::{Spec, TokenServiceSpec, configuration};
 use crate::world::Setting;
 use crate::{BenchError, Process};
 
@@ -22,8 +24,8 @@ pub struct Stand {
     process: Process,
     callers: Callers,
     spec: TokenServiceSpec,
-    // Last, so that its folder goes when nobody uses it any more.
-    keeper: Process,
+    // Last, so that it goes when nobody uses it any more.
+    folder: TempDir,
 }
 
 /// How a service comes to its end.
@@ -46,29 +48,25 @@ impl Stand {
         population: &Population,
         overrides: &[(&str, &str)],
     ) -> Result<Self, BenchError> {
-        let keeper = Process::start(
-            &setting.executable,
-            &Spec::Keeper(Keeper {
-                data: setting.data.clone(),
-            }),
-            setting.cores,
-        )?;
-        let folder = kept(&keeper)?;
+        let folder = tempfile::Builder::new()
+            .prefix("countersign-bench-")
+            .tempdir_in(&setting.data)
+            .map_err(BenchError::system("making a folder"))?;
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let spec = TokenServiceSpec {
-            folder: Some(folder.clone()),
+            folder: Some(folder.path().to_owned()),
             issuer: ISSUER.to_owned(),
             overrides: overrides.iter().map(owned).collect(),
             ..TokenServiceSpec::default()
         };
         let provers = callers::provers(ISSUER)?;
-        let config = configuration(&spec, &folder)?;
+        let config = configuration(&spec, folder.path())?;
         let seeded = population::seed(&config, ISSUER, population, provers[0].jkt()).await?;
         Ok(Self {
             process: started(setting, &spec)?,
             callers: Callers::new(ISSUER, seeded, provers),
             spec,
-            keeper,
+            folder,
         })
     }
 
@@ -88,13 +86,13 @@ impl Stand {
             mut process,
             callers,
             spec,
-            keeper,
+            folder,
         } = self;
         if ending == Ending::Killed {
             process.kill();
         }
         drop(process);
-        meanwhile(&kept(&keeper)?)?;
+        meanwhile(folder.path())?;
         let begun = Instant::now();
         let process = started(setting, &spec)?;
         let took = begun.elapsed();
@@ -102,7 +100,7 @@ impl Stand {
             process,
             callers,
             spec,
-            keeper,
+            folder,
         };
         Ok((stand, took))
     }
@@ -115,11 +113,11 @@ impl Stand {
         let Self {
             process,
             spec,
-            keeper,
+            folder,
             ..
         } = self;
         drop(process);
-        population::families(&configuration(&spec, &kept(&keeper)?)?).await
+        population::families(&configuration(&spec, folder.path())?).await
     }
 
     /// Its process.
@@ -136,12 +134,6 @@ impl Stand {
     pub fn callers(&self) -> Callers {
         self.callers.clone()
     }
-}
-
-/// The folder that is kept.
-fn kept(keeper: &Process) -> Result<PathBuf, BenchError> {
-    let folder = keeper.facts().folder.clone();
-    folder.ok_or_else(|| BenchError::Asked("no folder was made".to_owned()))
 }
 
 fn started(setting: &Setting, spec: &TokenServiceSpec) -> Result<Process, BenchError> {

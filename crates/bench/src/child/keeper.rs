@@ -16,8 +16,10 @@ use crate::process::Facts;
 
 /// A server that ends at the same time may still be writing: it is tried so often,
 const ATTEMPTS: usize = 200;
-/// and so long apart.
+/// so long apart,
 const APART: Duration = Duration::from_millis(50);
+/// until it was not there so many times in a row.
+const GONE: usize = 10;
 
 /// A folder of its own, with whatever comes into it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -42,11 +44,16 @@ pub(super) async fn serve(spec: Keeper) -> Result<(), BenchError> {
 }
 
 async fn removed(folder: &Path) -> Result<(), BenchError> {
+    let mut gone = 0;
     for _ in 0..ATTEMPTS {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => sleep(APART).await,
-            Ok(()) | Err(_) => return Ok(()),
+        gone = match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => gone + 1,
+            Ok(()) | Err(_) => 0,
+        };
+        if gone == GONE {
+            return Ok(());
         }
+        sleep(APART).await;
     }
     Err(BenchError::Preparing {
         what: "the end",

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use clap::Args;
 use countersign_bench::call::Failures;
-use countersign_bench::child::{self, Spec};
+use countersign_bench::child::{self, Keeper, Spec};
 use countersign_bench::cores::Cores;
 use countersign_bench::plan::{Asked, Plan, Shape};
 use countersign_bench::report::{Figure, OpenFigure, count};
 use countersign_bench::run::{self, Progress};
 use countersign_bench::world::Setting;
-use countersign_bench::{BenchError, Row, World, chart, growth, overload};
+use countersign_bench::{BenchError, Process, Row, World, chart, growth, overload};
 use serde_json::Value;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -176,6 +176,22 @@ impl Bench {
             doing: "asking for this program's path".to_owned(),
             cause,
         })?;
+        // Stores that are filled are kept by a process that removes them, whatever becomes of this
+        // one. It goes after the runtime, whose threads may still be filling.
+        let keeper = match self.overload || self.growth {
+            true => {
+                let data = self.data.clone();
+                Some(Process::start(
+                    &executable,
+                    &Spec::Keeper(Keeper { data }),
+                    cores,
+                )?)
+            }
+            false => None,
+        };
+        let kept = keeper
+            .as_ref()
+            .and_then(|keeper| keeper.facts().folder.clone());
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -185,7 +201,7 @@ impl Bench {
             })?;
         let setting = Setting {
             executable,
-            data: self.data.clone(),
+            data: kept.unwrap_or_else(|| self.data.clone()),
             cores,
         };
         runtime.block_on(async {

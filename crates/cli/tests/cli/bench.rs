@@ -152,7 +152,7 @@ fn a_server_ends_with_whoever_started_it() {
 fn a_folder_goes_when_whoever_fills_it_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = growing(folder.path());
-    until("a folder is there", || left_in(folder.path()) > 0);
+    until("it is being filled", || being_filled(folder.path()));
     child.kill().unwrap();
     child.wait().unwrap();
     until("its folder is gone", || left_in(folder.path()) == 0);
@@ -172,7 +172,7 @@ fn an_interrupted_measurement_leaves_nothing() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        until("a folder is there", || left_in(folder.path()) > 0);
+        until("it is being filled", || being_filled(folder.path()));
         let sent = Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
             .status()
@@ -277,6 +277,12 @@ fn growing(data: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// Whether a folder in there has something in it.
+fn being_filled(folder: &Path) -> bool {
+    let mut folders = fs::read_dir(folder).unwrap().flatten();
+    folders.any(|inner| fs::read_dir(inner.path()).is_ok_and(|all| all.count() > 0))
 }
 
 fn left_in(folder: &Path) -> usize {
