@@ -201,7 +201,7 @@ impl Default for Config {
                 directory: PathBuf::from("countersign-data"),
                 key_file: None,
                 // The hot set is clients, resources and live families, well below 1 KiB each.
-                cache_mib: 64,
+                cache_mib: 1024,
             },
             admin: Admin {
                 socket: None,

@@ -180,9 +180,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "store.cache_mib",
-        default: "64",
+        default: "1024",
         values: "1 to 65536",
-        meaning: "Memory for the database's cache, in MiB.",
+        meaning: "The most memory for the database's cache, in MiB. It fills with the records that are used: some 1 KiB for a family, a few MiB in a small store.",
         takes_effect: TakesEffect::Restart,
         set: |config, value| {
             config.store.cache_mib = value.count(&(1..=65_536))?;
