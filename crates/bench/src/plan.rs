@@ -3,21 +3,23 @@
 use crate::BenchError;
 use crate::rows::Row;
 
-/// About half a second a round for what costs most.
-const CALLS: usize = 6_400;
+/// A few tenths of a second a round: a machine that is shared changes its pace within seconds, and
+/// the two sides are to meet it alike. Many short turns spread the median far less than few long
+/// ones.
+const CALLS: usize = 1_280;
 
 /// For rows whose every call needs a family or a code made beforehand.
-const CALLS_WITH_FAMILIES: usize = 3_200;
+const CALLS_WITH_FAMILIES: usize = 640;
 
 /// A single stream makes a quarter of the calls in the same time.
 const ONE_STREAM: usize = 4;
 
 /// What `--quick` divides by.
-const QUICK: usize = 4;
+const QUICK: usize = 2;
 
 const STREAMS: usize = 64;
-const REPEATS: usize = 7;
-const REPEATS_QUICK: usize = 3;
+const REPEATS: usize = 29;
+const REPEATS_QUICK: usize = 5;
 
 /// Every row is measured with few streams and with many connections as well, for half as long: all
 /// of it is done within ten minutes.
@@ -195,7 +197,7 @@ mod tests {
         let (first, more) = plan.cells.split_at(Row::ALL.len());
         assert!(first.iter().all(|cell| cell.shape == Shape::of(64, 1)));
         assert_eq!(more.len(), MORE_SHAPES.len() * Row::ALL.len());
-        assert_eq!(plan.repeats, 7);
+        assert_eq!(plan.repeats, 29);
     }
 
     #[test]

@@ -322,9 +322,11 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], mut failures: Failures) -
         floor_us: middle(Spread::of(floor_micros)),
         ours_us: middle(Spread::of(ours_micros)),
         ratio: ratio.unwrap_or(Spread {
-            median: 0.0,
-            min: 0.0,
-            max: 0.0,
+            median: f64::NAN,
+            min: f64::NAN,
+            max: f64::NAN,
+            lower: f64::NAN,
+            upper: f64::NAN,
         }),
         calls_per_sec: middle(Spread::of(
             ours.iter().map(|round| round.measurement.per_sec()),

@@ -13,6 +13,10 @@ pub struct Spread {
     pub min: f64,
     /// The greatest.
     pub max: f64,
+    /// A quarter is below it.
+    pub lower: f64,
+    /// A quarter is above it.
+    pub upper: f64,
 }
 
 impl Spread {
@@ -26,7 +30,14 @@ impl Spread {
             1 => sorted[middle],
             _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
         };
-        Some(Self { median, min, max })
+        let quarter = (sorted.len() - 1) / 4;
+        Some(Self {
+            median,
+            min,
+            max,
+            lower: sorted[quarter],
+            upper: sorted[sorted.len() - 1 - quarter],
+        })
     }
 
     /// The ratio floor ÷ ours, repeat by repeat: the two sides of one repeat
@@ -137,6 +148,20 @@ mod tests {
         check(&[9.0, 1.0], Some((5.0, 1.0, 9.0)));
         check(&[9.0, 1.0, 2.0], Some((2.0, 1.0, 9.0)));
         check(&[4.0, 3.0, 2.0, 1.0], Some((2.5, 1.0, 4.0)));
+    }
+
+    #[test]
+    fn half_of_the_values_are_between_the_quartiles() {
+        let quartiles = |values: &[f64]| {
+            let spread = Spread::of(values.iter().copied()).expect("some");
+            (spread.lower, spread.upper)
+        };
+        assert_eq!(quartiles(&[3.0]), (3.0, 3.0));
+        assert_eq!(quartiles(&[5.0, 4.0, 3.0, 2.0, 1.0]), (2.0, 4.0));
+        assert_eq!(
+            quartiles(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 99.0]),
+            (2.0, 7.0)
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ Exit codes:
    6  the service refused, and said why
    7  the registered thing is not there, is there already, or has changed
   70  a fault of the program itself
- 130  stopped at once by a second signal";
+ 130  interrupted: a measurement by a signal, anything else at once by a second one";
 
 /// What kind of failure it is; each kind is one exit code.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Registry,
     /// A fault of the program itself.
     Internal,
-    /// Stopped at once by a second signal.
+    /// Interrupted: a measurement by a signal, anything else at once by a second one.
     Interrupted,
 }
 

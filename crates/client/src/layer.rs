@@ -25,7 +25,8 @@ use crate::nonces::NewestNonce;
 use crate::source::TokenSource;
 
 /// Attaches `authorization` and `dpop` to every call to one origin, and sends a
-/// call once more where a guard asked for a nonce or another token.
+/// call once more where a guard asked for a nonce or another token, or where the
+/// connection ended before the server looked at it (RFC 9113 §6.8).
 ///
 /// What a call already has in these two fields is replaced.
 #[derive(Clone)]

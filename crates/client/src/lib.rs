@@ -121,6 +121,7 @@ mod secret;
 pub mod source;
 mod token_service;
 pub mod transport;
+mod unprocessed;
 
 pub use self::channel::{ChannelBuilder, GuardedChannel};
 pub use self::countersign::{Builder, Countersign};

@@ -198,11 +198,7 @@ mod tests {
     }
 
     fn report() -> Report {
-        let spread = |median| Spread {
-            median,
-            min: median,
-            max: median,
-        };
+        let spread = |value| Spread::of([value]).expect("one");
         Report {
             curves: vec![Curve::of(
                 "rotate, by families",

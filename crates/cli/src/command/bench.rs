@@ -77,11 +77,11 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = at_least_one)]
     connections: Vec<usize>,
 
-    /// How often the two sides take turns [default: 7; 3 with --quick]
+    /// How often the two sides take turns [default: 29; 5 with --quick]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     repeats: Option<usize>,
 
-    /// Calls of one turn [default: as many as take about half a second]
+    /// Calls of one turn [default: as many as take some tenths of a second]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     calls: Option<usize>,
 

@@ -1,4 +1,5 @@
-//! The attempts of one call: one, and one more where a guard asked for it.
+//! The attempts of one call: one, and one more where a guard asked for it, or where the connection
+//! ended before anybody looked at the first.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::error::CallError;
 use crate::outcome::{self, Challenge};
 use crate::random;
 use crate::source::{AccessToken, TokenSource};
+use crate::unprocessed;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -61,19 +63,26 @@ impl Attempts {
     {
         let token = self.token().await?;
         let first = self.body.first();
-        let (sent, response) = self.send(service.clone(), token, first).await?;
-        let challenge = outcome::challenge(response.headers());
-        let token = match self.next(&sent, challenge).await? {
-            Next::Answer => {
-                self.body.release();
-                return Ok(response);
+        let (token, ended) = match self.send(service.clone(), token.clone(), first).await {
+            Ok((sent, response)) => {
+                let challenge = outcome::challenge(response.headers());
+                match self.next(&sent, challenge).await? {
+                    Next::Answer => {
+                        self.body.release();
+                        return Ok(response);
+                    }
+                    Next::Again(token) => (token, Ok(response)),
+                }
             }
-            Next::Again(token) => token,
+            Err(CallError::Transport(error)) if unprocessed::is_certain(&*error) => {
+                (token, Err(CallError::Transport(error)))
+            }
+            Err(error) => return Err(error),
         };
         let Some(again) = self.body.again() else {
-            return Ok(outcome::not_sent_again(response));
+            return ended.map(outcome::not_sent_again);
         };
-        drop(response);
+        drop(ended);
         let (_, response) = self.send(service, token, again).await?;
         self.body.release();
         Ok(response)

@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
+use crate::leaving;
 use crate::stand::{Stand, Step};
 
 fn nonces(stand: &Stand) -> Vec<Option<String>> {
@@ -91,6 +92,24 @@ async fn a_token_that_has_ended() {
         stand.create().await.unwrap_err();
         assert_eq!(stand.orders.calls(), 5, "one retry");
     }
+}
+
+/// RFC 9113 §6.8: what GOAWAY refuses was not processed, and can be sent again.
+#[tokio::test]
+async fn what_goaway_refuses_is_sent_again() {
+    let stand = Stand::start().await;
+    let url = leaving::in_front_of(&stand.orders_url, leaving::How::Goaway).await;
+    stand.create_at(&url).await.unwrap();
+    assert_eq!(stand.orders.calls(), 1);
+}
+
+/// What a connection that breaks has left of a call, nobody knows.
+#[tokio::test]
+async fn what_a_broken_connection_leaves_is_not_sent_again() {
+    let stand = Stand::start().await;
+    let url = leaving::in_front_of(&stand.orders_url, leaving::How::Cut).await;
+    stand.create_at(&url).await.unwrap_err();
+    assert_eq!(stand.orders.calls(), 0);
 }
 
 #[tokio::test]

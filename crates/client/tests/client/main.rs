@@ -8,6 +8,7 @@
 
 mod attempts;
 mod hostile;
+mod leaving;
 mod refresh;
 mod stand;
 mod streams;

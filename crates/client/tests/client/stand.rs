@@ -343,9 +343,13 @@ impl Stand {
     }
 
     pub(crate) async fn orders(&self) -> OrderServiceClient<GuardedChannel> {
+        self.orders_at(&self.orders_url).await
+    }
+
+    async fn orders_at(&self, url: &str) -> OrderServiceClient<GuardedChannel> {
         let channel = self
             .countersign
-            .channel(&self.orders_url)
+            .channel(url)
             .scopes(["orders.write"])
             .connect()
             .await
@@ -355,7 +359,12 @@ impl Stand {
 
     /// One call of CreateOrder.
     pub(crate) async fn create(&self) -> Result<(), Status> {
-        self.orders()
+        self.create_at(&self.orders_url).await
+    }
+
+    /// The same over what stands in front of the server.
+    pub(crate) async fn create_at(&self, url: &str) -> Result<(), Status> {
+        self.orders_at(url)
             .await
             .create_order(CreateOrderRequest::default())
             .await
