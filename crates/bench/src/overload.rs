@@ -28,7 +28,7 @@ use crate::world::Setting;
 use crate::{BenchError, Measurement, load};
 
 /// Streams of the closed loop that finds the capacity.
-const STREAMS: usize = 64;
+const STREAMS: usize = 32;
 
 /// Clients that call: each stays below what one client may ask for by default, also together at
 /// twice the capacity of a fast core.

@@ -231,7 +231,7 @@ impl Default for Config {
             limits: Limits {
                 // 5 ms of signatures: short beside what a caller waits for, and enough that a core
                 // never idles between two bursts.
-                waiting_max: 8,
+                waiting_max: 32,
                 // Some 30 KiB each at worst. More than wait for the slowest disk's commits.
                 in_flight_max: 4_096,
                 // A sixth of what one core can do. A thousand replicas that start within the same

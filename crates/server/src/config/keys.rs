@@ -366,7 +366,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "limits.waiting_max",
-        default: "8",
+        default: "32",
         values: "1 to 100000",
         meaning: "Calls that wait for one processor core at once, when it has not kept up for a \
                   moment; further ones are shed. Apart for health, keys, introspection and the \
