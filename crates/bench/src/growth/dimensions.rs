@@ -51,6 +51,21 @@ const fn plain(name: &'static str) -> Axis {
     }
 }
 
+/// The servers of all stands, once they have come to rest.
+async fn all_rested<'s>(
+    axis: Axis,
+    stands: &'s mut [(u64, Stand)],
+    run: &mut Run<'_>,
+) -> Result<Vec<(Callers, Rested<'s>)>, BenchError> {
+    let mut rested = Vec::with_capacity(stands.len());
+    for (size, stand) in stands {
+        let callers = stand.callers();
+        let server = run.rested(axis, *size, stand.process()).await?;
+        rested.push((callers, server));
+    }
+    Ok(rested)
+}
+
 /// Rotation and introspection, by families. Gives back the stand with the most, and how many
 /// families it has.
 pub(super) async fn families(
@@ -72,14 +87,8 @@ pub(super) async fn families(
         ));
     }
 
-    let mut rested = Vec::new();
-    for (size, stand) in &mut stands {
-        let callers = stand.callers();
-        let server = run.rested(INTROSPECT, *size, stand.process()).await?;
-        rested.push((callers, server));
-    }
     let mut sites = Vec::new();
-    for (callers, server) in rested {
+    for (callers, server) in all_rested(INTROSPECT, &mut stands, run).await? {
         let connections = server.connect(1).await?;
         let own = Arc::new(callers.own_tokens(&connections[0]).await?);
         let (_, asked) = shares(callers.refresh_tokens());
@@ -96,14 +105,8 @@ pub(super) async fn families(
     }
     run.curve(INTROSPECT, plan, sites).await?;
 
-    let mut rested = Vec::new();
-    for (size, stand) in &mut stands {
-        let callers = stand.callers();
-        let server = run.rested(ROTATE, *size, stand.process()).await?;
-        rested.push((callers, server));
-    }
     let mut sites = Vec::new();
-    for (callers, server) in rested {
+    for (callers, server) in all_rested(ROTATE, &mut stands, run).await? {
         let rotated = match shares(callers.refresh_tokens()) {
             // Nobody asks about them any more.
             ([], asked) => asked,
@@ -144,14 +147,8 @@ pub(super) async fn clients(
         run.begins(format!("a store with {} clients", counted(clients)));
         stands.push((clients, issuing(setting, clients).await?));
     }
-    let mut rested = Vec::new();
-    for (size, stand) in &mut stands {
-        let callers = stand.callers();
-        let server = run.rested(CLIENTS, *size, stand.process()).await?;
-        rested.push((callers, server));
-    }
     let mut sites = Vec::new();
-    for (callers, server) in rested {
+    for (callers, server) in all_rested(CLIENTS, &mut stands, run).await? {
         let connections = server.connect(1).await?;
         sites.push(server.site(issuers(&callers, connections)));
     }
@@ -168,14 +165,8 @@ pub(super) async fn connections(
     for &connections in &plan.connections {
         stands.push((connections, issuing(setting, STREAMS as u64).await?));
     }
-    let mut rested = Vec::new();
-    for (size, stand) in &mut stands {
-        let callers = stand.callers();
-        let server = run.rested(CONNECTIONS, *size, stand.process()).await?;
-        rested.push((callers, server));
-    }
     let mut sites = Vec::new();
-    for (callers, server) in rested {
+    for (callers, server) in all_rested(CONNECTIONS, &mut stands, run).await? {
         run.begins(format!("{} connections", counted(server.size)));
         let connections = used(&callers, &server).await?;
         sites.push(server.site(issuers(&callers, connections)));
