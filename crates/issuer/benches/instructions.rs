@@ -74,6 +74,7 @@ impl Service {
                 lifetimes: Lifetimes::default(),
                 mac_keys,
                 epoch: Epoch::default(),
+                set_back_at: None,
             },
             access_token: String::new(),
         };
@@ -87,7 +88,7 @@ impl Service {
     fn issue(&self, known: &Client, presented: &Presented<'_>) -> Decision<Issued> {
         let ask = Ask::parse(black_box(&["orders.write"]), &[] as &[&str]).unwrap();
         let issuer = &self.issuer;
-        let client = authenticate(&known.id, Some(known), presented, &issuer.name, NOW).unwrap();
+        let client = authenticate(&known.id, Some(known), presented, issuer, NOW).unwrap();
         issue(&client, &ask, &self.catalogue, issuer, PROOF, TOKEN, NOW)
     }
 
@@ -98,7 +99,7 @@ impl Service {
         let rotation = Rotation::parse(token, none, none, &issuer.mac_keys).unwrap();
         let known = &self.by_secret;
         let presented = Presented::Secret(self.secret.reveal());
-        let client = authenticate(&known.id, Some(known), &presented, &issuer.name, NOW).unwrap();
+        let client = authenticate(&known.id, Some(known), &presented, issuer, NOW).unwrap();
         let family = Some(&self.family);
         rotate(
             &client,

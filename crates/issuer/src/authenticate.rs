@@ -9,7 +9,7 @@ pub use assertion::{
     ASSERTION_BYTES_MAX, ASSERTION_JTI_BYTES_MAX, ASSERTION_LIFETIME_MAX, ASSERTION_SKEW,
 };
 
-use crate::issuer::IssuerName;
+use crate::issuer::Issuer;
 use crate::model::{Authentication, Client, ClientId};
 use crate::refusal::{AuthenticationCause as Cause, Refusal};
 use assertion::Assertion;
@@ -55,7 +55,7 @@ pub fn authenticate<'a>(
     id: &ClientId,
     known: Option<&'a Client>,
     presented: &Presented<'_>,
-    issuer: &IssuerName,
+    issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Authenticated<'a>, Refusal> {
     let registered = known.map(|client| &client.authentication);
@@ -121,7 +121,7 @@ fn by_assertion(
     registered: Option<&Authentication>,
     text: &str,
     id: &ClientId,
-    issuer: &IssuerName,
+    issuer: &Issuer,
     now: UnixTime,
 ) -> Checked {
     // What can be refused without a key is refused first: it is the same for every client.

@@ -121,6 +121,8 @@ pub enum RevocationTarget {
     Family(FamilyId),
     /// One access token.
     Token(TokenId),
+    /// Every access token that was made until then.
+    Everything,
 }
 
 impl<T> Known<T> {

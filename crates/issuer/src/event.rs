@@ -4,7 +4,7 @@ use std::fmt;
 
 use countersign_jose::UnixTime;
 
-use crate::model::{ClientId, FamilyId, RecordId, ResourceUri, Subject, TokenId};
+use crate::model::{ClientId, Epoch, FamilyId, RecordId, ResourceUri, Subject, TokenId};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +59,12 @@ pub enum EventKind {
     FamilyRevoked,
     /// An access token was revoked at its client's request.
     TokenRevoked,
+    /// A copy of the whole store was handed out.
+    StoreBackedUp,
+    /// The store was restored from a backup; what was issued before is dead.
+    StoreRestored,
+    /// The store was recovered after it had lost its end; what was issued before is dead.
+    StoreRecovered,
 }
 
 /// Who did it. Displays as the audit log has it.
@@ -90,6 +96,8 @@ pub enum Object {
     Token(TokenId),
     /// An authorization request.
     Authorization(RecordId),
+    /// The store, by the epoch that it is in now.
+    Store(Epoch),
 }
 
 impl fmt::Display for Actor {
@@ -111,6 +119,7 @@ impl fmt::Display for Object {
             Self::Family(family) => family.fmt(f),
             Self::Token(token) => token.fmt(f),
             Self::Authorization(record) => record.fmt(f),
+            Self::Store(epoch) => write!(f, "epoch:{}", epoch.number()),
         }
     }
 }

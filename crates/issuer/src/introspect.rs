@@ -131,7 +131,12 @@ fn access_is_active(
         .audience
         .iter()
         .any(|uri| caller.serves.contains(uri));
-    is_for_caller && now < claims.expires_at && !standing.token_revoked && family_stands
+    let is_remembered = !issuer.may_have_forgotten(claims.issued_at);
+    is_for_caller
+        && now < claims.expires_at
+        && !standing.token_revoked
+        && family_stands
+        && is_remembered
 }
 
 fn refresh<'a>(

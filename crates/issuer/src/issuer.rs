@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_jose::UnixTime;
 use url::Url;
 
 use crate::handle::MacKeys;
@@ -28,6 +29,9 @@ pub struct Issuer {
     pub mac_keys: MacKeys,
     /// The epoch of the store.
     pub epoch: Epoch,
+    /// When that epoch began, if it is not the first: the store was set back then, to a backup or
+    /// to what was left of it.
+    pub set_back_at: Option<UnixTime>,
 }
 
 /// The issuer identifier (RFC 8414 §2): compared character for character.
@@ -54,6 +58,14 @@ pub struct Lifetimes {
     pub refresh_idle: Duration,
     /// How long after a rotation its lost answer can be asked for again.
     pub retry_window: Duration,
+}
+
+impl Issuer {
+    /// Whether something made at that time may have been used up or revoked by changes that the
+    /// store has lost since. Then it is dead, like the families of an earlier epoch.
+    pub fn may_have_forgotten(&self, made_at: UnixTime) -> bool {
+        self.set_back_at.is_some_and(|back| made_at <= back)
+    }
 }
 
 impl IssuerName {

@@ -63,10 +63,11 @@
 //!     lifetimes: Lifetimes::default(),
 //!     mac_keys: MacKeys::new(MacKey::new(MacKeyId::new([1; 4]), &[1; 32]), Vec::new()),
 //!     epoch: Epoch::default(),
+//!     set_back_at: None,
 //! };
 //!
 //! let presented = Presented::Secret(secret.reveal());
-//! let client = authenticate(&checkout.id, Some(&checkout), &presented, &issuer.name, now)?;
+//! let client = authenticate(&checkout.id, Some(&checkout), &presented, &issuer, now)?;
 //! let ask = Ask::parse(&["orders.write"], &[] as &[&str])?;
 //! let catalogue = Catalogue::from_iter([resource]);
 //! let proof = Thumbprint::from_bytes([2; 32]);

@@ -144,6 +144,10 @@ pub fn redeem(
     if let Err(cause) = presenter(client.client(), redemption, authorization, proof) {
         return change.refuse(cause);
     }
+    // Whether it was redeemed before, nobody knows.
+    if authorization.epoch != issuer.epoch {
+        return change.refuse(GrantCause::EarlierEpoch);
+    }
     let approval = match &authorization.stage {
         Stage::Approved(approval) => approval,
         Stage::Redeemed { family, .. } => {

@@ -93,6 +93,8 @@ pub enum AuthenticationCause {
     AssertionTooLong,
     /// `nbf` or `iat` is ahead.
     AssertionNotYet,
+    /// It was made before the store was set back: it may have been used then.
+    AssertionForgotten,
     /// `jti` is missing, empty or too long.
     AssertionId,
     /// It was used before. Decided by the store: the write of the spent assertion conflicts.
@@ -233,6 +235,7 @@ impl AuthenticationCause {
             Self::AssertionExpired => "assertion_expired",
             Self::AssertionTooLong => "assertion_too_long",
             Self::AssertionNotYet => "assertion_not_yet",
+            Self::AssertionForgotten => "assertion_forgotten",
             Self::AssertionId => "assertion_jti",
             Self::AssertionReplayed => "assertion_replayed",
         }

@@ -28,6 +28,8 @@ pub(crate) struct Opened {
     pub(crate) published: Vec<(String, PublicKey)>,
     pub(crate) mac_keys: MacKeys,
     pub(crate) epoch: Epoch,
+    /// When the epoch began, if it is not the first.
+    pub(crate) set_back_at: Option<UnixTime>,
     /// The store was made by this start.
     pub(crate) first: bool,
 }
@@ -65,7 +67,7 @@ pub(crate) async fn open(
     let kek = file::read(key_file)?.ok_or_else(|| KeyFileError::Missing {
         path: key_file.to_owned(),
     })?;
-    sort(&stored, &kek, key_file, mark.epoch, first)?
+    sort(&stored, &kek, key_file, &mark, first)?
         .ok_or_else(|| damaged("a key of the service's own is missing"))
 }
 
@@ -96,7 +98,7 @@ fn sort(
     stored: &[StoredKey],
     kek: &KeyEncryptionKey,
     key_file: &Path,
-    epoch: Epoch,
+    mark: &StoreMark,
     first: bool,
 ) -> Result<Option<Opened>, KeyFileError> {
     let mut signer = None;
@@ -124,7 +126,8 @@ fn sort(
         signer,
         published,
         mac_keys: MacKeys::new(active, retiring_macs),
-        epoch,
+        epoch: mark.epoch,
+        set_back_at: mark.set_back_at,
         first,
     }))
 }

@@ -211,6 +211,7 @@ pub(crate) async fn platform(
             lifetimes: lifetimes(config),
             mac_keys: opened.mac_keys,
             epoch: opened.epoch,
+            set_back_at: opened.set_back_at,
         })),
         proofs: Arc::new(Proofs {
             origins,

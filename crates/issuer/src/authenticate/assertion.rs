@@ -6,7 +6,7 @@ use countersign_jose::json::{self, Number, Object, Value};
 use countersign_jose::{Algorithm, CompactJws, UnixTime};
 
 use super::SpentAssertion;
-use crate::issuer::{CLOCK_MARGIN, IssuerName};
+use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::ClientId;
 use crate::refusal::AuthenticationCause as Cause;
 
@@ -35,7 +35,7 @@ impl<'a> Assertion<'a> {
     pub(super) fn parse(
         text: &'a str,
         id: &ClientId,
-        issuer: &IssuerName,
+        issuer: &Issuer,
         now: UnixTime,
     ) -> Result<Self, Cause> {
         let jws = CompactJws::parse(text, ASSERTION_BYTES_MAX).map_err(|_| Cause::AssertionForm)?;
@@ -76,7 +76,7 @@ impl<'a> Assertion<'a> {
 fn claimed(
     claims: &Object<'_>,
     id: &ClientId,
-    issuer: &IssuerName,
+    issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(String, UnixTime), Cause> {
     // RFC 7523 §3 (1), (2): issuer and subject are the client.
@@ -91,7 +91,7 @@ fn claimed(
         Some(value) => value.text(),
         None => None,
     };
-    if audience != Some(issuer.as_str()) {
+    if audience != Some(issuer.name.as_str()) {
         return Err(Cause::AssertionAudience);
     }
     // RFC 7523 §3 (4): it expires, and soon.
@@ -103,10 +103,17 @@ fn claimed(
         return Err(Cause::AssertionTooLong);
     }
     // RFC 7523 §3 (5), (6): not before its time.
-    for name in ["nbf", "iat"] {
-        if time(claims, name)?.is_some_and(|at| at > now.plus(ASSERTION_SKEW)) {
-            return Err(Cause::AssertionNotYet);
-        }
+    let (not_before, issued_at) = (time(claims, "nbf")?, time(claims, "iat")?);
+    if not_before.max(issued_at) > Some(now.plus(ASSERTION_SKEW)) {
+        return Err(Cause::AssertionNotYet);
+    }
+    // The client's clock may be ahead of ours. One that does not say when it was made is taken for
+    // as old as it can be.
+    let made_at = issued_at
+        .unwrap_or(expires_at.minus(ASSERTION_LIFETIME_MAX))
+        .minus(ASSERTION_SKEW);
+    if issuer.may_have_forgotten(made_at) {
+        return Err(Cause::AssertionForgotten);
     }
     // RFC 7523 §3 (7): it has a name, so that it can be used once.
     match claims.member("jti").and_then(Value::text) {

@@ -117,9 +117,10 @@ impl fmt::Debug for RedirectTo {
 pub fn shown(
     known: Option<&Authorization>,
     client: Option<&Client>,
+    issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Shown, Refusal> {
-    let (authorization, client) = waiting(known, client, now)?;
+    let (authorization, client) = waiting(known, client, issuer, now)?;
     Ok(Shown {
         client: client.id.clone(),
         client_display_name: client.display_name.clone(),
@@ -178,7 +179,7 @@ pub fn deny(
     issuer: &Issuer,
     now: UnixTime,
 ) -> Decision<RedirectTo> {
-    let authorization = match waiting(known.map(|known| &known.value), client, now) {
+    let authorization = match waiting(known.map(|known| &known.value), client, issuer, now) {
         Ok((authorization, _)) => authorization,
         Err(refusal) => return Decision::refuse(refusal),
     };
@@ -201,10 +202,13 @@ pub fn deny(
 fn waiting<'a>(
     known: Option<&'a Authorization>,
     client: Option<&'a Client>,
+    issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(&'a Authorization, &'a Client), Refusal> {
     let (authorization, client) = known.zip(client).ok_or_else(not_waiting)?;
-    let waits = authorization.stage == Stage::Pending && now < authorization.expires_at;
+    let waits = authorization.stage == Stage::Pending
+        && now < authorization.expires_at
+        && authorization.epoch == issuer.epoch;
     let client_stands = client.id == authorization.client
         && !client.disabled
         && client.may_redirect_to(&authorization.redirect_uri);
@@ -222,7 +226,7 @@ fn approved<'a>(
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(&'a Authorization, Approval), Refusal> {
-    let (authorization, client) = waiting(known, client, now)?;
+    let (authorization, client) = waiting(known, client, issuer, now)?;
     // RFC 9700 §4.15: a person's token must not pass for the client's own.
     if approving.subject == Subject::of_client(&client.id) {
         return Err(FieldFault::new("subject", Malformed::SubjectIsClient).into());

@@ -10,7 +10,7 @@ use crate::change::{Change, Decision, Record};
 use crate::handle::{Handle, HandleKind, HandleText};
 use crate::issuer::Issuer;
 use crate::model::{
-    Authorization, Catalogue, Client, CodeChallenge, Generation, Malformed, RecordId, RedirectUri,
+    Authorization, Catalogue, Client, CodeChallenge, Epoch, Generation, Malformed, RecordId, RedirectUri,
     Stage, State,
 };
 use crate::policy::{self, Ask};
@@ -109,6 +109,7 @@ pub fn push(
         lodging,
         catalogue,
         proof,
+        issuer.epoch,
         now.plus(expires_in),
     ) {
         Ok(authorization) => {
@@ -133,6 +134,7 @@ fn lodged(
     lodging: &Lodging,
     catalogue: &Catalogue,
     proof: Option<Thumbprint>,
+    epoch: Epoch,
     expires_at: UnixTime,
 ) -> Result<Authorization, Refusal> {
     if !client.grant_types.authorization_code {
@@ -158,6 +160,7 @@ fn lodged(
         challenge: lodging.challenge,
         dpop_jkt,
         expires_at,
+        epoch,
         stage: Stage::Pending,
     })
 }

@@ -2,7 +2,7 @@
 
 use countersign_jose::{Thumbprint, UnixTime};
 
-use super::{Acr, ClientId, CodeChallenge, FamilyId, Permissions, RedirectUri, State, Subject};
+use super::{Acr, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject};
 
 /// An authorization request. Its `request_uri` and its code are two handles of this one record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +21,8 @@ pub struct Authorization {
     pub dpop_jkt: Option<Thumbprint>,
     /// When the request ends.
     pub expires_at: UnixTime,
+    /// The epoch of the store that it was made in.
+    pub epoch: Epoch,
     /// How far it has come.
     pub stage: Stage,
 }

@@ -59,6 +59,8 @@ pub enum RevokedCause {
     RefreshReuse,
     /// Its code was presented a second time.
     CodeReuse,
+    /// The store was set back: what became of it since is unknown.
+    SetBack,
 }
 
 impl Family {
@@ -81,6 +83,7 @@ impl RevokedCause {
             Self::Requested => "requested",
             Self::RefreshReuse => "refresh_reuse",
             Self::CodeReuse => "code_reuse",
+            Self::SetBack => "set_back",
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Client authentication: attacks.md, "Client assertion".
 
 use countersign_issuer::model::{Authentication, Client, ClientId};
-use countersign_issuer::{Change, IssuerName, Presented, Record, Refusal, Write, authenticate};
+use countersign_issuer::{Change, Presented, Record, Refusal, Write, authenticate};
 use countersign_jose::{Jwks, SigningKey, base64url};
 use serde_json::{Value, json};
 
-use crate::world::{ISSUER, START, World, ask, assertion_key, by_secret, outcome, secret_of};
+use crate::world::{
+    ISSUER, START, World, ask, assertion_key, by_secret, issuer, outcome, secret_of,
+};
 
 /// The claims of a good assertion.
 pub(crate) fn claims() -> Value {
@@ -48,7 +50,7 @@ fn present(id: &str, presented: &Presented<'_>) -> Option<&'static str> {
         &id,
         known,
         presented,
-        &world.issuer.name,
+        &world.issuer,
         world.now,
     ))
 }
@@ -119,7 +121,7 @@ fn a_disabled_client_is_refused_whatever_it_shows() {
         disabled: true,
         ..by_secret("checkout")
     };
-    let issuer = IssuerName::parse(ISSUER).unwrap();
+    let issuer = issuer();
     let secret = secret_of("checkout");
     let presented = Presented::Secret(secret.reveal());
     let answer = authenticate(&client.id, Some(&client), &presented, &issuer, START);
@@ -132,7 +134,7 @@ fn the_peer_hears_the_same_whatever_was_wrong() {
         let world = World::new();
         let known = world.clients.get(id).map(|known| &known.value);
         let id = ClientId::parse(id).unwrap();
-        let refused = authenticate(&id, known, &presented, &world.issuer.name, START);
+        let refused = authenticate(&id, known, &presented, &world.issuer, START);
         refused.expect_err("nothing here is right").to_string()
     };
     let unknown = told("nobody", Presented::Secret("x"));
@@ -334,7 +336,7 @@ fn a_kid_is_looked_up_in_the_clients_own_set() {
         authentication: Authentication::PrivateKeyJwt(Jwks::parse(jwks.as_bytes()).unwrap()),
         ..by_secret("signer")
     };
-    let issuer = IssuerName::parse(ISSUER).unwrap();
+    let issuer = issuer();
     for (key, kid, expected) in [
         (&first, Some("one"), None),
         (&second, Some("two"), None),

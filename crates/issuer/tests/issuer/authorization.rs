@@ -252,7 +252,7 @@ fn a_person_is_shown_what_was_asked_for() {
     let id = request_uri(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
     let known = &world.authorizations[&id].value;
     let client = world.client("checkout");
-    let page = shown(Some(known), Some(&client), world.now).unwrap();
+    let page = shown(Some(known), Some(&client), &world.issuer, world.now).unwrap();
     assert_eq!(page.client.as_str(), "checkout");
     assert_eq!(page.client_display_name.as_str(), "A client");
     assert_eq!(page.redirect_uri.as_str(), REDIRECT);

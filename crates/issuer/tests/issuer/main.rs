@@ -18,5 +18,6 @@ mod resources;
 mod revocation;
 mod rotation;
 mod rotation_laws;
+mod set_back;
 mod values;
 mod world;

@@ -82,7 +82,7 @@ fn a_client_is_registered_with_a_secret_that_works() {
             &client.id,
             Some(&client),
             &presented,
-            &world.issuer.name,
+            &world.issuer,
             START
         )
         .is_ok()
@@ -454,7 +454,7 @@ fn a_new_secret_replaces_the_old_one() {
             &client.id,
             Some(&client),
             &presented,
-            &world.issuer.name,
+            &world.issuer,
             START,
         );
         assert_eq!(outcome(answer), expected);

@@ -11,12 +11,12 @@ use countersign_issuer::authorize::{
 };
 use countersign_issuer::introspect::{Introspection, Recognised, Standing, introspect, recognise};
 use countersign_issuer::model::{
-    Authentication, Authorization, Catalogue, Client, ClientId, Epoch, Family, FamilyId,
+    Authentication, Authorization, Catalogue, Client, ClientId, Family, FamilyId,
     GrantTypes, Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
 };
 use countersign_issuer::{
-    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, IssuerName, Known,
-    Lifetimes, MacKey, MacKeyId, MacKeys, Record, RecordName, Redemption, Refusal, Revocation,
+    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known,
+    Record, RecordName, Redemption, Refusal, Revocation,
     Revoking, Rotation, Version, Write, access_token, issue, redeem, revoke, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
@@ -50,14 +50,8 @@ impl World {
     /// (private key JWT), `other` (secret), and `guard`, which serves ORDERS. All but `guard` may
     /// ask for `orders.read` and `orders.write`.
     pub(crate) fn new() -> Self {
-        let mac = |id: u8| MacKey::new(MacKeyId::new([id; 4]), &[id; 32]);
         let mut world = Self {
-            issuer: Issuer {
-                name: IssuerName::parse(ISSUER).unwrap(),
-                lifetimes: Lifetimes::default(),
-                mac_keys: MacKeys::new(mac(1), vec![mac(2)]),
-                epoch: Epoch::default(),
-            },
+            issuer: issuer(),
             now: START,
             clients: HashMap::new(),
             resources: HashMap::new(),

@@ -71,6 +71,7 @@ impl Operation for Show {
         Ok(Decision::without_change(shown(
             authorization,
             client.as_ref(),
+            at.issuer,
             at.now,
         )))
     }

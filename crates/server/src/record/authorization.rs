@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, Approval, Authorization, ClientId, CodeChallenge, FamilyId, RecordId, RedirectUri, Stage,
+    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, RecordId, RedirectUri, Stage,
     State, Subject,
 };
 use countersign_jose::UnixTime;
 
 use super::resource::{permission_records, permissions};
+use super::key::FIRST_EPOCH;
 use super::{Damaged, Recorded, bytes_of, message_of, read, stored, thumbprint};
 
 impl Recorded for Authorization {
@@ -33,6 +34,7 @@ impl Recorded for Authorization {
                 .map_or_else(Bytes::new, |jkt| Bytes::copy_from_slice(jkt.as_bytes())),
             expires_millis: self.expires_at.as_millis(),
             stage: stage.into(),
+            epoch: self.epoch.number(),
             family_id: family.map_or_else(Bytes::new, |family| {
                 Bytes::copy_from_slice(family.record().as_bytes())
             }),
@@ -64,6 +66,8 @@ impl Recorded for Authorization {
                 bytes => Some(thumbprint(bytes)?),
             },
             expires_at: UnixTime::from_millis(record.expires_millis),
+            // The first release noted none: it knew no other.
+            epoch: Epoch::new(record.epoch.max(FIRST_EPOCH)),
             stage: stage(&record)?,
         })
     }

@@ -76,6 +76,7 @@ fn revoked(record: &stored::FamilyRecord) -> Result<Option<Revoked>, Damaged> {
         Cause::Requested => RevokedCause::Requested,
         Cause::RefreshReuse => RevokedCause::RefreshReuse,
         Cause::CodeReuse => RevokedCause::CodeReuse,
+        Cause::SetBack => RevokedCause::SetBack,
     };
     Ok(Some(Revoked {
         at: UnixTime::from_millis(record.revoked_millis),
@@ -88,5 +89,6 @@ pub(super) fn cause_number(cause: RevokedCause) -> stored::RevocationCause {
         RevokedCause::Requested => stored::RevocationCause::Requested,
         RevokedCause::RefreshReuse => stored::RevocationCause::RefreshReuse,
         RevokedCause::CodeReuse => stored::RevocationCause::CodeReuse,
+        RevokedCause::SetBack => stored::RevocationCause::SetBack,
     }
 }

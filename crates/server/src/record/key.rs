@@ -4,7 +4,7 @@ use bytes::Bytes;
 use countersign_issuer::model::Epoch;
 use countersign_jose::UnixTime;
 
-use super::{Damaged, FORMAT, Recorded, bytes_of, message_of, stored};
+use super::{Damaged, FORMAT, Recorded, bytes_of, message_of, millis, stored, time};
 use crate::keyring::wrap::{VERSION, Wrapped};
 use crate::keyring::{Purpose, State, StoredKey};
 
@@ -15,15 +15,21 @@ pub(crate) struct StoreMark {
     pub(crate) format: u32,
     pub(crate) epoch: Epoch,
     pub(crate) created: UnixTime,
+    /// When the epoch began, if it is not the first.
+    pub(crate) set_back_at: Option<UnixTime>,
 }
+
+/// Of a store that was never set back.
+pub(super) const FIRST_EPOCH: u32 = 1;
 
 impl StoreMark {
     /// The mark of a store that is made now.
     pub(crate) fn new(created: UnixTime) -> Self {
         Self {
             format: FORMAT,
-            epoch: Epoch::new(1),
+            epoch: Epoch::new(FIRST_EPOCH),
             created,
+            set_back_at: None,
         }
     }
 }
@@ -34,6 +40,7 @@ impl Recorded for StoreMark {
             format: self.format,
             epoch: self.epoch.number(),
             created_millis: self.created.as_millis(),
+            set_back_millis: millis(self.set_back_at),
         })
     }
 
@@ -43,6 +50,7 @@ impl Recorded for StoreMark {
             format: record.format,
             epoch: Epoch::new(record.epoch),
             created: UnixTime::from_millis(record.created_millis),
+            set_back_at: time(record.set_back_millis),
         })
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn revocation_entry(revocation: &Revocation) -> Bytes {
                 Target::FamilyId(Bytes::copy_from_slice(family.record().as_bytes()))
             }
             RevocationTarget::Token(token) => Target::TokenId(token.to_string()),
+            RevocationTarget::Everything => Target::Everything(true),
         }),
     })
 }
@@ -69,5 +70,8 @@ fn number(kind: EventKind) -> stored::AuditEvent {
         EventKind::RefreshMispresented => Number::RefreshMispresented,
         EventKind::FamilyRevoked => Number::FamilyRevoked,
         EventKind::TokenRevoked => Number::TokenRevoked,
+        EventKind::StoreBackedUp => Number::StoreBackedUp,
+        EventKind::StoreRestored => Number::StoreRestored,
+        EventKind::StoreRecovered => Number::StoreRecovered,
     }
 }

@@ -148,6 +148,7 @@ fn authorizations_read_back_at_every_stage() {
                 challenge: CodeChallenge::from_bytes([5; 32]),
                 dpop_jkt,
                 expires_at: at(2),
+                epoch: Epoch::new(3),
                 stage: stage.clone(),
             });
         }
@@ -157,6 +158,11 @@ fn authorizations_read_back_at_every_stage() {
 #[test]
 fn the_mark_reads_back() {
     reads_back(&StoreMark::new(at(1)));
+    reads_back(&StoreMark {
+        epoch: Epoch::new(2),
+        set_back_at: Some(at(3)),
+        ..StoreMark::new(at(1))
+    });
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use countersign_issuer::authorize::{ApproveForm, PushForm};
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, ClientSecret, DisplayName, GrantTypes, Permissions,
+    Authentication, Client, ClientId, ClientSecret, DisplayName, Epoch, GrantTypes, Permissions,
     RedirectUri, RefreshKey, Resource, ResourceUri, Scopes,
 };
 use countersign_issuer::{
-    Ask, Authenticated, CodeForm, Issued, IssuerName, Presented, Refusal, authenticate,
+    Ask, Authenticated, CodeForm, Issued, Issuer, IssuerName, Lifetimes, MacKey, MacKeyId, MacKeys,
+    Presented, Refusal, authenticate,
 };
 use countersign_jose::{SigningKey, Thumbprint, UnixTime};
 
@@ -22,6 +23,18 @@ pub(crate) const START: UnixTime = UnixTime::from_secs(1_760_000_000);
 pub(crate) const KEY_A: Thumbprint = Thumbprint::from_bytes([0xa; 32]);
 pub(crate) const KEY_B: Thumbprint = Thumbprint::from_bytes([0xb; 32]);
 
+/// The issuer, with a store that was never set back.
+pub(crate) fn issuer() -> Issuer {
+    let mac = |id: u8| MacKey::new(MacKeyId::new([id; 4]), &[id; 32]);
+    Issuer {
+        name: IssuerName::parse(ISSUER).unwrap(),
+        lifetimes: Lifetimes::default(),
+        mac_keys: MacKeys::new(mac(1), vec![mac(2)]),
+        epoch: Epoch::default(),
+        set_back_at: None,
+    }
+}
+
 /// The client after it showed what it is registered with.
 pub(crate) fn shown(client: &Client) -> Authenticated<'_> {
     let secret = secret_of(client.id.as_str());
@@ -34,8 +47,7 @@ pub(crate) fn shown(client: &Client) -> Authenticated<'_> {
             Presented::Assertion(&assertion)
         }
     };
-    let name = IssuerName::parse(ISSUER).unwrap();
-    authenticate(&client.id, Some(client), &presented, &name, START).unwrap()
+    authenticate(&client.id, Some(client), &presented, &issuer(), START).unwrap()
 }
 
 pub(crate) fn assertion_key() -> SigningKey {
