@@ -19,6 +19,7 @@ mod invariants;
 mod jaeger;
 mod orders;
 mod parts;
+mod releases;
 mod rotation;
 mod secrets;
 mod service;
@@ -57,6 +58,7 @@ fn trials() -> Vec<Trial> {
         trial!(documents::errors_md_lists_each_reason),
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),
+        trial!(releases::stores_of_earlier_releases_open),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),
         trial!(durability::an_acknowledged_rotation_survives_kill),

@@ -38,6 +38,19 @@ impl Platform {
     ///
     /// Why it does not start.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Result<Self, Problem> {
+        Self::start_at(Arc::new(MovableClock::new()), change).await
+    }
+
+    /// As [`start_with`](Self::start_with), at the time that `clock` shows: for a store that was
+    /// made at another time.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not start.
+    pub async fn start_at(
+        clock: Arc<MovableClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self, Problem> {
         let folder = tempfile::tempdir()?;
         let mut config = Config::default();
         config.listen.address.set_port(0);
@@ -46,7 +59,6 @@ impl Platform {
         config.admin.socket = Some(folder.path().join("admin.sock"));
         config.stop.notice = std::time::Duration::ZERO;
         change(&mut config);
-        let clock = Arc::new(MovableClock::new());
         let running = Server::start(config, clock.clone()).await?;
         Ok(Self {
             running,
