@@ -98,6 +98,7 @@ mod refusal;
 pub mod register;
 mod revoke;
 mod rotate;
+pub mod set_back;
 
 pub use countersign_store::{Expect, Version};
 

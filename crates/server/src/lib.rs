@@ -46,6 +46,7 @@ mod running;
 pub mod seed;
 mod serve;
 mod service;
+pub mod set_back;
 mod signer;
 mod stack;
 mod start;

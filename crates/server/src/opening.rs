@@ -7,7 +7,7 @@ mod tests;
 use std::path::Path;
 
 use countersign_issuer::model::Epoch;
-use countersign_issuer::{MacKey, MacKeyId, MacKeys};
+use countersign_issuer::{Known, MacKey, MacKeyId, MacKeys};
 use countersign_jose::{PublicKey, UnixTime};
 use tracing::info;
 use zeroize::Zeroizing;
@@ -51,13 +51,13 @@ pub(crate) async fn open(
         .map_err(|refused| unreadable(directory, refused))?;
     let first = mark.is_none();
     let mark = match mark {
-        Some(mark) if mark.format > FORMAT => {
+        Some(Known { value: mark, .. }) if mark.format > FORMAT => {
             return Err(StartError::NewerRecords {
                 found: mark.format,
                 known: FORMAT,
             });
         }
-        Some(mark) => mark,
+        Some(known) => known.value,
         None => found(records, key_file, now).await?,
     };
     let stored = records

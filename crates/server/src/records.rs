@@ -116,9 +116,8 @@ impl Records {
     }
 
     /// The mark of the store; a new one has none.
-    pub(crate) async fn mark(&self) -> Result<Option<StoreMark>, Refused> {
-        let known = self.one(record::store_key()).await?;
-        Ok(known.map(|known: Known<StoreMark>| known.value))
+    pub(crate) async fn mark(&self) -> Result<Option<Known<StoreMark>>, Refused> {
+        self.one(record::store_key()).await
     }
 
     /// The service's own keys.
@@ -157,6 +156,20 @@ impl Records {
     /// Writes the change, all of it or nothing.
     pub(crate) async fn commit(&self, change: &Change) -> Result<Outcome, StoreError> {
         self.commit_stored(stored(change)).await
+    }
+
+    /// Writes the mark of a new epoch, with what `change` says of it.
+    pub(crate) async fn begin_epoch(
+        &self,
+        mark: &Known<StoreMark>,
+        change: &Change,
+    ) -> Result<Outcome, StoreError> {
+        let mut stored = stored(change);
+        let (key, value) = (record::store_key(), mark.value.encode());
+        stored
+            .writes
+            .push(store::Write::replace(key, mark.version, value));
+        self.commit_stored(stored).await
     }
 
     /// Writes the first records of a store: its mark and its keys.

@@ -30,6 +30,7 @@ use crate::proof::Proofs;
 use crate::records::Records;
 use crate::running::{Edges, Running, Whereabouts};
 use crate::serve::{Stop, Workers, serve};
+use crate::set_back;
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
 use crate::tls::Certificates;
@@ -79,6 +80,7 @@ async fn started(
 ) -> Result<Running, StartError> {
     let records = Records::new(Arc::clone(&store));
     let now = clock.now();
+    set_back::carry_out(&records, &config.store.directory, now).await?;
     let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
 
     let tcp = bind(config.listen.address)?;

@@ -59,6 +59,14 @@ pub enum StartError {
         /// Which record.
         problem: &'static str,
     },
+    /// The note that the store was set back cannot be read, or not be taken away.
+    #[error("{}: {problem}", path.display())]
+    SetBackNote {
+        /// The note.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Somebody listens on the address already.
     #[error("{0} is in use; set listen.address to another")]
     AddressInUse(SocketAddr),

@@ -28,6 +28,8 @@ pub(super) fn start(cause: &StartError) -> Failure {
             Failure::new(Kind::Data, what).next("start the release that wrote it, or a later one")
         }
         StartError::DamagedRecords { .. } => Failure::new(Kind::Data, what),
+        StartError::SetBackNote { .. } => Failure::new(Kind::Data, what)
+            .next("make it this account's own; as long as it is there, the store was set back and nothing was revoked"),
         StartError::AddressInUse(_) => Failure::configuration(what)
             .next("stop what listens there, or name another address with --listen"),
         StartError::Listen { .. } => {
