@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::OpenError;
 
 /// The format that this release writes. It covers the files here and `layout.rs`.
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 /// The first release's, which is read, and changed to ours: `upgrade.rs`.
 const OLD_FORMAT: u64 = 1;
 const MARKER: &str = "store";
@@ -73,6 +73,21 @@ impl Directory {
         Ok(true)
     }
 
+    /// Claims one that is a store, and makes nothing.
+    pub(super) fn claim_existing(path: &Path) -> Result<Self, OpenError> {
+        let refuse = Refuse(path);
+        match fs::metadata(path.join(MARKER)) {
+            Ok(marker) if marker.is_file() && marker.len() > 0 => Self::claim(path),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refuse.unreadable(error)),
+            _ => Err(refuse.not_ours("there is no store in it")),
+        }
+    }
+
+    /// Whether it is of the format that this release writes.
+    pub(super) fn is_current(&self) -> bool {
+        self.format == FORMAT
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -100,6 +115,19 @@ impl Directory {
 /// Makes the names in a directory durable.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Says that a directory is a store, once all else that makes one is there. It must not say so yet.
+pub(super) fn declare(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o600);
+    let mut marker = options.open(path.join(MARKER))?;
+    marker.write_all(format!("{MAGIC}{FORMAT}\n").as_bytes())?;
+    marker.sync_all()?;
+    sync_directory(path)?;
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or_else(|| sync_directory(Path::new(".")), sync_directory)
 }
 
 struct Refuse<'a>(&'a Path);

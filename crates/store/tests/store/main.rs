@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod backup;
 mod child;
 mod close;
 mod damage;
@@ -11,6 +12,7 @@ mod kill;
 mod large;
 mod model;
 mod place;
+mod recovering;
 mod refused;
 mod sweeps;
 
