@@ -2,6 +2,7 @@
 //! themselves are the issuer's.
 
 pub(crate) mod authorize;
+pub(crate) mod back_up;
 pub(crate) mod introspect;
 pub(crate) mod issue;
 pub(crate) mod redeem;

@@ -8,6 +8,7 @@ use countersign_issuer::model::Malformed;
 use countersign_issuer::{FieldFault, Refusal};
 use countersign_jose::Algorithms;
 use countersign_store::StoreError;
+use countersign_store::embedded::BackupError;
 
 use crate::record::Damaged;
 
@@ -38,6 +39,8 @@ pub(crate) enum Refused {
     Issuer(Refusal),
     /// The store failed.
     Store(StoreError),
+    /// There is no backup, or not all of it.
+    Backup(BackupError),
     /// Others changed the same records again and again.
     Contended,
     /// A fault of ours.
@@ -83,6 +86,7 @@ impl Refused {
             Self::Ledger(refusal) => refusal.label(),
             Self::Issuer(refusal) => refusal.label(),
             Self::Store(error) => error.label(),
+            Self::Backup(error) => error.label(),
             Self::Contended => "contended",
             Self::Fault(fault) => fault.label(),
         }

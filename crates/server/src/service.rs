@@ -2,6 +2,7 @@
 
 pub(crate) mod admin_client;
 pub(crate) mod admin_resource;
+pub(crate) mod admin_store;
 pub(crate) mod authorization;
 pub(crate) mod introspection;
 pub(crate) mod keys;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
+use countersign::admin::v1::store_service_server::StoreServiceServer;
 use countersign::authorization::v1::authorization_service_server::AuthorizationServiceServer;
 use countersign::introspection::v1::introspection_service_server::IntrospectionServiceServer;
 use countersign::keys::v1::key_service_server::KeyServiceServer;
@@ -25,6 +26,7 @@ use crate::reflection;
 use crate::serve::Answers;
 use crate::service::admin_client::Clients;
 use crate::service::admin_resource::Resources;
+use crate::service::admin_store::Stores;
 use crate::service::authorization::Authorizations;
 use crate::service::introspection::Introspections;
 use crate::service::keys::Keys;
@@ -44,9 +46,10 @@ pub(crate) const PUBLIC: [&str; 5] = [
 ];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 4] = [
+pub(crate) const ADMIN: [&str; 5] = [
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
+    "countersign.admin.v1.StoreService",
     "countersign.keys.v1.KeyService",
     HEALTH,
 ];
@@ -153,7 +156,15 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
     )
     .add_service(
         ResourceServiceServer::new(Resources {
+            engine: platform.engine.clone(),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(
+        StoreServiceServer::new(Stores {
             engine: platform.engine,
+            store: platform.store,
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),

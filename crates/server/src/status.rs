@@ -7,6 +7,7 @@ use countersign::error::v1::Reason;
 use countersign_guard::LedgerRefusal;
 use countersign_issuer::Refusal;
 use countersign_store::StoreError;
+use countersign_store::embedded::BackupError;
 use http::HeaderMap;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -23,6 +24,9 @@ const STORE_RETRY: Duration = Duration::from_secs(2);
 
 /// A bucket of spent proofs empties every few seconds.
 const LEDGER_RETRY: Duration = Duration::from_secs(5);
+
+/// A backup of a usual store takes some seconds.
+const BACKUP_RETRY: Duration = Duration::from_secs(10);
 
 /// What one refusal is on the wire.
 struct Answer {
@@ -103,18 +107,32 @@ fn answer(refused: &Refused) -> Answer {
             plain(Code::ResourceExhausted, Reason::Overloaded)
         }
         Refused::Issuer(refusal) => decided(refusal),
-        Refused::Store(StoreError::Malformed(_)) | Refused::Fault(_) => {
-            plain(Code::Internal, Reason::Internal)
+        Refused::Backup(BackupError::Busy | BackupError::TooSlow) => {
+            plain(Code::ResourceExhausted, Reason::Overloaded)
         }
-        Refused::Store(
-            StoreError::Unavailable(_) | StoreError::UnknownOutcome(_) | StoreError::Closed,
-        )
-        | Refused::Contended => oauth(
-            Code::Unavailable,
-            Reason::StoreUnavailable,
-            "temporarily_unavailable",
-        ),
+        Refused::Backup(BackupError::Store(error)) => stored(error),
+        Refused::Store(error) => stored(error),
+        Refused::Fault(_) => plain(Code::Internal, Reason::Internal),
+        Refused::Contended => unavailable(),
     }
+}
+
+/// A store that failed.
+fn stored(error: &StoreError) -> Answer {
+    match error {
+        StoreError::Malformed(_) => plain(Code::Internal, Reason::Internal),
+        StoreError::Unavailable(_) | StoreError::UnknownOutcome(_) | StoreError::Closed => {
+            unavailable()
+        }
+    }
+}
+
+fn unavailable() -> Answer {
+    oauth(
+        Code::Unavailable,
+        Reason::StoreUnavailable,
+        "temporarily_unavailable",
+    )
 }
 
 /// RFC 6749 §5.2, RFC 8707 §2, and the admin services.
@@ -192,6 +210,7 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::Store(_)
+        | Refused::Backup(_)
         | Refused::Contended
         | Refused::Fault(_) => None,
     }
@@ -203,8 +222,14 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
             Some(*retry_after)
         }
         Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
-        Refused::Store(StoreError::Malformed(_)) => None,
-        Refused::Store(_) | Refused::Contended => Some(STORE_RETRY),
+        Refused::Store(StoreError::Malformed(_))
+        | Refused::Backup(
+            BackupError::TooSlow | BackupError::Store(StoreError::Malformed(_)),
+        ) => None,
+        Refused::Backup(BackupError::Busy) => Some(BACKUP_RETRY),
+        Refused::Store(_) | Refused::Backup(BackupError::Store(_)) | Refused::Contended => {
+            Some(STORE_RETRY)
+        }
         Refused::Ledger(LedgerRefusal::Replayed | LedgerRefusal::Forgotten)
         | Refused::DeadlinePassed
         | Refused::Field { .. }
@@ -232,10 +257,13 @@ fn message(refused: &Refused) -> String {
         Refused::Ledger(LedgerRefusal::KeyFull) => "too many calls with this key".to_owned(),
         Refused::Ledger(LedgerRefusal::Full) => "too many calls".to_owned(),
         Refused::Issuer(refusal) => refusal.to_string(),
-        Refused::Store(StoreError::Malformed(_)) | Refused::Fault(_) => {
-            "a fault of the service".to_owned()
+        Refused::Backup(error @ (BackupError::Busy | BackupError::TooSlow)) => error.to_string(),
+        Refused::Store(StoreError::Malformed(_))
+        | Refused::Backup(BackupError::Store(StoreError::Malformed(_)))
+        | Refused::Fault(_) => "a fault of the service".to_owned(),
+        Refused::Store(_) | Refused::Backup(BackupError::Store(_)) | Refused::Contended => {
+            "the store is not available now".to_owned()
         }
-        Refused::Store(_) | Refused::Contended => "the store is not available now".to_owned(),
     }
 }
 

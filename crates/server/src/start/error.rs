@@ -105,6 +105,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::Issuer(_)
+        | Refused::Backup(_)
         | Refused::Contended
         | Refused::Fault(_) => StartError::DamagedRecords {
             directory: directory.to_owned(),

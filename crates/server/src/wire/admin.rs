@@ -3,6 +3,7 @@
 mod client;
 mod page;
 mod resource;
+pub(crate) mod store;
 
 pub(crate) use client::{client, client_form};
 pub(crate) use page::{Asking, Listing};
