@@ -3,14 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use countersign_client::{Builder, Countersign, Credential, Secret};
-use countersign_testkit::{Problem, sign_in};
+use countersign_testkit::Desk;
 
 use crate::service::{Service, Terms};
-use crate::setup;
 use crate::work::in_a_runtime;
-
-const BACK: &str = "http://127.0.0.1/back";
 
 /// The answer of a rotation leaves after `fdatasync` on the database.
 pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<(), String> {
@@ -36,14 +32,13 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
     let read = || fs::read_to_string(log.path()).map_err(|error| error.to_string());
 
     in_a_runtime(async {
-        let person = Person::of(&service).await?;
+        let desk = Desk::open(&service).await?;
+        let signed_in = desk.sign_in("ada").await?;
+        let token = signed_in.refresh_token.ok_or("no refresh token")?;
         let before = synced(&read()?);
         let seen = read()?.lines().count();
-        person
-            .desk
-            .token_service()
-            .rotate(&person.refresh_token, &[], &[])
-            .await?;
+        let tokens = desk.desk.token_service();
+        tokens.rotate(&token, &[], &[]).await?;
         // The client has the answer: whatever the service wrote to the socket
         // stands in the log by now, and the sync must stand before it.
         let all = read()?;
@@ -69,16 +64,17 @@ pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
     const ROUNDS: u32 = 4;
     let mut service = Service::start(&Terms::default())?;
     in_a_runtime(async {
-        let mut person = Person::of(&service).await?;
+        let desk = Desk::open(&service).await?;
+        let tokens = desk.desk.token_service();
+        let signed_in = desk.sign_in("ada").await?;
+        let first = signed_in.refresh_token.ok_or("no refresh token")?;
+        let mut newest = first.clone();
         for _ in 0..ROUNDS {
-            let tokens = person.desk.token_service();
-            let next = tokens.rotate(&person.refresh_token, &[], &[]).await?;
-            person.refresh_token = next.refresh_token.ok_or("no refresh token")?;
+            let next = tokens.rotate(&newest, &[], &[]).await?;
+            newest = next.refresh_token.ok_or("no refresh token")?;
             service.kill_and_restart()?;
         }
-        let tokens = person.desk.token_service();
-        let first = person.first.clone();
-        tokens.rotate(&person.refresh_token, &[], &[]).await?;
+        tokens.rotate(&newest, &[], &[]).await?;
         if tokens.rotate(&first, &[], &[]).await.is_ok() {
             return Err("a refresh token of long ago was accepted after restarts".into());
         }
@@ -88,49 +84,4 @@ pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
 
 fn database_sync(line: &str) -> bool {
     line.contains("fdatasync(") && line.contains("/db>")
-}
-
-/// Somebody who signed in.
-struct Person {
-    desk: Countersign,
-    first: Secret,
-    refresh_token: Secret,
-}
-
-impl Person {
-    async fn of(service: &Service) -> Result<Self, Problem> {
-        let url = service.url();
-        setup::resource(service)?;
-        let decides = format!("{url}=authorizations.decide");
-        let login = setup::client(service, "login", &["--allow", &decides])?;
-        service.admin(&[
-            "client",
-            "add",
-            "desk",
-            "--auth",
-            "none",
-            "--redirect-uri",
-            BACK,
-            "--allow",
-            &format!("{}=orders.read", setup::RESOURCE),
-        ])?;
-        let login = Builder::new(&url)
-            .client(
-                &login.client_id,
-                Credential::ClientSecret(login.secret.into()),
-            )
-            .connect()
-            .await?;
-        let desk = Builder::new(&url)
-            .client("desk", Credential::Public)
-            .connect()
-            .await?;
-        let issued = sign_in(&desk, &login, &url, BACK, "ada").await?;
-        let refresh_token = issued.refresh_token.ok_or("no refresh token")?;
-        Ok(Self {
-            desk,
-            first: refresh_token.clone(),
-            refresh_token,
-        })
-    }
 }

@@ -18,15 +18,12 @@ mod grpcurl;
 mod invariants;
 mod jaeger;
 mod orders;
-mod parts;
 mod releases;
 mod rotation;
 mod secrets;
-mod service;
-mod setup;
 mod traces;
-mod work;
 
+use countersign_testkit::{parts, service, setup, work};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {

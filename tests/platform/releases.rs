@@ -18,7 +18,7 @@ use countersign_testkit::{MovableClock, Platform, Problem};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::work::in_a_runtime;
+use countersign_testkit::work::in_a_runtime;
 
 /// What was written down when the store was made.
 #[derive(Deserialize)]
@@ -104,19 +104,27 @@ async fn is_what_it_was(platform: &Platform, known: &Known) -> Result<(), Proble
     let desk = desk.connect().await?;
     for (what, dead) in [
         ("a revoked family", &known.refresh_token_revoked),
-        ("a family after reuse", &known.refresh_token_of_reused_family),
+        (
+            "a family after reuse",
+            &known.refresh_token_of_reused_family,
+        ),
     ] {
         let refused = rotate(&desk, dead).await.is_err();
         expect(refused, format!("{what} lives"))?;
     }
     rotate(&desk, &known.refresh_token_current).await?;
     let reused = rotate(&desk, &known.refresh_token_before).await;
-    expect(reused.is_err(), "an old refresh token is accepted".to_owned())
+    expect(
+        reused.is_err(),
+        "an old refresh token is accepted".to_owned(),
+    )
 }
 
 async fn issues(platform: &Platform, known: &Known) -> Result<(), Problem> {
     let secret = Credential::ClientSecret(known.checkout_secret.clone().into());
-    let checkout = client(platform, known, "checkout", secret).connect().await?;
+    let checkout = client(platform, known, "checkout", secret)
+        .connect()
+        .await?;
     checkout.token_service().issue(&[], &[]).await?;
     Ok(())
 }

@@ -4,10 +4,12 @@
 mod bench;
 mod client;
 mod connection;
+mod data;
 mod key;
 mod proof;
 mod resource;
 mod serve;
+mod store;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -65,6 +67,9 @@ pub(crate) enum Command {
     /// See the keys of a token service; make keys for clients
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Copy the store, verify it, restore it, and go on after a loss
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Measure what calls cost on this machine, against what they must cost
     Bench(Box<bench::Bench>),
     /// Be a server that `bench` measures
@@ -83,6 +88,7 @@ impl Command {
             Self::Token(token) => token.run(output).await,
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,
+            Self::Store(store) => store.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
             Self::BenchServer(server) => server.run().await,
         }

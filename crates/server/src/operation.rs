@@ -42,8 +42,7 @@ impl Caller<'_> {
         at: Moment<'_>,
     ) -> Result<Authenticated<'k>, Refused> {
         let client = known.map(|known| &*known.value);
-        let authenticated =
-            authenticate(&self.id, client, &self.presented, at.issuer, at.now)?;
+        let authenticated = authenticate(&self.id, client, &self.presented, at.issuer, at.now)?;
         if let Some(visit) = at.visit {
             visit.authenticated();
         }

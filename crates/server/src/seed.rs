@@ -36,7 +36,7 @@ impl Seeding {
     pub async fn open(config: &Config, now: UnixTime) -> Result<Self, StartError> {
         let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
         make_directory(&config.store.directory)?;
-        let store = open_store(config).await?;
+        let store: Arc<dyn Store> = open_store(config).await?;
         let records = Records::new(Arc::clone(&store));
         let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
         Ok(Self {

@@ -19,7 +19,9 @@ use countersign_issuer::set_back::begin_epoch;
 use countersign_issuer::{Actor, Known};
 use countersign_jose::UnixTime;
 use countersign_store::StoreError;
-use countersign_store::embedded::{self, Diagnosis, RecoverError, Recovered, RestoreError, Restored};
+use countersign_store::embedded::{
+    self, Diagnosis, RecoverError, Recovered, RestoreError, Restored,
+};
 use tracing::warn;
 
 use crate::record::StoreMark;
@@ -71,11 +73,7 @@ pub enum NotRecovered {
 ///
 /// # Errors
 /// Why not; then `directory` is as it was.
-pub fn restore(
-    backup: impl io::Read,
-    directory: &Path,
-    uid: u32,
-) -> Result<Restored, NotRestored> {
+pub fn restore(backup: impl io::Read, directory: &Path, uid: u32) -> Result<Restored, NotRestored> {
     let occupied = fs::read_dir(directory).is_ok_and(|mut files| files.next().is_some());
     if occupied || directory.is_file() {
         let directory = directory.to_owned();
@@ -101,11 +99,7 @@ pub fn restore(
 ///
 /// # Errors
 /// Why not; what was copied aside by then is left.
-pub fn recover(
-    diagnosis: Diagnosis,
-    uid: u32,
-    now: UnixTime,
-) -> Result<Recovered, NotRecovered> {
+pub fn recover(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovered, NotRecovered> {
     // Before it opens: nobody serves from it without the new epoch.
     leave_note(diagnosis.directory(), SetBack::Recovered, uid).map_err(|error| {
         NotRecovered::Note {

@@ -13,6 +13,7 @@ use countersign::introspection::v1::introspection_service_server::IntrospectionS
 use countersign::keys::v1::key_service_server::KeyServiceServer;
 use countersign::token::v1::token_service_server::TokenServiceServer;
 use countersign_guard::Guard;
+use countersign_store::EmbeddedStore;
 use countersign_telemetry::ServerLayer;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -145,7 +146,12 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
 
 /// What answers on the Unix socket. Who may connect was decided when the connection was accepted,
 /// so there is no guard.
-pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
+/// The service for the store is there if the store has backups of its own.
+pub(crate) fn admin(
+    platform: Platform,
+    store: Option<Arc<EmbeddedStore>>,
+    calls: TaskTracker,
+) -> impl Answers {
     let reflection = reflection::of(&ADMIN);
     let routes = Routes::new(
         ClientServiceServer::new(Clients {
@@ -157,14 +163,6 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
     .add_service(
         ResourceServiceServer::new(Resources {
             engine: platform.engine.clone(),
-        })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX),
-    )
-    .add_service(
-        StoreServiceServer::new(Stores {
-            engine: platform.engine,
-            store: platform.store,
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),
@@ -183,6 +181,17 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX),
     );
+    let routes = match store {
+        Some(store) => routes.add_service(
+            StoreServiceServer::new(Stores {
+                engine: platform.engine,
+                store,
+            })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        ),
+        None => routes,
+    };
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         .layer(ServerLayer::new())

@@ -53,30 +53,92 @@ impl Server {
     /// # Errors
     /// Whatever is not as it must be; nothing is left behind but what a later start can use.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
-        config.check()?;
-        // Another part of the process may have done so; then that one holds.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
-        let tls = tls.map(Arc::new);
-        let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
-
-        make_directory(&config.store.directory)?;
+        let files = files(&config)?;
         let store = open_store(&config).await?;
-        let started = started(&config, clock, store.clone(), tls, key_file).await;
-        if started.is_err() {
-            // The lock must be free when the next attempt comes.
-            let _ = store.close().await;
-        }
-        started
+        let stores = Stores {
+            store: store.clone(),
+            embedded: Some(store),
+        };
+        start_over(&config, clock, stores, files).await
     }
+
+    /// As [`start`](Self::start), over a store that somebody else has opened: another backend, or
+    /// one with something in between. `config.store.directory` is made all the same, and is where
+    /// the key file and the admin socket lie unless they are named.
+    ///
+    /// From here on the store is the service's: it is closed when the service stops, and when it
+    /// does not start. Nobody else may write to it meanwhile.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_on(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+    ) -> Result<Running, StartError> {
+        match files(&config) {
+            Ok(files) => {
+                let stores = Stores {
+                    store,
+                    embedded: None,
+                };
+                start_over(&config, clock, stores, files).await
+            }
+            Err(error) => {
+                // The reason to tell is the first one.
+                let _ = store.close().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The store, and what it is besides.
+struct Stores {
+    store: Arc<dyn Store>,
+    /// It has backups of its own.
+    embedded: Option<Arc<EmbeddedStore>>,
+}
+
+/// What a start reads before it opens a store.
+struct Files {
+    tls: Option<Arc<Certificates>>,
+    key_file: PathBuf,
+}
+
+fn files(config: &Config) -> Result<Files, StartError> {
+    config.check()?;
+    // Another part of the process may have done so; then that one holds.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
+    let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
+    make_directory(&config.store.directory)?;
+    Ok(Files {
+        tls: tls.map(Arc::new),
+        key_file,
+    })
+}
+
+async fn start_over(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    stores: Stores,
+    files: Files,
+) -> Result<Running, StartError> {
+    let store = Arc::clone(&stores.store);
+    let started = started(config, clock, stores, files).await;
+    if started.is_err() {
+        // The lock must be free when the next attempt comes.
+        let _ = store.close().await;
+    }
+    started
 }
 
 async fn started(
     config: &Config,
     clock: Arc<dyn Clock>,
-    store: Arc<dyn Store>,
-    tls: Option<Arc<Certificates>>,
-    key_file: PathBuf,
+    Stores { store, embedded }: Stores,
+    Files { tls, key_file }: Files,
 ) -> Result<Running, StartError> {
     let records = Records::new(Arc::clone(&store));
     let now = clock.now();
@@ -107,7 +169,7 @@ async fn started(
     let address = tcp.address();
     let stop = Stop::default();
     let public = stack::public(platform.clone(), &guard, stop.calls.clone());
-    let admin = stack::admin(platform.clone(), stop.calls.clone());
+    let admin = stack::admin(platform.clone(), embedded, stop.calls.clone());
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let wanted = config.listen.connections_max as usize;
     let places = Places::new(listen::connections(wanted, workers.count()));
@@ -276,7 +338,7 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), StartError> {
 }
 
 /// Off the runtime: recovery reads the whole log.
-pub(crate) async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+pub(crate) async fn open_store(config: &Config) -> Result<Arc<EmbeddedStore>, StartError> {
     let directory = config.store.directory.clone();
     let options = Options {
         cache_bytes: u64::from(config.store.cache_mib) * 1024 * 1024,

@@ -223,9 +223,9 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
         }
         Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
         Refused::Store(StoreError::Malformed(_))
-        | Refused::Backup(
-            BackupError::TooSlow | BackupError::Store(StoreError::Malformed(_)),
-        ) => None,
+        | Refused::Backup(BackupError::TooSlow | BackupError::Store(StoreError::Malformed(_))) => {
+            None
+        }
         Refused::Backup(BackupError::Busy) => Some(BACKUP_RETRY),
         Refused::Store(_) | Refused::Backup(BackupError::Store(_)) | Refused::Contended => {
             Some(STORE_RETRY)

@@ -38,7 +38,11 @@ const DESK_KEY: [u8; 32] = [7; 32];
 
 #[tokio::main]
 async fn main() -> Result<(), Problem> {
-    let folder = PathBuf::from(env::args().nth(1).ok_or("name a folder that is not there yet")?);
+    let folder = PathBuf::from(
+        env::args()
+            .nth(1)
+            .ok_or("name a folder that is not there yet")?,
+    );
     fs::create_dir(&folder)?;
     let running = Server::start(config(&folder), Arc::new(SystemClock)).await?;
     let known = fill(&running).await?;
@@ -71,15 +75,23 @@ async fn fill(running: &Running) -> Result<serde_json::Value, Problem> {
         resource: Some(resource),
     };
     resources.create_resource(request).await?;
-    let service = register(&admin, service_client("checkout", RESOURCE, &["orders.write"])).await?;
+    let service = register(
+        &admin,
+        service_client("checkout", RESOURCE, &["orders.write"]),
+    )
+    .await?;
     let decides = service_client("login", running.issuer(), &["authorizations.decide"]);
     let login_secret = register(&admin, decides).await?;
     let desk = person_client("desk", BACK, RESOURCE, &["orders.read"]);
     register(&admin, desk).await?;
 
-    let checkout = client(running, "checkout", secret(&service)).connect().await?;
+    let checkout = client(running, "checkout", secret(&service))
+        .connect()
+        .await?;
     checkout.token_service().issue(&[], &[]).await?;
-    let login = client(running, "login", secret(&login_secret)).connect().await?;
+    let login = client(running, "login", secret(&login_secret))
+        .connect()
+        .await?;
     let desk = client(running, "desk", Credential::Public)
         .proof_key(SigningKey::generate_es256(DESK_KEY)?)
         .connect()

@@ -14,13 +14,23 @@
 //! let tokens = countersign.token_service();
 //! # Ok(()) }
 //! ```
+//!
+//! [`service`] has the binary itself as a child process, to be killed, traced
+//! and starved; [`setup`] registers what most tests want there, [`parts`] finds
+//! tools that are not ours.
 
 mod admin;
 mod clock;
+mod desk;
+pub mod parts;
 mod person;
 mod platform;
+pub mod service;
+pub mod setup;
+pub mod work;
 
 pub use admin::{Registered, person_client, service_client};
 pub use clock::MovableClock;
-pub use person::sign_in;
+pub use desk::Desk;
+pub use person::{authorize, sign_in};
 pub use platform::{Platform, Problem};

@@ -21,6 +21,22 @@ pub async fn sign_in(
     redirect_uri: &str,
     subject: &str,
 ) -> Result<Issued, Problem> {
+    let code = authorize(desk, login, issuer, redirect_uri, subject).await?;
+    Ok(desk.token_service().redeem(&code, &[], &[]).await?)
+}
+
+/// The same up to the code, which is not redeemed yet.
+///
+/// # Errors
+///
+/// As [`sign_in`].
+pub async fn authorize(
+    desk: &Countersign,
+    login: &Countersign,
+    issuer: &str,
+    redirect_uri: &str,
+    subject: &str,
+) -> Result<Code, Problem> {
     let tokens = desk.token_service();
     let verifier = base64url::encode(random::bytes::<32>()?);
     let pushed = AuthorizationServiceClient::new(tokens.channel())
@@ -59,10 +75,9 @@ pub async fn sign_in(
     if parameter("state")? != "kept" || parameter("iss")? != issuer {
         return Err("the redirect has another state or issuer".into());
     }
-    let code = Code {
+    Ok(Code {
         code: parameter("code")?.into(),
         redirect_uri: redirect_uri.to_owned(),
         verifier: verifier.into(),
-    };
-    Ok(tokens.redeem(&code, &[], &[]).await?)
+    })
 }

@@ -1,11 +1,15 @@
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign_client::Builder;
 use countersign_server::{Config, Running, Server};
+use countersign_store::{EmbeddedStore, Options, Store};
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
+use tokio::task::spawn_blocking;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
@@ -20,7 +24,12 @@ pub struct Platform {
     running: Running,
     clock: Arc<MovableClock>,
     folder: TempDir,
+    config: Config,
+    over: Over,
 }
+
+/// What stands between the service and its store.
+type Over = Box<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
 
 impl Platform {
     /// Starts one with the default configuration.
@@ -51,6 +60,27 @@ impl Platform {
         clock: Arc<MovableClock>,
         change: impl FnOnce(&mut Config),
     ) -> Result<Self, Problem> {
+        Self::begin(clock, change, Box::new(|store| store)).await
+    }
+
+    /// Starts one on what `over` makes of its store: one that counts, or that
+    /// is wrong on purpose.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not start.
+    pub async fn start_over(
+        change: impl FnOnce(&mut Config),
+        over: impl Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync + 'static,
+    ) -> Result<Self, Problem> {
+        Self::begin(Arc::new(MovableClock::new()), change, Box::new(over)).await
+    }
+
+    async fn begin(
+        clock: Arc<MovableClock>,
+        change: impl FnOnce(&mut Config),
+        over: Over,
+    ) -> Result<Self, Problem> {
         let folder = tempfile::tempdir()?;
         let mut config = Config::default();
         config.listen.address.set_port(0);
@@ -59,12 +89,32 @@ impl Platform {
         config.admin.socket = Some(folder.path().join("admin.sock"));
         config.stop.notice = std::time::Duration::ZERO;
         change(&mut config);
-        let running = Server::start(config, clock.clone()).await?;
+        let running = run(&config, &clock, &over).await?;
         Ok(Self {
             running,
             clock,
             folder,
+            config,
+            over,
         })
+    }
+
+    /// Stops the service and starts it again on the same data, at the same
+    /// address and by the same clock; `between` may do something to the data.
+    ///
+    /// # Errors
+    ///
+    /// What did not end well, or why it does not start.
+    pub async fn restart(
+        mut self,
+        between: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<Self, Problem> {
+        // Clients are connected to it, and the issuer is named after it.
+        self.config.listen.address = self.running.grpc_address();
+        self.running.stop().await?;
+        between(&self.config.store.directory)?;
+        self.running = run(&self.config, &self.clock, &self.over).await?;
+        Ok(self)
     }
 
     /// The clock that the service goes by.
@@ -93,15 +143,7 @@ impl Platform {
     ///
     /// The socket cannot be reached.
     pub async fn admin(&self) -> Result<Channel, Problem> {
-        let path = self.running.admin_socket().to_owned();
-        // The name is not used: the connector goes to the socket.
-        let channel = Endpoint::from_static("http://localhost")
-            .connect_with_connector(service_fn(move |_: Uri| {
-                let path = path.clone();
-                async move { UnixStream::connect(path).await.map(TokioIo::new) }
-            }))
-            .await?;
-        Ok(channel)
+        unix_channel(self.running.admin_socket().to_owned()).await
     }
 
     /// A client of this platform, going by its clock, not connected yet.
@@ -120,4 +162,27 @@ impl Platform {
         self.running.stop().await?;
         Ok(())
     }
+}
+
+async fn run(config: &Config, clock: &Arc<MovableClock>, over: &Over) -> Result<Running, Problem> {
+    let directory = config.store.directory.clone();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)?;
+    let opened = spawn_blocking(move || EmbeddedStore::open(&directory, Options::default()));
+    let store = over(Arc::new(opened.await??));
+    Ok(Server::start_on(config.clone(), clock.clone(), store).await?)
+}
+
+/// A connection to a Unix socket, which is made anew when it breaks.
+pub(crate) async fn unix_channel(path: PathBuf) -> Result<Channel, Problem> {
+    // The name is not used: the connector goes to the socket.
+    let channel = Endpoint::from_static("http://localhost")
+        .connect_with_connector(service_fn(move |_: Uri| {
+            let path = path.clone();
+            async move { UnixStream::connect(path).await.map(TokioIo::new) }
+        }))
+        .await?;
+    Ok(channel)
 }

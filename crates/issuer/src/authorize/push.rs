@@ -10,8 +10,8 @@ use crate::change::{Change, Decision, Record};
 use crate::handle::{Handle, HandleKind, HandleText};
 use crate::issuer::Issuer;
 use crate::model::{
-    Authorization, Catalogue, Client, CodeChallenge, Epoch, Generation, Malformed, RecordId, RedirectUri,
-    Stage, State,
+    Authorization, Catalogue, Client, CodeChallenge, Epoch, Generation, Malformed, RecordId,
+    RedirectUri, Stage, State,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};

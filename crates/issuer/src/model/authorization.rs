@@ -2,7 +2,9 @@
 
 use countersign_jose::{Thumbprint, UnixTime};
 
-use super::{Acr, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject};
+use super::{
+    Acr, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject,
+};
 
 /// An authorization request. Its `request_uri` and its code are two handles of this one record.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,13 +11,13 @@ use countersign_issuer::authorize::{
 };
 use countersign_issuer::introspect::{Introspection, Recognised, Standing, introspect, recognise};
 use countersign_issuer::model::{
-    Authentication, Authorization, Catalogue, Client, ClientId, Family, FamilyId,
-    GrantTypes, Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
+    Authentication, Authorization, Catalogue, Client, ClientId, Family, FamilyId, GrantTypes,
+    Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
 };
 use countersign_issuer::{
-    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known,
-    Record, RecordName, Redemption, Refusal, Revocation,
-    Revoking, Rotation, Version, Write, access_token, issue, redeem, revoke, rotate,
+    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known, Record,
+    RecordName, Redemption, Refusal, Revocation, Revoking, Rotation, Version, Write, access_token,
+    issue, redeem, revoke, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 

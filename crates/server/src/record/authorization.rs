@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, RecordId, RedirectUri, Stage,
-    State, Subject,
+    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, RecordId, RedirectUri,
+    Stage, State, Subject,
 };
 use countersign_jose::UnixTime;
 
-use super::resource::{permission_records, permissions};
 use super::key::FIRST_EPOCH;
+use super::resource::{permission_records, permissions};
 use super::{Damaged, Recorded, bytes_of, message_of, read, stored, thumbprint};
 
 impl Recorded for Authorization {

@@ -81,7 +81,8 @@ pub(super) fn stopped(reason: &Stopped) -> Failure {
     }
 }
 
-fn open(cause: &OpenError) -> &'static str {
+/// What to do about a directory that is not opened.
+pub(in crate::command) fn open(cause: &OpenError) -> &'static str {
     match cause {
         OpenError::Locked { .. } => "stop the other service, or name another directory with --data",
         OpenError::NotOurs { .. } => {
@@ -91,9 +92,9 @@ fn open(cause: &OpenError) -> &'static str {
             "make it this account's own, or name another directory with --data"
         }
         OpenError::Newer { .. } => "start the release that wrote it, or a later one",
-        OpenError::Damaged { .. } => "restore it from a backup",
+        OpenError::Damaged { .. } => "move it away, and `countersign store restore` a backup",
         OpenError::LostTail { .. } => {
-            "restore it from a backup that is whole; what was revoked since must be revoked again"
+            "`countersign store recover` explains what is lost and what can be done"
         }
     }
 }

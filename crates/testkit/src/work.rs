@@ -1,9 +1,12 @@
 //! Asynchronous work in a test of this harness.
 
-use countersign_testkit::Problem;
+use crate::Problem;
 
 /// Runs the work to its end.
-pub(crate) fn in_a_runtime(work: impl Future<Output = Result<(), Problem>>) -> Result<(), String> {
+///
+/// # Errors
+/// What went wrong, as text.
+pub fn in_a_runtime(work: impl Future<Output = Result<(), Problem>>) -> Result<(), String> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -21,7 +21,7 @@ fn tools() -> Option<PathBuf> {
 }
 
 /// The program called `name`: the installed one, or whatever the path has.
-fn find(name: &str) -> Option<PathBuf> {
+pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     tools()
         .into_iter()
@@ -34,15 +34,19 @@ fn find(name: &str) -> Option<PathBuf> {
 ///
 /// Without the program the test is reported as ignored, with the reason on
 /// standard error, or fails where `COUNTERSIGN_REQUIRE_PARTS` is set.
-pub(crate) fn needing(
-    part: &'static str,
-    name: &str,
-    run: fn(&Path) -> Result<(), String>,
-) -> Trial {
-    if let Some(program) = find(part) {
-        return Trial::test(name, move || run(&program).map_err(Into::into));
+pub fn needing(part: &'static str, name: &str, run: fn(&Path) -> Result<(), String>) -> Trial {
+    match find(part) {
+        Some(program) => Trial::test(name, move || run(&program).map_err(Into::into)),
+        None => {
+            let missing = format!("{part} is not installed; tests/tools/install.sh installs it");
+            without(part, name, missing)
+        }
     }
-    let missing = format!("{part} is not installed; tests/tools/install.sh installs it");
+}
+
+/// The same for a part that is `missing` for another reason than that it is not
+/// installed.
+pub fn without(part: &str, name: &str, missing: String) -> Trial {
     if required(env::var_os("COUNTERSIGN_REQUIRE_PARTS").as_deref()) {
         return Trial::test(name, move || Err(missing.into()));
     }

@@ -5,16 +5,21 @@ use serde_json::Value;
 use crate::service::Service;
 
 /// The resource that tests ask tokens for.
-pub(crate) const RESOURCE: &str = "https://orders.example:8443";
+pub const RESOURCE: &str = "https://orders.example:8443";
 
 /// A confidential client, registered.
-pub(crate) struct Registered {
-    pub(crate) client_id: String,
-    pub(crate) secret: String,
+pub struct Registered {
+    /// Its identifier.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: String,
 }
 
 /// Registers the resource `RESOURCE` with the scopes of the example service.
-pub(crate) fn resource(service: &Service) -> Result<(), String> {
+///
+/// # Errors
+/// What the command said, or left out.
+pub fn resource(service: &Service) -> Result<(), String> {
     service.admin(&[
         "resource",
         "add",
@@ -29,7 +34,10 @@ pub(crate) fn resource(service: &Service) -> Result<(), String> {
 
 /// Registers a client that authenticates by secret; `more` are further flags of
 /// `client add`.
-pub(crate) fn client(service: &Service, name: &str, more: &[&str]) -> Result<Registered, String> {
+///
+/// # Errors
+/// What the command said, or left out.
+pub fn client(service: &Service, name: &str, more: &[&str]) -> Result<Registered, String> {
     let mut arguments = vec!["client", "add", name, "--auth", "client-secret"];
     arguments.extend(more);
     let added = service.admin(&arguments)?;
@@ -41,7 +49,10 @@ pub(crate) fn client(service: &Service, name: &str, more: &[&str]) -> Result<Reg
 }
 
 /// The text in the member `name`.
-pub(crate) fn text(value: &Value, name: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What the command said, or left out.
+pub fn text(value: &Value, name: &str) -> Result<String, String> {
     value
         .get(name)
         .and_then(Value::as_str)

@@ -7,47 +7,82 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
+use tonic::transport::Channel;
+
+use crate::Problem;
+use crate::platform::unix_channel;
 
 /// A debug build under load starts in a few seconds.
 const START_SECS_MAX: u64 = 60;
 
+/// A process that has nothing more to do ends at once; one that is told to stop
+/// by a failed store waits for the calls under way.
+const END_SECS_MAX: u64 = 60;
+
 /// `countersign serve`, with a folder of its own. Killed when dropped.
-pub(crate) struct Service {
-    child: Child,
+pub struct Service {
+    child: Running,
     folder: TempDir,
     address: SocketAddr,
 }
 
 /// How the child is started.
-#[derive(Default)]
-pub(crate) struct Terms {
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
     /// The command that runs the binary: nothing, or `strace …`.
-    pub(crate) under: Vec<String>,
+    pub under: Vec<String>,
     /// More lines for the configuration file.
-    pub(crate) configuration: String,
+    pub configuration: String,
+    /// Variables of the child's own, `LD_PRELOAD` above all.
+    pub environment: Vec<(String, String)>,
+    /// Where the records are; in the service's folder unless it is named.
+    pub data: Option<PathBuf>,
+}
+
+/// A child, and what it has said.
+struct Running {
+    child: Child,
+    said: Arc<Mutex<String>>,
+}
+
+/// How a child ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// All that it said, on standard output and standard error.
+    pub said: String,
 }
 
 impl Service {
     /// Starts one on a free port and waits until it says that it serves.
-    pub(crate) fn start(terms: &Terms) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What it said instead of starting.
+    pub fn start(terms: &Terms) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let address = free_address()?;
         let text = format!(
             "[listen]\naddress = \"{address}\"\n\n[store]\ndirectory = \"{data}\"\nkey_file = \"{key}\"\n\n[admin]\nsocket = \"{socket}\"\n\n[stop]\nnotice_secs = 0\n\n{more}",
-            data = folder.path().join("data").display(),
+            data = terms
+                .data
+                .clone()
+                .unwrap_or_else(|| folder.path().join("data"))
+                .display(),
             key = folder.path().join("key").display(),
             socket = folder.path().join("admin.sock").display(),
             more = terms.configuration,
         );
         fs::write(folder.path().join("countersign.toml"), text)
             .map_err(|error| error.to_string())?;
-        let child = spawn(folder.path(), &terms.under)?;
+        let child = spawn(folder.path(), terms)?;
         Ok(Self {
             child,
             folder,
@@ -57,30 +92,91 @@ impl Service {
 
     /// Kills the service at once, as a power cut would, and starts it again on
     /// the same data.
-    pub(crate) fn kill_and_restart(&mut self) -> Result<(), String> {
-        self.child.kill().map_err(|error| error.to_string())?;
-        self.child.wait().map_err(|error| error.to_string())?;
-        self.child = spawn(self.folder.path(), &[])?;
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart).
+    pub fn kill_and_restart(&mut self) -> Result<(), String> {
+        self.kill()?;
+        self.restart(&Terms::default())
+    }
+
+    /// Kills the service at once, as a power cut would.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn kill(&mut self) -> Result<(), String> {
+        let child = &mut self.child.child;
+        child.kill().map_err(|error| error.to_string())?;
+        child.wait().map_err(|error| error.to_string())?;
         Ok(())
     }
 
+    /// Starts it again on the same data and with the same configuration, once
+    /// it has ended.
+    ///
+    /// # Errors
+    /// What it said instead of starting.
+    pub fn restart(&mut self, terms: &Terms) -> Result<(), String> {
+        self.child = spawn(self.folder.path(), terms)?;
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// It does not, within a minute.
+    pub fn ended(&mut self) -> Result<Ended, String> {
+        let end = Instant::now() + Duration::from_secs(END_SECS_MAX);
+        loop {
+            let status = self.child.child.try_wait();
+            if let Some(status) = status.map_err(|error| error.to_string())? {
+                // What it said last is still on its way to us.
+                thread::sleep(Duration::from_millis(100));
+                return Ok(Ended {
+                    code: status.code(),
+                    said: self.child.said.lock().clone(),
+                });
+            }
+            if Instant::now() > end {
+                return Err(format!("it still runs:\n{}", self.child.said.lock()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// A connection to the admin socket, which is made anew when it breaks.
+    ///
+    /// # Errors
+    /// The socket cannot be reached.
+    pub async fn admin_channel(&self) -> Result<Channel, Problem> {
+        unix_channel(self.folder.path().join("admin.sock")).await
+    }
+
     /// What clients connect to; also the issuer.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Host and port.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// A folder that goes with the service.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Runs an administrator's command against the service's socket.
-    pub(crate) fn admin(&self, arguments: &[&str]) -> Result<Value, String> {
+    ///
+    /// # Errors
+    /// What the command said.
+    pub fn admin(&self, arguments: &[&str]) -> Result<Value, String> {
         let socket = self.folder.path().join("admin.sock");
         let mut all: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         all.extend([
@@ -96,13 +192,16 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // It may have ended by itself; there is nothing to do about an error.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.child.child.kill();
+        let _ = self.child.child.wait();
     }
 }
 
 /// Runs the binary and returns what it printed.
-pub(crate) fn countersign(arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
+///
+/// # Errors
+/// What it complained of.
+pub fn countersign(arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
     let mut command = Command::new(binary()?);
     command.args(arguments).stdin(Stdio::null());
     run(unconfigured(&mut command))
@@ -121,7 +220,10 @@ fn unconfigured(command: &mut Command) -> &mut Command {
 
 /// Runs a command to its end; anything but success is an error with all that
 /// it said.
-pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+///
+/// # Errors
+/// As said.
+pub fn run(command: &mut Command) -> Result<String, String> {
     let output = command
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
@@ -138,7 +240,10 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
 }
 
 /// The binary that was built along with this test.
-pub(crate) fn binary() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// It was not built.
+pub fn binary() -> Result<PathBuf, String> {
     let test = env::current_exe().map_err(|error| error.to_string())?;
     let profile = test
         .parent()
@@ -153,17 +258,20 @@ pub(crate) fn binary() -> Result<PathBuf, String> {
 }
 
 /// An address of this machine that nobody listened on a moment ago.
-pub(crate) fn free_address() -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// There is none.
+pub fn free_address() -> Result<SocketAddr, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map_err(|error| error.to_string())
 }
 
 /// Asks again and again until `done` has an answer or the time is up.
-pub(crate) fn until<T>(
-    what: &str,
-    mut done: impl FnMut() -> Result<T, String>,
-) -> Result<T, String> {
+///
+/// # Errors
+/// The last one of `done`.
+pub fn until<T>(what: &str, mut done: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let end = Instant::now() + Duration::from_secs(START_SECS_MAX);
     loop {
         match done() {
@@ -174,9 +282,9 @@ pub(crate) fn until<T>(
     }
 }
 
-fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
+fn spawn(folder: &Path, terms: &Terms) -> Result<Running, String> {
     let binary = binary()?.display().to_string();
-    let mut words = under.iter().cloned().chain([binary]);
+    let mut words = terms.under.iter().cloned().chain([binary]);
     let mut command = Command::new(words.next().ok_or("no command")?);
     command
         .args(words)
@@ -187,35 +295,40 @@ fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = unconfigured(&mut command)
+        .envs(terms.environment.iter().cloned())
         .spawn()
         .map_err(|error| format!("{command:?}: {error}"))?;
     let stdout = child.stdout.take().ok_or("no standard output")?;
     let stderr = child.stderr.take().ok_or("no standard error")?;
     let (ready, is_ready) = mpsc::channel();
+    let said = Arc::new(Mutex::new(String::new()));
     for stream in [
         Box::new(stdout) as Box<dyn std::io::Read + Send>,
         Box::new(stderr),
     ] {
-        let ready = ready.clone();
+        let (ready, said) = (ready.clone(), Arc::clone(&said));
         // Both are read to the end, or the child would stop at a full pipe.
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let mut said = said.lock();
+                said.push_str(&line);
+                said.push('\n');
+                drop(said);
+                // Nobody listens any more once it has started.
                 let _ = ready.send(line);
             }
         });
     }
     drop(ready);
     let end = Instant::now() + Duration::from_secs(START_SECS_MAX);
-    let mut said = String::new();
     while let Ok(line) = is_ready.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        said += &line;
-        said.push('\n');
         // The last line of the announcement: all listeners are open.
         if line.to_lowercase().contains("admin socket") {
-            return Ok(child);
+            return Ok(Running { child, said });
         }
     }
     let _ = child.kill();
     let _ = child.wait();
+    let said = said.lock();
     Err(format!("the service did not start; it said:\n{said}"))
 }

@@ -1,0 +1,83 @@
+//! `countersign store recover`: going on with a store that has lost its end.
+
+use clap::Args;
+use countersign_client::clock::{Clock as _, SystemClock};
+use countersign_server::set_back;
+use countersign_store::embedded::recover::{Loss, diagnose};
+
+use super::found;
+use crate::command::data::DataArgs;
+use crate::confirm::confirm;
+use crate::exit::{Failure, Kind};
+use crate::output::Output;
+
+pub(super) const EXAMPLES: &str = "\
+A store that is behind its mark has lost commits that were acknowledged: a disk lied
+about what it had, or an older copy was put in its place. It is refused until
+somebody decides. A backup that is whole and recent may be the better way.
+
+This says what is lost, and asks. Then it copies all files aside (nothing is ever
+deleted), and lets the store open with what is there. What was lost may be a
+revocation or a rotation: so the next start begins a new epoch, and refresh tokens,
+codes, requests and access tokens from before are dead.
+
+Run this as the account that the service runs as, while the service is stopped.
+
+Examples:
+  sudo -u countersign countersign store recover --data /var/lib/countersign/data";
+
+/// Which store.
+#[derive(Args, Debug)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Recover {
+    pub(super) fn run(self, output: &Output) -> Result<(), Failure> {
+        let directory = self.data.directory()?;
+        let place = directory.display();
+        let diagnosis = diagnose(&directory).map_err(|cause| found::unopened(&cause))?;
+        match diagnosis.loss() {
+            Loss::None => {
+                let facts = serde_json::json!({"lost": false});
+                return output.value(&facts, || {
+                    format!("{place}: nothing is lost, and nothing was done")
+                });
+            }
+            loss @ Loss::Damaged { .. } => {
+                return Err(Failure::new(Kind::Data, format!("{place}: {loss}"))
+                    .next("move it away, and `countersign store restore` a backup"));
+            }
+            loss @ (Loss::Tail { .. } | Loss::Mark { .. }) => confirm(
+                &format!(
+                    "{place}: {loss}\n\nwhat was lost is lost: rotations, revocations, \
+                     registrations. This copies all files aside, lets the store open with what is \
+                     there, and makes the next start revoke every token that was issued before"
+                ),
+                self.yes,
+            )?,
+        }
+        let uid = rustix::process::getuid().as_raw();
+        let recovered = set_back::recover(diagnosis, uid, SystemClock.now())
+            .map_err(|cause| Failure::new(Kind::Data, cause.to_string()))?;
+        let facts = serde_json::json!({
+            "lost": true,
+            "aside": recovered.aside,
+            "last_commit": recovered.last_commit,
+        });
+        output.value(&facts, || {
+            format!(
+                "{place} goes on after commit {}\nall files as they were found: {}\n\nnext: start \
+                 the service; see in `countersign audit list` what is there, and do again what is \
+                 missing",
+                recovered.last_commit,
+                recovered.aside.display()
+            )
+        })
+    }
+}
