@@ -19,9 +19,8 @@ use countersign_issuer::set_back::begin_epoch;
 use countersign_issuer::{Actor, Known};
 use countersign_jose::UnixTime;
 use countersign_store::StoreError;
-use countersign_store::embedded::{
-    self, Diagnosis, RecoverError, Recovered, RestoreError, Restored,
-};
+use countersign_store::embedded::recover::{self, Diagnosis, RecoverError, Recovered};
+use countersign_store::embedded::{self, RestoreError, Restored};
 use tracing::warn;
 
 use crate::record::StoreMark;
@@ -99,7 +98,7 @@ pub fn restore(backup: impl io::Read, directory: &Path, uid: u32) -> Result<Rest
 ///
 /// # Errors
 /// Why not; what was copied aside by then is left.
-pub fn recover(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovered, NotRecovered> {
+pub fn accept(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovered, NotRecovered> {
     // Before it opens: nobody serves from it without the new epoch.
     leave_note(diagnosis.directory(), SetBack::Recovered, uid).map_err(|error| {
         NotRecovered::Note {
@@ -107,7 +106,7 @@ pub fn recover(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovere
             error,
         }
     })?;
-    Ok(embedded::accept(diagnosis, now.as_secs())?)
+    Ok(recover::accept(diagnosis, now.as_secs())?)
 }
 
 /// Begins a new epoch, if the store was set back since the last start.

@@ -1,7 +1,7 @@
 //! `countersign serve`: run a token service.
 
 mod again;
-mod failure;
+pub(super) mod failure;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -332,7 +332,7 @@ fn settings(config: &Config, traces: Option<Traces>) -> Result<Settings, Failure
 }
 
 /// The environment, as far as it is text.
-fn variables() -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn variables() -> Result<Vec<(String, String)>, Failure> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX))
@@ -343,7 +343,7 @@ fn variables() -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
-fn text(flag: &str, path: Option<&PathBuf>) -> Result<Option<String>, Failure> {
+pub(super) fn text(flag: &str, path: Option<&PathBuf>) -> Result<Option<String>, Failure> {
     path.map(|path| {
         path.to_str()
             .map(str::to_owned)

@@ -7,7 +7,7 @@ use countersign_store::embedded::OpenError;
 use crate::exit::{Failure, Kind};
 
 /// A configuration that is wrong.
-pub(super) fn configuration(cause: &ConfigError) -> Failure {
+pub(in crate::command) fn configuration(cause: &ConfigError) -> Failure {
     Failure::configuration(cause.to_string())
         .next("docs/configuration.md has every key; `countersign serve --check` tries a change")
 }

@@ -63,7 +63,7 @@ impl Recover {
             )?,
         }
         let uid = rustix::process::getuid().as_raw();
-        let recovered = set_back::recover(diagnosis, uid, SystemClock.now())
+        let recovered = set_back::accept(diagnosis, uid, SystemClock.now())
             .map_err(|cause| Failure::new(Kind::Data, cause.to_string()))?;
         let facts = serde_json::json!({
             "lost": true,
