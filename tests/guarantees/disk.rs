@@ -23,8 +23,8 @@ use crate::{counts, scale};
 /// The exit code of a data directory that cannot be used.
 const DATA: i32 = 4;
 
-const EIO: (i32, &str) = (5, "os error 5");
-const ENOSPC: (i32, &str) = (28, "os error 28");
+const EIO: (i32, &str) = (5, "Input/output error");
+const ENOSPC: (i32, &str) = (28, "No space left on device");
 
 /// What fails, with which error, and whether the short form has it.
 const FAILURES: [(&str, (i32, &str), bool); 10] = [
