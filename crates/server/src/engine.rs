@@ -79,6 +79,12 @@ impl Engine {
         self.steady.at(self.clock.now())
     }
 
+    /// The time that proofs are judged by: the clock's own, since callers go by theirs. The ledger
+    /// sees to it that none is accepted twice.
+    pub(crate) fn proof_time(&self) -> UnixTime {
+        self.clock.now()
+    }
+
     /// On whose behalf decisions are made. Its name and keys never change.
     pub(crate) fn issuer(&self) -> Guard<Arc<Issuer>> {
         self.issuer.load()
