@@ -2,6 +2,8 @@
 //! commit lost a race, load and decide again.
 
 #[cfg(test)]
+mod scheduled;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
