@@ -64,7 +64,8 @@ pub(crate) fn killed_between_two_steps_it_keeps_its_word(cc: &Path) -> Result<()
                     tokio::task::block_in_place(|| service.ended())
                 };
                 let (ended, _) = traffic.until(ended).await?;
-                if shim.done()?.len() != 1 || ended.code.is_some() {
+                // Several threads may come to it before the kill.
+                if shim.done()?.is_empty() || ended.code.is_some() {
                     return Err(format!("{point}: not killed there: {ended:?}").into());
                 }
                 service.restart(&terms)?;

@@ -20,13 +20,13 @@ use crate::{counts, scale};
 pub(crate) fn a_restart_between_two_uses_changes_nothing() -> Result<(), String> {
     in_a_runtime(async {
         for _ in 0..scale::of(1, 20) {
-            if let Some(fault) = twice(false).await?.first() {
+            if let Some(fault) = Box::pin(twice(false)).await?.first() {
                 return Err(fault.clone().into());
             }
             proof_twice().await?;
             counts::add("uses before and after a restart", 4);
         }
-        if twice(true).await?.len() < 3 {
+        if Box::pin(twice(true)).await?.len() < 3 {
             return Err("the same check finds too little fault with a disk that forgets".into());
         }
         Ok(())

@@ -49,7 +49,7 @@ impl Families {
         let mut families = Vec::new();
         for person in 0..rotated {
             let issued = desk.sign_in(&format!("rotated-{person}")).await?;
-            families.push(tokio::sync::Mutex::new(Family::of(issued)?));
+            families.push(tokio::sync::Mutex::new(Family::of(&issued)?));
         }
         Ok(Self {
             desk,
@@ -79,7 +79,7 @@ impl Families {
                 return Ok(());
             };
             self.acknowledged.add(sent);
-            let mut family = Family::of(issued)?;
+            let mut family = Family::of(&issued)?;
             let mut goes_on = true;
             for _ in 0..2 {
                 goes_on = goes_on && self.step(&tokens, &mut family).await?;
@@ -102,10 +102,10 @@ impl Families {
         match tokens.rotate(family.newest()?, &[], &[]).await {
             Ok(issued) => {
                 self.acknowledged.add(sent);
-                family.rotated(issued)?;
+                family.rotated(&issued)?;
                 Ok(true)
             }
-            Err(error) => gone(error, "a rotation of the newest token").map(|()| false),
+            Err(error) => gone(&error, "a rotation of the newest token").map(|()| false),
         }
     }
 
@@ -118,7 +118,7 @@ impl Families {
                 family.revoked = Revoked::Acknowledged;
                 Ok(true)
             }
-            Err(error) => gone(error, "a revocation").map(|()| false),
+            Err(error) => gone(&error, "a revocation").map(|()| false),
         }
     }
 
@@ -173,7 +173,7 @@ async fn holds(tokens: &TokenService, family: &mut Family) -> Result<(), Problem
             if one.expose() != two.expose() {
                 return Err("one token has two distinct successors".into());
             }
-            family.rotated(issued)
+            family.rotated(&issued)
         }
     }
 }
@@ -195,9 +195,9 @@ async fn dies_by_reuse(tokens: &TokenService, family: &mut Family) -> Result<(),
 }
 
 impl Family {
-    fn of(issued: Issued) -> Result<Self, Problem> {
+    fn of(issued: &Issued) -> Result<Self, Problem> {
         Ok(Self {
-            tokens: vec![token(&issued)?],
+            tokens: vec![token(issued)?],
             asked: false,
             revoked: Revoked::No,
         })
@@ -207,9 +207,9 @@ impl Family {
         Ok(self.tokens.last().ok_or("a family without a token")?)
     }
 
-    fn rotated(&mut self, issued: Issued) -> Result<(), Problem> {
+    fn rotated(&mut self, issued: &Issued) -> Result<(), Problem> {
         self.asked = false;
-        self.tokens.push(token(&issued)?);
+        self.tokens.push(token(issued)?);
         if self.tokens.len() > 3 {
             self.tokens.remove(0);
         }
@@ -227,7 +227,7 @@ fn token(issued: &Issued) -> Result<Secret, Problem> {
 }
 
 /// A refusal is a surprise; anything else means that the service has gone.
-fn gone(error: TokenError, what: &str) -> Result<(), Problem> {
+fn gone(error: &TokenError, what: &str) -> Result<(), Problem> {
     match error {
         TokenError::Refused(..) => Err(format!("{what} was refused: {error}").into()),
         _ => Ok(()),

@@ -111,7 +111,7 @@ impl Registrations {
                     }
                     Err(status) => {
                         self.touched.lock().push(entry);
-                        return gone(status, step);
+                        return gone(&status, step);
                     }
                 }
             }
@@ -227,7 +227,10 @@ impl Registrations {
             self.secrets_hold(entry).await?;
         }
         for entry in &mut touched {
-            entry.asked = None;
+            // Of a secret whose answer was lost nothing is known, now and later.
+            if entry.asked.take() == Some(Step::NewSecret) {
+                entry.secrets.clear();
+            }
         }
         counts::add("registrations looked at after a crash", touched.len());
         self.earlier.lock().extend(touched);
@@ -236,7 +239,6 @@ impl Registrations {
 
     /// The newest secret works, and the one before it does not.
     async fn secrets_hold(&self, entry: &Entry) -> Result<(), Problem> {
-        // Of a secret whose answer was lost nothing is known.
         if entry.known.is_none() || entry.asked == Some(Step::NewSecret) {
             return Ok(());
         }
@@ -334,7 +336,7 @@ fn resource(entry: &Entry, display_name: &str, etag: String) -> Resource {
 }
 
 /// A refusal is a surprise; anything else means that the service has gone.
-fn gone(status: Status, step: Step) -> Loop {
+fn gone(status: &Status, step: Step) -> Loop {
     match status.code() {
         Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal => Ok(()),
         _ => Err(format!("{step:?} was refused: {status}").into()),
