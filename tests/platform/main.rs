@@ -7,7 +7,6 @@
 
 #![expect(
     clippy::print_stdout,
-    clippy::print_stderr,
     reason = "a test binary of its own: what it prints is its report"
 )]
 

@@ -2,6 +2,8 @@
 //! commit lost a race, load and decide again.
 
 #[cfg(test)]
+mod scheduled;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::overload::Visit;
 use crate::proof::Proofs;
 use crate::records::{Outcome, Records};
 use crate::refused::{Fault, Refused};
+use crate::steady::Steady;
 
 /// Racers of one record win one after the other: so many in a row means that something else is
 /// wrong, and the caller may try again later.
@@ -29,6 +32,7 @@ pub(crate) struct Engine {
     pub(crate) issuer: Arc<ArcSwap<Issuer>>,
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) steady: Arc<Steady>,
 }
 
 /// What a decision may know besides the request and the records.
@@ -71,8 +75,15 @@ impl<T> Decided<T> {
 }
 
 impl Engine {
-    /// The time now, at this edge.
+    /// The time now, at this edge. It stands still while a clock that was set back a little
+    /// catches up.
     pub(crate) fn now(&self) -> UnixTime {
+        self.steady.at(self.clock.now())
+    }
+
+    /// The time that proofs are judged by: the clock's own, since callers go by theirs. The ledger
+    /// sees to it that none is accepted twice.
+    pub(crate) fn proof_time(&self) -> UnixTime {
         self.clock.now()
     }
 

@@ -51,6 +51,7 @@ mod signer;
 mod stack;
 mod start;
 mod status;
+mod steady;
 mod tls;
 mod wire;
 

@@ -284,6 +284,7 @@ pub(crate) async fn platform(
             ledger,
         }),
         clock,
+        steady: Arc::default(),
     };
     let platform = Platform {
         engine,

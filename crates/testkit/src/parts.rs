@@ -46,6 +46,10 @@ pub fn needing(part: &'static str, name: &str, run: fn(&Path) -> Result<(), Stri
 
 /// The same for a part that is `missing` for another reason than that it is not
 /// installed.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that is not run says so where people look"
+)]
 pub fn without(part: &str, name: &str, missing: String) -> Trial {
     if required(env::var_os("COUNTERSIGN_REQUIRE_PARTS").as_deref()) {
         return Trial::test(name, move || Err(missing.into()));

@@ -123,7 +123,7 @@ impl Tokens {
         let headers = request.metadata().as_ref();
         self.engine
             .proofs
-            .verify(headers, called(request)?, self.engine.now())
+            .verify(headers, called(request)?, self.engine.proof_time())
     }
 
     /// Decides, commits, and only then signs: a token that was not committed is not made.
@@ -145,7 +145,10 @@ impl Tokens {
     }
 
     fn answer<T>(&self, answer: T, proof: &VerifiedProof) -> Result<Response<T>, Status> {
-        let nonce = self.engine.proofs.next_nonce(proof, self.engine.now());
+        let nonce = self
+            .engine
+            .proofs
+            .next_nonce(proof, self.engine.proof_time());
         answered(answer, nonce)
     }
 }

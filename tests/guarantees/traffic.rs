@@ -1,0 +1,128 @@
+//! Clients of all kinds at once, what each of them sent and what was
+//! acknowledged, and whether it all holds after a restart.
+
+mod families;
+mod registrations;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_client::clock::{Clock as _, SystemClock};
+use countersign_testkit::service::Service;
+use countersign_testkit::{Desk, Problem};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::counts;
+use families::Families;
+use registrations::Registrations;
+
+/// Rotations, sign-ins with revocations, and registrations, each from as many
+/// clients at once.
+const EACH: usize = 3;
+
+/// A retry is answered for as long as a restart takes on a busy machine.
+pub(crate) const CONFIGURATION: &str =
+    "[tokens]\nrefresh_retry_secs = 60\n\n[limits]\nclient_calls_per_sec = 0\n";
+
+/// A client that has no answer for so long never gets one.
+const CALL_SECS_MAX: Duration = Duration::from_secs(20);
+
+/// Clients that write down what they know.
+pub(crate) struct Traffic {
+    families: Arc<Families>,
+    registrations: Arc<Registrations>,
+    acknowledged: Arc<Acknowledged>,
+}
+
+/// When what was acknowledged had been sent.
+#[derive(Default)]
+pub(crate) struct Acknowledged {
+    /// Milliseconds since the Unix epoch; one for each acknowledged write.
+    sent_millis: Mutex<Vec<u64>>,
+}
+
+impl Acknowledged {
+    /// The moment at which something is about to be sent.
+    fn sending() -> u64 {
+        SystemClock.now().as_millis()
+    }
+
+    /// What was sent then was acknowledged.
+    fn add(&self, sent_millis: u64) {
+        self.sent_millis.lock().push(sent_millis);
+    }
+}
+
+/// How a client's loop ends: the service has gone, or said what it must not.
+type Loop = Result<(), Problem>;
+
+impl Traffic {
+    /// Registers what the clients need, and signs some people in.
+    pub(crate) async fn begin(service: &Service) -> Result<Self, Problem> {
+        let acknowledged = Arc::<Acknowledged>::default();
+        let desk = Desk::open(service).await?;
+        let admin = service.admin_channel().await?;
+        let families = Families::begin(desk, EACH, Arc::clone(&acknowledged)).await?;
+        Ok(Self {
+            families: Arc::new(families),
+            registrations: Arc::new(Registrations::new(
+                service.url(),
+                admin,
+                EACH,
+                Arc::clone(&acknowledged),
+            )),
+            acknowledged,
+        })
+    }
+
+    /// Lets all clients write until `end` is over and none of them gets an
+    /// answer any more. Returns how many writes were acknowledged.
+    pub(crate) async fn until<T>(
+        &self,
+        end: impl Future<Output = Result<T, String>>,
+    ) -> Result<(T, usize), Problem> {
+        let before = self.acknowledged.sent_millis.lock().len();
+        let mut clients: JoinSet<Loop> = JoinSet::new();
+        for client in 0..EACH {
+            let families = Arc::clone(&self.families);
+            clients.spawn(async move { families.rotate(client).await });
+            let families = Arc::clone(&self.families);
+            clients.spawn(async move { families.sign_in_and_revoke().await });
+            let registrations = Arc::clone(&self.registrations);
+            clients.spawn(async move { registrations.register(client).await });
+        }
+        let ended = end.await?;
+        while let Some(client) = timeout(CALL_SECS_MAX, clients.join_next())
+            .await
+            .map_err(|_| "a client still waits for an answer of a service that is gone")?
+        {
+            client??;
+        }
+        let writes = self.acknowledged.sent_millis.lock().len() - before;
+        counts::add("acknowledged writes before a crash", writes);
+        Ok((ended, writes))
+    }
+
+    /// Whether everything that was acknowledged holds, and the rest happened
+    /// whole or not at all.
+    pub(crate) async fn holds(&self) -> Result<(), Problem> {
+        self.families.hold().await?;
+        self.registrations.hold().await
+    }
+
+    /// The same for everything since the beginning, not only what the last
+    /// round touched.
+    pub(crate) async fn all_holds(&self) -> Result<(), Problem> {
+        self.families.recall_all();
+        self.registrations.recall_all();
+        self.holds().await
+    }
+
+    /// How many writes were acknowledged that were sent after this moment.
+    pub(crate) fn acknowledged_after(&self, millis: u64) -> usize {
+        let sent = self.acknowledged.sent_millis.lock();
+        sent.iter().filter(|sent| **sent > millis).count()
+    }
+}
