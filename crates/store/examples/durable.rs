@@ -6,8 +6,6 @@
 //! `cargo run --release -p countersign-store --example durable [directory] [turns]`
 #![expect(clippy::print_stdout, reason = "an example tells its result")]
 
-mod seeded;
-
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Write as _};
@@ -19,9 +17,16 @@ use std::time::{Duration, Instant};
 
 use countersign_store::chain;
 use countersign_store::embedded::Disk;
-use countersign_store::{Change, Commit, EmbeddedStore, Options, Store};
-use seeded::Any;
+use countersign_store::{Change, Commit, EmbeddedStore, Key, Log, Options, Store, Write};
 use tokio::sync::{mpsc, oneshot};
+
+type Any = Box<dyn std::error::Error + Send + Sync>;
+
+const AUDIT: Log = Log::named("audit");
+/// A family as it lies in a service's store: names, scopes, two thumbprints, five times.
+const FAMILY_BYTES: usize = 350;
+/// The event that notes it.
+const EVENT_BYTES: usize = 150;
 
 const WRITERS: u64 = 64;
 const TURN: Duration = Duration::from_millis(1500);
@@ -97,6 +102,13 @@ async fn main() -> Result<(), Any> {
     Ok(())
 }
 
+/// What one approval writes: a record that expires, and an event. Its key is any 16 bytes.
+fn approval(n: u64) -> Change {
+    let key = Key::of("family").and(u128::from(n).wrapping_mul(u128::MAX / 11 * 3).to_be_bytes());
+    let write = Write::create(key, vec![n as u8; FAMILY_BYTES]).expiring_at(EXPIRES);
+    Change::of([write]).append(AUDIT, vec![n as u8; EVENT_BYTES])
+}
+
 struct Turn {
     count: f64,
     rate: f64,
@@ -117,7 +129,7 @@ where
             let mut count = 0_u64;
             while begun.elapsed() < TURN {
                 let n = numbers.fetch_add(1, Ordering::Relaxed);
-                commit(seeded::approval(n, EXPIRES)).await?;
+                commit(approval(n)).await?;
                 count += 1;
             }
             Ok::<_, Any>(count)
@@ -211,9 +223,9 @@ fn price() {
     };
     let keys = [vec![1; 37], vec![1; 45], vec![1; 15]];
     let values = [
-        vec![2; 18 + seeded::FAMILY_BYTES],
+        vec![2; 18 + FAMILY_BYTES],
         vec![2; 2],
-        vec![2; 42 + seeded::EVENT_BYTES],
+        vec![2; 42 + EVENT_BYTES],
     ];
     let sums = each(&|n| {
         for (key, value) in keys.iter().zip(&values) {
@@ -223,8 +235,8 @@ fn price() {
             black_box(sum.finalize());
         }
     });
-    let entry = vec![3; seeded::EVENT_BYTES];
-    let before = chain::next(chain::origin(seeded::AUDIT), 1, &entry);
+    let entry = vec![3; EVENT_BYTES];
+    let before = chain::next(chain::origin(AUDIT), 1, &entry);
     let hash = each(&|n| {
         black_box(chain::next(black_box(before), n, &entry));
     });
