@@ -10,6 +10,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::OpenError;
 
@@ -17,6 +19,10 @@ use super::OpenError;
 pub(super) const FORMAT: u64 = 2;
 /// The first release's, which is read, and changed to ours: `upgrade.rs`.
 const OLD_FORMAT: u64 = 1;
+/// How long a lock may outlive its holder: a process that the holder was starting just then has it
+/// too, until it runs its own program.
+const UNLOCK_SECS_MAX: Duration = Duration::from_secs(1);
+
 const MARKER: &str = "store";
 const MAGIC: &str = "countersign store, format ";
 
@@ -43,11 +49,7 @@ impl Directory {
             return Err(refuse.not_ours("it holds other files"));
         }
         let marker = open_private(&path.join(MARKER)).map_err(|error| refuse.unreadable(error))?;
-        match marker.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
-            Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
-        }
+        lock(&marker, &refuse)?;
         let format = check_marker(&marker, others, &refuse)?;
         sync_directory(path).map_err(|error| refuse.unreadable(error))?;
         Ok(Self {
@@ -154,6 +156,20 @@ impl Refuse<'_> {
         OpenError::Unreadable {
             directory: self.directory(),
             error,
+        }
+    }
+}
+
+fn lock(marker: &File, refuse: &Refuse<'_>) -> Result<(), OpenError> {
+    let begun = Instant::now();
+    loop {
+        match marker.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < UNLOCK_SECS_MAX => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
         }
     }
 }

@@ -15,6 +15,7 @@ mod place;
 mod recovering;
 mod refused;
 mod sweeps;
+mod trims;
 
 use place::{DirectoryPlace, MemoryPlace};
 

@@ -59,15 +59,17 @@ async fn a_lost_tail_is_accepted_with_a_copy_of_everything() {
     home.commit(21..=40).await;
     fs::remove_dir_all(&database).unwrap();
     fs::rename(&earlier, &database).unwrap();
+    // The mark is a little behind when a process is killed.
+    fs::write(home.store().join("mark"), "countersign mark, commit 30\n").unwrap();
     let before = files(&home.store());
 
     let diagnosis = diagnose(home.store()).unwrap();
     let lost = Loss::Tail {
         found: 20,
-        mark: 40,
+        mark: 30,
     };
     assert_eq!(diagnosis.loss(), &lost);
-    assert!(lost.to_string().contains("at least 20 are lost"), "{lost}");
+    assert!(lost.to_string().contains("at least 10 are lost"), "{lost}");
     assert_eq!(home.label(), "locked", "nobody comes in between");
     drop(diagnosis);
     assert_eq!(home.label(), "lost_tail", "to look is not to accept");
