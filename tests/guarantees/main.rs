@@ -16,6 +16,7 @@
     reason = "a test binary of its own: what it prints is its report"
 )]
 
+mod backup;
 mod clocks;
 mod counts;
 mod dice;
@@ -68,6 +69,7 @@ fn trials() -> Vec<Trial> {
         trial!(races::a_code_is_redeemed_once),
         trial!(races::an_assertion_is_spent_once),
         trial!(races::a_restart_between_two_uses_changes_nothing),
+        trial!(backup::an_older_refresh_token_does_not_come_back_with_a_backup),
         trial!(clocks::a_jump_brings_nothing_back),
     ]
 }

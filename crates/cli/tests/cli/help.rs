@@ -22,6 +22,11 @@ const COMMANDS: &[&str] = &[
     "proof",
     "key list",
     "key generate",
+    "store stats",
+    "store backup",
+    "store verify",
+    "store restore",
+    "store recover",
     "bench",
 ];
 

@@ -14,4 +14,5 @@ mod program;
 mod reload;
 mod serve;
 mod signals;
+mod store;
 mod tls;

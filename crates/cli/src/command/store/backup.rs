@@ -39,7 +39,8 @@ impl Backup {
     pub(super) async fn run(self, output: &Output) -> Result<(), Failure> {
         let wrong = |cause: io::Error| refused(&self.file, &cause);
         if fs::symlink_metadata(&self.file).is_ok() {
-            return Err(refused(&self.file, &io::ErrorKind::AlreadyExists.into())
+            let what = format!("{}: is there already", self.file.display());
+            return Err(Failure::new(Kind::Data, what)
                 .next("name a file that is not there yet: a backup replaces nothing"));
         }
         let mut service = StoreServiceClient::new(self.admin.connect().await?);

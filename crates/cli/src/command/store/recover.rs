@@ -49,10 +49,12 @@ impl Recover {
                     format!("{place}: nothing is lost, and nothing was done")
                 });
             }
-            loss @ Loss::Damaged { .. } => {
-                return Err(Failure::new(Kind::Data, format!("{place}: {loss}"))
-                    .next("move it away, and `countersign store restore` a backup"));
+            Loss::Tail { found: 0, .. } | Loss::Mark { found: 0 } => {
+                return Err(unmendable(format!(
+                    "{place}: nothing is left of what was in it"
+                )));
             }
+            loss @ Loss::Damaged { .. } => return Err(unmendable(format!("{place}: {loss}"))),
             loss @ (Loss::Tail { .. } | Loss::Mark { .. }) => confirm(
                 &format!(
                     "{place}: {loss}\n\nwhat was lost is lost: rotations, revocations, \
@@ -80,4 +82,8 @@ impl Recover {
             )
         })
     }
+}
+
+fn unmendable(what: String) -> Failure {
+    Failure::new(Kind::Data, what).next("move it away, and `countersign store restore` a backup")
 }
