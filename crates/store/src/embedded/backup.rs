@@ -92,6 +92,7 @@ impl BackupError {
 impl EmbeddedStore {
     /// Begins a backup: a copy of all there is, as it was after one commit that was durable, which
     /// is one between now and its end. Commits and reads go on meanwhile, and never wait for it.
+    /// Damage that it meets ends the store, as it does when a call meets it.
     ///
     /// # Errors
     /// [`BackupError::Busy`], [`BackupError::Store`]. What goes wrong later is the stream's last

@@ -58,7 +58,7 @@ impl EmbeddedStore {
     }
 
     /// Counts the records: reads all of them, a few at a time, with rests as long as the reading
-    /// took. About a second for 50,000 records. Dropping it ends it.
+    /// took. Dropping it ends it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Closed`].

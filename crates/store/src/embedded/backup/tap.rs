@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::super::Edits;
 
-/// The most edits that wait for one backup, in bytes: some seconds of commits at their fastest. A
+/// The most edits that wait for one backup, in bytes: about a second of commits at their fastest. A
 /// reader that leaves more than that behind gets no backup; commits never wait for one.
 pub(super) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
