@@ -21,11 +21,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Longer than a code (60 s) and an access token (300 s) live.
-const EXPIRES: Duration = Duration::from_secs(301);
-
-/// Longer than a refresh token lives that nobody uses.
-const IDLE: Duration = Duration::from_secs(7 * 24 * 3600 + 1);
+/// A second longer than a code, an access token and an unused refresh token live.
+const CODE: Duration = Duration::from_secs(61);
+const ACCESS_TOKEN: Duration = Duration::from_secs(301);
+const REFRESH_TOKEN: Duration = Duration::from_secs(7 * 24 * 3600 + 1);
 
 const JUMPS: [Duration; 4] = [SECOND.saturating_mul(10), HOUR, DAY, YEAR];
 
@@ -54,28 +53,38 @@ enum Jump {
 
 /// What must not be accepted any more.
 struct Dead {
+    expired: Expired,
+    spent: Spent,
+}
+
+/// What had its time.
+struct Expired {
     shop: Countersign,
     access_token: Secret,
     code: Code,
     refresh_token: Secret,
-    /// Accepted once: whoever signs, and what was signed.
+}
+
+/// What was accepted once, a moment ago.
+struct Spent {
+    /// Whoever signs, and what was signed.
     assertion: (GuardedChannel, ClientAuthentication),
-    /// Accepted once.
     proof: (Channel, String),
 }
 
 async fn jumps(by: Duration, jumps: &[Jump]) -> Result<(), Problem> {
     let stage = Arc::new(Stage::open(Writes::Conditional).await?);
     let clock = stage.platform.clock();
-    let refresh_token = {
-        let shop = stage.shop(random::bytes()?).await?;
-        (stage.sign_in(&shop).await?, shop)
-    };
-    clock.advance(IDLE);
-    let dead = Dead::make(&stage, refresh_token).await?;
-    // The last of it expires now: the smallest jump back would bring it in time.
-    clock.advance(EXPIRES);
+    // All of it expires within the last second: the smallest jump back would bring it in time.
+    let expired = Expired::make(&stage).await?;
+    // By its time it would be good for another minute.
+    let spent = Spent::make(&stage).await?;
+    let dead = Dead { expired, spent };
     let traffic = Traffic::start(&stage).await?;
+    // Callers are served, and told that it is dead.
+    if stage.is_active(&dead.expired.access_token).await? {
+        return Err("the access token did not expire".into());
+    }
     dead.is_dead(&stage, "before any jump").await?;
     traffic.flows().await?;
     for (index, jump) in jumps.iter().enumerate() {
@@ -91,17 +100,30 @@ async fn jumps(by: Duration, jumps: &[Jump]) -> Result<(), Problem> {
     Ok(())
 }
 
-impl Dead {
-    /// Everything is good now, and used where it can be used once.
-    async fn make(
-        stage: &Stage,
-        (refresh_token, shop): (Secret, Countersign),
-    ) -> Result<Self, Problem> {
+impl Expired {
+    async fn make(stage: &Stage) -> Result<Self, Problem> {
+        let clock = stage.platform.clock();
+        let shop = stage.shop(random::bytes()?).await?;
+        let refresh_token = stage.sign_in(&shop).await?;
+        clock.advance(REFRESH_TOKEN - ACCESS_TOKEN);
         let (access_token, lives) = stage.issued().await?;
-        if lives >= EXPIRES || !stage.is_active(&access_token).await? {
-            return Err("the access token is not one that was to expire".into());
+        if lives >= ACCESS_TOKEN || !stage.is_active(&access_token).await? {
+            return Err("the access token is not one that is to expire".into());
         }
+        clock.advance(ACCESS_TOKEN - CODE);
         let code = stage.code(&shop).await?;
+        clock.advance(CODE);
+        Ok(Self {
+            shop,
+            access_token,
+            code,
+            refresh_token,
+        })
+    }
+}
+
+impl Spent {
+    async fn make(stage: &Stage) -> Result<Self, Problem> {
         let signing = stage.signing().await?.token_service();
         let now = stage.platform.clock().now();
         let assertion = signing.client().authentication(now)?;
@@ -109,31 +131,33 @@ impl Dead {
         let (channel, proof) = stage.proof().await?;
         stage.issue_with(channel.clone(), &proof).await?;
         Ok(Self {
-            shop,
-            access_token,
-            code,
-            refresh_token,
             assertion: (signing.channel(), assertion),
             proof: (channel, proof),
         })
     }
+}
 
+impl Dead {
     async fn is_dead(&self, stage: &Stage, when: &str) -> Result<(), Problem> {
-        let tokens = self.shop.token_service();
+        let Self { expired, spent } = self;
+        let tokens = expired.shop.token_service();
         // Callers may be kept out altogether until the clock has caught up:
         // that accepts nothing either.
-        let active = stage.is_active(&self.access_token).await;
-        let (signs, assertion) = &self.assertion;
-        let (channel, proof) = &self.proof;
+        let active = stage.is_active(&expired.access_token).await;
+        let (signs, assertion) = &spent.assertion;
+        let (channel, proof) = &spent.proof;
         for (what, accepted) in [
             ("an expired access token", active.is_ok_and(|active| active)),
             (
                 "an expired code",
-                tokens.redeem(&self.code, &[], &[]).await.is_ok(),
+                tokens.redeem(&expired.code, &[], &[]).await.is_ok(),
             ),
             (
                 "an expired refresh token",
-                tokens.rotate(&self.refresh_token, &[], &[]).await.is_ok(),
+                tokens
+                    .rotate(&expired.refresh_token, &[], &[])
+                    .await
+                    .is_ok(),
             ),
             (
                 "a spent assertion",

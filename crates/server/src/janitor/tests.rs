@@ -1,8 +1,9 @@
 //! What is removed, by which clock, and how much of it at once.
 
 use countersign_jose::UnixTime;
-use countersign_store::{Change, Key, MemoryStore, Write};
+use countersign_store::{Change, EmbeddedStore, Key, MemoryStore, Options, Write};
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
 use super::*;
 
@@ -34,7 +35,7 @@ impl Clock for At {
     }
 }
 
-async fn write(store: &MemoryStore, name: &str, count: u32, expires_at: UnixTime) {
+async fn write(store: &dyn Store, name: &str, count: u32, expires_at: UnixTime) {
     for part in 0..count.div_ceil(200) {
         let writes = (part * 200..count.min(part * 200 + 200)).map(|n| {
             let key = Key::of(name).and(n.to_be_bytes());
@@ -44,7 +45,7 @@ async fn write(store: &MemoryStore, name: &str, count: u32, expires_at: UnixTime
     }
 }
 
-async fn left(store: &MemoryStore, name: &str) -> usize {
+async fn left(store: &dyn Store, name: &str) -> usize {
     let page = store.scan(&Key::of(name), None, 1000).await.expect("read");
     page.records.len()
 }
@@ -63,11 +64,11 @@ async fn what_expired_long_ago_goes_in_batches_and_nothing_else() {
     let store = Arc::new(MemoryStore::new());
     let kept = Write::create(Key::of("kept"), "x");
     store.commit(Change::of([kept])).await.expect("written");
-    write(&store, "recent", 1, BEGIN.plus(MINUTE)).await;
-    write(&store, "old", 1_200, BEGIN).await;
+    write(&*store, "recent", 1, BEGIN.plus(MINUTE)).await;
+    write(&*store, "old", 1_200, BEGIN).await;
     let mut janitor = Janitor::new(store.clone(), At::new(BEGIN.plus(GRACE)), PASS_MAX);
     assert_eq!(pass(&mut janitor).await, 1_200_usize.div_ceil(BATCH));
-    let found = ["old", "recent", "kept"].map(|name| left(&store, name));
+    let found = ["old", "recent", "kept"].map(|name| left(&*store, name));
     let found = futures_util::future::join_all(found).await;
     assert_eq!(found, [0, 1, 1]);
 }
@@ -75,36 +76,44 @@ async fn what_expired_long_ago_goes_in_batches_and_nothing_else() {
 #[tokio::test]
 async fn a_pass_looks_at_no_more_than_its_maximum() {
     let store = Arc::new(MemoryStore::new());
-    write(&store, "old", 1_000, BEGIN).await;
+    write(&*store, "old", 1_000, BEGIN).await;
     let mut janitor = Janitor::new(store.clone(), At::new(BEGIN.plus(DAY)), 400);
     pass(&mut janitor).await;
-    assert_eq!(left(&store, "old").await, 600);
+    assert_eq!(left(&*store, "old").await, 600);
     pass(&mut janitor).await;
-    assert_eq!(left(&store, "old").await, 200);
+    assert_eq!(left(&*store, "old").await, 200);
 }
 
 /// Whatever the clock jumps by, a sweep removes what it would have removed without the jump.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_ahead_removes_nothing_more() {
-    for jump in [10 * SECOND, HOUR, DAY, YEAR] {
-        let store = Arc::new(MemoryStore::new());
-        write(&store, "old", 300, BEGIN.minus(GRACE).minus(MINUTE)).await;
-        write(&store, "due", 300, BEGIN.minus(GRACE).plus(MINUTE)).await;
+    let folder = TempDir::new().expect("a folder");
+    let embedded = |jump: Duration| {
+        let path = folder.path().join(jump.as_secs().to_string());
+        std::fs::create_dir(&path).expect("made");
+        Arc::new(EmbeddedStore::open(&path, Options::default()).expect("opened"))
+    };
+    let jumps = [10 * SECOND, HOUR, DAY, YEAR];
+    let on_disk = jumps.map(|jump| (jump, embedded(jump) as Arc<dyn Store>));
+    let in_memory = jumps.map(|jump| (jump, Arc::new(MemoryStore::new()) as Arc<dyn Store>));
+    for (jump, store) in on_disk.into_iter().chain(in_memory) {
+        write(&*store, "old", 300, BEGIN.minus(GRACE).minus(MINUTE)).await;
+        write(&*store, "due", 300, BEGIN.minus(GRACE).plus(MINUTE)).await;
         // Of use for another five minutes, as the longest assertion is.
-        write(&store, "live", 300, BEGIN.plus(5 * MINUTE)).await;
+        write(&*store, "live", 300, BEGIN.plus(5 * MINUTE)).await;
         let clock = At::new(BEGIN);
         let mut janitor = Janitor::new(store.clone(), clock.clone(), PASS_MAX);
         clock.set(BEGIN.plus(jump));
         pass(&mut janitor).await;
         // By the time that passes, not by the jump.
-        let found = ["old", "due", "live"].map(|name| left(&store, name));
+        let found = ["old", "due", "live"].map(|name| left(&*store, name));
         let found = futures_util::future::join_all(found).await;
         assert_eq!(found, [0, 300, 300], "{jump:?} ahead");
 
         tokio::time::advance(10 * MINUTE).await;
         clock.set(BEGIN.plus(10 * MINUTE));
         pass(&mut janitor).await;
-        let found = ["due", "live"].map(|name| left(&store, name));
+        let found = ["due", "live"].map(|name| left(&*store, name));
         let found = futures_util::future::join_all(found).await;
         assert_eq!(found, [0, 300], "{jump:?} ahead and back");
     }
@@ -114,7 +123,7 @@ async fn a_clock_that_jumps_ahead_removes_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_stays_ahead_is_believed_after_two_hours() {
     let store = Arc::new(MemoryStore::new());
-    write(&store, "live", 10, BEGIN.plus(20 * HOUR)).await;
+    write(&*store, "live", 10, BEGIN.plus(20 * HOUR)).await;
     let clock = At::new(BEGIN);
     let mut janitor = Janitor::new(store.clone(), clock.clone(), PASS_MAX);
     for looks in 1..=240_u32 {
@@ -122,7 +131,7 @@ async fn a_clock_that_stays_ahead_is_believed_after_two_hours() {
         clock.set(BEGIN.plus(DAY).plus(PAUSE * looks));
         pass(&mut janitor).await;
         let there = if looks < 240 { 10 } else { 0 };
-        assert_eq!(left(&store, "live").await, there, "after {looks} looks");
+        assert_eq!(left(&*store, "live").await, there, "after {looks} looks");
     }
 }
 
