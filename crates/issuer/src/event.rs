@@ -4,7 +4,7 @@ use std::fmt;
 
 use countersign_jose::UnixTime;
 
-use crate::model::{ClientId, FamilyId, RecordId, ResourceUri, Subject, TokenId};
+use crate::model::{ClientId, FamilyId, KeyId, RecordId, ResourceUri, Subject, TokenId};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +59,20 @@ pub enum EventKind {
     FamilyRevoked,
     /// An access token was revoked at its client's request.
     TokenRevoked,
+    /// A key was made.
+    KeyCreated,
+    /// A key became active.
+    KeyActivated,
+    /// A key was replaced; it still verifies what it made.
+    KeyRetired,
+    /// A key that nothing needs any more was removed.
+    KeyRemoved,
+    /// A key was revoked: nothing that it made is honoured any more.
+    KeyRevoked,
+    /// An operator asked for a key's replacement, which its successor was not ready for.
+    KeyRotationAsked,
+    /// All keys were encrypted under another key-encryption key.
+    KeysRewrapped,
 }
 
 /// Who did it. Displays as the audit log has it.
@@ -73,7 +87,7 @@ pub enum Actor {
         /// The account's number.
         uid: u32,
     },
-    /// The service itself, at its first start.
+    /// The service itself: at its first start, and on schedule.
     Service,
 }
 
@@ -90,6 +104,10 @@ pub enum Object {
     Token(TokenId),
     /// An authorization request.
     Authorization(RecordId),
+    /// A key of the service.
+    Key(KeyId),
+    /// All keys of the service.
+    Keys,
 }
 
 impl fmt::Display for Actor {
@@ -111,6 +129,8 @@ impl fmt::Display for Object {
             Self::Family(family) => family.fmt(f),
             Self::Token(token) => token.fmt(f),
             Self::Authorization(record) => record.fmt(f),
+            Self::Key(key) => key.fmt(f),
+            Self::Keys => f.write_str("keys"),
         }
     }
 }
