@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
+use countersign::admin::v1::signing_key_service_server::SigningKeyServiceServer;
 use countersign::authorization::v1::authorization_service_server::AuthorizationServiceServer;
 use countersign::introspection::v1::introspection_service_server::IntrospectionServiceServer;
 use countersign::keys::v1::key_service_server::KeyServiceServer;
@@ -20,16 +21,18 @@ use tower::ServiceBuilder;
 use crate::called::CalledLayer;
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::keyring::keeper::Keeper;
 use crate::overload::Overload;
 use crate::reflection;
 use crate::serve::Answers;
 use crate::service::admin_client::Clients;
+use crate::service::admin_key::SigningKeys;
 use crate::service::admin_resource::Resources;
 use crate::service::authorization::Authorizations;
 use crate::service::introspection::Introspections;
 use crate::service::keys::Keys;
 use crate::service::token::Tokens;
-use crate::signer::{KeySet, Signer};
+use crate::signer::KeySet;
 use crate::wire::MESSAGE_BYTES_MAX;
 use deadline::DeadlineLayer;
 use under_way::UnderWayLayer;
@@ -44,9 +47,10 @@ pub(crate) const PUBLIC: [&str; 5] = [
 ];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 4] = [
+pub(crate) const ADMIN: [&str; 5] = [
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
+    "countersign.admin.v1.SigningKeyService",
     "countersign.keys.v1.KeyService",
     HEALTH,
 ];
@@ -71,8 +75,8 @@ pub(crate) const UNGUARDED: [&str; 7] = [
 #[derive(Clone)]
 pub(crate) struct Platform {
     pub(crate) engine: Engine,
-    pub(crate) signer: Signer,
     pub(crate) keys: Arc<KeySet>,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) health: Health,
     pub(crate) overload: Arc<Overload>,
 }
@@ -83,7 +87,6 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
     let routes = Routes::new(
         TokenServiceServer::new(Tokens {
             engine: platform.engine.clone(),
-            signer: platform.signer,
             keys: Arc::clone(&platform.keys),
             overload: Arc::clone(&platform.overload),
         })
@@ -154,6 +157,13 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
     .add_service(
         ResourceServiceServer::new(Resources {
             engine: platform.engine,
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(
+        SigningKeyServiceServer::new(SigningKeys {
+            keeper: platform.keeper,
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),

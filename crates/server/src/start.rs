@@ -6,7 +6,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,9 +20,10 @@ use countersign_store::{Store, StoreError};
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, KeyPlace};
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::keyring::keeper::Keeper;
 use crate::listen::{self, Places, Tcp, Unix};
 use crate::opening::{self, Opened};
 use crate::overload::Overload;
@@ -57,11 +58,11 @@ impl Server {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
         let tls = tls.map(Arc::new);
-        let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
+        let key_place = config.key_place().outside(&config.store.directory)?;
 
         make_directory(&config.store.directory)?;
         let store = open_store(&config).await?;
-        let started = started(&config, clock, store.clone(), tls, key_file).await;
+        let started = started(&config, clock, store.clone(), tls, key_place).await;
         if started.is_err() {
             // The lock must be free when the next attempt comes.
             let _ = store.close().await;
@@ -75,11 +76,18 @@ async fn started(
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     tls: Option<Arc<Certificates>>,
-    key_file: PathBuf,
+    key_place: KeyPlace,
 ) -> Result<Running, StartError> {
     let records = Records::new(Arc::clone(&store));
     let now = clock.now();
-    let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
+    let opened = opening::open(
+        &records,
+        &config.store.directory,
+        &key_place,
+        config.schedules(),
+        now,
+    )
+    .await?;
 
     let tcp = bind(config.listen.address)?;
     let socket_path = config.admin_socket();
@@ -101,6 +109,9 @@ async fn started(
     let (platform, guard) =
         platform(config, clock, records, opened, &issuer, health.clone(), now).await?;
     opening::register_itself(&platform.engine, &config.store.directory).await?;
+    // A store of the first release has no next keys.
+    let looked = platform.keeper.look().await;
+    looked.map_err(|refused| unreadable(&config.store.directory, refused))?;
 
     let address = tcp.address();
     let stop = Stop::default();
@@ -134,7 +145,7 @@ async fn started(
             issuer,
             socket: socket_path,
             data: config.store.directory.clone(),
-            key_file,
+            key_place,
             first_start,
         },
     ))
@@ -174,10 +185,17 @@ pub(crate) async fn platform(
         entries_per_key_max: entries_max / LEDGER_SHARE,
     }));
     let origins = origins(issuer, &config.listen.origins)?;
+    let (in_use, mac_keys) =
+        keyring::sort(&opened.keys.known, &opened.keys.open).ok_or_else(|| {
+            StartError::DamagedRecords {
+                directory: config.store.directory.clone(),
+                problem: "a key of the service's own is missing",
+            }
+        })?;
     let keys = Arc::new(KeySet::new(
         issuer.to_owned(),
         config.key_set_max_age,
-        opened.published,
+        in_use,
     ));
 
     let mut builder = countersign_guard::Builder::new(issuer)
@@ -209,7 +227,7 @@ pub(crate) async fn platform(
                 expected: "must be an https or http URL of at most 255 bytes",
             })?,
             lifetimes: lifetimes(config),
-            mac_keys: opened.mac_keys,
+            mac_keys,
             epoch: opened.epoch,
         })),
         proofs: Arc::new(Proofs {
@@ -220,10 +238,18 @@ pub(crate) async fn platform(
         }),
         clock,
     };
+    let keeper = Keeper::new(
+        engine.clone(),
+        Arc::clone(&keys),
+        guard.clone(),
+        opened.custody,
+        config.schedules(),
+        opened.keys,
+    );
     let platform = Platform {
         engine,
-        signer: opened.signer,
         keys,
+        keeper: Arc::new(keeper),
         health,
         overload: Overload::new(&config.limits),
     };

@@ -5,15 +5,21 @@ use std::sync::Arc;
 use countersign_store::{Change, MemoryStore, Store, Write};
 use tempfile::TempDir;
 
+use countersign_issuer::model::KeyState;
+
 use super::*;
+use crate::config::Config;
+use crate::keyring::file;
 use crate::record::{self, Recorded as _};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 async fn opened(store: &Arc<MemoryStore>, folder: &TempDir) -> Result<Opened, StartError> {
     let records = Records::new(Arc::clone(store) as Arc<dyn Store>);
-    let key_file = folder.path().join("store.key");
-    open(&records, folder.path(), &key_file, NOW).await
+    let place = KeyPlace::File(folder.path().join("store.key"));
+    let schedules = Config::default().schedules();
+    let data = folder.path().join("data");
+    open(&records, &data, &place, schedules, NOW).await
 }
 
 #[tokio::test]
@@ -24,11 +30,16 @@ async fn a_new_store_gets_keys_once() {
     assert!(first.first);
     let second = opened(&store, &folder).await.expect("opens");
     assert!(!second.first);
-    assert_eq!(first.published, second.published);
+    assert_eq!(first.keys.known, second.keys.known);
+    let count = |state| {
+        let keys = first.keys.known.iter();
+        keys.filter(|known| known.value.state == state).count()
+    };
+    assert_eq!((count(KeyState::Active), count(KeyState::Next)), (2, 2));
     assert_eq!(
         store.last_number(record::AUDIT).await,
-        Ok(2),
-        "both keys are in the audit log"
+        Ok(4),
+        "all of them are in the audit log"
     );
 }
 
