@@ -2,6 +2,7 @@
 //! tokens, and see all of it at work.
 
 mod command;
+mod confirm;
 mod demo;
 mod dial;
 mod entropy;

@@ -32,17 +32,12 @@ pub struct Rekeyed {
 }
 
 /// Encrypts the service's keys under the key-encryption key at `to`, which is made where it is a
-/// file that is not there. `config` says where the store is, and who has the old one; `operator` is
-/// the account that asks, for the audit log.
+/// file that is not there. `config` says where the store is, and who has the old one. In the audit
+/// log stands the account that this process runs as.
 ///
 /// # Errors
 /// As a start; nothing was changed.
-pub async fn rekey(
-    config: &Config,
-    to: KeyPlace,
-    operator: u32,
-    now: UnixTime,
-) -> Result<Rekeyed, StartError> {
+pub async fn rekey(config: &Config, to: KeyPlace, now: UnixTime) -> Result<Rekeyed, StartError> {
     config.check()?;
     let directory = &config.store.directory;
     let from = config.key_place().outside(directory)?;
@@ -51,7 +46,7 @@ pub async fn rekey(
         return Err(nothing_there(config));
     }
     let store = open_store(config).await?;
-    let changed = change(config, Arc::clone(&store), &from, &to, operator, now).await;
+    let changed = change(config, Arc::clone(&store), &from, &to, now).await;
     let closed = store.close().await;
     let changed = changed?;
     closed?;
@@ -63,7 +58,6 @@ async fn change(
     store: Arc<dyn Store>,
     from: &KeyPlace,
     to: &KeyPlace,
-    operator: u32,
     now: UnixTime,
 ) -> Result<Rekeyed, StartError> {
     let directory = &config.store.directory;
@@ -78,7 +72,9 @@ async fn change(
     for Known { value: key, .. } in &known {
         resealed.push(reseal(key, &old, &new).await?);
     }
-    let actor = Actor::Operator { uid: operator };
+    let actor = Actor::Operator {
+        uid: rustix::process::getuid().as_raw(),
+    };
     let change = rewrap(&known, &resealed, &actor, now).change;
     match records.commit(&change).await? {
         Outcome::Done(_) => Ok(Rekeyed {

@@ -136,7 +136,7 @@ pub fn revoke(
     if revoked.state == KeyState::Active {
         let next = plan::next(&draft.of(purpose)).map(|next| next.id.clone());
         if let Some(next) = next {
-            // What others made it possible to make lives on: families, above all.
+            // The key takes its own handles along, and no family that has another's by now.
             let life = revoked
                 .life
                 .unwrap_or(schedule.life_unknown())

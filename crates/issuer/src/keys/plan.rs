@@ -100,8 +100,8 @@ pub fn retires_at(active: &ServiceKey, schedule: &Schedule) -> Option<UnixTime> 
 pub fn removed_at(key: &ServiceKey) -> Option<UnixTime> {
     match key.state {
         KeyState::Next | KeyState::Active => None,
-        // Later than it could be: a clock that jumps ahead, and is believed, removes nothing that
-        // is needed when it jumps back.
+        // Later than it could be: a clock that was wrong when the service started removes nothing
+        // that is needed when it is right again.
         KeyState::Retiring => key.needed_until.map(|until| until.plus(JUMP_MAX)),
     }
 }

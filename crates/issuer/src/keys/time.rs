@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use countersign_jose::UnixTime;
 
-/// Clocks may jump by less than this, for any length of time, and no key is used or removed too
-/// early. Set by hand to the wrong hour, or to local time, they jump by one.
+/// Keys are removed later than they could be by this: the clock may be wrong by less when the
+/// service starts, and nothing is removed too early. Set by hand to the wrong hour, or to local
+/// time, it is wrong by one.
 pub const JUMP_MAX: Duration = Duration::from_secs(2 * 3600);
 
-/// The two clocks are read one after the other, and slewed by whoever keeps them right.
-const TOLERANCE: Duration = Duration::from_secs(1);
-
-/// The time by two clocks: one that shows the date and can be set, and one that was set by it once
-/// and has only run on since.
+/// The time by two clocks: one that shows the date and can be set, and one that was set by it when
+/// the service started and has only run on since.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Now {
     /// By the clock that can be set.
@@ -21,13 +19,12 @@ pub struct Now {
     pub steady: UnixTime,
 }
 
-/// Sets the steady clock, and sets it again once the other has shown another time for so long that
-/// it must be believed: after a machine slept, for one.
-#[derive(Clone, Debug)]
+/// Shows the time by a clock that nobody sets. It stands still while the machine sleeps: what is
+/// due is then done later, never earlier.
+#[derive(Copy, Clone, Debug)]
 pub struct Chronometer {
     set_to: UnixTime,
     set_when: Duration,
-    apart_since: Option<Duration>,
 }
 
 impl Now {
@@ -56,23 +53,12 @@ impl Chronometer {
         Self {
             set_to: wall,
             set_when: elapsed,
-            apart_since: None,
         }
     }
 
-    /// What time it is when the clock shows `wall`.
-    pub fn read(&mut self, wall: UnixTime, elapsed: Duration) -> Now {
+    /// What time it is when the other clock shows `wall`.
+    pub fn read(&self, wall: UnixTime, elapsed: Duration) -> Now {
         let steady = self.set_to.plus(elapsed.saturating_sub(self.set_when));
-        let apart = wall.since(steady).max(steady.since(wall));
-        if apart <= TOLERANCE {
-            self.apart_since = None;
-            return Now { wall, steady };
-        }
-        let since = *self.apart_since.get_or_insert(elapsed);
-        if elapsed.saturating_sub(since) < JUMP_MAX {
-            return Now { wall, steady };
-        }
-        *self = Self::new(wall, elapsed);
-        Now::certain(wall)
+        Now { wall, steady }
     }
 }

@@ -33,7 +33,7 @@ async fn engine(folder: &TempDir) -> Engine {
     let records = Records::new(store);
     let now = SystemClock.now();
     let (place, schedules) = (config.key_place(), config.schedules());
-    let opened = opening::open(&records, folder.path(), &place, schedules, now);
+    let opened = opening::open(&records, &config.store.directory, &place, schedules, now);
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);

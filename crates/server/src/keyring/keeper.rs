@@ -12,7 +12,6 @@ use countersign_guard::Guard;
 use countersign_issuer::keys::{Chronometer, Now, Replaced, Rotated, Schedules, Step, plan};
 use countersign_issuer::model::{KeyId, KeyPurpose, KeyState, ServiceKey};
 use countersign_issuer::{Actor, Known};
-use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -41,7 +40,7 @@ pub(crate) struct Keeper {
     guard: Guard,
     custody: Custody,
     schedules: ArcSwap<Schedules>,
-    chronometer: Mutex<Chronometer>,
+    chronometer: Chronometer,
     /// Held while keys are changed: one change after the other.
     held: tokio::sync::Mutex<Held>,
 }
@@ -69,7 +68,7 @@ impl Keeper {
             guard,
             custody,
             schedules: ArcSwap::from_pointee(schedules),
-            chronometer: Mutex::new(chronometer),
+            chronometer,
             held: tokio::sync::Mutex::new(held),
             engine,
         }
@@ -123,8 +122,6 @@ impl Keeper {
         actor: Actor,
     ) -> Result<Rotated, Refused> {
         let mut held = self.held.lock().await;
-        // A next key that was published long ago must not seem new.
-        self.settle(&mut held).await?;
         let fresh = self.fresh(&mut held, &[purpose]).await.unwrap_or_default();
         let rotate = Rotate {
             purpose,
@@ -240,7 +237,7 @@ impl Keeper {
     /// The time, for what cannot be taken back.
     pub(crate) fn now(&self) -> Now {
         let clock = &self.engine.clock;
-        self.chronometer.lock().read(clock.now(), clock.steady())
+        self.chronometer.read(clock.now(), clock.steady())
     }
 }
 
