@@ -64,6 +64,18 @@ impl Service {
         Ok(())
     }
 
+    /// Stops the service, does something, and starts it again on the same data.
+    pub(crate) fn restart_after(
+        &mut self,
+        work: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.child.kill().map_err(|error| error.to_string())?;
+        self.child.wait().map_err(|error| error.to_string())?;
+        work()?;
+        self.child = spawn(self.folder.path(), &[])?;
+        Ok(())
+    }
+
     /// What clients connect to; also the issuer.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

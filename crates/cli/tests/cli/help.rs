@@ -21,6 +21,9 @@ const COMMANDS: &[&str] = &[
     "token rotate",
     "proof",
     "key list",
+    "key rotate",
+    "key revoke",
+    "key rekey",
     "key generate",
     "bench",
 ];

@@ -166,6 +166,9 @@ impl Program {
             })?
             .map_err(|cause| self.not_started(cause))?;
         says::log(self.name(), &told.err);
+        if told.out.len() as u64 > ANSWER_BYTES_MAX {
+            return Err(self.answer());
+        }
         if !told.status.success() {
             return Err(KeyProgramError::Failed {
                 program: self.name().to_owned(),
@@ -193,7 +196,7 @@ impl Program {
     fn read(&self, out: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyProgramError> {
         let line = std::str::from_utf8(out).map_err(|_| self.answer())?;
         let line = line.strip_suffix('\n').unwrap_or(line);
-        if line.contains('\n') || out.len() as u64 > ANSWER_BYTES_MAX {
+        if line.contains('\n') {
             return Err(self.answer());
         }
         match line.split_once(' ') {
@@ -235,8 +238,8 @@ async fn converse(mut child: Child, line: &str) -> io::Result<Told> {
     };
     let ((), out, err) = tokio::join!(
         say,
-        hear(stdout, ANSWER_BYTES_MAX),
-        hear(stderr, ERROR_BYTES_MAX)
+        hear(stdout, ANSWER_BYTES_MAX, Rest::Stop),
+        hear(stderr, ERROR_BYTES_MAX, Rest::Drop)
     );
     Ok(Told {
         out: out?,
@@ -245,11 +248,19 @@ async fn converse(mut child: Child, line: &str) -> io::Result<Told> {
     })
 }
 
-/// Up to `bytes_max` and one more, which tells that there was more. The rest is read and dropped:
-/// whoever talks much must not be stuck with it.
+/// What becomes of what is too much.
+enum Rest {
+    /// Nobody listens any more, which ends whoever talks on: it is no answer anyway.
+    Stop,
+    /// It is read and dropped: whoever has much to complain about must not be stuck with it.
+    Drop,
+}
+
+/// Up to `bytes_max` and one more, which tells that there was more.
 async fn hear(
     from: Option<impl AsyncRead + Unpin>,
     bytes_max: u64,
+    rest: Rest,
 ) -> io::Result<Zeroizing<Vec<u8>>> {
     // Room for all of it from the beginning: a buffer that grows leaves its old content behind.
     let room = usize::try_from(bytes_max).unwrap_or_default() + 64;
@@ -259,7 +270,9 @@ async fn hear(
             .take(bytes_max + 1)
             .read_to_end(&mut heard)
             .await?;
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+        if let Rest::Drop = rest {
+            tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+        }
     }
     Ok(heard)
 }

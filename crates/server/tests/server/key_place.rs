@@ -146,7 +146,7 @@ async fn a_running_service_or_a_folder_without_a_store_is_not_rekeyed() {
     let place = KeyPlace::File(service.path("second.key"));
     let refused = |changed: Result<Rekeyed, StartError>| changed.expect_err("refused").to_string();
     let told = refused(rekey(&service.config, place.clone(), service.now()).await);
-    assert!(told.contains("in use"), "{told}");
+    assert!(told.contains("is using this store"), "{told}");
     assert!(!service.path("second.key").exists(), "nothing was made");
     service.stop().await;
 
