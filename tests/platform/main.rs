@@ -16,6 +16,7 @@ mod durability;
 mod grpcurl;
 mod invariants;
 mod jaeger;
+mod key_program;
 mod orders;
 mod releases;
 mod rotation;
@@ -59,6 +60,7 @@ fn trials() -> Vec<Trial> {
         trial!(rotation::an_idle_family_ends),
         trial!(durability::an_acknowledged_rotation_survives_kill),
         trial!(durability::a_rotation_is_synced_before_its_answer, needs "strace"),
+        trial!(key_program::the_example_has_the_key, needs "python3"),
         trial!(grpcurl::looks_around, needs "grpcurl"),
         trial!(grpcurl::issues_and_calls, needs "grpcurl"),
         trial!(traces::one_trace_tells_the_whole_call, needs "jaeger"),

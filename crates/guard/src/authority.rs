@@ -67,6 +67,11 @@ impl Authority {
         self.keys.look_again().await;
     }
 
+    /// Fetches the key set, however short ago that was done.
+    pub(crate) async fn fetch_keys(&self) {
+        self.keys.fetch().await;
+    }
+
     fn remembered(&self, ath: &Ath, keys: &KeySet) -> Option<Arc<Claims>> {
         let seen = self.seen.find(ath.as_bytes())?;
         // Also here, not only when the key set changes: this call may have been

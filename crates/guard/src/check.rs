@@ -164,6 +164,10 @@ impl Checks {
         self.authority.look_again().await;
     }
 
+    pub(crate) async fn fetch_keys(&self) {
+        self.authority.fetch_keys().await;
+    }
+
     fn guarded(&self, head: Head<'_>, asked: Asked<'_>, now: UnixTime) -> Result<Verdict, Refusal> {
         let presented = credentials::access_token(head.headers)?;
         let proven = self.prove(head, presented, now)?;

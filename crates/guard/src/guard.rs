@@ -48,6 +48,13 @@ impl Guard {
         self.ready.clone()
     }
 
+    /// Fetches the key set now, and goes by it when this returns: for a
+    /// service that knows that its keys have changed. Where the source does not
+    /// answer, the last good set stays.
+    pub async fn fetch_keys(&self) {
+        self.checks.fetch_keys().await;
+    }
+
     /// What it has come across.
     pub fn counts(&self) -> Counts {
         let tally = &self.checks.tally;

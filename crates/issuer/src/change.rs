@@ -5,8 +5,8 @@ use countersign_jose::UnixTime;
 use crate::authenticate::{Authenticated, SpentAssertion};
 use crate::event::Event;
 use crate::model::{
-    Authorization, Client, ClientId, Family, FamilyId, RecordId, Resource, ResourceUri,
-    RevokedCause, TokenId,
+    Authorization, Client, ClientId, Family, FamilyId, KeyId, RecordId, Resource, ResourceUri,
+    RevokedCause, ServiceKey, TokenId,
 };
 use crate::refusal::Refusal;
 use crate::{Expect, Version};
@@ -79,6 +79,8 @@ pub enum Record {
     SpentAssertion(SpentAssertion),
     /// An access token that was revoked alone.
     RevokedToken(RevokedToken),
+    /// A key of the service.
+    Key(ServiceKey),
 }
 
 /// Names a record that can be removed.
@@ -88,6 +90,8 @@ pub enum RecordName {
     Client(ClientId),
     /// A registered resource.
     Resource(ResourceUri),
+    /// A key of the service.
+    Key(KeyId),
 }
 
 /// An access token that was revoked alone.
@@ -213,7 +217,7 @@ impl Record {
     /// From when on the record can be swept: nothing is decided by it any more.
     pub fn ends_at(&self) -> Option<UnixTime> {
         match self {
-            Self::Client(_) | Self::Resource(_) => None,
+            Self::Client(_) | Self::Resource(_) | Self::Key(_) => None,
             Self::Family(_, family) => Some(family.record_ends_at()),
             Self::Authorization(_, authorization) => Some(authorization.record_ends_at()),
             Self::SpentAssertion(spent) => Some(spent.until),

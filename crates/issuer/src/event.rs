@@ -4,7 +4,7 @@ use std::fmt;
 
 use countersign_jose::UnixTime;
 
-use crate::model::{ClientId, Epoch, FamilyId, RecordId, ResourceUri, Subject, TokenId};
+use crate::model::{ClientId, Epoch, FamilyId, KeyId, RecordId, ResourceUri, Subject, TokenId};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +65,20 @@ pub enum EventKind {
     StoreRestored,
     /// The store was recovered after it had lost its end; what was issued before is dead.
     StoreRecovered,
+    /// A key was made.
+    KeyCreated,
+    /// A key became active.
+    KeyActivated,
+    /// A key was replaced; it still verifies what it made.
+    KeyRetired,
+    /// A key that nothing needs any more was removed.
+    KeyRemoved,
+    /// A key was revoked: nothing that it made is honoured any more.
+    KeyRevoked,
+    /// An operator asked for a key's replacement, which its successor was not ready for.
+    KeyRotationAsked,
+    /// All keys were encrypted under another key-encryption key.
+    KeysRewrapped,
 }
 
 /// Who did it. Displays as the audit log has it.
@@ -79,7 +93,7 @@ pub enum Actor {
         /// The account's number.
         uid: u32,
     },
-    /// The service itself, at its first start.
+    /// The service itself: at its first start, and on schedule.
     Service,
 }
 
@@ -98,6 +112,10 @@ pub enum Object {
     Authorization(RecordId),
     /// The store, by the epoch that it is in now.
     Store(Epoch),
+    /// A key of the service.
+    Key(KeyId),
+    /// All keys of the service.
+    Keys,
 }
 
 impl fmt::Display for Actor {
@@ -120,6 +138,8 @@ impl fmt::Display for Object {
             Self::Token(token) => token.fmt(f),
             Self::Authorization(record) => record.fmt(f),
             Self::Store(epoch) => write!(f, "epoch:{}", epoch.number()),
+            Self::Key(key) => key.fmt(f),
+            Self::Keys => f.write_str("keys"),
         }
     }
 }

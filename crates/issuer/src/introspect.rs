@@ -1,5 +1,7 @@
 //! Introspection (RFC 7662): what a token is worth now, to those it is for.
 
+use std::borrow::Borrow;
+
 use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::access_token::{self, Claims};
@@ -59,7 +61,11 @@ pub struct RefreshStanding<'a> {
 }
 
 /// Tells what a text is. Nothing is looked up: signature and MAC say it.
-pub fn recognise(text: &str, keys: &[PublishedKey<'_>], issuer: &Issuer) -> Recognised {
+pub fn recognise<'k>(
+    text: &str,
+    keys: impl IntoIterator<Item: Borrow<PublishedKey<'k>>>,
+    issuer: &Issuer,
+) -> Recognised {
     if text.starts_with(HandleKind::Refresh.prefix()) {
         match Handle::parse(HandleKind::Refresh, text, &issuer.mac_keys) {
             Ok(handle) => Recognised::Refresh(handle),

@@ -19,6 +19,7 @@
 //! | introspection (RFC 7662) | [`introspect::recognise`] | [`introspect::introspect`] |
 //! | revocation (RFC 7009) | [`Revoking`] | [`revoke`] |
 //! | registration | [`register`] | [`register`] |
+//! | the service's own keys | [`keys::plan`] | [`keys`] |
 //!
 //! A client asks in its own name:
 //!
@@ -91,6 +92,7 @@ mod handle;
 pub mod introspect;
 mod issue;
 mod issuer;
+pub mod keys;
 pub mod model;
 mod policy;
 mod redeem;

@@ -12,6 +12,7 @@ mod redirect;
 mod resource;
 mod scope;
 mod secret;
+mod service_key;
 
 pub use authorization::{Approval, Authorization, Stage};
 pub use client::{
@@ -28,3 +29,4 @@ pub use redirect::RedirectUri;
 pub use resource::{Catalogue, RESOURCES_MAX, Resource, ResourceUri, ResourceUris};
 pub use scope::{SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scope, Scopes};
 pub use secret::{ClientSecret, SecretHash};
+pub use service_key::{KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};

@@ -1,5 +1,7 @@
 //! Revocation (RFC 7009): a client gives up a token, or all tokens of a family.
 
+use std::borrow::Borrow;
+
 use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::Expect;
@@ -27,7 +29,11 @@ impl Revoking {
     ///
     /// # Errors
     /// [`Refusal::InvalidRequest`] if it is empty. Garbage is no error (RFC 7009 §2.2).
-    pub fn token(text: &str, keys: &[PublishedKey<'_>], issuer: &Issuer) -> Result<Self, Refusal> {
+    pub fn token<'k>(
+        text: &str,
+        keys: impl IntoIterator<Item: Borrow<PublishedKey<'k>>>,
+        issuer: &Issuer,
+    ) -> Result<Self, Refusal> {
         if text.is_empty() {
             return Err(FieldFault::new("token", Malformed::Missing).into());
         }

@@ -5,6 +5,7 @@
 
 mod change;
 mod error;
+mod key_place;
 mod keys;
 mod nearest;
 mod value;
@@ -19,11 +20,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_dpop::Origin;
+use countersign_issuer::keys::Schedules;
+use countersign_issuer::model::KeyPurpose;
 use countersign_jose::Algorithm;
 use url::Url;
 
 pub(crate) use change::Change;
 pub use error::{ConfigError, Place};
+pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
 use nearest::nearest;
 use value::Value;
@@ -53,6 +57,8 @@ pub struct Config {
     pub proofs: Proofs,
     /// How long others may keep the key set.
     pub key_set_max_age: Duration,
+    /// When the service's own keys are replaced.
+    pub rotation: Rotation,
     /// How much is taken on.
     pub limits: Limits,
     /// How the service stops.
@@ -91,6 +97,10 @@ pub struct Store {
     /// The key-encryption key, outside of [`Store::directory`]. `None`: beside it, with `.key`
     /// appended to its name.
     pub key_file: Option<PathBuf>,
+    /// The credential of the service manager that holds the key-encryption key, instead of a file.
+    pub key_credential: Option<String>,
+    /// The program, with its arguments, that holds the key-encryption key. Empty: a file does.
+    pub key_command: Vec<String>,
     /// Memory for the database's cache.
     pub cache_mib: u32,
 }
@@ -134,6 +144,15 @@ pub struct Proofs {
     pub nonce_always: bool,
     /// Spent proofs remembered at once, at most.
     pub remembered_max: u32,
+}
+
+/// When the service's own keys are replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The key that signs access tokens. `None`: on command only.
+    pub signing: Option<Duration>,
+    /// The key that makes handles. `None`: on command only.
+    pub mac: Option<Duration>,
 }
 
 /// How much is taken on. Health, keys, introspection and everything else have a lane each; what is
@@ -200,6 +219,8 @@ impl Default for Config {
             store: Store {
                 directory: PathBuf::from("countersign-data"),
                 key_file: None,
+                key_credential: None,
+                key_command: Vec::new(),
                 // The hot set is clients, resources and live families, well below 1 KiB each.
                 cache_mib: 1024,
             },
@@ -228,6 +249,12 @@ impl Default for Config {
                 remembered_max: 1_000_000,
             },
             key_set_max_age: Duration::from_secs(300),
+            rotation: Rotation {
+                // What leaked unnoticed is of use no longer than this.
+                signing: Some(Duration::from_secs(30 * 86_400)),
+                // It must verify for as long as families live, and never leaves this process.
+                mac: Some(Duration::from_secs(90 * 86_400)),
+            },
             limits: Limits {
                 // 5 ms of signatures: short beside what a caller waits for, and enough that a core
                 // never idles between two bursts.
@@ -326,10 +353,69 @@ impl Config {
                 "must not be more than tokens.refresh_absolute_secs",
             ));
         }
+        self.check_keys()
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
+        let store = &self.store;
+        let said = [
+            store.key_file.is_some(),
+            store.key_credential.is_some(),
+            !store.key_command.is_empty(),
+        ];
+        if said.iter().filter(|said| **said).count() > 1 {
+            return Err(contradiction(
+                "store.key_command",
+                "and store.key_file and store.key_credential name places of one and the same key: \
+                 set only one of them",
+            ));
+        }
+        let schedules = self.schedules();
+        for (key, purpose, expected) in [
+            (
+                "keys.signing_rotation_secs",
+                KeyPurpose::Signing,
+                "must be 0, or at least 1020 and a minute more than keys.max_age_secs: the next key \
+                 must be known everywhere by then",
+            ),
+            (
+                "keys.mac_rotation_secs",
+                KeyPurpose::HandleMac,
+                "must be 0, or at least 1020 and an eighth of tokens.refresh_absolute_secs and two \
+                 hours: each key is kept for as long as refresh tokens live",
+            ),
+        ] {
+            let schedule = schedules.of(purpose);
+            if schedule
+                .rotation
+                .is_some_and(|after| after < schedule.rotation_min())
+            {
+                return Err(contradiction(key, expected));
+            }
+        }
         Ok(())
     }
 
-    /// Where the key-encryption key is.
+    /// When keys are replaced, and how long they overlap.
+    pub(crate) fn schedules(&self) -> Schedules {
+        Schedules::new(
+            &crate::start::lifetimes(self),
+            self.key_set_max_age,
+            self.rotation.signing,
+            self.rotation.mac,
+        )
+    }
+
+    /// Who has the key-encryption key.
+    pub fn key_place(&self) -> KeyPlace {
+        match (&self.store.key_credential, &*self.store.key_command) {
+            (Some(name), _) => KeyPlace::Credential(name.clone()),
+            (None, []) => KeyPlace::File(self.key_file()),
+            (None, command) => KeyPlace::Command(command.to_vec()),
+        }
+    }
+
+    /// The file that the key-encryption key is in, unless a credential or a program has it.
     pub fn key_file(&self) -> PathBuf {
         self.store.key_file.clone().unwrap_or_else(|| {
             let mut name = self.store.directory.as_os_str().to_owned();

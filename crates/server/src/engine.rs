@@ -11,7 +11,9 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use countersign_client::clock::Clock;
 use countersign_dpop::VerifiedProof;
-use countersign_issuer::{AuthenticationCause, Decision, Issuer, Lifetimes, Refusal, Version};
+use countersign_issuer::{
+    AuthenticationCause, Decision, Issuer, Lifetimes, MacKeys, Refusal, Version,
+};
 use countersign_jose::UnixTime;
 
 use crate::overload::Visit;
@@ -87,7 +89,7 @@ impl Engine {
         self.clock.now()
     }
 
-    /// On whose behalf decisions are made. Its name and keys never change.
+    /// On whose behalf decisions are made. Its name never changes.
     pub(crate) fn issuer(&self) -> Guard<Arc<Issuer>> {
         self.issuer.load()
     }
@@ -95,11 +97,19 @@ impl Engine {
     /// Things that are made from now on live so long. A decision under way ends with what it began
     /// with.
     pub(crate) fn replace_lifetimes(&self, lifetimes: Lifetimes) {
-        let issuer = Issuer {
+        self.issuer.rcu(|issuer| Issuer {
             lifetimes,
-            ..Issuer::clone(&self.issuer.load())
-        };
-        self.issuer.store(Arc::new(issuer));
+            ..Issuer::clone(issuer)
+        });
+    }
+
+    /// Handles are made and recognised with these keys from now on. A call under way ends with
+    /// those that it began with.
+    pub(crate) fn replace_mac_keys(&self, mac_keys: &MacKeys) {
+        self.issuer.rcu(|issuer| Issuer {
+            mac_keys: mac_keys.clone(),
+            ..Issuer::clone(issuer)
+        });
     }
 
     /// Decides and commits, for a caller that somebody else has let in.

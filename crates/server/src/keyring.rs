@@ -1,160 +1,144 @@
-//! The service's own keys: made at first start, kept encrypted in the store, open in memory.
+//! The service's own keys: made, kept encrypted in the store, open in memory.
 
+pub(crate) mod custody;
 pub(crate) mod file;
+pub(crate) mod keeper;
+pub(crate) mod program;
 pub(crate) mod wrap;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use countersign_jose::{SigningKey, Thumbprint, UnixTime};
+use countersign_issuer::model::{KeyId, KeyPurpose, KeyState, SealedKey, ServiceKey};
+use countersign_issuer::{Known, MacKey, MacKeyId, MacKeys};
+use countersign_jose::{PublicKey, SigningKey, Thumbprint, UnixTime};
 use zeroize::Zeroizing;
 
 use crate::random;
+use crate::signer::{InUse, Signer};
+use custody::{Custody, CustodyError};
 pub use file::KeyFileError;
-use wrap::{KeyEncryptionKey, Label, WrapRandom, Wrapped};
-
-/// A key as it lies in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredKey {
-    /// Its name: `kid` of a signing key, eight hexadecimal digits of a MAC key.
-    pub(crate) key_id: String,
-    pub(crate) purpose: Purpose,
-    pub(crate) state: State,
-    pub(crate) created: UnixTime,
-    /// The public half of a signing key, a JWK; empty for a MAC key.
-    pub(crate) public_jwk: String,
-    pub(crate) wrapped: Wrapped,
-}
-
-/// What a key is for. The numbers are those of the records.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Signs access tokens.
-    Signing = 1,
-    /// Authenticates handles.
-    HandleMac = 2,
-}
-
-/// What a key does now.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Published, does not sign yet.
-    Next,
-    /// Signs.
-    Active,
-    /// Published, signs no more.
-    Retiring,
-}
+pub use program::KeyProgramError;
+use wrap::{DataKey, Label};
 
 /// A key that was opened.
+#[derive(Clone)]
 pub(crate) enum OpenKey {
-    Signing {
-        kid: String,
-        state: State,
-        key: Arc<SigningKey>,
-    },
-    HandleMac {
-        id: [u8; 4],
-        state: State,
-        key: Zeroizing<[u8; 32]>,
-    },
+    /// Signs access tokens.
+    Signing(Arc<SigningKey>),
+    /// Authenticates handles.
+    HandleMac(MacKey),
 }
 
-/// Makes the keys of a new store: one that signs (ES256), one that authenticates handles, both
-/// encrypted under `kek`.
-pub(crate) fn make(kek: &KeyEncryptionKey, now: UnixTime) -> [StoredKey; 2] {
-    let signing = signing_key();
-    let kid = signing.public().thumbprint();
-    let pkcs8 = signing
-        .to_pkcs8_der()
-        .expect("a key that was just made can be written down");
-    let mac = Zeroizing::new(random::bytes::<32>());
-    let mac_id = hex(random::bytes());
-    [
-        StoredKey {
-            wrapped: wrapped(kek, &kid.to_string(), Purpose::Signing, &pkcs8),
-            key_id: kid.to_string(),
-            purpose: Purpose::Signing,
-            state: State::Active,
-            created: now,
-            public_jwk: signing.public().to_jwk(),
-        },
-        StoredKey {
-            wrapped: wrapped(kek, &mac_id, Purpose::HandleMac, &*mac),
-            key_id: mac_id,
-            purpose: Purpose::HandleMac,
-            state: State::Active,
-            created: now,
-            public_jwk: String::new(),
-        },
-    ]
-}
+/// The keys that were opened, by their names.
+pub(crate) type OpenKeys = HashMap<KeyId, OpenKey>;
 
-/// Opens `stored` with the key of the file at `path`.
+/// Makes a key, and opens it the way that it will be opened from now on: one that cannot be is
+/// better noticed before it is relied on.
 ///
 /// # Errors
-/// The file holds another key than the one it was encrypted under, or the record was changed.
-pub(crate) fn open(
-    kek: &KeyEncryptionKey,
-    path: &Path,
-    stored: &StoredKey,
-) -> Result<OpenKey, KeyFileError> {
-    let does_not_fit = || KeyFileError::DoesNotFit {
-        path: path.to_owned(),
-        key_id: stored.key_id.clone(),
+/// The key-encryption key, or the program that has it, does not do its work.
+pub(crate) async fn make(
+    custody: &Custody,
+    purpose: KeyPurpose,
+    now: UnixTime,
+) -> Result<(ServiceKey, OpenKey), CustodyError> {
+    let (id, public_jwk, material) = match purpose {
+        KeyPurpose::Signing => {
+            let key = signing_key();
+            let material = key
+                .to_pkcs8_der()
+                .expect("a key that was just made can be written down");
+            let public = key.public();
+            (public.thumbprint().to_string(), public.to_jwk(), material)
+        }
+        KeyPurpose::HandleMac => {
+            let material = Zeroizing::new(random::bytes::<32>());
+            (
+                hex(random::bytes()),
+                String::new(),
+                Zeroizing::new(material.to_vec()),
+            )
+        }
     };
-    let label = Label {
-        key_id: &stored.key_id,
-        purpose: stored.purpose as i32,
+    let label = Label::new(&id, purpose);
+    let data_key = DataKey::new(Zeroizing::new(random::bytes()));
+    let sealed = SealedKey {
+        public_jwk,
+        material: data_key.seal(label, &material, random::bytes()),
+        data_key: custody.wrap(label, &data_key).await?,
+        lock: custody.lock(),
     };
-    let material = kek
-        .unwrap(label, &stored.wrapped)
+    let key = ServiceKey::new(KeyId::new(id), purpose, now, sealed);
+    let open = open(custody, &key).await?;
+    Ok((key, open))
+}
+
+/// Opens a key.
+///
+/// # Errors
+/// It was encrypted under another key-encryption key, or the record was changed.
+pub(crate) async fn open(custody: &Custody, key: &ServiceKey) -> Result<OpenKey, CustodyError> {
+    let does_not_fit = || custody.does_not_fit(key);
+    let label = Label::of(key);
+    let data_key = custody.unwrap(key).await?;
+    let material = data_key
+        .open(label, &key.sealed.material)
         .map_err(|_| does_not_fit())?;
-    match stored.purpose {
-        Purpose::Signing => {
-            let key = SigningKey::from_pkcs8_der(&material).map_err(|_| does_not_fit())?;
+    match key.purpose {
+        KeyPurpose::Signing => {
+            let open = SigningKey::from_pkcs8_der(&material).map_err(|_| does_not_fit())?;
             // The published half is what was written beside it, or somebody swapped one of them.
-            let kid = Thumbprint::parse(&stored.key_id).map_err(|_| does_not_fit())?;
-            if key.public().thumbprint() != kid {
+            let kid = Thumbprint::parse(key.id.as_str()).map_err(|_| does_not_fit())?;
+            if open.public().thumbprint() != kid {
                 return Err(does_not_fit());
             }
-            Ok(OpenKey::Signing {
-                kid: stored.key_id.clone(),
-                state: stored.state,
-                key: Arc::new(key),
-            })
+            Ok(OpenKey::Signing(Arc::new(open)))
         }
-        Purpose::HandleMac => Ok(OpenKey::HandleMac {
-            id: unhex(&stored.key_id).ok_or_else(does_not_fit)?,
-            state: stored.state,
-            key: Zeroizing::new(material.as_slice().try_into().map_err(|_| does_not_fit())?),
-        }),
+        KeyPurpose::HandleMac => {
+            let id = unhex(key.id.as_str()).ok_or_else(does_not_fit)?;
+            let secret: &[u8; 32] = material.as_slice().try_into().map_err(|_| does_not_fit())?;
+            Ok(OpenKey::HandleMac(MacKey::new(MacKeyId::new(id), secret)))
+        }
     }
+}
+
+/// Puts every key where it belongs. `None`: one that is needed is not there, or not open.
+pub(crate) fn sort(known: &[Known<ServiceKey>], open: &OpenKeys) -> Option<(InUse, MacKeys)> {
+    let mut signer = None;
+    let mut published: Vec<(KeyId, PublicKey)> = Vec::new();
+    let mut active_mac = None;
+    let mut other_macs = Vec::new();
+    for key in known.iter().map(|known| &known.value) {
+        match open.get(&key.id) {
+            Some(OpenKey::Signing(open)) => {
+                published.push((key.id.clone(), open.public().clone()));
+                if key.state == KeyState::Active {
+                    signer = Some(Signer::new(key.id.as_str(), Arc::clone(open)));
+                }
+            }
+            Some(OpenKey::HandleMac(open)) => match key.state {
+                KeyState::Active => active_mac = Some(open.clone()),
+                KeyState::Next | KeyState::Retiring => other_macs.push(open.clone()),
+            },
+            None => {}
+        }
+    }
+    let in_use = InUse::new(signer?, published);
+    Some((in_use, MacKeys::new(active_mac?, other_macs)))
 }
 
 fn signing_key() -> SigningKey {
     loop {
+        let scalar = Zeroizing::new(random::bytes());
         // One value in 2^32 is no scalar of P-256.
-        if let Ok(key) = SigningKey::generate_es256(random::bytes()) {
+        if let Ok(key) = SigningKey::generate_es256(*scalar) {
             return key;
         }
     }
-}
-
-fn wrapped(kek: &KeyEncryptionKey, key_id: &str, purpose: Purpose, material: &[u8]) -> Wrapped {
-    let label = Label {
-        key_id,
-        purpose: purpose as i32,
-    };
-    let random = WrapRandom {
-        data_key: Zeroizing::new(random::bytes()),
-        material_nonce: random::bytes(),
-        data_key_nonce: random::bytes(),
-    };
-    kek.wrap(label, material, &random)
 }
 
 fn hex(id: [u8; 4]) -> String {

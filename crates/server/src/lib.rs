@@ -39,6 +39,7 @@ mod record;
 mod records;
 mod reflection;
 mod refused;
+mod rekey;
 mod reload;
 mod running;
 #[cfg(feature = "seed")]
@@ -55,9 +56,10 @@ mod steady;
 mod tls;
 mod wire;
 
-pub use config::{Config, ConfigError};
-pub use keyring::KeyFileError;
+pub use config::{Config, ConfigError, KeyPlace};
+pub use keyring::{KeyFileError, KeyProgramError};
 pub use listen::SocketProblem;
+pub use rekey::{Rekeyed, rekey};
 pub use reload::{Occasion, ReloadError, Reloaded};
 pub use running::{Running, Stopped};
 pub use start::{Server, StartError};

@@ -6,27 +6,25 @@ mod tests;
 
 use std::path::Path;
 
-use countersign_issuer::model::Epoch;
-use countersign_issuer::{Known, MacKey, MacKeyId, MacKeys};
-use countersign_jose::{PublicKey, UnixTime};
-use tracing::info;
-use zeroize::Zeroizing;
+use countersign_issuer::keys::{Now, Schedules, first};
+use countersign_issuer::model::{Epoch, KeyPurpose, ServiceKey};
+use countersign_issuer::{Event, Known};
+use countersign_jose::UnixTime;
 
+use crate::config::KeyPlace;
 use crate::engine::Engine;
-use crate::keyring::wrap::KeyEncryptionKey;
-use crate::keyring::{self, KeyFileError, OpenKey, State, StoredKey, file};
+use crate::keyring::custody::{Custody, CustodyError, IfMissing};
+use crate::keyring::keeper::Held;
+use crate::keyring::{self, OpenKeys};
 use crate::operation::register::EnsureOwnResource;
-use crate::random;
 use crate::record::{FORMAT, StoreMark};
 use crate::records::{Outcome, Records};
-use crate::signer::Signer;
 use crate::start::{StartError, unreadable};
 
 /// What was found, or made.
 pub(crate) struct Opened {
-    pub(crate) signer: Signer,
-    pub(crate) published: Vec<(String, PublicKey)>,
-    pub(crate) mac_keys: MacKeys,
+    pub(crate) keys: Held,
+    pub(crate) custody: Custody,
     pub(crate) epoch: Epoch,
     /// When the epoch began, if it is not the first.
     pub(crate) set_back_at: Option<UnixTime>,
@@ -34,57 +32,83 @@ pub(crate) struct Opened {
     pub(crate) first: bool,
 }
 
-/// Opens the store's keys with the key file, or makes both.
+/// Opens the store's keys with the key-encryption key, or makes both.
 pub(crate) async fn open(
     records: &Records,
     directory: &Path,
-    key_file: &Path,
+    place: &KeyPlace,
+    schedules: Schedules,
     now: UnixTime,
 ) -> Result<Opened, StartError> {
-    let damaged = |problem| StartError::DamagedRecords {
-        directory: directory.to_owned(),
-        problem,
-    };
-    let mark = records
-        .mark()
-        .await
-        .map_err(|refused| unreadable(directory, refused))?;
+    let mark = marked(records, directory).await?;
     let first = mark.is_none();
-    let mark = match mark {
-        Some(Known { value: mark, .. }) if mark.format > FORMAT => {
-            return Err(StartError::NewerRecords {
-                found: mark.format,
-                known: FORMAT,
-            });
+    let (mark, custody) = match mark {
+        Some(mark) => (mark, Custody::at(place, directory, IfMissing::Refuse)?),
+        None => {
+            // The key file comes first: keys that nothing opens are worse than a file that opens
+            // nothing yet.
+            let custody = Custody::at(place, directory, IfMissing::Make)?;
+            (found(records, &custody, &schedules, now).await?, custody)
         }
-        Some(known) => known.value,
-        None => found(records, key_file, now).await?,
     };
-    let stored = records
-        .keys()
-        .await
-        .map_err(|refused| unreadable(directory, refused))?;
-    let kek = file::read(key_file)?.ok_or_else(|| KeyFileError::Missing {
-        path: key_file.to_owned(),
-    })?;
-    sort(&stored, &kek, key_file, &mark, first)?
-        .ok_or_else(|| damaged("a key of the service's own is missing"))
+    Ok(Opened {
+        keys: held(records, directory, &custody).await?,
+        custody,
+        epoch: mark.epoch,
+        set_back_at: mark.set_back_at,
+        first,
+    })
 }
 
-/// Makes the first records of a store. The key file comes first: keys that nothing opens are worse
-/// than a file that opens nothing yet.
-async fn found(records: &Records, key_file: &Path, now: UnixTime) -> Result<StoreMark, StartError> {
-    let kek = match file::read(key_file)? {
-        Some(kek) => kek,
-        None => {
-            let key = Zeroizing::new(random::bytes());
-            file::create(key_file, &key)?;
-            info!(file = %key_file.display(), "made the key-encryption key");
-            KeyEncryptionKey::new(key)
-        }
-    };
+/// The mark of the store, if it was founded.
+pub(crate) async fn marked(
+    records: &Records,
+    directory: &Path,
+) -> Result<Option<StoreMark>, StartError> {
+    let mark = records.mark().await;
+    match mark.map_err(|refused| unreadable(directory, refused))? {
+        Some(Known { value: mark, .. }) if mark.format > FORMAT => Err(StartError::NewerRecords {
+            found: mark.format,
+            known: FORMAT,
+        }),
+        known => Ok(known.map(|known| known.value)),
+    }
+}
+
+/// All keys of the store, opened.
+pub(crate) async fn held(
+    records: &Records,
+    directory: &Path,
+    custody: &Custody,
+) -> Result<Held, StartError> {
+    let known = records.keys().await;
+    let known = known.map_err(|refused| unreadable(directory, refused))?;
+    let mut open = OpenKeys::new();
+    for key in known.iter().map(|known| &known.value) {
+        open.insert(key.id.clone(), keyring::open(custody, key).await?);
+    }
+    if keyring::sort(&known, &open).is_none() {
+        return Err(StartError::DamagedRecords {
+            directory: directory.to_owned(),
+            problem: "a key of the service's own is missing",
+        });
+    }
+    Ok(Held { known, open })
+}
+
+/// Makes the first records of a store.
+async fn found(
+    records: &Records,
+    custody: &Custody,
+    schedules: &Schedules,
+    now: UnixTime,
+) -> Result<StoreMark, StartError> {
+    let mut keys = Vec::new();
+    for purpose in KeyPurpose::ALL {
+        keys.extend(two(custody, purpose, schedules, now).await?);
+    }
     let mark = StoreMark::new(now);
-    match records.found(&mark, &keyring::make(&kek, now)).await? {
+    match records.found(&mark, &keys).await? {
         Outcome::Done(_) => Ok(mark),
         // The store is locked by this process alone, so nobody can have been faster.
         Outcome::Raced | Outcome::AssertionReplayed => Err(StartError::Store(
@@ -93,43 +117,16 @@ async fn found(records: &Records, key_file: &Path, now: UnixTime) -> Result<Stor
     }
 }
 
-/// Opens every key and puts it where it belongs. `None`: one that is needed is not there.
-fn sort(
-    stored: &[StoredKey],
-    kek: &KeyEncryptionKey,
-    key_file: &Path,
-    mark: &StoreMark,
-    first: bool,
-) -> Result<Option<Opened>, KeyFileError> {
-    let mut signer = None;
-    let mut published = Vec::new();
-    let mut active_mac = None;
-    let mut retiring_macs = Vec::new();
-    for stored in stored {
-        match keyring::open(kek, key_file, stored)? {
-            OpenKey::Signing { kid, state, key } => {
-                published.push((kid.clone(), key.public().clone()));
-                if state == State::Active {
-                    signer = Some(Signer::new(&kid, key));
-                }
-            }
-            OpenKey::HandleMac { id, state, key } => {
-                let key = MacKey::new(MacKeyId::new(id), &key);
-                match state {
-                    State::Active => active_mac = Some(key),
-                    State::Next | State::Retiring => retiring_macs.push(key),
-                }
-            }
-        }
-    }
-    Ok(signer.zip(active_mac).map(|(signer, active)| Opened {
-        signer,
-        published,
-        mac_keys: MacKeys::new(active, retiring_macs),
-        epoch: mark.epoch,
-        set_back_at: mark.set_back_at,
-        first,
-    }))
+/// The key that is used from the beginning, and the one that comes after it.
+async fn two(
+    custody: &Custody,
+    purpose: KeyPurpose,
+    schedules: &Schedules,
+    now: UnixTime,
+) -> Result<[(ServiceKey, Event); 2], CustodyError> {
+    let (active, _) = keyring::make(custody, purpose, now).await?;
+    let (next, _) = keyring::make(custody, purpose, now).await?;
+    Ok(first(active, next, schedules, Now::certain(now)))
 }
 
 /// Registers the service's own API as a resource, unless it is there.

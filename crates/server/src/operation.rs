@@ -5,6 +5,7 @@ pub(crate) mod authorize;
 pub(crate) mod back_up;
 pub(crate) mod introspect;
 pub(crate) mod issue;
+pub(crate) mod keys;
 pub(crate) mod redeem;
 pub(crate) mod register;
 pub(crate) mod revoke;

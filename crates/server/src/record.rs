@@ -38,7 +38,7 @@ use prost::Message;
 use thiserror::Error;
 
 pub(crate) use key::StoreMark;
-pub(crate) use log::{audit_entry, key_created_entry, revocation_entry};
+pub(crate) use log::{audit_entry, revocation_entry};
 
 /// The form of the records that this release writes. A store with a higher one was written by a
 /// later release, and is refused: its records may say things that we would lose.

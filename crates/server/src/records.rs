@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use countersign_issuer::model::{
     Authorization, Catalogue, Client, ClientId, Family, FamilyId, RecordId, Resource, ResourceUri,
-    TokenId,
+    ServiceKey, TokenId,
 };
-use countersign_issuer::{Change, Known, Record, RecordName, Version, Write};
+use countersign_issuer::{Change, Event, Known, Record, RecordName, Version, Write};
 use countersign_store::{self as store, Commit, Key, Store, StoreError};
 use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
 
 use self::decoded::Decoded;
-use crate::keyring::StoredKey;
 use crate::record::{self, Recorded, StoreMark};
 use crate::refused::Refused;
 
@@ -121,13 +120,9 @@ impl Records {
     }
 
     /// The service's own keys.
-    pub(crate) async fn keys(&self) -> Result<Vec<StoredKey>, Refused> {
+    pub(crate) async fn keys(&self) -> Result<Vec<Known<ServiceKey>>, Refused> {
         let page = self.page(&record::key_key(None), None, PAGE_MAX).await?;
-        Ok(page
-            .records
-            .into_iter()
-            .map(|(_, known)| known.value)
-            .collect())
+        Ok(page.records.into_iter().map(|(_, known)| known).collect())
     }
 
     /// Up to `limit` records under `prefix`, after `after`.
@@ -176,14 +171,14 @@ impl Records {
     pub(crate) async fn found(
         &self,
         mark: &StoreMark,
-        keys: &[StoredKey],
+        keys: &[(ServiceKey, Event)],
     ) -> Result<Outcome, StoreError> {
         let mut change =
             store::Change::of([store::Write::create(record::store_key(), mark.encode())]);
-        for key in keys {
-            let name = record::key_key(Some(&key.key_id));
+        for (key, created) in keys {
+            let name = record::key_key(Some(key.id.as_str()));
             change.writes.push(store::Write::create(name, key.encode()));
-            change = change.append(record::AUDIT, record::key_created_entry(key, mark.created));
+            change = change.append(record::AUDIT, record::audit_entry(created));
         }
         self.commit_stored(change).await
     }
@@ -263,6 +258,7 @@ fn stored_write(write: &Write) -> store::Write {
             let key = match name {
                 RecordName::Client(id) => record::client_key(id),
                 RecordName::Resource(uri) => record::resource_key(uri),
+                RecordName::Key(id) => record::key_key(Some(id.as_str())),
             };
             store::Write::delete(key, *version)
         }
@@ -281,6 +277,7 @@ fn named(record: &Record) -> (Key, bytes::Bytes) {
             record::assertion_key(&spent.client, &spent.jti),
             record::spent_assertion(),
         ),
+        Record::Key(key) => (record::key_key(Some(key.id.as_str())), key.encode()),
         Record::RevokedToken(revoked) => (
             record::revoked_key(revoked.token),
             record::revoked_token(revoked.at),

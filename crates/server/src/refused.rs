@@ -67,6 +67,10 @@ pub(crate) enum Fault {
     LayerMissing,
     /// A decision that must write wrote nothing.
     NothingWritten,
+    /// A key that the service cannot do without is not there.
+    KeyMissing,
+    /// A key could not be made or opened: the log says why.
+    KeyUnusable,
 }
 
 impl Refused {
@@ -100,6 +104,8 @@ impl Fault {
             Self::SigningFailed => "signing_failed",
             Self::LayerMissing => "layer_missing",
             Self::NothingWritten => "nothing_written",
+            Self::KeyMissing => "key_missing",
+            Self::KeyUnusable => "key_unusable",
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, KeyPlace};
 use crate::health::Health;
 use crate::janitor;
 use crate::reload::{Occasion, Reload, ReloadError, Reloaded};
@@ -49,7 +49,7 @@ pub(crate) struct Whereabouts {
     pub(crate) issuer: String,
     pub(crate) socket: PathBuf,
     pub(crate) data: PathBuf,
-    pub(crate) key_file: PathBuf,
+    pub(crate) key_place: KeyPlace,
     pub(crate) first_start: bool,
 }
 
@@ -132,6 +132,8 @@ impl Running {
             Arc::clone(&edges.platform.engine.clock),
             edges.stop.begun.clone(),
         ));
+        let keeper = Arc::clone(&edges.platform.keeper);
+        tokio::spawn(keeper.run(edges.stop.begun.clone()));
         let reload = Arc::new(Reload::new(config, certificates, edges.platform.clone()));
         tokio::spawn(Arc::clone(&reload).watch(edges.stop.begun.clone()));
         Self {
@@ -168,9 +170,9 @@ impl Running {
         &self.places.data
     }
 
-    /// The file of the key-encryption key.
-    pub fn key_file(&self) -> &Path {
-        &self.places.key_file
+    /// Who has the key-encryption key.
+    pub fn key_place(&self) -> &KeyPlace {
+        &self.places.key_place
     }
 
     /// Whether this start made the store.

@@ -34,15 +34,20 @@ impl Seeding {
     /// # Errors
     /// As a start.
     pub async fn open(config: &Config, now: UnixTime) -> Result<Self, StartError> {
-        let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
+        let key_place = config.key_place().outside(&config.store.directory)?;
         make_directory(&config.store.directory)?;
         let store: Arc<dyn Store> = open_store(config).await?;
         let records = Records::new(Arc::clone(&store));
-        let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
+        let directory = &config.store.directory;
+        let opened =
+            opening::open(&records, directory, &key_place, config.schedules(), now).await?;
+        let keys = &opened.keys;
+        let (_, mac_keys) = keyring::sort(&keys.known, &keys.open)
+            .expect("the keys were sorted when they were opened");
         Ok(Self {
             store,
             records,
-            mac_keys: opened.mac_keys,
+            mac_keys,
             epoch: opened.epoch,
         })
     }

@@ -1,6 +1,7 @@
 //! The services, one file each: parse, decide through the engine, answer.
 
 pub(crate) mod admin_client;
+pub(crate) mod admin_key;
 pub(crate) mod admin_resource;
 pub(crate) mod admin_store;
 pub(crate) mod authorization;

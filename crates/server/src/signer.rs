@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use countersign::keys::v1::VerificationKey;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{KeySource, KeysUnavailable, PublishedKeys};
+use countersign_issuer::model::KeyId;
 use countersign_issuer::{Claims, IssuerName, access_token};
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, json, jwks};
 
@@ -35,22 +37,30 @@ impl Signer {
     }
 }
 
-/// The keys that verify access tokens, as everybody is told.
+/// The key that signs and the keys that verify, as everybody is told. Exchanged as a whole; whoever
+/// asks takes what is in use then, and ends with it.
 pub(crate) struct KeySet {
     issuer: String,
     max_age_secs: AtomicU64,
-    keys: Vec<(String, PublicKey)>,
+    in_use: ArcSwap<InUse>,
+}
+
+/// Everything that is made of the keys, once for each change of them.
+pub(crate) struct InUse {
+    signer: Signer,
+    keys: Vec<(KeyId, PublicKey)>,
     /// The same as a message: made once, not for each of the guards that ask.
     listed: Vec<VerificationKey>,
+    /// The same as a JWK Set.
+    jwks: Jwks,
 }
 
 impl KeySet {
-    pub(crate) fn new(issuer: String, max_age: Duration, keys: Vec<(String, PublicKey)>) -> Self {
+    pub(crate) fn new(issuer: String, max_age: Duration, in_use: InUse) -> Self {
         Self {
             issuer,
             max_age_secs: AtomicU64::new(max_age.as_secs()),
-            listed: keys.iter().map(|(kid, key)| listed(kid, key)).collect(),
-            keys,
+            in_use: ArcSwap::from_pointee(in_use),
         }
     }
 
@@ -70,27 +80,45 @@ impl KeySet {
             .store(max_age.as_secs(), Ordering::Relaxed);
     }
 
+    /// What signs and verifies now.
+    pub(crate) fn in_use(&self) -> Guard<Arc<InUse>> {
+        self.in_use.load()
+    }
+
+    /// These keys sign and verify from now on.
+    pub(crate) fn replace(&self, in_use: InUse) {
+        self.in_use.store(Arc::new(in_use));
+    }
+}
+
+impl InUse {
+    /// With at least the public half of `signer`.
+    pub(crate) fn new(signer: Signer, keys: Vec<(KeyId, PublicKey)>) -> Self {
+        let listed = keys.iter().map(|(kid, key)| listed(kid, key)).collect();
+        let published: Vec<_> = keys.iter().map(published).collect();
+        let jwks = Jwks::parse(jwks::publish(&published).as_bytes())
+            .expect("the service's own keys are at least one and at most a few");
+        Self {
+            signer,
+            listed,
+            jwks,
+            keys,
+        }
+    }
+
+    /// What signs access tokens.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     /// The keys with their names.
-    pub(crate) fn published(&self) -> Vec<PublishedKey<'_>> {
-        self.keys
-            .iter()
-            .map(|(kid, key)| PublishedKey {
-                kid,
-                algorithm: Algorithm::Es256,
-                key,
-            })
-            .collect()
+    pub(crate) fn published(&self) -> impl Iterator<Item = PublishedKey<'_>> {
+        self.keys.iter().map(published)
     }
 
     /// The keys as `ListKeys` has them.
-    pub(crate) fn listed(&self) -> Vec<VerificationKey> {
-        self.listed.clone()
-    }
-
-    /// The keys as a JWK Set.
-    fn jwks(&self) -> Jwks {
-        Jwks::parse(jwks::publish(&self.published()).as_bytes())
-            .expect("the service's own keys are at least one and at most a few")
+    pub(crate) fn listed(&self) -> &[VerificationKey] {
+        &self.listed
     }
 }
 
@@ -99,13 +127,21 @@ impl KeySource for KeySet {
     fn fetch(&self) -> BoxFuture<'_, Result<PublishedKeys, KeysUnavailable>> {
         Box::pin(std::future::ready(Ok(PublishedKeys {
             issuer: self.issuer.clone(),
-            keys: self.jwks(),
+            keys: self.in_use().jwks.clone(),
             max_age: self.max_age(),
         })))
     }
 }
 
-fn listed(kid: &str, key: &PublicKey) -> VerificationKey {
+fn published((kid, key): &(KeyId, PublicKey)) -> PublishedKey<'_> {
+    PublishedKey {
+        kid: kid.as_str(),
+        algorithm: Algorithm::Es256,
+        key,
+    }
+}
+
+fn listed(kid: &KeyId, key: &PublicKey) -> VerificationKey {
     let jwk =
         json::parse_object(key.to_jwk().as_bytes()).expect("a key writes itself as a JSON object");
     let member = |name: &str| {
@@ -115,7 +151,7 @@ fn listed(kid: &str, key: &PublicKey) -> VerificationKey {
             .to_owned()
     };
     VerificationKey {
-        kid: kid.to_owned(),
+        kid: kid.as_str().to_owned(),
         alg: Algorithm::Es256.name().to_owned(),
         kty: member("kty"),
         crv: member("crv"),

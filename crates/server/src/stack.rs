@@ -8,6 +8,7 @@ use std::sync::Arc;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
 use countersign::admin::v1::store_service_server::StoreServiceServer;
+use countersign::admin::v1::signing_key_service_server::SigningKeyServiceServer;
 use countersign::authorization::v1::authorization_service_server::AuthorizationServiceServer;
 use countersign::introspection::v1::introspection_service_server::IntrospectionServiceServer;
 use countersign::keys::v1::key_service_server::KeyServiceServer;
@@ -22,17 +23,19 @@ use tower::ServiceBuilder;
 use crate::called::CalledLayer;
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::keyring::keeper::Keeper;
 use crate::overload::Overload;
 use crate::reflection;
 use crate::serve::Answers;
 use crate::service::admin_client::Clients;
+use crate::service::admin_key::SigningKeys;
 use crate::service::admin_resource::Resources;
 use crate::service::admin_store::Stores;
 use crate::service::authorization::Authorizations;
 use crate::service::introspection::Introspections;
 use crate::service::keys::Keys;
 use crate::service::token::Tokens;
-use crate::signer::{KeySet, Signer};
+use crate::signer::KeySet;
 use crate::wire::MESSAGE_BYTES_MAX;
 use deadline::DeadlineLayer;
 use under_way::UnderWayLayer;
@@ -47,10 +50,11 @@ pub(crate) const PUBLIC: [&str; 5] = [
 ];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 5] = [
+pub(crate) const ADMIN: [&str; 6] = [
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
     "countersign.admin.v1.StoreService",
+    "countersign.admin.v1.SigningKeyService",
     "countersign.keys.v1.KeyService",
     HEALTH,
 ];
@@ -75,8 +79,8 @@ pub(crate) const UNGUARDED: [&str; 7] = [
 #[derive(Clone)]
 pub(crate) struct Platform {
     pub(crate) engine: Engine,
-    pub(crate) signer: Signer,
     pub(crate) keys: Arc<KeySet>,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) health: Health,
     pub(crate) overload: Arc<Overload>,
 }
@@ -87,7 +91,6 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
     let routes = Routes::new(
         TokenServiceServer::new(Tokens {
             engine: platform.engine.clone(),
-            signer: platform.signer,
             keys: Arc::clone(&platform.keys),
             overload: Arc::clone(&platform.overload),
         })
@@ -163,6 +166,13 @@ pub(crate) fn admin(
     .add_service(
         ResourceServiceServer::new(Resources {
             engine: platform.engine.clone(),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(
+        SigningKeyServiceServer::new(SigningKeys {
+            keeper: platform.keeper,
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),

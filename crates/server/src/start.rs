@@ -6,7 +6,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,9 +20,10 @@ use countersign_store::{Store, StoreError};
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, KeyPlace};
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::keyring::keeper::Keeper;
 use crate::listen::{self, Places, Tcp, Unix};
 use crate::opening::{self, Opened};
 use crate::overload::Overload;
@@ -103,7 +104,7 @@ struct Stores {
 /// What a start reads before it opens a store.
 struct Files {
     tls: Option<Arc<Certificates>>,
-    key_file: PathBuf,
+    key_place: KeyPlace,
 }
 
 fn files(config: &Config) -> Result<Files, StartError> {
@@ -111,11 +112,11 @@ fn files(config: &Config) -> Result<Files, StartError> {
     // Another part of the process may have done so; then that one holds.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
-    let key_file = keyring::file::outside(&config.key_file(), &config.store.directory)?;
+    let key_place = config.key_place().outside(&config.store.directory)?;
     make_directory(&config.store.directory)?;
     Ok(Files {
         tls: tls.map(Arc::new),
-        key_file,
+        key_place,
     })
 }
 
@@ -138,12 +139,19 @@ async fn started(
     config: &Config,
     clock: Arc<dyn Clock>,
     Stores { store, embedded }: Stores,
-    Files { tls, key_file }: Files,
+    Files { tls, key_place }: Files,
 ) -> Result<Running, StartError> {
     let records = Records::new(Arc::clone(&store));
     let now = clock.now();
     set_back::carry_out(&records, &config.store.directory, now).await?;
-    let opened = opening::open(&records, &config.store.directory, &key_file, now).await?;
+    let opened = opening::open(
+        &records,
+        &config.store.directory,
+        &key_place,
+        config.schedules(),
+        now,
+    )
+    .await?;
 
     let tcp = bind(config.listen.address)?;
     let socket_path = config.admin_socket();
@@ -165,6 +173,9 @@ async fn started(
     let (platform, guard) =
         platform(config, clock, records, opened, &issuer, health.clone(), now).await?;
     opening::register_itself(&platform.engine, &config.store.directory).await?;
+    // A store of the first release has no next keys.
+    let looked = platform.keeper.look().await;
+    looked.map_err(|refused| unreadable(&config.store.directory, refused))?;
 
     let address = tcp.address();
     let stop = Stop::default();
@@ -198,7 +209,7 @@ async fn started(
             issuer,
             socket: socket_path,
             data: config.store.directory.clone(),
-            key_file,
+            key_place,
             first_start,
         },
     ))
@@ -238,10 +249,17 @@ pub(crate) async fn platform(
         entries_per_key_max: entries_max / LEDGER_SHARE,
     }));
     let origins = origins(issuer, &config.listen.origins)?;
+    let (in_use, mac_keys) =
+        keyring::sort(&opened.keys.known, &opened.keys.open).ok_or_else(|| {
+            StartError::DamagedRecords {
+                directory: config.store.directory.clone(),
+                problem: "a key of the service's own is missing",
+            }
+        })?;
     let keys = Arc::new(KeySet::new(
         issuer.to_owned(),
         config.key_set_max_age,
-        opened.published,
+        in_use,
     ));
 
     let mut builder = countersign_guard::Builder::new(issuer)
@@ -273,7 +291,7 @@ pub(crate) async fn platform(
                 expected: "must be an https or http URL of at most 255 bytes",
             })?,
             lifetimes: lifetimes(config),
-            mac_keys: opened.mac_keys,
+            mac_keys,
             epoch: opened.epoch,
             set_back_at: opened.set_back_at,
         })),
@@ -286,10 +304,18 @@ pub(crate) async fn platform(
         clock,
         steady: Arc::default(),
     };
+    let keeper = Keeper::new(
+        engine.clone(),
+        Arc::clone(&keys),
+        guard.clone(),
+        opened.custody,
+        config.schedules(),
+        opened.keys,
+    );
     let platform = Platform {
         engine,
-        signer: opened.signer,
         keys,
+        keeper: Arc::new(keeper),
         health,
         overload: Overload::new(&config.limits),
     };

@@ -157,6 +157,19 @@ impl Service {
         unix_channel(self.folder.path().join("admin.sock")).await
     }
 
+    /// Kills the service, does something, and starts it again on the same data.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart), or what went wrong in between.
+    pub fn restart_after(
+        &mut self,
+        work: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.kill()?;
+        work()?;
+        self.restart(&Terms::default())
+    }
+
     /// What clients connect to; also the issuer.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -11,7 +11,7 @@ use std::{env, process};
 use clap::{Args, ValueEnum};
 use countersign_client::clock::SystemClock;
 use countersign_server::config::{Sources, VARIABLE_PREFIX};
-use countersign_server::{Config, KeyFileError, Running, Server};
+use countersign_server::{Config, KeyFileError, KeyPlace, Running, Server};
 use countersign_telemetry::{
     LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
 };
@@ -193,15 +193,13 @@ async fn serve(
 
 /// Says what the configuration comes to. Files that it names are not opened.
 fn right(config: &Config, output: &Output) -> Result<(), Failure> {
-    let [socket, data, key_file] = [
-        &config.admin_socket(),
-        &config.store.directory,
-        &config.key_file(),
-    ]
-    .map(|path| whole(path));
-    if key_file.starts_with(&data) {
+    let [socket, data] = [&config.admin_socket(), &config.store.directory].map(|path| whole(path));
+    let place = config.key_place();
+    let key_file = place.file().map_err(|cause| failure::key_file(&cause))?;
+    let key_file = key_file.as_deref().map(whole);
+    if let Some(path) = key_file.clone().filter(|path| path.starts_with(&data)) {
         return Err(failure::key_file(&KeyFileError::InsideData {
-            path: key_file,
+            path,
             directory: data,
         }));
     }
@@ -226,7 +224,7 @@ fn right(config: &Config, output: &Output) -> Result<(), Failure> {
             ),
             ("admin socket", socket.display().to_string()),
             ("data", data.display().to_string()),
-            ("key file", key_file.display().to_string()),
+            key_field(&place, key_file.as_deref(), ""),
         ]);
         format!("the configuration is right\n\n{about}")
     })
@@ -245,12 +243,10 @@ fn stop_at_once() -> ! {
 
 /// Says what it listens on, where its data is, and what to do next.
 fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), Failure> {
-    let [socket, data, key_file] = [
-        running.admin_socket(),
-        running.data_directory(),
-        running.key_file(),
-    ]
-    .map(whole);
+    let [socket, data] = [running.admin_socket(), running.data_directory()].map(whole);
+    let place = running.key_place();
+    let key_file = place.file().map_err(|cause| failure::key_file(&cause))?;
+    let key_file = key_file.as_deref().map(whole);
     let facts = serde_json::json!({
         "grpc": running.url(),
         "issuer": running.issuer(),
@@ -269,10 +265,7 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
             ("issuer", running.issuer().to_owned()),
             ("admin socket", socket.display().to_string()),
             ("data", data.display().to_string()),
-            (
-                "key file",
-                format!("{} (back it up, apart from the data)", key_file.display()),
-            ),
+            key_field(place, key_file.as_deref(), " (back it up, apart from the data)"),
         ]);
         text.push_str("\nnext:\n");
         if running.first_start() {
@@ -288,6 +281,20 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
         text.push_str("  Ctrl-C stops it\n");
         text
     })
+}
+
+/// Who has the key-encryption key. Arguments of a program are not shown: they may be secret.
+fn key_field(place: &KeyPlace, file: Option<&Path>, more: &str) -> (&'static str, String) {
+    match (place, file) {
+        (KeyPlace::Command(command), _) => {
+            let program = command.first().cloned().unwrap_or_default();
+            ("key program", program)
+        }
+        (_, file) => {
+            let file = file.map(|file| file.display().to_string());
+            ("key file", format!("{}{more}", file.unwrap_or_default()))
+        }
+    }
 }
 
 /// The path from the root, which is good in whatever folder it is read.

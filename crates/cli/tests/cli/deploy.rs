@@ -53,7 +53,9 @@ fn the_unit_and_the_configuration_agree() {
         program()
             .args(["--json", "serve", "--check", "--config"])
             .arg(deploy("countersign.toml"))
-            .env(name, path.replace("%d", "/run/credentials/countersign")),
+            .env(name, path)
+            // systemd sets it, for a unit with LoadCredential=.
+            .env("CREDENTIALS_DIRECTORY", "/run/credentials/countersign"),
     );
     let facts = ran.json();
     assert_eq!(facts["key_file"], "/run/credentials/countersign/kek");

@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod failures;
 mod help;
+mod keys;
 mod program;
 mod reload;
 mod serve;

@@ -133,7 +133,8 @@ impl KeyRing {
         let _ = task.await;
     }
 
-    async fn fetch(&self) -> Fetched {
+    /// Fetches, and takes what comes into use.
+    pub(crate) async fn fetch(&self) -> Fetched {
         let _fetching = self.fetching.lock().await;
         let asking = self.source.fetch();
         let fetch = async {

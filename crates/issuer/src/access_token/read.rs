@@ -1,5 +1,7 @@
 //! Reading access tokens that this issuer made.
 
+use std::borrow::Borrow;
+
 use countersign_jose::json::{self, Number, Object, Value};
 use countersign_jose::{Algorithms, CompactJws, PublishedKey, Thumbprint, UnixTime};
 
@@ -21,9 +23,9 @@ pub struct NotAccessToken;
 ///
 /// # Errors
 /// [`NotAccessToken`], for all causes alike.
-pub fn read(
+pub fn read<'k>(
     text: &str,
-    keys: &[PublishedKey<'_>],
+    keys: impl IntoIterator<Item: Borrow<PublishedKey<'k>>>,
     issuer: &IssuerName,
 ) -> Result<Claims, NotAccessToken> {
     let jws = CompactJws::parse(text, TOKEN_BYTES_MAX).map_err(|_| NotAccessToken)?;
@@ -35,9 +37,10 @@ pub fn read(
     }
     let kid = header.kid.as_deref().ok_or(NotAccessToken)?;
     let key = keys
-        .iter()
-        .find(|key| key.kid == kid)
+        .into_iter()
+        .find(|key| key.borrow().kid == kid)
         .ok_or(NotAccessToken)?;
+    let key = key.borrow();
     jws.verify(key.key, Algorithms::of(&[key.algorithm]))
         .map_err(|_| NotAccessToken)?;
     let members = json::object(jws.payload()).map_err(|_| NotAccessToken)?;

@@ -15,7 +15,8 @@ use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
 
 /// The scopes of the service's own API: what its methods' rules ask for.
-const OWN_SCOPES: [&str; 4] = [
+const OWN_SCOPES: [&str; 5] = [
+    "admin.keys",
     "admin.read",
     "admin.write",
     "authorizations.decide",

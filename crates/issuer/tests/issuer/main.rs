@@ -12,6 +12,8 @@ mod codes;
 mod credentials;
 mod handles;
 mod introspection;
+mod keys;
+mod keys_laws;
 mod records;
 mod registration;
 mod resources;

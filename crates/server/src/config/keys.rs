@@ -179,6 +179,49 @@ pub static KEYS: &[Key] = &[
         copy: |to, from| to.store.key_file.clone_from(&from.store.key_file),
     },
     Key {
+        name: "store.key_credential",
+        default: "none",
+        values: "name",
+        meaning: "Instead of `store.key_file`: the credential of systemd (`LoadCredential=`) that \
+                  holds the key. Never made by the service.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let expected = "a credential's name: letters, digits, `.`, `_` and `-`";
+            let is_name = |text: &String| {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                !text.starts_with('.') && text.chars().all(plain)
+            };
+            let name = value.text().ok().filter(is_name);
+            config.store.key_credential = Some(name.ok_or_else(|| expected.to_owned())?);
+            Ok(())
+        },
+        copy: |to, from| {
+            let said = &from.store.key_credential;
+            to.store.key_credential.clone_from(said);
+        },
+    },
+    Key {
+        name: "store.key_command",
+        default: "none",
+        values: "list: program, arguments",
+        meaning: "Instead of `store.key_file`: a program that has the key, and encrypts and \
+                  decrypts what it is given, a line each. See keys-at-rest.md.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let command =
+                value.list("a program and its arguments", |text| Some(text.to_owned()))?;
+            if command
+                .first()
+                .is_none_or(|program| program.trim().is_empty())
+            {
+                return Err("a list of a program and its arguments".to_owned());
+            }
+            config.store.key_command = command;
+            Ok(())
+        },
+        copy: |to, from| to.store.key_command.clone_from(&from.store.key_command),
+    },
+    Key {
         name: "store.cache_mib",
         default: "1024",
         values: "1 to 65536",
@@ -363,6 +406,37 @@ pub static KEYS: &[Key] = &[
             Ok(())
         },
         copy: |to, from| to.key_set_max_age = from.key_set_max_age,
+    },
+    Key {
+        name: "keys.signing_rotation_secs",
+        default: "2592000",
+        values: "0 to 315360000",
+        meaning: "After what time the key that signs access tokens is replaced; the old one \
+                  verifies until its last token has ended. 0: only by `countersign key rotate`. \
+                  Otherwise at least 1020, and a minute more than `keys.max_age_secs`.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            let after = value.secs(&(0..=315_360_000))?;
+            config.rotation.signing = (!after.is_zero()).then_some(after);
+            Ok(())
+        },
+        copy: |to, from| to.rotation.signing = from.rotation.signing,
+    },
+    Key {
+        name: "keys.mac_rotation_secs",
+        default: "7776000",
+        values: "0 to 315360000",
+        meaning: "After what time the key that makes refresh tokens, codes and `request_uri`s is \
+                  replaced; the old one verifies for as long as a family lives. 0: only by \
+                  `countersign key rotate`. Otherwise at least an eighth of \
+                  `tokens.refresh_absolute_secs`, and 1020.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            let after = value.secs(&(0..=315_360_000))?;
+            config.rotation.mac = (!after.is_zero()).then_some(after);
+            Ok(())
+        },
+        copy: |to, from| to.rotation.mac = from.rotation.mac,
     },
     Key {
         name: "limits.waiting_max",

@@ -114,6 +114,36 @@ fn wrong_files_say_what_would_be_right() {
              loopback address",
         ),
         (
+            "[store]\nkey_command = [\"/usr/bin/kms\"]\nkey_file = \"a.key\"",
+            "`store.key_command` and store.key_file and store.key_credential name places of one and \
+             the same key: set only one of them",
+        ),
+        (
+            "[store]\nkey_credential = \"a/b\"",
+            "countersign.toml: `store.key_credential` must be a credential's name: letters, digits, \
+             `.`, `_` and `-`",
+        ),
+        (
+            "[store]\nkey_command = []",
+            "countersign.toml: `store.key_command` must be a list of a program and its arguments",
+        ),
+        (
+            "[keys]\nsigning_rotation_secs = 1019",
+            "`keys.signing_rotation_secs` must be 0, or at least 1020 and a minute more than \
+             keys.max_age_secs: the next key must be known everywhere by then",
+        ),
+        (
+            "[keys]\nsigning_rotation_secs = 7200\nmax_age_secs = 7141",
+            "`keys.signing_rotation_secs` must be 0, or at least 1020 and a minute more than \
+             keys.max_age_secs: the next key must be known everywhere by then",
+        ),
+        (
+            "[keys]\nmac_rotation_secs = 86400",
+            "`keys.mac_rotation_secs` must be 0, or at least 1020 and an eighth of \
+             tokens.refresh_absolute_secs and two hours: each key is kept for as long as refresh \
+             tokens live",
+        ),
+        (
             "[tls]\ncertificate_file = \"a.pem\"",
             "`tls.key_file` must be set where its counterpart is: a certificate and its key go \
              together",
@@ -324,6 +354,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("tls.key_file", "a"),
         ("store.directory", "a"),
         ("store.key_file", "a"),
+        ("store.key_credential", "a"),
+        ("store.key_command", "a,b"),
         ("store.cache_mib", "7"),
         ("admin.socket", "a"),
         ("admin.allowed_uids", "7"),
@@ -339,6 +371,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("proofs.nonce", "always"),
         ("proofs.remembered_max", "7000"),
         ("keys.max_age_secs", "7"),
+        ("keys.signing_rotation_secs", "7000"),
+        ("keys.mac_rotation_secs", "7000"),
         ("limits.waiting_max", "7"),
         ("limits.in_flight_max", "7"),
         ("limits.client_calls_per_sec", "7"),

@@ -32,8 +32,8 @@ async fn engine(folder: &TempDir) -> Engine {
     let store = start::open_store(&config).await.expect("opened");
     let records = Records::new(store);
     let now = SystemClock.now();
-    let key_file = config.key_file();
-    let opened = opening::open(&records, folder.path(), &key_file, now);
+    let (place, schedules) = (config.key_place(), config.schedules());
+    let opened = opening::open(&records, &config.store.directory, &place, schedules, now);
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);

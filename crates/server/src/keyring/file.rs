@@ -66,6 +66,40 @@ pub enum KeyFileError {
         /// The key file.
         path: PathBuf,
     },
+    /// There are no keys that could be encrypted anew.
+    #[error("{} holds no store; name the directory of a service with --data", directory.display())]
+    NoStore {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// There is no such credential.
+    #[error(
+        "the credential {} is not there: the service manager hands it over, as in \
+         LoadCredential=NAME:/etc/countersign/kek",
+        path.display()
+    )]
+    CredentialMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The service manager hands over no credentials at all.
+    #[error(
+        "store.key_credential names a credential, and there are none: the service manager sets \
+         CREDENTIALS_DIRECTORY where its unit has LoadCredential="
+    )]
+    NoCredentials,
+    /// The store's keys were encrypted by a program.
+    #[error(
+        "the keys in the store (key {key_id}) were encrypted by a program, and not under {}; set \
+         store.key_command again, or change over with `countersign key rekey`",
+        path.display()
+    )]
+    OfProgram {
+        /// The key file.
+        path: PathBuf,
+        /// A key of the store.
+        key_id: String,
+    },
     /// It holds a key, but another one than the store's keys were encrypted under.
     #[error(
         "{} does not open the keys in the store (key {key_id}); it belongs to another store, or \
@@ -95,6 +129,14 @@ pub(crate) fn outside(path: &Path, directory: &Path) -> Result<PathBuf, KeyFileE
         });
     }
     Ok(resolved)
+}
+
+/// Where the service manager put the credential of that name (systemd.exec, `LoadCredential=`).
+pub(crate) fn credential(name: &str) -> Result<PathBuf, KeyFileError> {
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .filter(|directory| !directory.is_empty())
+        .ok_or(KeyFileError::NoCredentials)?;
+    Ok(PathBuf::from(directory).join(name))
 }
 
 /// Reads the key. `Ok(None)`: there is no file.

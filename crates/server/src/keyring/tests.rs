@@ -3,20 +3,31 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use std::path::PathBuf;
+
 use tempfile::TempDir;
 
+use super::wrap::KeyEncryptionKey;
 use super::*;
 
-fn kek(seed: u8) -> KeyEncryptionKey {
-    KeyEncryptionKey::new(Zeroizing::new([seed; 32]))
+fn custody(seed: u8) -> Custody {
+    Custody::File {
+        path: PathBuf::from("store.key"),
+        key: KeyEncryptionKey::new(Zeroizing::new([seed; 32])),
+    }
 }
 
-#[test]
-fn keys_open_with_the_key_they_were_made_under_and_no_other() {
-    let path = Path::new("store.key");
-    for stored in make(&kek(1), UnixTime::from_secs(1)) {
-        assert!(open(&kek(1), path, &stored).is_ok(), "{stored:?}");
-        let refused = open(&kek(2), path, &stored).err().expect("does not fit");
+async fn made(purpose: KeyPurpose) -> ServiceKey {
+    let made = make(&custody(1), purpose, UnixTime::from_secs(1)).await;
+    made.expect("made").0
+}
+
+#[tokio::test]
+async fn keys_open_with_the_key_they_were_made_under_and_no_other() {
+    for purpose in KeyPurpose::ALL {
+        let key = made(purpose).await;
+        assert!(open(&custody(1), &key).await.is_ok(), "{key:?}");
+        let refused = open(&custody(2), &key).await.err().expect("does not fit");
         assert!(
             refused
                 .to_string()
@@ -26,25 +37,54 @@ fn keys_open_with_the_key_they_were_made_under_and_no_other() {
     }
 }
 
-#[test]
-fn a_record_cannot_pass_for_another() {
-    let path = Path::new("store.key");
-    let [signing, mac] = make(&kek(1), UnixTime::from_secs(1));
-    let swapped = StoredKey {
-        wrapped: mac.wrapped.clone(),
+#[tokio::test]
+async fn a_record_cannot_pass_for_another() {
+    let (signing, mac) = (
+        made(KeyPurpose::Signing).await,
+        made(KeyPurpose::HandleMac).await,
+    );
+    let swapped = ServiceKey {
+        sealed: mac.sealed.clone(),
         ..signing.clone()
     };
-    assert!(open(&kek(1), path, &swapped).is_err());
-    let renamed = StoredKey {
-        key_id: "00000000".to_owned(),
+    assert!(open(&custody(1), &swapped).await.is_err());
+    let renamed = ServiceKey {
+        id: KeyId::new("00000000"),
         ..mac
     };
-    assert!(open(&kek(1), path, &renamed).is_err());
-    let other_purpose = StoredKey {
-        purpose: Purpose::HandleMac,
+    assert!(open(&custody(1), &renamed).await.is_err());
+    let other_purpose = ServiceKey {
+        purpose: KeyPurpose::HandleMac,
         ..signing
     };
-    assert!(open(&kek(1), path, &other_purpose).is_err());
+    assert!(open(&custody(1), &other_purpose).await.is_err());
+}
+
+/// What is encrypted under a file is not asked of a program, nor the other way round: the reason is
+/// in the configuration, and is said.
+#[tokio::test]
+async fn a_key_under_another_kind_of_lock_is_refused_with_the_way_out() {
+    let key = made(KeyPurpose::HandleMac).await;
+    let program = Custody::Program(program::Program::new(vec!["/nowhere/kms".to_owned()]));
+    let refused = open(&program, &key).await.err().expect("refused");
+    let told = refused.to_string();
+    assert!(
+        told.contains("under a key file") && told.contains("/nowhere/kms"),
+        "{told}"
+    );
+    let by_program = ServiceKey {
+        sealed: SealedKey {
+            lock: countersign_issuer::model::Lock::Program,
+            ..key.sealed.clone()
+        },
+        ..key
+    };
+    let refused = open(&custody(1), &by_program).await.err().expect("refused");
+    let told = refused.to_string();
+    assert!(
+        told.contains("by a program") && told.contains("store.key"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -5,14 +5,21 @@
 //! off as another key's or as a key for another purpose.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use countersign_issuer::model::{KeyPurpose, ServiceKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// The form of the encryption and of its additional data.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
+
+/// A nonce of AES-256-GCM: random, since each key encrypts once or a few times.
+pub(crate) type NonceBytes = [u8; NONCE_LEN];
 
 /// The key that data keys are encrypted under. Never shown.
 pub(crate) struct KeyEncryptionKey(Zeroizing<[u8; 32]>);
+
+/// The key that one key's material is encrypted under. Never shown.
+pub(crate) struct DataKey(Zeroizing<[u8; 32]>);
 
 /// What a wrapped key is for: bound to its ciphertext.
 #[derive(Copy, Clone)]
@@ -23,49 +30,82 @@ pub(crate) struct Label<'a> {
     pub(crate) purpose: i32,
 }
 
-/// A key as the store holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrapped {
-    /// The key material under the data key: nonce, ciphertext, tag.
-    pub(crate) material: Vec<u8>,
-    /// The data key under the key-encryption key: nonce, ciphertext, tag.
-    pub(crate) data_key: Vec<u8>,
-}
-
-/// The random bytes that one wrapping takes.
-pub(crate) struct WrapRandom {
-    pub(crate) data_key: Zeroizing<[u8; 32]>,
-    pub(crate) material_nonce: [u8; NONCE_LEN],
-    pub(crate) data_key_nonce: [u8; NONCE_LEN],
-}
-
 /// The ciphertext was not made with this key for this label, or it was changed.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Error)]
 #[error("the key does not open this record")]
 pub(crate) struct DoesNotOpen;
+
+impl<'a> Label<'a> {
+    /// The label of a key of that name and purpose.
+    pub(crate) fn new(key_id: &'a str, purpose: KeyPurpose) -> Self {
+        // The numbers of the records.
+        let purpose = match purpose {
+            KeyPurpose::Signing => 1,
+            KeyPurpose::HandleMac => 2,
+        };
+        Self { key_id, purpose }
+    }
+
+    /// The label of that key.
+    pub(crate) fn of(key: &'a ServiceKey) -> Self {
+        Self::new(key.id.as_str(), key.purpose)
+    }
+
+    /// Version, purpose and key id; the id comes last, so nothing needs a length.
+    pub(crate) fn additional_data(self) -> Vec<u8> {
+        let mut data = b"countersign key".to_vec();
+        data.extend_from_slice(&VERSION.to_be_bytes());
+        data.extend_from_slice(&self.purpose.to_be_bytes());
+        data.extend_from_slice(self.key_id.as_bytes());
+        data
+    }
+}
 
 impl KeyEncryptionKey {
     pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {
         Self(key)
     }
 
-    /// Encrypts `material` for `label`.
-    pub(crate) fn wrap(&self, label: Label<'_>, material: &[u8], random: &WrapRandom) -> Wrapped {
-        Wrapped {
-            material: seal(&random.data_key, random.material_nonce, label, material),
-            data_key: seal(&self.0, random.data_key_nonce, label, &*random.data_key),
-        }
+    /// Encrypts a data key for `label`.
+    pub(crate) fn wrap(&self, label: Label<'_>, data_key: &DataKey, nonce: NonceBytes) -> Vec<u8> {
+        seal(&self.0, nonce, label, &*data_key.0)
     }
 
     /// Decrypts what [`Self::wrap`] made for the same label.
-    pub(crate) fn unwrap(
+    pub(crate) fn unwrap(&self, label: Label<'_>, wrapped: &[u8]) -> Result<DataKey, DoesNotOpen> {
+        DataKey::from_bytes(&open(&self.0, label, wrapped)?)
+    }
+}
+
+impl DataKey {
+    /// The key of 32 random bytes.
+    pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// The key of these bytes, if they are as many as a key has.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DoesNotOpen> {
+        let key = bytes.try_into().map_err(|_| DoesNotOpen)?;
+        Ok(Self(Zeroizing::new(key)))
+    }
+
+    /// Its bytes, for whoever wraps it.
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Encrypts `material` for `label`.
+    pub(crate) fn seal(&self, label: Label<'_>, material: &[u8], nonce: NonceBytes) -> Vec<u8> {
+        seal(&self.0, nonce, label, material)
+    }
+
+    /// Decrypts what [`Self::seal`] made for the same label.
+    pub(crate) fn open(
         &self,
         label: Label<'_>,
-        wrapped: &Wrapped,
+        sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
-        let data_key = open(&self.0, label, &wrapped.data_key)?;
-        let data_key: &[u8; 32] = data_key.as_slice().try_into().map_err(|_| DoesNotOpen)?;
-        open(data_key, label, &wrapped.material)
+        open(&self.0, label, sealed)
     }
 }
 
@@ -74,7 +114,7 @@ fn seal(key: &[u8; 32], nonce: [u8; NONCE_LEN], label: Label<'_>, plain: &[u8]) 
     let tag = aes(key)
         .seal_in_place_separate_tag(
             Nonce::assume_unique_for_key(nonce),
-            Aad::from(additional_data(label)),
+            Aad::from(label.additional_data()),
             text.as_mut_slice(),
         )
         .expect("a key is far shorter than what AES-GCM can encrypt");
@@ -91,7 +131,7 @@ fn open(
     let length = aes(key)
         .open_in_place(
             Nonce::assume_unique_for_key(*nonce),
-            Aad::from(additional_data(label)),
+            Aad::from(label.additional_data()),
             text.as_mut_slice(),
         )
         .map_err(|_| DoesNotOpen)?
@@ -105,26 +145,9 @@ fn aes(key: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(key)
 }
 
-/// Version, purpose and key id; the id comes last, so nothing needs a length.
-fn additional_data(label: Label<'_>) -> Vec<u8> {
-    let mut data = b"countersign key".to_vec();
-    data.extend_from_slice(&VERSION.to_be_bytes());
-    data.extend_from_slice(&label.purpose.to_be_bytes());
-    data.extend_from_slice(label.key_id.as_bytes());
-    data
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn random(seed: u8) -> WrapRandom {
-        WrapRandom {
-            data_key: Zeroizing::new([seed; 32]),
-            material_nonce: [seed; NONCE_LEN],
-            data_key_nonce: [seed + 1; NONCE_LEN],
-        }
-    }
 
     fn kek(seed: u8) -> KeyEncryptionKey {
         KeyEncryptionKey::new(Zeroizing::new([seed; 32]))
@@ -135,50 +158,55 @@ mod tests {
         purpose: 1,
     };
 
+    /// A wrapped data key, and material under it.
+    fn wrapped() -> (Vec<u8>, Vec<u8>) {
+        let data_key = DataKey::new(Zeroizing::new([7; 32]));
+        let wrapped = kek(1).wrap(LABEL, &data_key, [8; NONCE_LEN]);
+        (wrapped, data_key.seal(LABEL, b"material", [9; NONCE_LEN]))
+    }
+
+    fn opened(
+        kek: &KeyEncryptionKey,
+        label: Label<'_>,
+        (data_key, material): &(Vec<u8>, Vec<u8>),
+    ) -> Result<Vec<u8>, DoesNotOpen> {
+        Ok(kek.unwrap(label, data_key)?.open(label, material)?.to_vec())
+    }
+
     #[test]
     fn what_was_wrapped_unwraps() {
-        let wrapped = kek(1).wrap(LABEL, b"material", &random(7));
-        assert_eq!(
-            kek(1).unwrap(LABEL, &wrapped).expect("opens").as_slice(),
-            b"material"
-        );
+        assert_eq!(opened(&kek(1), LABEL, &wrapped()), Ok(b"material".to_vec()));
     }
 
     #[test]
     fn another_key_or_label_or_a_changed_byte_does_not_open() {
-        let wrapped = kek(1).wrap(LABEL, b"material", &random(7));
-        let refused = |kek: KeyEncryptionKey, label, wrapped: &Wrapped| {
-            assert_eq!(kek.unwrap(label, wrapped).err(), Some(DoesNotOpen));
+        let good = wrapped();
+        let refused = |kek: KeyEncryptionKey, label, wrapped: &(Vec<u8>, Vec<u8>)| {
+            assert_eq!(opened(&kek, label, wrapped), Err(DoesNotOpen));
         };
-        refused(kek(2), LABEL, &wrapped);
-        refused(
-            kek(1),
-            Label {
-                key_id: "b",
-                ..LABEL
-            },
-            &wrapped,
-        );
-        refused(
-            kek(1),
-            Label {
-                purpose: 2,
-                ..LABEL
-            },
-            &wrapped,
-        );
-        for i in 0..wrapped.material.len() {
-            let mut changed = wrapped.clone();
-            changed.material[i] ^= 1;
+        refused(kek(2), LABEL, &good);
+        let renamed = Label {
+            key_id: "b",
+            ..LABEL
+        };
+        refused(kek(1), renamed, &good);
+        let repurposed = Label {
+            purpose: 2,
+            ..LABEL
+        };
+        refused(kek(1), repurposed, &good);
+        for i in 0..good.0.len() {
+            let mut changed = good.clone();
+            changed.0[i] ^= 1;
             refused(kek(1), LABEL, &changed);
         }
-        for i in 0..wrapped.data_key.len() {
-            let mut changed = wrapped.clone();
-            changed.data_key[i] ^= 1;
+        for i in 0..good.1.len() {
+            let mut changed = good.clone();
+            changed.1[i] ^= 1;
             refused(kek(1), LABEL, &changed);
         }
-        let mut short = wrapped;
-        short.material.truncate(5);
+        let mut short = good;
+        short.1.truncate(5);
         refused(kek(1), LABEL, &short);
     }
 }

@@ -1,12 +1,12 @@
 //! The mark of the store, and the service's own keys.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use countersign_issuer::model::Epoch;
+use countersign_issuer::model::{Epoch, KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};
 use countersign_jose::UnixTime;
 
 use super::{Damaged, FORMAT, Recorded, bytes_of, message_of, millis, stored, time};
-use crate::keyring::wrap::{VERSION, Wrapped};
-use crate::keyring::{Purpose, State, StoredKey};
 
 /// The first record of every store.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -55,55 +55,84 @@ impl Recorded for StoreMark {
     }
 }
 
-impl Recorded for StoredKey {
+/// What the data key is encrypted by. A number of a later release is damage: it says what we
+/// cannot open.
+const BY_FILE: u32 = 1;
+const BY_PROGRAM: u32 = 2;
+
+impl Recorded for ServiceKey {
     fn encode(&self) -> Bytes {
         let purpose = match self.purpose {
-            Purpose::Signing => stored::KeyPurpose::Signing,
-            Purpose::HandleMac => stored::KeyPurpose::HandleMac,
+            KeyPurpose::Signing => stored::KeyPurpose::Signing,
+            KeyPurpose::HandleMac => stored::KeyPurpose::HandleMac,
         };
         let state = match self.state {
-            State::Next => stored::KeyState::Next,
-            State::Active => stored::KeyState::Active,
-            State::Retiring => stored::KeyState::Retiring,
+            KeyState::Next => stored::KeyState::Next,
+            KeyState::Active => stored::KeyState::Active,
+            KeyState::Retiring => stored::KeyState::Retiring,
         };
         bytes_of(&stored::KeyRecord {
-            key_id: self.key_id.clone(),
+            key_id: self.id.as_str().to_owned(),
             purpose: purpose.into(),
             state: state.into(),
-            created_millis: self.created.as_millis(),
-            public_jwk: self.public_jwk.clone(),
-            encrypted_material: self.wrapped.material.clone().into(),
-            encrypted_data_key: self.wrapped.data_key.clone().into(),
-            encryption_version: VERSION,
+            created_millis: self.created_at.as_millis(),
+            public_jwk: self.sealed.public_jwk.clone(),
+            encrypted_material: self.sealed.material.clone().into(),
+            encrypted_data_key: self.sealed.data_key.clone().into(),
+            encryption_version: match self.sealed.lock {
+                Lock::File => BY_FILE,
+                Lock::Program => BY_PROGRAM,
+            },
+            published_millis: millis(self.published_at),
+            activated_millis: millis(self.activated_at),
+            retired_millis: millis(self.retired_at),
+            needed_until_millis: millis(self.needed_until),
+            life_secs: self.life.unwrap_or_default().as_secs(),
+            // For some keys it is zero, and known to be. One more than it is tells the two apart.
+            cache_age_secs: self.cache_age.map_or(0, |age| age.as_secs() + 1),
+            rotation_asked_millis: millis(self.rotation_asked_at),
         })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         let record: stored::KeyRecord = message_of(bytes)?;
-        if record.encryption_version != VERSION {
-            return Err(Damaged);
-        }
+        let lock = match record.encryption_version {
+            BY_FILE => Lock::File,
+            BY_PROGRAM => Lock::Program,
+            _ => return Err(Damaged),
+        };
         let purpose = match record.purpose() {
             stored::KeyPurpose::Unspecified => return Err(Damaged),
-            stored::KeyPurpose::Signing => Purpose::Signing,
-            stored::KeyPurpose::HandleMac => Purpose::HandleMac,
+            stored::KeyPurpose::Signing => KeyPurpose::Signing,
+            stored::KeyPurpose::HandleMac => KeyPurpose::HandleMac,
         };
         let state = match record.state() {
             stored::KeyState::Unspecified => return Err(Damaged),
-            stored::KeyState::Next => State::Next,
-            stored::KeyState::Active => State::Active,
-            stored::KeyState::Retiring => State::Retiring,
+            stored::KeyState::Next => KeyState::Next,
+            stored::KeyState::Active => KeyState::Active,
+            stored::KeyState::Retiring => KeyState::Retiring,
         };
         Ok(Self {
+            id: KeyId::new(record.key_id),
             purpose,
             state,
-            created: UnixTime::from_millis(record.created_millis),
-            wrapped: Wrapped {
+            created_at: UnixTime::from_millis(record.created_millis),
+            published_at: time(record.published_millis),
+            activated_at: time(record.activated_millis),
+            retired_at: time(record.retired_millis),
+            needed_until: time(record.needed_until_millis),
+            life: (record.life_secs != 0).then(|| Duration::from_secs(record.life_secs)),
+            cache_age: record
+                .cache_age_secs
+                .checked_sub(1)
+                .map(Duration::from_secs),
+            rotation_asked_at: time(record.rotation_asked_millis),
+            sealed: SealedKey {
+                public_jwk: record.public_jwk,
                 material: record.encrypted_material.to_vec(),
                 data_key: record.encrypted_data_key.to_vec(),
+                lock,
             },
-            key_id: record.key_id,
-            public_jwk: record.public_jwk,
         })
     }
 }

@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use countersign_issuer::{Event, EventKind, Revocation, RevocationTarget};
-use countersign_jose::UnixTime;
 
 use super::family::cause_number;
 use super::{bytes_of, stored};
-use crate::keyring::StoredKey;
 
 /// An entry of the log [`AUDIT`](super::AUDIT).
 pub(crate) fn audit_entry(event: &Event) -> Bytes {
@@ -20,17 +18,6 @@ pub(crate) fn audit_entry(event: &Event) -> Bytes {
         actor: event.actor.to_string(),
         object: event.object.to_string(),
         reason: event.reason.unwrap_or_default().to_owned(),
-    })
-}
-
-/// The entry of the log [`AUDIT`](super::AUDIT) that says that the service made a key.
-pub(crate) fn key_created_entry(key: &StoredKey, now: UnixTime) -> Bytes {
-    bytes_of(&stored::AuditEntry {
-        time_millis: now.as_millis(),
-        event: stored::AuditEvent::KeyCreated.into(),
-        actor: "service".to_owned(),
-        object: key.key_id.clone(),
-        ..stored::AuditEntry::default()
     })
 }
 
@@ -73,5 +60,12 @@ fn number(kind: EventKind) -> stored::AuditEvent {
         EventKind::StoreBackedUp => Number::StoreBackedUp,
         EventKind::StoreRestored => Number::StoreRestored,
         EventKind::StoreRecovered => Number::StoreRecovered,
+        EventKind::KeyCreated => Number::KeyCreated,
+        EventKind::KeyActivated => Number::KeyActivated,
+        EventKind::KeyRetired => Number::KeyRetired,
+        EventKind::KeyRemoved => Number::KeyRemoved,
+        EventKind::KeyRevoked => Number::KeyRevoked,
+        EventKind::KeyRotationAsked => Number::KeyRotationAsked,
+        EventKind::KeysRewrapped => Number::KeysRewrapped,
     }
 }

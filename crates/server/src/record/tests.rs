@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use countersign_issuer::model::{
     Acr, Approval, Authentication, Authorization, Client, CodeChallenge, DisplayName, Epoch,
-    Family, Generation, GrantTypes, Permissions, RedirectUri, RefreshKey, Resource, Revoked,
-    RevokedCause, Scopes, SecretHash, Stage, State, Subject,
+    Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock, Permissions, RedirectUri,
+    RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage,
+    State, Subject,
 };
 
 use super::*;
@@ -163,6 +164,58 @@ fn the_mark_reads_back() {
         set_back_at: Some(at(3)),
         ..StoreMark::new(at(1))
     });
+}
+
+/// Whatever is known of a key reads back, and so does that it is not known.
+#[test]
+fn keys_read_back() {
+    let sealed = SealedKey {
+        public_jwk: "{}".to_owned(),
+        material: vec![1],
+        data_key: vec![2],
+        lock: Lock::Program,
+    };
+    let made = ServiceKey::new(KeyId::new("a"), KeyPurpose::HandleMac, at(1), sealed);
+    reads_back(&made);
+    for state in [KeyState::Next, KeyState::Active, KeyState::Retiring] {
+        reads_back(&ServiceKey {
+            state,
+            published_at: Some(at(2)),
+            activated_at: Some(at(3)),
+            retired_at: Some(at(4)),
+            needed_until: Some(at(5)),
+            life: Some(Duration::from_secs(6)),
+            // No age is an age that is known.
+            cache_age: Some(Duration::ZERO),
+            rotation_asked_at: Some(at(7)),
+            ..made.clone()
+        });
+    }
+}
+
+/// A record of the first release: everything that it does not say is unknown, not zero.
+#[test]
+fn a_key_of_the_first_release_reads() {
+    let record = stored::KeyRecord {
+        key_id: "0a0b0c0d".to_owned(),
+        purpose: stored::KeyPurpose::HandleMac.into(),
+        state: stored::KeyState::Active.into(),
+        created_millis: 1_000,
+        encrypted_material: vec![1].into(),
+        encrypted_data_key: vec![2].into(),
+        encryption_version: 1,
+        ..stored::KeyRecord::default()
+    };
+    let key = ServiceKey::decode(&bytes_of(&record)).expect("reads");
+    let unknown = (key.published_at, key.activated_at, key.retired_at);
+    assert_eq!(unknown, (None, None, None));
+    assert_eq!((key.life, key.cache_age), (None, None));
+    assert_eq!(key.sealed.lock, Lock::File);
+    let later = stored::KeyRecord {
+        encryption_version: 3,
+        ..record
+    };
+    assert!(ServiceKey::decode(&bytes_of(&later)).is_err());
 }
 
 #[test]

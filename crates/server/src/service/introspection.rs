@@ -38,7 +38,7 @@ impl IntrospectionService for Introspections {
             return Err(Refused::field("token", Malformed::Missing).into());
         }
         let issuer = &self.engine.issuer();
-        let recognised = recognise(token, &self.keys.published(), issuer);
+        let recognised = recognise(token, self.keys.in_use().published(), issuer);
         let found = find(&self.engine.records, &recognised, &caller)
             .instrument(spans::introspect())
             .await?;

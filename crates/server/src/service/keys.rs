@@ -20,7 +20,7 @@ impl KeyService for Keys {
         _: Request<ListKeysRequest>,
     ) -> Result<Response<ListKeysResponse>, Status> {
         Ok(Response::new(ListKeysResponse {
-            keys: self.set.listed(),
+            keys: self.set.in_use().listed().to_vec(),
             max_age: Some(wire::duration(self.set.max_age())),
             issuer: self.set.issuer().to_owned(),
         }))

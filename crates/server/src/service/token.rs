@@ -23,13 +23,12 @@ use crate::operation::rotate::Rotate;
 use crate::overload::{Overload, Visit};
 use crate::random;
 use crate::refused::Refused;
-use crate::signer::{KeySet, Signer};
+use crate::signer::KeySet;
 use crate::wire;
 use crate::wire::token::Asked;
 
 pub(crate) struct Tokens {
     pub(crate) engine: Engine,
-    pub(crate) signer: Signer,
     pub(crate) keys: Arc<KeySet>,
     pub(crate) overload: Arc<Overload>,
 }
@@ -102,9 +101,11 @@ impl TokenService for Tokens {
         let visit = self.overload.tokens.visit(&caller)?;
         let proof = self.proof(&request)?;
         let visit = visit.with_key(proof.jkt)?;
-        let keys = self.keys.published();
-        let (caller, revoking) =
-            wire::token::revoking(request.get_ref(), &keys, &self.engine.issuer())?;
+        let (caller, revoking) = wire::token::revoking(
+            request.get_ref(),
+            self.keys.in_use().published(),
+            &self.engine.issuer(),
+        )?;
         let revoke = Revoke {
             caller,
             revoking,
@@ -139,7 +140,9 @@ impl Tokens {
             .await?;
         let issued = decided.answer;
         let access_token = self
-            .signer
+            .keys
+            .in_use()
+            .signer()
             .sign(&issued.claims, &self.engine.issuer().name)?;
         Ok((issued, access_token))
     }

@@ -9,7 +9,8 @@ use countersign_store::embedded::OpenError;
 use thiserror::Error;
 
 use crate::config::ConfigError;
-use crate::keyring::KeyFileError;
+use crate::keyring::custody::CustodyError;
+use crate::keyring::{KeyFileError, KeyProgramError};
 use crate::listen::SocketProblem;
 use crate::refused::Refused;
 use crate::tls::TlsError;
@@ -26,6 +27,9 @@ pub enum StartError {
     /// The file of the key-encryption key.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// The program that holds the key-encryption key.
+    #[error(transparent)]
+    KeyProgram(#[from] KeyProgramError),
     /// The data directory is locked, not ours, unreadable, damaged or newer.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -92,6 +96,15 @@ pub enum StartError {
     /// The guard in front of the service's own methods cannot be made: a fault of this release.
     #[error("the service's own guard: {0}")]
     Guard(String),
+}
+
+impl From<CustodyError> for StartError {
+    fn from(error: CustodyError) -> Self {
+        match error {
+            CustodyError::File(error) => error.into(),
+            CustodyError::Program(error) => error.into(),
+        }
+    }
 }
 
 /// A refusal while the service reads its own records.

@@ -1,11 +1,13 @@
 //! Messages of `countersign.admin.v1`.
 
 mod client;
+mod key;
 mod page;
 mod resource;
 pub(crate) mod store;
 
 pub(crate) use client::{client, client_form};
+pub(crate) use key::{key, key_purpose, keys};
 pub(crate) use page::{Asking, Listing};
 pub(crate) use resource::{resource, resource_form};
 

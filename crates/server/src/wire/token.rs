@@ -74,9 +74,9 @@ pub(crate) fn rotation<'a>(
 }
 
 /// The hint is not looked at: prefix and form say what a token is.
-pub(crate) fn revoking<'a>(
+pub(crate) fn revoking<'a, 'k>(
     message: &'a RevokeTokenRequest,
-    keys: &[PublishedKey<'_>],
+    keys: impl Iterator<Item = PublishedKey<'k>>,
     issuer: &Issuer,
 ) -> Result<(Caller<'a>, Revoking), Refused> {
     let caller = caller(message.client.as_ref())?;

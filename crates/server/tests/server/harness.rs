@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::admin::v1 as admin;
@@ -47,13 +47,21 @@ pub(crate) const INTROSPECT: &str =
 /// Longer than a cold start: age, skew and a second.
 pub(crate) const WARM: Duration = Duration::from_secs(72);
 
-/// A clock that the test moves.
-pub(crate) struct HandClock(AtomicU64);
+/// A clock that the test moves: in milliseconds what it shows, and how much of that is wrong.
+pub(crate) struct HandClock(AtomicU64, AtomicI64);
 
 impl HandClock {
     pub(crate) fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).expect("not that long");
         self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Shows so many seconds more, or less, without any time having passed.
+    pub(crate) fn jump(&self, secs: i64) {
+        self.1.fetch_add(secs * 1_000, Ordering::SeqCst);
+        let now = self.0.load(Ordering::SeqCst);
+        let jumped = now.saturating_add_signed(secs * 1_000);
+        self.0.store(jumped, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, to: UnixTime) {
@@ -64,6 +72,11 @@ impl HandClock {
 impl Clock for HandClock {
     fn now(&self) -> UnixTime {
         UnixTime::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        let shown = self.0.load(Ordering::SeqCst);
+        Duration::from_millis(shown.saturating_add_signed(-self.1.load(Ordering::SeqCst)))
     }
 }
 
@@ -109,7 +122,10 @@ impl Service {
         // A restart takes another port, but the issuer's name stays.
         config.issuer = Some("http://localhost:7443".to_owned());
         change(&mut config);
-        let clock = Arc::new(HandClock(AtomicU64::new(1_800_000_000_000)));
+        let clock = Arc::new(HandClock(
+            AtomicU64::new(1_800_000_000_000),
+            AtomicI64::new(0),
+        ));
         let mut service = Self {
             folder,
             clock,

@@ -87,7 +87,8 @@ async fn a_directory_that_is_a_file_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_files_that_are_not_safe_are_refused() {
     let mut service = Service::start().await;
-    let key_file = service.running().key_file().to_owned();
+    let key_file = service.running().key_place().file();
+    let key_file = key_file.expect("no credential").expect("a file");
     let mode = fs::metadata(&key_file).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "made private");
     service.stop().await;

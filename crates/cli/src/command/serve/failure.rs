@@ -1,7 +1,7 @@
 //! Why a service did not start, or went down by itself, as an exit code and what
 //! to do next.
 
-use countersign_server::{ConfigError, KeyFileError, StartError, Stopped};
+use countersign_server::{ConfigError, KeyFileError, KeyProgramError, StartError, Stopped};
 use countersign_store::embedded::OpenError;
 
 use crate::exit::{Failure, Kind};
@@ -13,13 +13,14 @@ pub(in crate::command) fn configuration(cause: &ConfigError) -> Failure {
 }
 
 /// It did not start.
-pub(super) fn start(cause: &StartError) -> Failure {
+pub(in crate::command) fn start(cause: &StartError) -> Failure {
     let what = cause.to_string();
     match cause {
         StartError::Config(cause) => configuration(cause),
         StartError::Tls(_) => Failure::configuration(what)
             .next("tls.certificate_file and tls.key_file must be PEM files that belong together"),
         StartError::KeyFile(cause) => key_file(cause),
+        StartError::KeyProgram(cause) => key_program(cause),
         StartError::Open(cause) => Failure::new(Kind::Data, what).next(open(cause)),
         StartError::Directory { .. } => Failure::new(Kind::Data, what)
             .next("name a directory that this account may write to with --data"),
@@ -50,6 +51,12 @@ pub(super) fn key_file(cause: &KeyFileError) -> Failure {
         KeyFileError::InsideData { .. } => {
             failure.next("name a file elsewhere with --key-file, on another disk if there is one")
         }
+        KeyFileError::NoStore { .. } => {
+            failure.next("a service that was never started has no keys; it makes them at its first start")
+        }
+        KeyFileError::NoCredentials | KeyFileError::CredentialMissing { .. } => failure
+            .next("see LoadCredential= in deploy/countersign.service, and store.key_credential in docs/configuration.md"),
+        KeyFileError::OfProgram { .. } => failure,
         KeyFileError::Missing { .. } | KeyFileError::DoesNotFit { .. } => failure.next(
             "give back the key file that belongs to the data directory; without it the keys in there are lost",
         ),
@@ -61,6 +68,28 @@ pub(super) fn key_file(cause: &KeyFileError) -> Failure {
         }
         KeyFileError::NotAFile { .. } | KeyFileError::NotAKey { .. } => failure
             .next("name the right file with --key-file; where there is none, the service makes it"),
+    }
+}
+
+/// The program that has the key-encryption key is of no use.
+fn key_program(cause: &KeyProgramError) -> Failure {
+    let failure = Failure::new(Kind::Data, cause.to_string());
+    match cause {
+        KeyProgramError::Start { .. } => {
+            failure.next("store.key_command names the program and its arguments; this account must be allowed to run it")
+        }
+        KeyProgramError::TimedOut { .. }
+        | KeyProgramError::Failed { .. }
+        | KeyProgramError::Refused { .. } => failure.next(
+            "see whether what the program asks can be reached and lets it in; without the key that it has, the keys in the store are lost",
+        ),
+        KeyProgramError::Answer { .. } => {
+            failure.next("docs/keys-at-rest.md says what such a program reads and writes")
+        }
+        KeyProgramError::DoesNotFit { .. } => failure.next(
+            "give the program the key that belongs to the data directory; without it the keys in there are lost",
+        ),
+        KeyProgramError::OfFile { .. } => failure,
     }
 }
 

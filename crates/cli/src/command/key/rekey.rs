@@ -1,0 +1,145 @@
+//! `countersign key rekey`: another key-encryption key, while the service is stopped.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use countersign_client::clock::{Clock, SystemClock};
+use countersign_server::config::Sources;
+use countersign_server::{Config, KeyPlace, Rekeyed, rekey};
+
+use crate::command::CLIENT_VARIABLES;
+use crate::command::serve::{failure, text, variables};
+use crate::confirm::confirm;
+use crate::exit::Failure;
+use crate::output::Output;
+
+pub(super) const EXAMPLES: &str = "\
+The service must be stopped. Its keys stay the same, and so do all tokens: only
+what they are encrypted under changes, in one step. A crash leaves the old
+key-encryption key in force, or the new one. The old file is not removed: backups
+that were made until now open with it alone.
+
+Examples:
+  countersign key rekey --config /etc/countersign/countersign.toml \\
+    --new-key-file /etc/countersign/kek-2
+  countersign key rekey --data /var/lib/countersign/data \\
+    --key-file /etc/countersign/kek --new-key-command /usr/local/bin/kms-key,eu-1";
+
+/// The key-encryption key to change.
+#[derive(Args, Debug)]
+pub(crate) struct Rekey {
+    /// The configuration of the service, TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Where its records are (store.directory)
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
+
+    /// The file of the old key (store.key_file)
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
+    /// The file of the new key; made if it is not there
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "new_key_command",
+        conflicts_with = "new_key_command"
+    )]
+    new_key_file: Option<PathBuf>,
+
+    /// The program that has the new key, with its arguments, separated by commas
+    #[arg(long, value_name = "PROGRAM,ARGUMENT…", value_delimiter = ',')]
+    new_key_command: Vec<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Rekey {
+    pub(super) async fn run(self, output: &Output) -> Result<(), Failure> {
+        let config = self.config()?;
+        let to = match &self.new_key_file {
+            Some(path) => KeyPlace::File(whole(path)),
+            None => KeyPlace::Command(self.new_key_command),
+        };
+        confirm(&question(&config, &to), self.yes)?;
+        let rekeyed = rekey(&config, to.clone(), SystemClock.now())
+            .await
+            .map_err(|cause| failure::start(&cause))?;
+        let facts = serde_json::json!({
+            "keys": rekeyed.keys,
+            "old_key_file": rekeyed.old_file.as_deref().map(whole),
+        });
+        output.value(&facts, || done(&rekeyed, &to))
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        let mut overrides = Vec::new();
+        for (key, value) in [
+            ("store.directory", text("--data", self.data.as_ref())?),
+            (
+                "store.key_file",
+                text("--key-file", self.key_file.as_ref())?,
+            ),
+        ] {
+            overrides.extend(value.map(|value| (key.to_owned(), value)));
+        }
+        let config = Config::read(Sources {
+            file: self.config.as_deref(),
+            variables: variables()?,
+            others: CLIENT_VARIABLES,
+            overrides,
+        });
+        config.map_err(|cause| failure::configuration(&cause))
+    }
+}
+
+fn question(config: &Config, to: &KeyPlace) -> String {
+    let data = config.store.directory.display();
+    let new = match to {
+        KeyPlace::File(path) if path.exists() => format!("the key in {}", path.display()),
+        KeyPlace::File(path) => format!("a new key, to be made in {}", path.display()),
+        KeyPlace::Credential(name) => format!("the credential {name}"),
+        KeyPlace::Command(command) => {
+            format!("what {} has", command.first().map_or("", String::as_str))
+        }
+    };
+    format!(
+        "this encrypts the keys in {data} under {new}; the service does not start with the old one any more"
+    )
+}
+
+fn done(rekeyed: &Rekeyed, to: &KeyPlace) -> String {
+    let mut lines = vec![format!("{} keys are encrypted anew", rekeyed.keys)];
+    match to {
+        KeyPlace::File(path) => lines.push(format!(
+            "\nnext: in the configuration\n  [store]\n  key_file = {:?}\nand no key_command or \
+             key_credential; then start the service. Back the file up, apart from the data",
+            path.display().to_string()
+        )),
+        KeyPlace::Credential(name) => lines.push(format!(
+            "\nnext: in the configuration\n  [store]\n  key_credential = {name:?}"
+        )),
+        KeyPlace::Command(command) => lines.push(format!(
+            "\nnext: in the configuration\n  [store]\n  key_command = {command:?}\nand no key_file or \
+             key_credential; then start the service"
+        )),
+    }
+    if let Some(old) = &rekeyed.old_file {
+        lines.push(format!(
+            "\n{} is left in place. Backups that were made until now open with it alone; if it \
+             leaked, see docs/runbooks/compromised-key.md",
+            whole(old).display()
+        ));
+    }
+    lines.join("\n")
+}
+
+/// The path from the root, which is good in whatever folder it is read.
+fn whole(path: &Path) -> PathBuf {
+    // It fails for an empty path only, which clap does not take.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,165 @@
+//! Who has the key-encryption key: a file or a program, how it is changed, and what is said when it
+//! is of no use.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use countersign::admin::v1::SigningKeyPurpose;
+use countersign_server::{KeyPlace, Rekeyed, Server, StartError, rekey};
+
+use crate::harness::Service;
+use crate::keys::{active, listed};
+
+/// Three bytes before the key are no secret, but an answer of the right form.
+const TOY: &str = r#"#!/bin/sh
+read -r verb label bytes
+case "$verb" in
+wrap) echo "ok AAAA$bytes" ;;
+unwrap) echo "ok ${bytes#????}" ;;
+esac
+"#;
+
+fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("written");
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).expect("set");
+    path
+}
+
+fn command(program: &Path) -> Vec<String> {
+    vec![program.to_str().expect("UTF-8").to_owned()]
+}
+
+async fn refused(service: &Service) -> StartError {
+    let clock = service.clock.clone();
+    let started = Server::start(service.config.clone(), clock).await;
+    started.err().expect("must be refused")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_can_have_the_key() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let toy = script(folder.path(), "toy", TOY);
+    let mut service = Service::start_cold(|config| config.store.key_command = command(&toy)).await;
+    assert!(!service.config.key_file().exists(), "no key was made");
+    let before = active(&service, SigningKeyPurpose::AccessTokens).await;
+    service.restart().await;
+    assert_eq!(
+        active(&service, SigningKeyPurpose::AccessTokens).await,
+        before
+    );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_of_no_use_is_refused_with_the_reason() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let toy = script(folder.path(), "toy", TOY);
+    let mut service = Service::start_cold(|config| config.store.key_command = command(&toy)).await;
+    service.stop().await;
+    let answers = |text: &str| format!("#!/bin/sh\nread -r line\n{text}\n");
+    for (text, expected) in [
+        ("exit 3", "failed (exit status: 3)"),
+        ("exit 0", "did not answer with one line"),
+        ("echo hello", "did not answer with one line"),
+        ("echo 'ok !!'", "did not answer with one line"),
+        ("echo 'ok AAAA'", "did not answer with one line"),
+        (
+            "echo 'ok AAAA'; echo 'ok AAAA'",
+            "did not answer with one line",
+        ),
+        ("yes ok", "did not answer with one line"),
+        ("echo 'error no such key'", "says: no such key"),
+        (
+            "echo 'ok AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'",
+            "does not open the keys in the store",
+        ),
+        ("sleep 60", "did not answer within 10 s"),
+    ] {
+        let program = script(folder.path(), "other", &answers(text));
+        service.config.store.key_command = command(&program);
+        let told = refused(&service).await.to_string();
+        assert!(told.contains(expected), "{text}: {told}");
+        assert!(told.contains("other"), "names the program: {told}");
+    }
+    service.config.store.key_command = vec!["/nowhere/kms".to_owned()];
+    let told = refused(&service).await.to_string();
+    assert!(told.contains("/nowhere/kms cannot be started"), "{told}");
+    service.config.store.key_command = Vec::new();
+    service.config.store.key_file = Some(folder.path().join("file.key"));
+    fs::write(folder.path().join("file.key"), "A".repeat(43)).expect("written");
+    let mode = Permissions::from_mode(0o600);
+    fs::set_permissions(folder.path().join("file.key"), mode).expect("set");
+    let told = refused(&service).await.to_string();
+    assert!(told.contains("were encrypted by a program"), "{told}");
+}
+
+/// File to file, to program, to program, and back: the same keys open, with the newest place alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_encryption_key_is_changed_between_all_places() {
+    let mut service = Service::start().await;
+    let before = names(&service).await;
+    service.stop().await;
+    let folder = service.folder.path().to_owned();
+    let toy = script(&folder, "toy", TOY);
+    let other = script(&folder, "other-toy", &TOY.replace("AAAA", "BBBB"));
+    for place in [
+        KeyPlace::File(folder.join("second.key")),
+        KeyPlace::Command(command(&toy)),
+        KeyPlace::Command(command(&other)),
+        KeyPlace::File(folder.join("third.key")),
+    ] {
+        let old = service.config.clone();
+        let changed = rekey(&service.config, place.clone(), service.now()).await;
+        let changed = changed.unwrap_or_else(|error| panic!("{place:?}: {error}"));
+        assert_eq!(changed.keys, before.len());
+        let store = &mut service.config.store;
+        (store.key_file, store.key_command) = match place {
+            KeyPlace::File(path) => (Some(path), Vec::new()),
+            KeyPlace::Command(command) => (None, command),
+            KeyPlace::Credential(_) => unreachable!(),
+        };
+        if let Some(file) = changed.old_file {
+            assert!(file.exists(), "the old one is left in place");
+        }
+        let new = std::mem::replace(&mut service.config, old);
+        if service.config.key_place() != KeyPlace::Command(command(&toy)) {
+            let told = refused(&service).await.to_string();
+            assert!(told.contains("the keys in the store"), "{told}");
+        }
+        service.config = new;
+        service.run().await;
+        assert_eq!(names(&service).await, before);
+        service.stop().await;
+    }
+}
+
+async fn names(service: &Service) -> Vec<String> {
+    let keys = listed(service).await.into_iter();
+    keys.map(|key| key.kid).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_service_or_a_folder_without_a_store_is_not_rekeyed() {
+    let mut service = Service::start().await;
+    let place = KeyPlace::File(service.path("second.key"));
+    let refused = |changed: Result<Rekeyed, StartError>| changed.expect_err("refused").to_string();
+    let told = refused(rekey(&service.config, place.clone(), service.now()).await);
+    assert!(told.contains("is using this store"), "{told}");
+    assert!(!service.path("second.key").exists(), "nothing was made");
+    service.stop().await;
+
+    let mut elsewhere = service.config.clone();
+    elsewhere.store.directory = service.path("elsewhere");
+    let told = refused(rekey(&elsewhere, place.clone(), service.now()).await);
+    assert!(told.contains("holds no store"), "{told}");
+    assert!(!service.path("elsewhere").exists(), "nothing was made");
+
+    // A program that cannot take over changes nothing.
+    let broken = KeyPlace::Command(vec!["/bin/false".to_owned()]);
+    let told = refused(rekey(&service.config, broken, service.now()).await);
+    assert!(told.contains("/bin/false"), "{told}");
+    service.run().await;
+    service.stop().await;
+}
