@@ -53,6 +53,8 @@ pub struct Config {
     pub proofs: Proofs,
     /// How long others may keep the key set.
     pub key_set_max_age: Duration,
+    /// How long it is known what happened.
+    pub audit: Audit,
     /// How much is taken on.
     pub limits: Limits,
     /// How the service stops.
@@ -150,6 +152,15 @@ pub struct Limits {
     pub method_calls_per_sec: Vec<(String, u32)>,
 }
 
+/// How long entries of the logs of events are kept. `None`: for ever.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Security and administrative events.
+    pub retention: Option<Duration>,
+    /// Tokens that were issued without anything else being written.
+    pub issuance: Option<Duration>,
+}
+
 /// How the service stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -228,6 +239,12 @@ impl Default for Config {
                 remembered_max: 1_000_000,
             },
             key_set_max_age: Duration::from_secs(300),
+            audit: Audit {
+                // A year that is looked back on, and a month to look.
+                retention: Some(Duration::from_secs(400 * 86_400)),
+                // Much larger: two orders of magnitude more events, of less interest.
+                issuance: Some(Duration::from_secs(30 * 86_400)),
+            },
             limits: Limits {
                 // 5 ms of signatures: short beside what a caller waits for, and enough that a core
                 // never idles between two bursts.

@@ -175,6 +175,17 @@ impl Records {
         self.commit_stored(change).await
     }
 
+    /// Adds entries to logs.
+    pub(crate) async fn append(&self, entries: store::Change) -> Result<(), StoreError> {
+        // Without an expectation nothing conflicts.
+        self.commit_stored(entries).await.map(|_| ())
+    }
+
+    /// The store itself: for its logs.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     async fn commit_stored(&self, change: store::Change) -> Result<Outcome, StoreError> {
         let span = spans::store_commit(change.writes.len(), change.appends.len());
         let committed = self.store.commit(change).instrument(span.clone()).await;

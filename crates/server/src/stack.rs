@@ -5,6 +5,7 @@ mod under_way;
 
 use std::sync::Arc;
 
+use countersign::admin::v1::audit_service_server::AuditServiceServer;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
 use countersign::authorization::v1::authorization_service_server::AuthorizationServiceServer;
@@ -23,6 +24,7 @@ use crate::health::Health;
 use crate::overload::Overload;
 use crate::reflection;
 use crate::serve::Answers;
+use crate::service::admin_audit::Audits;
 use crate::service::admin_client::Clients;
 use crate::service::admin_resource::Resources;
 use crate::service::authorization::Authorizations;
@@ -44,7 +46,8 @@ pub(crate) const PUBLIC: [&str; 5] = [
 ];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 4] = [
+pub(crate) const ADMIN: [&str; 5] = [
+    "countersign.admin.v1.AuditService",
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
     "countersign.keys.v1.KeyService",
@@ -153,7 +156,14 @@ pub(crate) fn admin(platform: Platform, calls: TaskTracker) -> impl Answers {
     )
     .add_service(
         ResourceServiceServer::new(Resources {
-            engine: platform.engine,
+            engine: platform.engine.clone(),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(
+        AuditServiceServer::new(Audits {
+            records: platform.engine.records,
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),

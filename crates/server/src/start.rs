@@ -20,6 +20,7 @@ use countersign_store::{Store, StoreError};
 use tokio::task::spawn_blocking;
 use tracing::info;
 
+use crate::audit::Audit;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::health::Health;
@@ -219,6 +220,7 @@ pub(crate) async fn platform(
             ledger,
         }),
         clock,
+        audit: Audit::new(config.audit),
     };
     let platform = Platform {
         engine,
