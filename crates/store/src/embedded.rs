@@ -18,8 +18,10 @@ mod mark;
 mod open;
 mod open_error;
 mod quiet;
+mod seal;
 mod shared;
 mod store;
+mod upgrade;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -105,10 +107,10 @@ impl Database {
     fn read<T>(
         &self,
         key: &[u8],
-        decode: impl FnOnce(&[u8]) -> Result<T, Broken>,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Broken>,
     ) -> Result<Option<T>, Broken> {
         let value = quiet::catch(|| self.tree.get(key).map_err(|error| broken(&error)))?;
-        value.map(|value| decode(&value)).transpose()
+        value.map(|value| decode(key, &value)).transpose()
     }
 
     /// Up to `limit` items from `from` on, before `until`, in the order of their keys.

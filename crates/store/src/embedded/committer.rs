@@ -13,8 +13,9 @@ use super::directory::Directory;
 use super::inspection::Inspection;
 use super::mark::Keeper;
 use super::shared::Shared;
+use super::upgrade::Tails;
 use super::{Broken, Database, Disk};
-use crate::{Change, Commit, Health, StoreError, Swept};
+use crate::{Change, Commit, Health, Log, StoreError, Swept, Trimmed};
 
 /// The most jobs that share a sync. More would save nothing, and make the first of them wait.
 pub(super) const GROUP_MAX: usize = 1024;
@@ -44,6 +45,12 @@ pub(super) enum Job {
         max: usize,
         answer: Answer<Swept>,
     },
+    Trim {
+        log: Log,
+        below: u64,
+        max: usize,
+        answer: Answer<Trimmed>,
+    },
     Close,
 }
 
@@ -53,7 +60,7 @@ pub(super) struct Committer {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) shared: Arc<Shared>,
     pub(super) commits: u64,
-    pub(super) heads: HashMap<Box<str>, u64>,
+    pub(super) tails: Tails,
     pub(super) keeper: Keeper,
     /// While there may be something left to read.
     pub(super) inspection: Option<Inspection>,
@@ -81,8 +88,8 @@ impl Committer {
     }
 
     fn serve(&mut self, group: &mut Group) -> Result<(), Broken> {
-        let heads = std::mem::take(&mut self.heads);
-        let mut writer = Writer::new(&self.database, self.commits, heads);
+        let tails = std::mem::take(&mut self.tails);
+        let mut writer = Writer::new(&self.database, self.commits, tails);
         while let Some(job) = self.jobs.blocking_recv() {
             // The store may have failed elsewhere: a damaged page, or the mark. This job was then
             // not begun.
@@ -160,13 +167,14 @@ impl Committer {
 struct Group {
     commits: Vec<(Answer<Commit>, Commit)>,
     sweeps: Vec<(Answer<Swept>, Swept)>,
+    trims: Vec<(Answer<Trimmed>, Trimmed)>,
     /// The logs that were appended to, with their last number.
     logs: HashMap<Box<str>, u64>,
 }
 
 impl Group {
     fn len(&self) -> usize {
-        self.commits.len() + self.sweeps.len()
+        self.commits.len() + self.sweeps.len() + self.trims.len()
     }
 
     /// Applies a job. Returns whether it was the wish to end.
@@ -189,6 +197,15 @@ impl Group {
                 let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit))?;
                 self.sweeps.push((answer, swept));
             }
+            Job::Trim {
+                log,
+                below,
+                max,
+                answer,
+            } => {
+                let trimmed = writer.trim(log, below, max, |commit| shared.removing(commit))?;
+                self.trims.push((answer, trimmed));
+            }
             Job::Close => return Ok(true),
         }
         Ok(false)
@@ -201,6 +218,9 @@ impl Group {
         }
         for (answer, swept) in self.sweeps.drain(..) {
             let _ = answer.send(Ok(swept));
+        }
+        for (answer, trimmed) in self.trims.drain(..) {
+            let _ = answer.send(Ok(trimmed));
         }
         self.logs.clear();
     }
@@ -222,6 +242,7 @@ fn refuse(job: Job, shared: &Shared) {
     match job {
         Job::Commit { answer, .. } => drop(answer.send(Err(refusal))),
         Job::Sweep { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::Trim { answer, .. } => drop(answer.send(Err(refusal))),
         Job::Close => {}
     }
 }

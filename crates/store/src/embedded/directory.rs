@@ -8,13 +8,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
 
 /// The format that this release writes. It covers the files here and `layout.rs`.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+/// The first release's, which is read, and changed to ours: `upgrade.rs`.
+const OLD_FORMAT: u64 = 1;
 const MARKER: &str = "store";
 const MAGIC: &str = "countersign store, format ";
 
@@ -22,7 +24,8 @@ const MAGIC: &str = "countersign store, format ";
 pub(super) struct Directory {
     path: PathBuf,
     /// Holds the lock.
-    _marker: File,
+    marker: File,
+    format: u64,
 }
 
 impl Directory {
@@ -45,12 +48,29 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
             Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
         }
-        check_marker(&marker, others, &refuse)?;
+        let format = check_marker(&marker, others, &refuse)?;
         sync_directory(path).map_err(|error| refuse.unreadable(error))?;
         Ok(Self {
             path: path.to_owned(),
-            _marker: marker,
+            marker,
+            format,
         })
+    }
+
+    /// Declares the directory to be of this release's format, before anything of it is written:
+    /// an earlier release refuses it from then on. Returns whether it was of an earlier one.
+    pub(super) fn upgrade(&mut self) -> io::Result<bool> {
+        if self.format == FORMAT {
+            return Ok(false);
+        }
+        // One byte in place: the old text or the new one, whatever happens; and the lock is on
+        // this file.
+        let digit = FORMAT.to_string();
+        self.marker
+            .write_all_at(digit.as_bytes(), MAGIC.len() as u64)?;
+        self.marker.sync_all()?;
+        self.format = FORMAT;
+        Ok(true)
     }
 
     /// Where it is.
@@ -140,7 +160,7 @@ fn other_files(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<(), OpenError> {
+fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<u64, OpenError> {
     let mut text = Vec::new();
     let read = marker.take(256).read_to_end(&mut text);
     read.map_err(|error| refuse.unreadable(error))?;
@@ -148,6 +168,7 @@ fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<
         let written = marker.write_all(format!("{MAGIC}{FORMAT}\n").as_bytes());
         return written
             .and_then(|()| marker.sync_all())
+            .map(|()| FORMAT)
             .map_err(|error| refuse.unreadable(error));
     }
     let found = std::str::from_utf8(&text)
@@ -155,7 +176,7 @@ fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<
         .and_then(|text| text.strip_prefix(MAGIC)?.trim_end().parse::<u64>().ok())
         .ok_or_else(|| refuse.not_ours("the file `store` in it is not one of ours"))?;
     match found {
-        FORMAT => Ok(()),
+        FORMAT | OLD_FORMAT => Ok(found),
         found if found > FORMAT => Err(OpenError::Newer {
             directory: refuse.directory(),
             found,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::contents::Contents;
 use super::layout::{self, Item};
 use super::{Broken, Database};
-use crate::{Entry, Health, Key, Log, Page, StoreError, Versioned};
+use crate::{Anchor, Entry, Health, Key, Log, Page, StoreError, Versioned, chain};
 
 pub(super) struct Shared {
     /// The database, until the store ends. Taken for writing only then.
@@ -33,7 +33,7 @@ impl Shared {
         let heads = contents
             .heads
             .iter()
-            .map(|(log, &head)| (log.clone(), watch::Sender::new(head)));
+            .map(|(log, &(number, _))| (log.clone(), watch::Sender::new(number)));
         Self {
             database: RwLock::new(Some(database)),
             durable: watch::Sender::new(contents.commits),
@@ -90,23 +90,58 @@ impl Shared {
         Ok((page, seen))
     }
 
-    /// Entries of a log up to its durable head.
+    /// Entries of a log up to its durable head, with what they need to be durable.
     pub(super) fn entries(
         &self,
         log: Log,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<(Vec<Entry>, Seen), StoreError> {
         let head = *self.head(log).borrow();
-        let from = std::ops::Bound::Included(layout::entry_key(log.name(), from.max(1)));
+        let wanted = from.max(1);
+        let from = std::ops::Bound::Included(layout::entry_key(log.name(), wanted));
         let until = layout::entries_end(log.name());
         let found = self.database()?.range(from, until, limit);
-        let found = found.map_err(|broken| self.broken(&broken))?;
-        let entries = found.into_iter().filter_map(|item| match item {
-            Item::Entry { entry, .. } if entry.number <= head => Some(entry),
-            _ => None,
-        });
-        Ok(entries.collect())
+        let mut entries: Vec<Entry> = Vec::new();
+        for item in found.map_err(|broken| self.broken(&broken))? {
+            let entry = entry(item).map_err(|broken| self.broken(&broken))?;
+            if entry.number > head {
+                break;
+            }
+            // A trim fell between two reads: what was read before it is gone by now.
+            if entries
+                .last()
+                .is_some_and(|last| last.number + 1 < entry.number)
+            {
+                entries.clear();
+            }
+            entries.push(entry);
+        }
+        let mut seen = Seen::default();
+        if entries.first().is_some_and(|first| first.number > wanted) {
+            seen.absence();
+        }
+        Ok((entries, seen))
+    }
+
+    /// Where a log begins, with what that needs to be durable.
+    pub(super) fn start(&self, log: Log) -> Result<(Anchor, Seen), StoreError> {
+        let key = layout::anchor_key(log.name());
+        let trimmed = self.database()?.read(&key, layout::decode_anchor);
+        let trimmed = trimmed.map_err(|broken| self.broken(&broken))?;
+        let mut seen = Seen::default();
+        seen.absence();
+        let anchor = match trimmed {
+            Some(trimmed) => Anchor {
+                first: trimmed.number + 1,
+                before: trimmed.hash,
+            },
+            None => Anchor {
+                first: 1,
+                before: chain::origin(log),
+            },
+        };
+        Ok((anchor, seen))
     }
 
     /// Reads a few items, to see that they can be read. Returns the key of the last, if there may
@@ -227,6 +262,23 @@ impl Shared {
     fn broken(&self, broken: &Broken) -> StoreError {
         self.fail(&broken.0);
         StoreError::Unavailable(broken.0.clone())
+    }
+}
+
+fn entry(item: Item) -> Result<Entry, Broken> {
+    match item {
+        Item::Entry {
+            number,
+            bytes,
+            hash: Some(hash),
+            ..
+        } => Ok(Entry {
+            number,
+            bytes,
+            hash,
+        }),
+        // The start gave one to each that had none.
+        _ => Err(Broken::new("an entry of a log has no hash")),
     }
 }
 

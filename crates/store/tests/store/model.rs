@@ -34,6 +34,11 @@ enum Step {
         from: u64,
         limit: usize,
     },
+    Trim {
+        log: usize,
+        below: u64,
+        max: usize,
+    },
     Reopen,
 }
 
@@ -78,6 +83,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..22_u64, 0..5_usize).prop_map(|(now_millis, max)| Step::Sweep { now_millis, max }),
         2 => (0..LOGS.len(), 0..8_u64, 0..5_usize)
             .prop_map(|(log, from, limit)| Step::Entries { log, from, limit }),
+        2 => (0..LOGS.len(), 0..8_u64, 0..5_usize)
+            .prop_map(|(log, below, max)| Step::Trim { log, below, max }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -143,6 +150,10 @@ async fn compare(steps: Vec<Step>) {
                 let real = pair.real.entries(LOGS[log], from, limit).await;
                 assert_eq!(real, pair.model.entries(LOGS[log], from, limit).await);
             }
+            Step::Trim { log, below, max } => {
+                let real = pair.real.trim(LOGS[log], below, max).await;
+                assert_eq!(real, pair.model.trim(LOGS[log], below, max).await);
+            }
             Step::Reopen => {
                 pair.real.close().await.unwrap();
                 pair.real = place.open().await;
@@ -192,6 +203,12 @@ impl Pair {
             assert_eq!(
                 self.real.last_number(log).await,
                 self.model.last_number(log).await
+            );
+            assert_eq!(self.real.start(log).await, self.model.start(log).await);
+            // With their hashes.
+            assert_eq!(
+                self.real.entries(log, 0, 200).await,
+                self.model.entries(log, 0, 200).await
             );
         }
     }
