@@ -1,6 +1,7 @@
 //! What the command can be told. One file per command, in which the arguments
 //! stand above what they do.
 
+mod audit;
 mod bench;
 mod client;
 mod connection;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// See the keys of a token service; make keys for clients
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// See what happened, and verify that nobody changed the record of it
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Measure what calls cost on this machine, against what they must cost
     Bench(Box<bench::Bench>),
     /// Be a server that `bench` measures
@@ -83,6 +87,7 @@ impl Command {
             Self::Token(token) => token.run(output).await,
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,
+            Self::Audit(audit) => audit.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
             Self::BenchServer(server) => server.run().await,
         }

@@ -90,6 +90,7 @@ impl Audit {
                 Arc::clone(self),
                 records.clone(),
                 Arc::clone(clock),
+                clock.now(),
             )),
         ];
         self.tasks.lock().extend(tasks);
@@ -114,6 +115,12 @@ impl Audit {
     pub(crate) fn issued(&self, claims: &Claims, reason: Option<&str>, at: UnixTime) {
         self.issues
             .add(&record::issued_block(claims, reason, at), at);
+    }
+
+    /// Takes away what waits, and returns its bytes.
+    #[cfg(feature = "seed")]
+    pub(crate) fn emptied(&self) -> usize {
+        self.issues.emptied()
     }
 
     /// A call of `caller`, or of nobody that is known, was refused. What is no event by itself is

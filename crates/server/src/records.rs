@@ -2,6 +2,9 @@
 
 mod decoded;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use countersign_issuer::model::{

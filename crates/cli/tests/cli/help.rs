@@ -22,6 +22,10 @@ const COMMANDS: &[&str] = &[
     "proof",
     "key list",
     "key generate",
+    "audit tail",
+    "audit list",
+    "audit export",
+    "audit verify",
     "bench",
 ];
 

@@ -111,6 +111,13 @@ impl Issues {
         }
     }
 
+    /// Takes away what waits, and returns its bytes.
+    #[cfg(feature = "seed")]
+    pub(super) fn emptied(&self) -> usize {
+        let waited = std::mem::take(&mut *self.waiting.lock());
+        waited.bytes
+    }
+
     /// Writes all that waits. Returns how many events had found no room.
     async fn write(&self, records: &Records) -> Result<u64, StoreError> {
         let mut dropped = 0;

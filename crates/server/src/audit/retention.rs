@@ -50,9 +50,15 @@ struct Old {
 }
 
 /// Removes what is too old, until the end.
-pub(super) async fn run(audit: Arc<Audit>, records: Records, clock: Arc<dyn Clock>) {
+/// `begun` is the first look at the clock.
+pub(super) async fn run(
+    audit: Arc<Audit>,
+    records: Records,
+    clock: Arc<dyn Clock>,
+    begun: UnixTime,
+) {
     let work = async {
-        let mut before = clock.now();
+        let mut before = begun;
         loop {
             sleep(LOOK).await;
             let now = clock.now();
