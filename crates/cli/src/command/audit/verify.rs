@@ -73,23 +73,23 @@ impl Verify {
             if let Some(start) = answer.start {
                 let before = hash(&start.before)?;
                 last = start.last;
-                chain = Some(Chain::from(log, start.first, before, &self.noted).map_err(wrong)?);
+                chain = Some(Chain::from(log, start.first, before, &self.noted)?);
             }
             for entry in answer.entries {
                 let so_far = chain.take().ok_or_else(begins_nowhere)?;
                 let next = so_far.entry(entry.number, &entry.entry, &entry.hash);
-                chain = Some(next.map_err(wrong)?);
+                chain = Some(next?);
             }
         }
         let chain = chain.ok_or_else(begins_nowhere)?;
         if chain.next() <= last {
-            return Err(wrong(Wrong {
+            return Err(Failure::from(Wrong {
                 log,
                 number: chain.next(),
                 what: format!("it is missing: the log has entries up to {last}"),
             }));
         }
-        chain.end().map_err(wrong)
+        chain.end().map_err(Failure::from)
     }
 
     fn exported(&self, path: &Path) -> Result<Vec<Ended>, Failure> {
@@ -108,7 +108,7 @@ impl Verify {
                 .iter()
                 .any(|export: &Exported| export.log == noted.log)
         }) {
-            return Err(wrong(Wrong {
+            return Err(Failure::from(Wrong {
                 log: noted.log,
                 number: noted.number,
                 what: "it is missing: the export holds nothing of this log".to_owned(),
@@ -156,12 +156,10 @@ impl Exported {
         let kept = hash_in(line, "hash")?;
         let chain = match self.chain.take() {
             Some(chain) => chain,
-            None => Chain::from(self.log, number, before, noted).map_err(wrong)?,
+            None => Chain::from(self.log, number, before, noted)?,
         };
         let built_on = chain.hash();
-        let chain = chain
-            .entry(number, &bytes, kept.as_bytes())
-            .map_err(wrong)?;
+        let chain = chain.entry(number, &bytes, kept.as_bytes())?;
         self.chain = Some(chain);
         let stored = Stored {
             log: self.log,
@@ -183,7 +181,7 @@ impl Exported {
         if line == expected {
             return Ok(());
         }
-        Err(wrong(Wrong {
+        Err(Failure::from(Wrong {
             log: self.log,
             number: expected["number"].as_u64().unwrap_or_default(),
             what: "the line does not say what the entry says".to_owned(),
@@ -193,13 +191,13 @@ impl Exported {
     fn end(self) -> Result<Ended, Failure> {
         let chain = self.chain.ok_or_else(begins_nowhere)?;
         if self.rest.len() > 0 {
-            return Err(wrong(Wrong {
+            return Err(Failure::from(Wrong {
                 log: self.log,
                 number: chain.next() - 1,
                 what: format!("{} lines are missing at its end", self.rest.len()),
             }));
         }
-        chain.end().map_err(wrong)
+        chain.end().map_err(Failure::from)
     }
 }
 
@@ -215,9 +213,11 @@ fn begins_nowhere() -> Failure {
     Failure::internal("what the service sent has no beginning")
 }
 
-fn wrong(wrong: Wrong) -> Failure {
-    Failure::surprise(wrong.to_string())
-        .next("keep a copy of the data directory, and compare with an earlier export or backup")
+impl From<Wrong> for Failure {
+    fn from(wrong: Wrong) -> Self {
+        Self::surprise(wrong.to_string())
+            .next("keep a copy of the data directory, and compare with an earlier export or backup")
+    }
 }
 
 fn text_of(ended: &Ended) -> String {
