@@ -7,7 +7,7 @@
 //! | [`introspection`] | ask what a token is worth |
 //! | [`keys`] | the keys that verify access tokens |
 //! | [`authorization`] | a person's approval |
-//! | [`admin`] | register clients and resources |
+//! | [`admin`] | register clients and resources; see what happened |
 //! | [`policy`] | the option that states who may call a method |
 //! | [`error`](mod@error) | why a call was refused |
 //! | [`storage`] | what the token service writes to its store |
@@ -48,7 +48,7 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 /// The full name of the method option that holds a [`policy::v1::Rule`].
 pub const RULE_OPTION: &str = "countersign.policy.v1.rule";
 
-/// Registration of clients and resources.
+/// Registration of clients and resources, and what happened.
 pub mod admin {
     /// Version 1.
     pub mod v1 {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use countersign::error::v1::Reason;
+use countersign::storage::v1::AuditEvent;
 use walkdir::WalkDir;
 
 /// `docs/errors.md` has one row for each reason, and no others.
@@ -23,6 +24,32 @@ pub(crate) fn errors_md_lists_each_reason() -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("the contract has {reasons:?}, the page {rows:?}"))
+    }
+}
+
+/// `docs/audit.md` has one row for each event, and no others.
+pub(crate) fn audit_md_lists_each_event() -> Result<(), String> {
+    let page = include_str!("../../docs/audit.md");
+    let mut rows: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split('`').next())
+        .filter(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        })
+        .collect();
+    // Parts of the enumeration have numbers of their own.
+    let mut events: Vec<&str> = (1..=255)
+        .filter_map(|number| AuditEvent::try_from(number).ok())
+        .map(|event| event.as_str_name().trim_start_matches("AUDIT_EVENT_"))
+        .collect();
+    rows.sort_unstable();
+    events.sort_unstable();
+    if events == rows {
+        Ok(())
+    } else {
+        Err(format!("the records have {events:?}, the page {rows:?}"))
     }
 }
 

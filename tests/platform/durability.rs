@@ -59,7 +59,7 @@ pub(crate) fn a_rotation_is_synced_before_its_answer(strace: &Path) -> Result<()
 
 /// The service is killed the moment a rotation is acknowledged, over and over:
 /// the newest refresh token works after every restart, and the one before the
-/// last never again.
+/// last never again. And each rotation has its event, as it has its commit.
 pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
     const ROUNDS: u32 = 4;
     let mut service = Service::start(&Terms::default())?;
@@ -78,6 +78,15 @@ pub(crate) fn an_acknowledged_rotation_survives_kill() -> Result<(), String> {
         if tokens.rotate(&first, &[], &[]).await.is_ok() {
             return Err("a refresh token of long ago was accepted after restarts".into());
         }
+        service.kill_and_restart()?;
+        for (event, expected) in [("REFRESH_ROTATED", ROUNDS + 1), ("REFRESH_REUSED", 1)] {
+            let listed = service.admin(&["audit", "list", "--event", event])?;
+            let found = listed["events"].as_array().map_or(0, Vec::len);
+            if found != expected as usize {
+                return Err(format!("{found} events {event}, not {expected}").into());
+            }
+        }
+        service.admin(&["audit", "verify"])?;
         Ok(())
     })
 }

@@ -1,6 +1,7 @@
 //! What the command can be told. One file per command, in which the arguments
 //! stand above what they do.
 
+mod audit;
 mod bench;
 mod client;
 mod connection;
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Copy the store, verify it, restore it, and go on after a loss
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// See what happened, and verify that nobody changed the record of it
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Measure what calls cost on this machine, against what they must cost
     Bench(Box<bench::Bench>),
     /// Be a server that `bench` measures
@@ -89,6 +93,7 @@ impl Command {
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,
             Self::Store(store) => store.run(output).await,
+            Self::Audit(audit) => audit.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
             Self::BenchServer(server) => server.run().await,
         }

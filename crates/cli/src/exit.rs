@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) const CODES_HELP: &str = "\
 Exit codes:
    0  done
-   1  the demonstration or a measurement saw something that it must not see
+   1  the demonstration, a measurement or a verification saw what must not be
    2  the command line is wrong
    3  the configuration, or a file or value named to the command, is wrong
    4  the data directory or its key file cannot be used
@@ -26,7 +26,7 @@ Exit codes:
 /// What kind of failure it is; each kind is one exit code.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// The demonstration or a measurement saw something that it must not see.
+    /// The demonstration, a measurement or a verification saw what must not be.
     Surprise,
     /// The configuration, or a file or value named to the command, is wrong.
     Configuration,
@@ -95,7 +95,7 @@ impl Failure {
         Self::new(Kind::Internal, what)
     }
 
-    /// The demonstration or a measurement saw something that it must not see.
+    /// The demonstration, a measurement or a verification saw what must not be.
     pub(crate) fn surprise(what: impl Into<String>) -> Self {
         Self::new(Kind::Surprise, what)
     }
@@ -119,7 +119,6 @@ impl Failure {
     }
 
     /// What kind it is.
-    #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

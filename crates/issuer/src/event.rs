@@ -4,7 +4,10 @@ use std::fmt;
 
 use countersign_jose::UnixTime;
 
-use crate::model::{ClientId, Epoch, FamilyId, KeyId, RecordId, ResourceUri, Subject, TokenId};
+use crate::access_token::Claims;
+use crate::model::{
+    ClientId, Epoch, FamilyId, KeyId, RecordId, ResourceUri, Scopes, Subject, TokenId,
+};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +24,28 @@ pub struct Event {
     pub object: Object,
     /// Why, where there is a reason: a stable label.
     pub reason: Option<&'static str>,
+    /// The access token that came of it, where one did.
+    pub granted: Option<Granted>,
+}
+
+/// What an access token is for, as the audit log has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// Its name (`jti`).
+    pub token: TokenId,
+    /// Its scopes.
+    pub scopes: Scopes,
+    /// The resources that it is for.
+    pub resources: Vec<ResourceUri>,
+}
+
+/// How it ended.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// What was asked for was done.
+    Done,
+    /// It was refused; what the refusal itself did, such as revoking a family, was done.
+    Refused,
 }
 
 /// What can happen. One for one the enumerators of `countersign.storage.v1.AuditEvent` that come
@@ -49,6 +74,8 @@ pub enum EventKind {
     CodeRedeemed,
     /// A code was presented a second time; its tokens were revoked.
     CodeReused,
+    /// A code was presented by another client, with another key, or without what belongs to it.
+    CodeMispresented,
     /// A refresh token was rotated.
     RefreshRotated,
     /// An old refresh token was presented; its family was revoked.
@@ -116,6 +143,52 @@ pub enum Object {
     Key(KeyId),
     /// All keys of the service.
     Keys,
+}
+
+impl Granted {
+    /// What a token of these claims is for.
+    pub(crate) fn of(claims: &Claims) -> Self {
+        Self {
+            token: claims.id,
+            scopes: claims.scopes.clone(),
+            resources: claims.audience.clone(),
+        }
+    }
+}
+
+impl EventKind {
+    /// How it ended.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::CodeReused
+            | Self::CodeMispresented
+            | Self::RefreshReused
+            | Self::RefreshMispresented => Outcome::Refused,
+            Self::ClientCreated
+            | Self::ClientUpdated
+            | Self::ClientDeleted
+            | Self::ClientSecretRotated
+            | Self::ResourceCreated
+            | Self::ResourceUpdated
+            | Self::ResourceDeleted
+            | Self::AuthorizationApproved
+            | Self::AuthorizationDenied
+            | Self::CodeRedeemed
+            | Self::RefreshRotated
+            | Self::FamilyRevoked
+            | Self::TokenRevoked
+            | Self::StoreBackedUp
+            | Self::StoreRestored
+            | Self::StoreRecovered
+            | Self::KeyCreated
+            | Self::KeyActivated
+            | Self::KeyRetired
+            | Self::KeyRemoved
+            | Self::KeyRevoked
+            | Self::KeyRotationAsked
+            | Self::KeysRewrapped => Outcome::Done,
+        }
+    }
 }
 
 impl fmt::Display for Actor {

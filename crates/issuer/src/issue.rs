@@ -20,6 +20,20 @@ pub struct Issued {
     pub refresh_token: Option<HandleText>,
     /// The family of the refresh token.
     pub family: Option<FamilyId>,
+    /// How the audit log learns of it.
+    pub entered: Entered,
+}
+
+/// How the audit log learns of an issue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Entered {
+    /// By an event of its change.
+    WithChange,
+    /// By itself: nothing is committed for it.
+    Alone {
+        /// Why it was issued, where the grant alone does not say: a stable label.
+        reason: Option<&'static str>,
+    },
 }
 
 /// Decides what a client gets for its own registration. Writes nothing but that its assertion was
@@ -49,6 +63,7 @@ pub fn issue(
             claims,
             refresh_token: None,
             family: None,
+            entered: Entered::Alone { reason: None },
         }),
         Err(refusal) => change.refuse(refusal),
     }

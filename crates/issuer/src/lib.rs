@@ -112,9 +112,9 @@ pub use authenticate::{
 pub use change::{
     Change, Decision, Known, Record, RecordName, Revocation, RevocationTarget, RevokedToken, Write,
 };
-pub use event::{Actor, Event, EventKind, Object};
+pub use event::{Actor, Event, EventKind, Granted, Object, Outcome};
 pub use handle::{Handle, HandleKind, HandleText, MacKey, MacKeyId, MacKeys, NotOurs};
-pub use issue::{Issued, issue};
+pub use issue::{Entered, Issued, issue};
 pub use issuer::{
     ACCESS_TOKEN_LIFETIME_MAX, CLOCK_MARGIN, Issuer, IssuerName, Lifetimes, NotAnIssuer,
 };

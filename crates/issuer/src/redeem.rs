@@ -8,10 +8,10 @@ use crate::Expect;
 use crate::access_token::{self, Binding, Claims};
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, Known, Record};
-use crate::event::{Actor, Event, EventKind, Object};
+use crate::event::{Actor, Event, EventKind, Granted, Object};
 use crate::family;
 use crate::handle::{Handle, HandleKind, MacKeys};
-use crate::issue::Issued;
+use crate::issue::{Entered, Issued};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
     Approval, Authorization, Catalogue, Client, CodeVerifier, Family, FamilyId, Generation,
@@ -142,7 +142,10 @@ pub fn redeem(
         return change.refuse(GrantCause::Unknown);
     };
     if let Err(cause) = presenter(client.client(), redemption, authorization, proof) {
-        return change.refuse(cause);
+        let id = redemption.record();
+        return change
+            .event(mispresented(client.client(), id, authorization, cause, now))
+            .refuse(cause);
     }
     // Whether it was redeemed before, nobody knows.
     if authorization.epoch != issuer.epoch {
@@ -187,16 +190,15 @@ pub fn redeem(
             Record::Authorization(redemption.record(), redeemed),
             Expect::Version(*version),
         )
-        .event(event(
-            EventKind::CodeRedeemed,
-            client.client(),
-            fresh.family,
-            now,
-        ))
+        .event(Event {
+            granted: Some(Granted::of(&claims)),
+            ..event(EventKind::CodeRedeemed, client.client(), fresh.family, now)
+        })
         .answer(Issued {
             claims,
             family: refresh_token.as_ref().map(|_| fresh.family),
             refresh_token,
+            entered: Entered::WithChange,
         })
         .with_family(fresh.family, family)
 }
@@ -319,5 +321,25 @@ fn event(kind: EventKind, client: &Client, family: FamilyId, now: UnixTime) -> E
         actor: Actor::Client(client.id.clone()),
         object: Object::Family(family),
         reason: None,
+        granted: None,
+    }
+}
+
+/// A code in other hands: whoever presents it found it, or was made to (RFC 9700 §4.5).
+fn mispresented(
+    client: &Client,
+    id: RecordId,
+    authorization: &Authorization,
+    cause: GrantCause,
+    now: UnixTime,
+) -> Event {
+    Event {
+        at: now,
+        kind: EventKind::CodeMispresented,
+        client: Some(authorization.client.clone()),
+        actor: Actor::Client(client.id.clone()),
+        object: Object::Authorization(id),
+        reason: Some(cause.label()),
+        granted: None,
     }
 }

@@ -191,5 +191,6 @@ fn event(kind: EventKind, client: &Client, object: Object, now: UnixTime) -> Eve
         actor: Actor::Client(client.id.clone()),
         object,
         reason: None,
+        granted: None,
     }
 }

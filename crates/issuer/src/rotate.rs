@@ -6,10 +6,10 @@ use crate::Expect;
 use crate::access_token::{self, Binding, Claims};
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, Known, Record};
-use crate::event::{Actor, Event, EventKind, Object};
+use crate::event::{Actor, Event, EventKind, Granted, Object};
 use crate::family;
 use crate::handle::{Handle, HandleKind, MacKeys};
-use crate::issue::Issued;
+use crate::issue::{Entered, Issued};
 use crate::issuer::Issuer;
 use crate::model::{
     Catalogue, Client, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause, TokenId,
@@ -122,6 +122,12 @@ pub fn rotate(
         claims: Claims::of_family(family_id, family, &permissions, lifetime, binding),
         refresh_token: Some(family::refresh_token(family_id, generation, issuer)),
         family: Some(family_id),
+        entered: match step {
+            Step::Again(_) => Entered::Alone {
+                reason: Some("answer_lost"),
+            },
+            Step::Forward(_) => Entered::WithChange,
+        },
     };
     match step {
         Step::Again(_) => change.answer(issued),
@@ -137,6 +143,7 @@ pub fn rotate(
                 actor: Actor::Client(family.client.clone()),
                 object: Object::Family(family_id),
                 reason: None,
+                granted: Some(Granted::of(&issued.claims)),
             })
             .answer(issued),
     }
@@ -259,6 +266,7 @@ fn mispresented(
         actor: Actor::Client(client.id.clone()),
         object: Object::Family(id),
         reason: Some(cause.label()),
+        granted: None,
     }
 }
 
@@ -270,5 +278,6 @@ fn reuse(client: &Client, id: FamilyId, now: UnixTime) -> Event {
         actor: Actor::Client(client.id.clone()),
         object: Object::Family(id),
         reason: Some(GrantCause::Reused.label()),
+        granted: None,
     }
 }

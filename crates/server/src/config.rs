@@ -59,6 +59,8 @@ pub struct Config {
     pub key_set_max_age: Duration,
     /// When the service's own keys are replaced.
     pub rotation: Rotation,
+    /// How long it is known what happened.
+    pub audit: Audit,
     /// How much is taken on.
     pub limits: Limits,
     /// How the service stops.
@@ -169,6 +171,15 @@ pub struct Limits {
     pub method_calls_per_sec: Vec<(String, u32)>,
 }
 
+/// How long entries of the logs of events are kept. `None`: for ever.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Security and administrative events.
+    pub retention: Option<Duration>,
+    /// Tokens that were issued without anything else being written.
+    pub issuance: Option<Duration>,
+}
+
 /// How the service stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -254,6 +265,12 @@ impl Default for Config {
                 signing: Some(Duration::from_secs(30 * 86_400)),
                 // It must verify for as long as families live, and never leaves this process.
                 mac: Some(Duration::from_secs(90 * 86_400)),
+            },
+            audit: Audit {
+                // A year that is looked back on, and a month to look.
+                retention: Some(Duration::from_secs(400 * 86_400)),
+                // Much larger: two orders of magnitude more events, of less interest.
+                issuance: Some(Duration::from_secs(30 * 86_400)),
             },
             limits: Limits {
                 // 5 ms of signatures: short beside what a caller waits for, and enough that a core

@@ -11,11 +11,15 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use countersign_client::clock::Clock;
 use countersign_dpop::VerifiedProof;
+use countersign_issuer::model::ClientId;
 use countersign_issuer::{
     AuthenticationCause, Decision, Issuer, Lifetimes, MacKeys, Refusal, Version,
 };
 use countersign_jose::UnixTime;
+use http::HeaderMap;
 
+use crate::audit::Audit;
+use crate::called::Called;
 use crate::overload::Visit;
 use crate::proof::Proofs;
 use crate::records::{Outcome, Records};
@@ -35,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) steady: Arc<Steady>,
+    pub(crate) audit: Arc<Audit>,
 }
 
 /// What a decision may know besides the request and the records.
@@ -52,6 +57,11 @@ pub(crate) struct Moment<'a> {
 pub(crate) trait Operation: Send + Sync {
     /// What is answered when it is granted.
     type Answer: Send;
+
+    /// The client that asks, as it says: it is known when the decision authenticates it.
+    fn caller(&self) -> Option<&ClientId> {
+        None
+    }
 
     /// Loads what the decision needs, and decides.
     async fn decide(
@@ -120,12 +130,54 @@ impl Engine {
         self.decide_for(None, operation, None).await
     }
 
+    /// Verifies the one proof in `headers`. It is not spent yet.
+    pub(crate) fn proof(
+        &self,
+        headers: &HeaderMap,
+        called: &Called,
+    ) -> Result<VerifiedProof, Refused> {
+        let now = self.proof_time();
+        let verified = self.proofs.verify(headers, called, now);
+        // Whose it is nobody knows yet.
+        verified.inspect_err(|refused| self.audit.refused(None, refused, now))
+    }
+
+    /// As [`Self::proof`], where a proof may also be absent.
+    pub(crate) fn proof_if_any(
+        &self,
+        headers: &HeaderMap,
+        called: &Called,
+    ) -> Result<Option<VerifiedProof>, Refused> {
+        let now = self.proof_time();
+        let verified = self.proofs.verify_if_any(headers, called, now);
+        verified.inspect_err(|refused| self.audit.refused(None, refused, now))
+    }
+
     /// Decides, spends `proof` where there is one, charges `visit`, and commits.
     pub(crate) async fn decide_for<O: Operation>(
         &self,
         visit: Option<&Visit<'_>>,
         operation: &O,
         proof: Option<&VerifiedProof>,
+    ) -> Result<Decided<O::Answer>, Refused> {
+        let mut has_event = false;
+        let decided = self.attempt(visit, operation, proof, &mut has_event).await;
+        if let Err(refused) = &decided
+            && !has_event
+            && let Some(caller) = operation.caller()
+        {
+            self.audit.refused(Some(caller), refused, self.now());
+        }
+        decided
+    }
+
+    /// `has_event`: a refusal that is committed with an event of its own need not be counted.
+    async fn attempt<O: Operation>(
+        &self,
+        visit: Option<&Visit<'_>>,
+        operation: &O,
+        proof: Option<&VerifiedProof>,
+        has_event: &mut bool,
     ) -> Result<Decided<O::Answer>, Refused> {
         let mut unspent = proof;
         // Once: attempts that lost a race decide by the same rules.
@@ -157,6 +209,7 @@ impl Engine {
             }
             match self.records.commit(&decision.change).await? {
                 Outcome::Done(version) => {
+                    *has_event = !decision.change.events.is_empty();
                     return Ok(Decided {
                         answer: decision.answer?,
                         version: Some(version),

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod called;
 pub mod config;
 mod engine;

@@ -17,6 +17,7 @@
 //! | log | entries |
 //! | --- | --- |
 //! | `audit` | `AuditEntry` |
+//! | `issuance` | `IssuanceBlock` |
 //! | `revocations` | `RevocationEntry` |
 
 mod authorization;
@@ -25,6 +26,7 @@ mod family;
 mod key;
 mod log;
 mod resource;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,13 @@ use prost::Message;
 use thiserror::Error;
 
 pub(crate) use key::StoreMark;
-pub(crate) use log::{audit_entry, revocation_entry};
+#[cfg(test)]
+pub(crate) use log::issued_for_tests;
+pub(crate) use log::{
+    audit_entry, counted_entry, dropped_block, dropped_entry, issued_block,
+    revocation_entry, trimmed_entry,
+};
+pub(crate) use told::{event_names, told};
 
 /// The form of the records that this release writes. A store with a higher one was written by a
 /// later release, and is refused: its records may say things that we would lose.
@@ -46,6 +54,8 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// The log of what happened.
 pub(crate) const AUDIT: Log = Log::named("audit");
+/// The log of tokens that were issued without anything else being written.
+pub(crate) const ISSUANCE: Log = Log::named("issuance");
 /// The log of what was revoked.
 pub(crate) const REVOCATIONS: Log = Log::named("revocations");
 

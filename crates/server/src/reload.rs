@@ -174,6 +174,7 @@ impl Reload {
             .replace_lifetimes(start::lifetimes(&config));
         self.platform.keys.replace_max_age(config.key_set_max_age);
         self.platform.keeper.replace_schedules(config.schedules());
+        self.platform.engine.audit.replace_retention(config.audit);
         self.platform.overload.replace(&config.limits);
         self.config.store(config);
         let certificate = match (watch, occasion) {

@@ -134,6 +134,8 @@ impl Running {
         ));
         let keeper = Arc::clone(&edges.platform.keeper);
         tokio::spawn(keeper.run(edges.stop.begun.clone()));
+        let engine = &edges.platform.engine;
+        engine.audit.run(&engine.records, &engine.clock);
         let reload = Arc::new(Reload::new(config, certificates, edges.platform.clone()));
         tokio::spawn(Arc::clone(&reload).watch(edges.stop.begun.clone()));
         Self {
@@ -225,6 +227,7 @@ impl Running {
         if timeout(CUT_DUE, self.ended()).await.is_err() {
             warn!("connections did not end although they were cut");
         }
+        self.edges.platform.engine.audit.close().await;
         let closed = self.store.close().await;
         let failed = self.edges.failed.borrow().clone();
         match (failed, closed) {
@@ -257,6 +260,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.edges.stop.begun.cancel();
         self.edges.stop.cut.cancel();
+        self.edges.platform.engine.audit.abandon();
     }
 }
 

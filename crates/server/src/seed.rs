@@ -4,13 +4,17 @@
 use std::sync::Arc;
 
 use countersign_issuer::model::{Epoch, FamilyId, Generation};
-use countersign_issuer::{Change, Expect, Handle, HandleKind, HandleText, MacKeys, Record, Write};
+use countersign_issuer::{
+    Change, Claims, Event, Expect, Handle, HandleKind, HandleText, MacKeys, Record, Write,
+};
 use countersign_jose::UnixTime;
 use countersign_store::laws::SCAN_MAX;
 use countersign_store::{Change as Stored, Key, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::audit::Audit;
 use crate::opening;
+use crate::record;
 use crate::records::{Outcome, Records};
 use crate::start::{StartError, make_directory, open_store};
 use crate::{Config, keyring};
@@ -114,6 +118,31 @@ impl Seeding {
     pub async fn close(self) -> Result<(), StartError> {
         Ok(self.store.close().await?)
     }
+}
+
+/// What an issuing call pays for its event.
+pub struct Gathering(Arc<Audit>);
+
+impl Gathering {
+    /// Nothing waits.
+    pub fn new(config: &Config) -> Self {
+        Self(Audit::new(config.audit))
+    }
+
+    /// A token was issued.
+    pub fn issued(&self, claims: &Claims, at: UnixTime) {
+        self.0.issued(claims, None, at);
+    }
+
+    /// What waits is taken away, as for a commit.
+    pub fn emptied(&self) -> usize {
+        self.0.emptied()
+    }
+}
+
+/// The entry that a change pays for its event.
+pub fn entry_of(event: &Event) -> bytes::Bytes {
+    record::audit_entry(event)
 }
 
 fn created(record: Record) -> Write {

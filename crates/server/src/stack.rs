@@ -5,6 +5,7 @@ mod under_way;
 
 use std::sync::Arc;
 
+use countersign::admin::v1::audit_service_server::AuditServiceServer;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
 use countersign::admin::v1::store_service_server::StoreServiceServer;
@@ -27,6 +28,7 @@ use crate::keyring::keeper::Keeper;
 use crate::overload::Overload;
 use crate::reflection;
 use crate::serve::Answers;
+use crate::service::admin_audit::Audits;
 use crate::service::admin_client::Clients;
 use crate::service::admin_key::SigningKeys;
 use crate::service::admin_resource::Resources;
@@ -50,7 +52,8 @@ pub(crate) const PUBLIC: [&str; 5] = [
 ];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 6] = [
+pub(crate) const ADMIN: [&str; 7] = [
+    "countersign.admin.v1.AuditService",
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
     "countersign.admin.v1.StoreService",
@@ -166,6 +169,13 @@ pub(crate) fn admin(
     .add_service(
         ResourceServiceServer::new(Resources {
             engine: platform.engine.clone(),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(
+        AuditServiceServer::new(Audits {
+            records: platform.engine.records.clone(),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),

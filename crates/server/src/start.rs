@@ -20,6 +20,7 @@ use countersign_store::{Store, StoreError};
 use tokio::task::spawn_blocking;
 use tracing::info;
 
+use crate::audit::Audit;
 use crate::config::{Config, ConfigError, KeyPlace};
 use crate::engine::Engine;
 use crate::health::Health;
@@ -303,6 +304,7 @@ pub(crate) async fn platform(
         }),
         clock,
         steady: Arc::default(),
+        audit: Audit::new(config.audit),
     };
     let keeper = Keeper::new(
         engine.clone(),

@@ -30,6 +30,10 @@ const COMMANDS: &[&str] = &[
     "store verify",
     "store restore",
     "store recover",
+    "audit tail",
+    "audit list",
+    "audit export",
+    "audit verify",
     "bench",
 ];
 

@@ -163,6 +163,7 @@ pub fn approve(
         actor: Actor::Subject(approval.subject.clone()),
         object: Object::Authorization(id),
         reason: None,
+        granted: None,
     };
     decided(id, known, Stage::Approved(approval))
         .event(event)
@@ -192,6 +193,7 @@ pub fn deny(
         actor: Actor::Client(decider.clone()),
         object: Object::Authorization(id),
         reason: None,
+        granted: None,
     };
     decided(id, known, Stage::Denied)
         .event(event)

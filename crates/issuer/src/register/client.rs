@@ -74,9 +74,21 @@ pub fn update_client(
                 Record::Client(client.clone()),
                 Expect::Version(known.version),
             )
-            .event(event(EventKind::ClientUpdated, &client.id, actor, now))
+            .event(Event {
+                reason: switched(&known.value, &client),
+                ..event(EventKind::ClientUpdated, &client.id, actor, now)
+            })
             .answer(client),
         Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+/// That a client was switched off or on: of its changes the one that somebody looks for.
+fn switched(before: &Client, after: &Client) -> Option<&'static str> {
+    match (before.disabled, after.disabled) {
+        (false, true) => Some("disabled"),
+        (true, false) => Some("enabled"),
+        (false, false) | (true, true) => None,
     }
 }
 
@@ -274,5 +286,6 @@ fn event(kind: EventKind, client: &ClientId, actor: &Actor, now: UnixTime) -> Ev
         actor: actor.clone(),
         object: Object::Client(client.clone()),
         reason: None,
+        granted: None,
     }
 }

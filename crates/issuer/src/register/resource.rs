@@ -257,5 +257,6 @@ fn event(kind: EventKind, uri: &ResourceUri, actor: &Actor, now: UnixTime) -> Ev
         actor: actor.clone(),
         object: Object::Resource(uri.clone()),
         reason: None,
+        granted: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Every key of the configuration: its name, its default, what it means, and how it is set.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use countersign_jose::Algorithm;
 
@@ -439,6 +440,30 @@ pub static KEYS: &[Key] = &[
         copy: |to, from| to.rotation.mac = from.rotation.mac,
     },
     Key {
+        name: "audit.retention_days",
+        default: "400",
+        values: "0 to 36500",
+        meaning: "How long security and administrative events are kept. 0: for ever.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.audit.retention = days(value)?;
+            Ok(())
+        },
+        copy: |to, from| to.audit.retention = from.audit.retention,
+    },
+    Key {
+        name: "audit.issuance_retention_days",
+        default: "30",
+        values: "0 to 36500",
+        meaning: "How long it is kept which tokens were issued by client credentials. 0: for ever.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.audit.issuance = days(value)?;
+            Ok(())
+        },
+        copy: |to, from| to.audit.issuance = from.audit.issuance,
+    },
+    Key {
         name: "limits.waiting_max",
         default: "32",
         values: "1 to 100000",
@@ -583,6 +608,12 @@ pub static KEYS: &[Key] = &[
         copy: |to, from| to.telemetry.log_json = from.telemetry.log_json,
     },
 ];
+
+/// A retention; 0 is none.
+fn days(value: &Value<'_>) -> Result<Option<Duration>, String> {
+    let days: u64 = value.count(&(0..=36_500))?;
+    Ok((days > 0).then(|| Duration::from_secs(days * 86_400)))
+}
 
 /// `Method=calls per second`.
 fn rate(text: &str) -> Option<(String, u32)> {

@@ -288,7 +288,7 @@ fn the_documented_defaults_are_the_defaults() {
     for key in KEYS {
         let plain = matches!(
             key.name.split('.').next(),
-            Some("tokens" | "proofs" | "keys" | "stop")
+            Some("tokens" | "proofs" | "keys" | "audit" | "stop")
         ) || matches!(
             key.name,
             "listen.address" | "store.directory" | "listen.connections_max"
@@ -373,6 +373,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("keys.max_age_secs", "7"),
         ("keys.signing_rotation_secs", "7000"),
         ("keys.mac_rotation_secs", "7000"),
+        ("audit.retention_days", "7"),
+        ("audit.issuance_retention_days", "7"),
         ("limits.waiting_max", "7"),
         ("limits.in_flight_max", "7"),
         ("limits.client_calls_per_sec", "7"),

@@ -19,7 +19,7 @@ use crate::health::Health;
 use crate::operation::authorize::Push;
 use crate::operation::register::CreateClient;
 use crate::overload::Share;
-use crate::{opening, random, start, wire};
+use crate::{opening, random, record, start, wire};
 
 const ISSUER: &str = "http://localhost:7443";
 const CALLBACK: &str = "https://shop.example.com/callback";
@@ -133,4 +133,66 @@ async fn who_cancels_is_charged_and_strangers_charge_nobody() {
         assert_eq!(found, end, "{what}");
         assert_eq!(visit().is_err(), charged, "{what}");
     }
+}
+
+/// 100,000 of them: what a stranger leaves in the audit log is a row, and no name.
+#[tokio::test]
+async fn a_flood_of_made_up_clients_leaves_one_row() {
+    let folder = TempDir::new().expect("a folder");
+    let engine = engine(&folder).await;
+    let app = client(&engine, "app", AuthenticationMethod::ClientSecret).await;
+    let records = engine.records.clone();
+    let log = record::AUDIT;
+    let before = records.store().last_number(log).await.expect("a number");
+    for nth in 0..100_000 {
+        let stranger = ClientAuthentication {
+            client_id: format!("made-up-{nth}"),
+            credential: Some(Credential::ClientSecret("wrong".to_owned())),
+        };
+        let message = push(&stranger, SCOPE);
+        let (caller, lodging) = wire::authorization::pushed(&message).expect("a request");
+        let push = Push {
+            caller,
+            lodging,
+            proof: None,
+            id: RecordId::from_bytes(random::bytes()),
+        };
+        assert!(engine.decide_for(None, &push, None).await.is_err());
+    }
+    // Of one that is registered, the name is known.
+    let wrong = ClientAuthentication {
+        credential: Some(Credential::ClientSecret("wrong".to_owned())),
+        ..app
+    };
+    let message = push(&wrong, SCOPE);
+    let (caller, lodging) = wire::authorization::pushed(&message).expect("a request");
+    let refused = Push {
+        caller,
+        lodging,
+        proof: None,
+        id: RecordId::from_bytes(random::bytes()),
+    };
+    assert!(engine.decide_for(None, &refused, None).await.is_err());
+
+    engine.audit.run(&records, &engine.clock);
+    engine.audit.close().await;
+    let entries = records
+        .store()
+        .entries(log, before + 1, 100)
+        .await
+        .expect("entries");
+    let mut told: Vec<_> = entries
+        .iter()
+        .flat_map(|entry| record::told(log, &entry.bytes).expect("read"))
+        .map(|told| (told.reason, told.client, told.actor, told.count))
+        .collect();
+    told.sort();
+    let row = |reason: &str, client: &str, count| {
+        (reason.to_owned(), client.to_owned(), String::new(), count)
+    };
+    let expected = [
+        row("client_unknown", "", 100_000),
+        row("client_wrong_secret", "app", 1),
+    ];
+    assert_eq!(told, expected);
 }

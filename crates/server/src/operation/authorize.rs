@@ -44,6 +44,10 @@ pub(crate) struct Deny {
 impl Operation for Push<'_> {
     type Answer = Lodged;
 
+    fn caller(&self) -> Option<&ClientId> {
+        Some(&self.caller.id)
+    }
+
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Lodged>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;

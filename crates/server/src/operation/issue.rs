@@ -1,6 +1,6 @@
 //! Client credentials (RFC 6749 §4.4).
 
-use countersign_issuer::model::TokenId;
+use countersign_issuer::model::{ClientId, TokenId};
 use countersign_issuer::{Ask, Decision, Issued, issue};
 use countersign_jose::Thumbprint;
 
@@ -20,6 +20,10 @@ pub(crate) struct Issue<'a> {
 #[tonic::async_trait]
 impl Operation for Issue<'_> {
     type Answer = Issued;
+
+    fn caller(&self) -> Option<&ClientId> {
+        Some(&self.caller.id)
+    }
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Issued>, Refused> {
         let known = self.caller.load(records).await?;

@@ -1,5 +1,6 @@
 //! Authorization codes (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
+use countersign_issuer::model::ClientId;
 use countersign_issuer::{Decision, Fresh, Issued, Redemption, redeem};
 use countersign_jose::Thumbprint;
 
@@ -19,6 +20,10 @@ pub(crate) struct Redeem<'a> {
 #[tonic::async_trait]
 impl Operation for Redeem<'_> {
     type Answer = Issued;
+
+    fn caller(&self) -> Option<&ClientId> {
+        Some(&self.caller.id)
+    }
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Issued>, Refused> {
         let known = self.caller.load(records).await?;

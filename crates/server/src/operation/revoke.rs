@@ -1,6 +1,7 @@
 //! Revocation (RFC 7009).
 
 use countersign_issuer::introspect::Recognised;
+use countersign_issuer::model::ClientId;
 use countersign_issuer::{Decision, Revoking, revoke};
 use countersign_jose::Thumbprint;
 
@@ -19,6 +20,10 @@ pub(crate) struct Revoke<'a> {
 #[tonic::async_trait]
 impl Operation for Revoke<'_> {
     type Answer = ();
+
+    fn caller(&self) -> Option<&ClientId> {
+        Some(&self.caller.id)
+    }
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
         let known = self.caller.load(records).await?;

@@ -1,6 +1,6 @@
 //! Refresh tokens (RFC 6749 §6).
 
-use countersign_issuer::model::TokenId;
+use countersign_issuer::model::{ClientId, TokenId};
 use countersign_issuer::{Decision, Issued, Rotation, rotate};
 use countersign_jose::Thumbprint;
 
@@ -20,6 +20,10 @@ pub(crate) struct Rotate<'a> {
 #[tonic::async_trait]
 impl Operation for Rotate<'_> {
     type Answer = Issued;
+
+    fn caller(&self) -> Option<&ClientId> {
+        Some(&self.caller.id)
+    }
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Issued>, Refused> {
         let known = self.caller.load(records).await?;

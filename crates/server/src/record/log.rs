@@ -1,13 +1,19 @@
 //! Entries of the logs: what happened, and what was revoked.
 
 use bytes::Bytes;
-use countersign_issuer::{Event, EventKind, Revocation, RevocationTarget};
+use countersign_issuer::model::{ClientId, ResourceUri, Scopes};
+use countersign_issuer::{Claims, Event, EventKind, Outcome, Revocation, RevocationTarget};
+use countersign_jose::UnixTime;
+
+use prost::Message as _;
 
 use super::family::cause_number;
 use super::{bytes_of, stored};
+use crate::audit::{Counted, Times};
 
 /// An entry of the log [`AUDIT`](super::AUDIT).
 pub(crate) fn audit_entry(event: &Event) -> Bytes {
+    let granted = event.granted.as_ref();
     bytes_of(&stored::AuditEntry {
         time_millis: event.at.as_millis(),
         event: number(event.kind).into(),
@@ -18,7 +24,145 @@ pub(crate) fn audit_entry(event: &Event) -> Bytes {
         actor: event.actor.to_string(),
         object: event.object.to_string(),
         reason: event.reason.unwrap_or_default().to_owned(),
+        outcome: match event.kind.outcome() {
+            Outcome::Done => stored::AuditOutcome::Done,
+            Outcome::Refused => stored::AuditOutcome::Refused,
+        }
+        .into(),
+        scopes: granted.map_or_else(Vec::new, |granted| scope_texts(&granted.scopes)),
+        resources: granted.map_or_else(Vec::new, |granted| uri_texts(&granted.resources)),
+        token_id: granted.map_or_else(String::new, |granted| granted.token.to_string()),
+        ..stored::AuditEntry::default()
     })
+}
+
+/// A block of the log [`ISSUANCE`](super::ISSUANCE) that holds one issue. The bytes of several,
+/// one behind the other, are the block that holds all of them: so protobuf merges messages.
+pub(crate) fn issued_block(claims: &Claims, reason: Option<&str>, at: UnixTime) -> Vec<u8> {
+    let token_id = claims.id.to_string();
+    let entry = stored::AuditEntry {
+        time_millis: at.as_millis(),
+        event: stored::AuditEvent::TokenIssued.into(),
+        client_id: claims.client.as_str().to_owned(),
+        actor: claims.client.as_str().to_owned(),
+        object: match claims.family {
+            Some(family) => family.to_string(),
+            None => token_id.clone(),
+        },
+        reason: reason.unwrap_or_default().to_owned(),
+        outcome: stored::AuditOutcome::Done.into(),
+        scopes: scope_texts(&claims.scopes),
+        resources: uri_texts(&claims.audience),
+        token_id,
+        ..stored::AuditEntry::default()
+    };
+    stored::IssuanceBlock {
+        entries: vec![entry],
+        ..stored::IssuanceBlock::default()
+    }
+    .encode_to_vec()
+}
+
+/// A block of one event whose object is so long.
+#[cfg(test)]
+pub(crate) fn issued_for_tests(client: &str, bytes: usize) -> Vec<u8> {
+    let entry = stored::AuditEntry {
+        client_id: client.to_owned(),
+        object: "x".repeat(bytes),
+        ..stored::AuditEntry::default()
+    };
+    stored::IssuanceBlock {
+        entries: vec![entry],
+        ..stored::IssuanceBlock::default()
+    }
+    .encode_to_vec()
+}
+
+/// The block of the log [`ISSUANCE`](super::ISSUANCE) that says how many events are missing.
+pub(crate) fn dropped_block(dropped: &Times) -> Bytes {
+    bytes_of(&stored::IssuanceBlock {
+        entries: Vec::new(),
+        dropped: dropped.count,
+        dropped_millis: dropped.first.as_millis(),
+        dropped_until_millis: dropped.last.as_millis(),
+    })
+}
+
+/// The entry of the log [`AUDIT`](super::AUDIT) that says the same.
+pub(crate) fn dropped_entry(dropped: &Times) -> Bytes {
+    bytes_of(&stored::AuditEntry {
+        event: stored::AuditEvent::IssuanceEventsDropped.into(),
+        actor: SERVICE.to_owned(),
+        object: super::ISSUANCE.name().to_owned(),
+        reason: "buffer_full".to_owned(),
+        outcome: stored::AuditOutcome::Done.into(),
+        ..times_entry(dropped)
+    })
+}
+
+/// An entry of the log [`AUDIT`](super::AUDIT) for calls that were refused for one reason. The
+/// client is one that is registered, or none.
+pub(crate) fn counted_entry(
+    what: Counted,
+    client: Option<&ClientId>,
+    reason: &str,
+    times: &Times,
+) -> Bytes {
+    let client = client.map_or("", ClientId::as_str);
+    bytes_of(&stored::AuditEntry {
+        event: match what {
+            Counted::Authentication => stored::AuditEvent::AuthenticationRefused,
+            Counted::Request => stored::AuditEvent::RequestRefused,
+        }
+        .into(),
+        client_id: client.to_owned(),
+        actor: match what {
+            // Whoever it was has not shown that it is this client.
+            Counted::Authentication => String::new(),
+            Counted::Request => client.to_owned(),
+        },
+        reason: reason.to_owned(),
+        outcome: stored::AuditOutcome::Refused.into(),
+        ..times_entry(times)
+    })
+}
+
+/// The entry of the log [`AUDIT`](super::AUDIT) that says that entries of a log are removed: how
+/// many, and in `object` which was the last of them, in the form `log:number:hash`.
+pub(crate) fn trimmed_entry(removed: u64, last: &str, now: UnixTime) -> Bytes {
+    bytes_of(&stored::AuditEntry {
+        time_millis: now.as_millis(),
+        event: stored::AuditEvent::AuditTrimmed.into(),
+        actor: SERVICE.to_owned(),
+        object: last.to_owned(),
+        reason: "retention".to_owned(),
+        outcome: stored::AuditOutcome::Done.into(),
+        count: removed,
+        ..stored::AuditEntry::default()
+    })
+}
+
+fn times_entry(times: &Times) -> stored::AuditEntry {
+    stored::AuditEntry {
+        time_millis: times.first.as_millis(),
+        until_millis: times.last.as_millis(),
+        count: times.count,
+        ..stored::AuditEntry::default()
+    }
+}
+
+/// The actor where nobody asked for it.
+const SERVICE: &str = "service";
+
+fn scope_texts(scopes: &Scopes) -> Vec<String> {
+    scopes
+        .iter()
+        .map(|scope| scope.as_str().to_owned())
+        .collect()
+}
+
+fn uri_texts(uris: &[ResourceUri]) -> Vec<String> {
+    uris.iter().map(|uri| uri.as_str().to_owned()).collect()
 }
 
 /// An entry of the log [`REVOCATIONS`](super::REVOCATIONS).
@@ -52,6 +196,7 @@ fn number(kind: EventKind) -> stored::AuditEvent {
         EventKind::AuthorizationDenied => Number::AuthorizationDenied,
         EventKind::CodeRedeemed => Number::CodeRedeemed,
         EventKind::CodeReused => Number::CodeReused,
+        EventKind::CodeMispresented => Number::CodeMispresented,
         EventKind::RefreshRotated => Number::RefreshRotated,
         EventKind::RefreshReused => Number::RefreshReused,
         EventKind::RefreshMispresented => Number::RefreshMispresented,

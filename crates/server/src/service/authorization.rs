@@ -36,8 +36,7 @@ impl AuthorizationService for Authorizations {
         let (caller, lodging) = wire::authorization::pushed(request.get_ref())?;
         let mut visit = self.overload.tokens.visit(&caller)?;
         let headers = request.metadata().as_ref();
-        let proofs = &self.engine.proofs;
-        let proof = proofs.verify_if_any(headers, called(&request)?, self.engine.proof_time())?;
+        let proof = self.engine.proof_if_any(headers, called(&request)?)?;
         if let Some(proof) = &proof {
             visit = visit.with_key(proof.jkt)?;
         }
@@ -53,6 +52,7 @@ impl AuthorizationService for Authorizations {
             .instrument(spans::authorize("push"))
             .await?;
         let lodged = decided.answer;
+        let proofs = &self.engine.proofs;
         let nonce = proof.and_then(|proof| proofs.next_nonce(&proof, self.engine.proof_time()));
         answered(wire::authorization::lodged(&lodged), nonce)
     }

@@ -9,7 +9,7 @@ use countersign::token::v1::{
 };
 use countersign_dpop::VerifiedProof;
 use countersign_issuer::model::{FamilyId, RecordId, TokenId};
-use countersign_issuer::{Fresh, Issued};
+use countersign_issuer::{Entered, Fresh, Issued};
 use countersign_telemetry::spans;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
@@ -121,10 +121,8 @@ impl TokenService for Tokens {
 
 impl Tokens {
     fn proof<T>(&self, request: &Request<T>) -> Result<VerifiedProof, Refused> {
-        let headers = request.metadata().as_ref();
         self.engine
-            .proofs
-            .verify(headers, called(request)?, self.engine.proof_time())
+            .proof(request.metadata().as_ref(), called(request)?)
     }
 
     /// Decides, commits, and only then signs: a token that was not committed is not made.
@@ -139,6 +137,10 @@ impl Tokens {
             .decide_for(Some(visit), operation, Some(proof))
             .await?;
         let issued = decided.answer;
+        if let Entered::Alone { reason } = issued.entered {
+            let now = self.engine.now();
+            self.engine.audit.issued(&issued.claims, reason, now);
+        }
         let access_token = self
             .keys
             .in_use()

@@ -1,14 +1,16 @@
 //! Messages of `countersign.admin.v1`.
 
+mod audit;
 mod client;
 mod key;
 mod page;
 mod resource;
 pub(crate) mod store;
 
+pub(crate) use audit::{LogAsking, event, filter, log};
 pub(crate) use client::{client, client_form};
 pub(crate) use key::{key, key_purpose, keys};
-pub(crate) use page::{Asking, Listing};
+pub(crate) use page::{Asking, Listing, PAGE_BYTES_MAX};
 pub(crate) use resource::{resource, resource_form};
 
 use countersign_issuer::model::{ClientId, Malformed, ResourceUri};

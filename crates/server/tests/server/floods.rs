@@ -377,5 +377,8 @@ async fn failed_logins_do_not_grow_the_store() {
         );
     }
     service.stop().await;
-    assert_eq!(held(&service).await, before);
+    let (records, logs) = held(&service).await;
+    assert_eq!(records, before.0);
+    // One line for the client, one for all strangers.
+    assert_eq!(logs, [before.1[0] + 2, before.1[1]]);
 }

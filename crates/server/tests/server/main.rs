@@ -2,6 +2,7 @@
 
 mod admin;
 mod assertion;
+mod audit;
 mod authority;
 mod authorization;
 mod comes;

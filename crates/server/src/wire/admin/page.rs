@@ -12,7 +12,7 @@ const PAGE_SIZE_DEFAULT: usize = 100;
 const PAGE_SIZE_MAX: i32 = 1_000;
 
 /// A page is cut here, whatever its size: messages end at 64 KiB, and the token needs room.
-const PAGE_BYTES_MAX: usize = 60 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 60 * 1024;
 
 /// Which page is asked for.
 pub(crate) struct Asking {
@@ -24,26 +24,32 @@ impl Asking {
     /// Reads `page_size` and `page_token`. `prefix` is where the records are: a token that leads
     /// elsewhere is none of ours.
     pub(crate) fn parse(size: i32, token: &str, prefix: &Key) -> Result<Self, Refused> {
-        let limit = match size {
-            0 => PAGE_SIZE_DEFAULT,
-            1..=PAGE_SIZE_MAX => usize::try_from(size).unwrap_or(PAGE_SIZE_DEFAULT),
-            _ => {
-                return Err(Refused::Field {
-                    field: "page_size",
-                    expected: "must be from 1 to 1000, or 0 for 100",
-                });
-            }
-        };
+        let limit = limit(size)?;
         let after = match token {
             "" => None,
-            token => Some(key(token, prefix).ok_or(Refused::Field {
-                field: "page_token",
-                expected: "must be the next_page_token of the page before",
-            })?),
+            token => Some(key(token, prefix).ok_or(NOT_A_TOKEN)?),
         };
         Ok(Self { limit, after })
     }
 }
+
+/// How many things a page holds: the field `page_size`.
+pub(super) fn limit(size: i32) -> Result<usize, Refused> {
+    match size {
+        0 => Ok(PAGE_SIZE_DEFAULT),
+        1..=PAGE_SIZE_MAX => Ok(usize::try_from(size).unwrap_or(PAGE_SIZE_DEFAULT)),
+        _ => Err(Refused::Field {
+            field: "page_size",
+            expected: "must be from 1 to 1000, or 0 for 100",
+        }),
+    }
+}
+
+/// The field `page_token` holds something else.
+pub(super) const NOT_A_TOKEN: Refused = Refused::Field {
+    field: "page_token",
+    expected: "must be the next_page_token of the page before",
+};
 
 /// A page as it is filled.
 pub(crate) struct Listing<M> {
