@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,25 @@ pub(crate) struct Service {
     child: Child,
     folder: TempDir,
     address: SocketAddr,
+    said: Said,
+}
+
+/// All that the child says on either stream, as long as it lives.
+#[derive(Clone, Default)]
+pub(crate) struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    /// So far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone()
+    }
+
+    fn add(&self, line: &str) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.extend_from_slice(line.as_bytes());
+        said.push(b'\n');
+    }
 }
 
 /// How the child is started.
@@ -47,11 +66,13 @@ impl Service {
         );
         fs::write(folder.path().join("countersign.toml"), text)
             .map_err(|error| error.to_string())?;
-        let child = spawn(folder.path(), &terms.under)?;
+        let said = Said::default();
+        let child = spawn(folder.path(), &terms.under, &said)?;
         Ok(Self {
             child,
             folder,
             address,
+            said,
         })
     }
 
@@ -60,8 +81,25 @@ impl Service {
     pub(crate) fn kill_and_restart(&mut self) -> Result<(), String> {
         self.child.kill().map_err(|error| error.to_string())?;
         self.child.wait().map_err(|error| error.to_string())?;
-        self.child = spawn(self.folder.path(), &[])?;
+        self.child = spawn(self.folder.path(), &[], &self.said)?;
         Ok(())
+    }
+
+    /// Stops the service as an operator would, and waits for its end.
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
+        let id = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", "TERM", &id]))?;
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the service ended with {status}"))
+        }
+    }
+
+    /// What it says on its two streams.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
     }
 
     /// What clients connect to; also the issuer.
@@ -110,7 +148,7 @@ pub(crate) fn countersign(arguments: &[impl AsRef<OsStr>]) -> Result<String, Str
 
 /// Without the variables that configure the binary: whoever runs the tests may
 /// have some, and those of the tests themselves are no configuration.
-fn unconfigured(command: &mut Command) -> &mut Command {
+pub(crate) fn unconfigured(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("COUNTERSIGN_") {
             command.env_remove(name);
@@ -174,7 +212,7 @@ pub(crate) fn until<T>(
     }
 }
 
-fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
+fn spawn(folder: &Path, under: &[String], said: &Said) -> Result<Child, String> {
     let binary = binary()?.display().to_string();
     let mut words = under.iter().cloned().chain([binary]);
     let mut command = Command::new(words.next().ok_or("no command")?);
@@ -197,9 +235,12 @@ fn spawn(folder: &Path, under: &[String]) -> Result<Child, String> {
         Box::new(stderr),
     ] {
         let ready = ready.clone();
+        let said = said.clone();
         // Both are read to the end, or the child would stop at a full pipe.
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                said.add(&line);
+                // Nobody waits any more once the service has begun.
                 let _ = ready.send(line);
             }
         });

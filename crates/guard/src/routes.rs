@@ -99,6 +99,12 @@ impl Routes {
         (is_name(method) && self.exempt.contains(service)).then_some(&Route::Exempt)
     }
 
+    /// The paths that have a rule of their own.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.methods.keys().map(AsRef::as_ref)
+    }
+
     /// Whether any method has a rule.
     pub(crate) fn is_empty(&self) -> bool {
         self.methods.is_empty()

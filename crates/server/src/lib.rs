@@ -26,6 +26,9 @@
 mod called;
 pub mod config;
 mod engine;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod health;
 mod janitor;
 mod keyring;

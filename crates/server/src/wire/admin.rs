@@ -5,6 +5,8 @@ mod page;
 mod resource;
 
 pub(crate) use client::{client, client_form};
+#[cfg(feature = "fuzz")]
+pub(crate) use page::key as page_key;
 pub(crate) use page::{Asking, Listing};
 pub(crate) use resource::{resource, resource_form};
 

@@ -1,0 +1,29 @@
+//! `jose`: strict JSON, beside a lenient reader.
+
+use countersign_jose::json;
+use serde_json::{Map, Value};
+
+pub fn check(input: &[u8]) {
+    let Ok(strict) = json::parse_object(input) else {
+        return;
+    };
+    let lenient: Map<String, Value> =
+        serde_json::from_slice(input).expect("what is strict JSON is JSON");
+    assert_eq!(strict, lenient, "two readers understand the same");
+    let written = serde_json::to_vec(&strict).expect("it was read");
+    assert_eq!(json::parse_object(&written).as_ref(), Ok(&strict));
+    // A member said twice is refused, however it is written.
+    if let Some((name, _)) = strict.iter().next() {
+        let escaped: String = name
+            .encode_utf16()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect();
+        let mut twice = written;
+        twice.pop();
+        twice.extend(format!(",\"{escaped}\":0}}").bytes());
+        assert_eq!(
+            json::parse_object(&twice),
+            Err(json::JsonError::DuplicateMember)
+        );
+    }
+}
