@@ -53,7 +53,7 @@ pub(crate) fn no_secret_is_told() -> Result<(), String> {
         })?;
         let mut sweep = Sweep::of(&service).await?;
         sweep.every_rpc(&service.url()).await?;
-        commands::run(&service, &mut sweep.caller.marks, &mut sweep.caller.heard)?;
+        sweep.every_command(&service)?;
         inside::client_and_guard(&service, &endpoint, &mut sweep.caller)?;
         service.stop()?;
         sweep.found(&service, &collector)
@@ -124,8 +124,15 @@ impl Sweep {
 
     async fn every_rpc(&mut self, url: &str) -> Result<(), Problem> {
         for step in steps::steps(url) {
-            self.misplace(&step, url).await?;
-            self.take(&step, url).await?;
+            // A handle works once, so what misuses it comes first; an administrator makes and
+            // removes what has a name, so there the step does.
+            if step.by == By::Admin {
+                self.take(&step, url).await?;
+                self.misplace(&step, url).await?;
+            } else {
+                self.misplace(&step, url).await?;
+                self.take(&step, url).await?;
+            }
         }
         for rpc in self.caller.rpcs() {
             if !self.answered.contains(&rpc) {
@@ -136,6 +143,13 @@ impl Sweep {
             }
         }
         Ok(())
+    }
+
+    fn every_command(&mut self, service: &Service) -> Result<(), Problem> {
+        let refresh = self.kept.get("last").ok_or("no refresh token was kept")?;
+        let key = SigningKey::generate_es256(PROOF_KEY)?;
+        let Caller { marks, heard, .. } = &mut self.caller;
+        Ok(commands::run(service, refresh, &key, marks, heard)?)
     }
 
     /// The step as it is meant; what it is to keep is secret from here on.

@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::panic;
 use std::sync::Arc;
 
 use countersign::policy::v1::Rule;
@@ -169,15 +170,26 @@ impl Routes {
 
 /// A set that lacks the policy's own file is completed with it.
 fn pool(descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
-    let alone = match DescriptorPool::decode(descriptors) {
+    let alone = match added(DescriptorPool::new(), descriptors) {
         Ok(pool) => return Ok(pool),
         Err(error) => error,
     };
-    let mut pool = DescriptorPool::decode(countersign::FILE_DESCRIPTOR_SET)
-        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
-    pool.decode_file_descriptor_set(descriptors)
-        .map_err(|_| RulesError::Descriptors(alone.to_string()))?;
-    Ok(pool)
+    let policy = added(DescriptorPool::new(), countersign::FILE_DESCRIPTOR_SET)?;
+    added(policy, descriptors).map_err(|_| alone)
+}
+
+/// The pool with a set more in it.
+///
+/// prost-reflect panics on some sets that contradict themselves, such as a file that declares a
+/// name twice. Whoever configures a guard is to read an error.
+fn added(mut pool: DescriptorPool, descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
+    let read = panic::catch_unwind(move || {
+        pool.decode_file_descriptor_set(descriptors)
+            .map(|()| pool)
+            .map_err(|error| error.to_string())
+    });
+    read.unwrap_or_else(|_| Err("it contradicts itself".to_owned()))
+        .map_err(RulesError::Descriptors)
 }
 
 /// The files of the set itself: completing it must not add rules for services

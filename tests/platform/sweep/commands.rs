@@ -6,6 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_jose::SigningKey;
+
 use super::marks::{Heard, Marks};
 use crate::service::{Service, binary, unconfigured};
 
@@ -93,7 +97,8 @@ const ROWS: &[Row] = &[
     row(
         "token rotate",
         &[
-            "token rotate --client-id cart --client-secret-file secret2 --token-file token",
+            "token rotate --client-id desk --token-file refresh --access-token-file access --refresh-token-file next",
+            "token rotate --client-id desk --token-file next --json",
             "token rotate --client-id cart --client-secret-file garbage --token-file garbage",
         ],
     ),
@@ -124,13 +129,18 @@ const FILES: &[(&str, &str)] = &[
     ("secret", "a client secret in a file"),
     ("secret2", "a replaced client secret in a file"),
     ("token", "an access token in a file"),
+    ("access", "a person's access token in a file"),
+    ("next", "a refresh token in a file"),
     ("pem", "a private key in a file"),
     ("dpop.pem", "the proof key in a file"),
 ];
 
-/// Runs all of them; what they say is heard, and the secrets in their files are marked.
+/// Runs all of them; what they say is heard, and the secrets in their files are marked. `refresh`
+/// is a refresh token of the client `desk`, bound to `proof_key`.
 pub(crate) fn run(
     service: &Service,
+    refresh: &str,
+    proof_key: &SigningKey,
     marks: &mut Marks,
     heard: &mut Vec<Heard>,
 ) -> Result<(), String> {
@@ -153,6 +163,8 @@ pub(crate) fn run(
             &[],
         );
     }
+    private(folder, "refresh", refresh)?;
+    private(folder, "dpop.pem", &pem(proof_key)?)?;
     marks.add("one word of two", b"second-word-of-it-9876543210", &[]);
     marks.add("a code as an argument", b"c0de-that-nobody-made", &[]);
     let in_environment = "css_environment-0123456789-that-is-no-secret";
@@ -167,22 +179,23 @@ pub(crate) fn run(
         for line in row.lines {
             let line = line.replace("{url}", &service.url());
             let mut command = Command::new(binary()?);
-            let output = unconfigured(&mut command)
+            unconfigured(&mut command)
                 .args(line.split(' '))
                 .current_dir(folder)
                 .env("COUNTERSIGN_SERVER", service.url())
                 .env("COUNTERSIGN_ADMIN_SOCKET", folder.join("admin.sock"))
                 .env("COUNTERSIGN_DPOP_KEY", folder.join("dpop.pem"))
-                .env("COUNTERSIGN_CLIENT_SECRET", in_environment)
                 .env("RUST_LOG", "trace")
-                .stdin(Stdio::null())
-                .output()
-                .map_err(|error| error.to_string())?;
+                .stdin(Stdio::null());
+            // A public client with a secret in its environment is refused for it.
+            if !line.contains("--client-id desk") {
+                command.env("COUNTERSIGN_CLIENT_SECRET", in_environment);
+            }
+            let output = command.output().map_err(|error| error.to_string())?;
             worked |= output.status.success();
-            if line.starts_with("client add printed")
-                || line.starts_with("client rotate-secret printed")
-            {
-                printed_secret(&output.stdout, marks)?;
+            for word in printed_secrets(&output.stdout) {
+                let places = ["output of client", "output of token", "output of proof"];
+                marks.add("a printed secret", word.as_bytes(), &places);
             }
             for (stream, bytes) in [("output", output.stdout), ("complaints", output.stderr)] {
                 let place = format!("{stream} of {line}");
@@ -193,7 +206,7 @@ pub(crate) fn run(
             let said: Vec<_> = heard
                 .iter()
                 .rev()
-                .take(2)
+                .take(2 * row.lines.len())
                 .map(|it| String::from_utf8_lossy(&it.bytes))
                 .collect();
             return Err(format!(
@@ -212,18 +225,23 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn printed_secret(stdout: &[u8], marks: &mut Marks) -> Result<(), String> {
-    let text = String::from_utf8_lossy(stdout);
-    let secret = text
-        .split_whitespace()
-        .find(|word| word.starts_with("css_"))
-        .ok_or_else(|| format!("no secret was printed: {text}"))?;
-    marks.add(
-        "a printed client secret",
-        secret.as_bytes(),
-        &["output of client"],
-    );
-    Ok(())
+/// Secrets, tokens and proofs that a command printed, which is what it is for.
+fn printed_secrets(stdout: &[u8]) -> Vec<String> {
+    const PREFIXES: [&str; 4] = ["css_", "csr_", "csc_", "eyJ"];
+    String::from_utf8_lossy(stdout)
+        .split(|character: char| character.is_whitespace() || character == '"')
+        .filter(|word| PREFIXES.iter().any(|prefix| word.starts_with(prefix)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// PKCS#8 as PEM.
+fn pem(key: &SigningKey) -> Result<String, String> {
+    let der = key.to_pkcs8_der().map_err(|error| error.to_string())?;
+    let body = STANDARD.encode(&*der);
+    Ok(format!(
+        "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+    ))
 }
 
 fn private(folder: &Path, name: &str, text: &str) -> Result<(), String> {

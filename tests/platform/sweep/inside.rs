@@ -38,7 +38,6 @@ pub(crate) fn client_and_guard(
     endpoint: &str,
     caller: &mut Caller,
 ) -> Result<(), Problem> {
-    setup::resource(service)?;
     let url = service.url();
     let decides = format!("{url}=authorizations.decide");
     let orders = format!("{}=orders.read,orders.write", setup::RESOURCE);

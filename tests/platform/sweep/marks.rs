@@ -1,6 +1,6 @@
 //! What must not be told, in every form that it could be told in.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 use countersign_jose::base64url;
@@ -76,21 +76,22 @@ impl Marks {
             .collect();
         let search = AhoCorasick::new(forms.iter().map(|(_, _, bytes)| bytes))
             .map_err(|error| error.to_string())?;
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         for heard in heard {
             for hit in search.find_overlapping_iter(&heard.bytes) {
                 let (at, form, _) = &forms[hit.pattern().as_usize()];
                 let mark = &self.0[*at];
                 if !mark.allows(&heard.place) {
-                    let near = around(&heard.bytes, hit.start());
-                    found.insert(format!(
-                        "{}: {} as {form}, after {near:?}",
-                        heard.place, mark.what
-                    ));
+                    found
+                        .entry(format!("{}: {} as {form}", heard.place, mark.what))
+                        .or_insert_with(|| around(&heard.bytes, hit.start()));
                 }
             }
         }
-        Ok(found.into_iter().collect())
+        let lines = found.into_iter();
+        Ok(lines
+            .map(|(what, near)| format!("{what}, after {near:?}"))
+            .collect())
     }
 }
 

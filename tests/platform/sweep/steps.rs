@@ -88,7 +88,7 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "request_uri"),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/GetAuthorization", json!({"request_uri": "$request_uri"})),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$request_uri", "subject": "alice"})).keep("redirect_to?code", "code"),
-        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed).keep("request_uri", "another_uri"),
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "another_uri"),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/DenyAuthorization", json!({"request_uri": "$another_uri"})),
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "access").keep("refresh_token", "refresh"),
         step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$access"})),
@@ -96,7 +96,12 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Anybody, "countersign.token.v1.TokenService/RotateToken", json!({"client": desk, "refresh_token": "$refresh"})).keep("access_token", "next_access").keep("refresh_token", "next"),
         step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": desk, "token": "$next"})),
         step(Admin, "countersign.admin.v1.ClientService/DeleteClient", json!({"client_id": "signer"})),
-        step(Admin, "countersign.admin.v1.ResourceService/DeleteResource", json!({"uri": RESOURCE})),
+        step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": "https://gone.example"}})),
+        step(Admin, "countersign.admin.v1.ResourceService/DeleteResource", json!({"uri": "https://gone.example"})),
+        // A family that lives on, for the commands.
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed).keep("request_uri", "last_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$last_uri", "subject": "bob"})).keep("redirect_to?code", "last_code"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$last_code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "last_access").keep("refresh_token", "last"),
     ]
 }
 

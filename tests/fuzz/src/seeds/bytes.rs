@@ -1,5 +1,6 @@
 //! Seeds that are made: handles, nonces, keys, answers and descriptor sets.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use countersign::keys::v1::{ListKeysResponse, VerificationKey};
@@ -140,11 +141,11 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
     ]
     .into_iter()
     .map(|reason| {
-        let info = [
+        let info = HashMap::from([
             ("oauth_error".to_owned(), "use_dpop_nonce".to_owned()),
             ("scope".to_owned(), "a b".to_owned()),
-        ];
-        let mut details = ErrorDetails::with_error_info(reason, "countersign", info.into());
+        ]);
+        let mut details = ErrorDetails::with_error_info(reason, "countersign", info);
         details.set_retry_info(Some(Duration::from_secs(1)));
         details.add_bad_request_violation("scopes", "must be");
         let status = Status::with_error_details(Code::Unauthenticated, "no", details);

@@ -11,7 +11,9 @@ use serde_json::Value;
 pub(crate) fn of(paths: &[&str]) -> io::Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     for path in paths {
-        let source: TokenStream = text(path)?.parse().map_err(io::Error::other)?;
+        let source: TokenStream = text(path)?
+            .parse()
+            .map_err(|error| io::Error::other(format!("{path}: {error}")))?;
         strings(source, &mut found);
     }
     found.sort();

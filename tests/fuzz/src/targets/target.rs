@@ -27,7 +27,7 @@ pub fn check(input: &[u8]) {
         if let Ok(target) = origin.target(path) {
             // What a client mints for a call is what a server expects of it, in any spelling.
             assert_eq!(Target::parse(target.as_str()).as_ref(), Ok(&target));
-            let spelt = format!("{}{path}?q#f", uri.trim_end_matches('/'));
+            let spelt = format!("{}{path}?q#f", origin.as_str().replacen("http", "HTTP", 1));
             assert_eq!(Target::parse(&spelt).as_ref(), Ok(&target));
         }
     }
