@@ -6,7 +6,6 @@ mod tests;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::panic;
 use std::sync::Arc;
 
 use countersign::policy::v1::Rule;
@@ -170,26 +169,34 @@ impl Routes {
 
 /// A set that lacks the policy's own file is completed with it.
 fn pool(descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
-    let alone = match added(DescriptorPool::new(), descriptors) {
+    of_known_syntax(descriptors)?;
+    let alone = match DescriptorPool::decode(descriptors) {
         Ok(pool) => return Ok(pool),
         Err(error) => error,
     };
-    let policy = added(DescriptorPool::new(), countersign::FILE_DESCRIPTOR_SET)?;
-    added(policy, descriptors).map_err(|_| alone)
+    let mut pool = DescriptorPool::decode(countersign::FILE_DESCRIPTOR_SET)
+        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
+    pool.decode_file_descriptor_set(descriptors)
+        .map_err(|_| RulesError::Descriptors(alone.to_string()))?;
+    Ok(pool)
 }
 
-/// The pool with a set more in it.
-///
-/// prost-reflect panics on some sets that contradict themselves, such as a file that declares a
-/// name twice. Whoever configures a guard is to read an error.
-fn added(mut pool: DescriptorPool, descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
-    let read = panic::catch_unwind(move || {
-        pool.decode_file_descriptor_set(descriptors)
-            .map(|()| pool)
-            .map_err(|error| error.to_string())
-    });
-    read.unwrap_or_else(|_| Err("it contradicts itself".to_owned()))
-        .map_err(RulesError::Descriptors)
+/// prost-reflect knows no editions, and panics where it should say so.
+fn of_known_syntax(descriptors: &[u8]) -> Result<(), RulesError> {
+    let set = FileDescriptorSet::decode(descriptors)
+        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
+    match set
+        .file
+        .iter()
+        .find(|file| !matches!(file.syntax(), "" | "proto2" | "proto3"))
+    {
+        None => Ok(()),
+        Some(file) => Err(RulesError::Descriptors(format!(
+            "{} is of the syntax {:?}, and only proto2 and proto3 are understood",
+            file.name(),
+            file.syntax()
+        ))),
+    }
 }
 
 /// The files of the set itself: completing it must not add rules for services
