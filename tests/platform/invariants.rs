@@ -4,6 +4,8 @@
 //! may stand. Source is looked at as Rust tokens, so comments and strings do
 //! not count, and code under `#[cfg(test)]` is left out.
 
+mod constant_time;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,8 @@ struct Source {
     tokens: Vec<String>,
     /// String literals, without quotes.
     strings: Vec<String>,
+    /// Comparisons of secrets that stop at the first difference.
+    leaks: Vec<String>,
 }
 
 /// Where the pure crates are.
@@ -161,6 +165,17 @@ const INVARIANTS: &[Invariant] = &[
         applies: |path| path.starts_with("crates/"),
         except: &["crates/server/src/record.rs"],
     },
+    Invariant {
+        says: "secrets, MACs and hashes of secrets are compared in constant time alone (subtle's ct_eq, or a verify of the cryptographic library)",
+        finds: |source| source.leaks.first().cloned(),
+        // What measures compares tokens of its own, to see that calls did something.
+        applies: |path| anywhere(path) && !path.starts_with("crates/bench/"),
+        except: &[
+            // The demonstration shows a person what it holds: both sides are its own, and nobody
+            // waits for the answer.
+            "crates/cli/src/demo/rotation.rs",
+        ],
+    },
 ];
 
 /// Which of our crates a crate may use; the order is that of the
@@ -263,6 +278,30 @@ pub(crate) fn a_planted_breach_is_found() -> Result<(), String> {
             "use countersign::storage::v1::FamilyRecord;",
         ),
         (
+            "crates/client/src/planted_10.rs",
+            "#[derive(Clone, PartialEq, Eq)] struct Held(Zeroizing<String>);",
+        ),
+        (
+            "crates/issuer/src/planted_11.rs",
+            "#[derive(Hash)] struct SecretHash([u8; 32]);",
+        ),
+        (
+            "crates/issuer/src/planted_12.rs",
+            "impl PartialEq for SecretHash { fn eq(&self, o: &Self) -> bool { self.0 == o.0 } }",
+        ),
+        (
+            "crates/server/src/planted_13.rs",
+            "fn f(a: &Form, b: &Form) -> bool { a.client_secret.as_str() == b.text }",
+        ),
+        (
+            "crates/issuer/src/planted_14.rs",
+            "impl Key { fn f(&self, mac: &[u8]) -> bool { if self.mac(b\"\").as_ref() != mac { return false } true } }",
+        ),
+        (
+            "crates/guard/src/planted_15.rs",
+            "fn f(t: &Token, held: Option<&str>) -> bool { held == Some(&t.reveal()) }",
+        ),
+        (
             "crates/jose/Cargo.toml",
             "[package]\nname = \"countersign-jose\"\n[dependencies]\ncountersign-store.workspace = true\n",
         ),
@@ -290,8 +329,9 @@ pub(crate) fn comments_strings_and_tests_are_no_breach() -> Result<(), String> {
     let text = r#"
         //! Never call tokio::spawn or SystemTime::now here.
         const WHY: &str = "tonic::Code::Internal";
+        fn public(a: &Answer, jkt: Thumbprint) -> bool { a.token_type == "DPoP" && a.jkt != jkt }
         #[cfg(test)]
-        mod tests { use tokio::spawn; }
+        mod tests { use tokio::spawn; fn f() { assert!(a.secret == b.secret); } }
     "#;
     let source = Source::read("crates/issuer/src/planted.rs", text)?;
     report(&source.breaches().collect::<Vec<_>>())
@@ -377,6 +417,7 @@ impl Source {
             path: path.to_owned(),
             tokens: Vec::new(),
             strings: Vec::new(),
+            leaks: constant_time::leaks(file.items.iter().filter(|item| !is_test(item))),
         };
         for item in file.items.iter().filter(|item| !is_test(item)) {
             source.flatten(item.to_token_stream());

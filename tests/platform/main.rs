@@ -21,6 +21,7 @@ mod orders;
 mod releases;
 mod rotation;
 mod secrets;
+mod sweep;
 mod traces;
 
 use countersign_testkit::{parts, service, setup, work};
@@ -49,6 +50,8 @@ fn trials() -> Vec<Trial> {
         trial!(invariants::comments_strings_and_tests_are_no_breach),
         trial!(secrets::every_message_with_a_secret_is_redacted),
         trial!(secrets::debug_prints_no_secret),
+        trial!(sweep::a_planted_secret_is_found),
+        trial!(sweep::no_secret_is_told),
         trial!(attacks::each_has_its_row),
         trial!(attacks::none_is_missing),
         trial!(attacks::a_wrong_entry_is_found),

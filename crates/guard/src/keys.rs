@@ -9,6 +9,8 @@ use countersign_jose::{Algorithm, Jwks, RegisteredKey, Thumbprint};
 pub(crate) use self::file::KeySetFile;
 pub(crate) use self::ring::{Fetched, KeyRing};
 pub(crate) use self::source::TokenServiceKeys;
+#[cfg(feature = "fuzz")]
+pub(crate) use self::source::published;
 pub use self::source::{KeySource, KeysUnavailable, PublishedKeys};
 
 /// A key set, with its thumbprints computed once.

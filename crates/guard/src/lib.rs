@@ -115,6 +115,9 @@ mod builder;
 mod check;
 mod credentials;
 mod freshness;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod horizon;
 mod keys;

@@ -99,6 +99,12 @@ impl Routes {
         (is_name(method) && self.exempt.contains(service)).then_some(&Route::Exempt)
     }
 
+    /// The paths that have a rule of their own.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.methods.keys().map(AsRef::as_ref)
+    }
+
     /// Whether any method has a rule.
     pub(crate) fn is_empty(&self) -> bool {
         self.methods.is_empty()
@@ -163,6 +169,7 @@ impl Routes {
 
 /// A set that lacks the policy's own file is completed with it.
 fn pool(descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
+    of_known_syntax(descriptors)?;
     let alone = match DescriptorPool::decode(descriptors) {
         Ok(pool) => return Ok(pool),
         Err(error) => error,
@@ -172,6 +179,24 @@ fn pool(descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
     pool.decode_file_descriptor_set(descriptors)
         .map_err(|_| RulesError::Descriptors(alone.to_string()))?;
     Ok(pool)
+}
+
+/// prost-reflect knows no editions, and panics where it should say so.
+fn of_known_syntax(descriptors: &[u8]) -> Result<(), RulesError> {
+    let set = FileDescriptorSet::decode(descriptors)
+        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
+    match set
+        .file
+        .iter()
+        .find(|file| !matches!(file.syntax(), "" | "proto2" | "proto3"))
+    {
+        None => Ok(()),
+        Some(file) => Err(RulesError::Descriptors(format!(
+            "{} is of the syntax {:?}, and only proto2 and proto3 are understood",
+            file.name(),
+            file.syntax()
+        ))),
+    }
 }
 
 /// The files of the set itself: completing it must not add rules for services

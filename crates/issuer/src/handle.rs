@@ -9,6 +9,7 @@ mod keys;
 use std::fmt;
 
 use countersign_jose::base64url;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 pub use keys::{MacKey, MacKeyId, MacKeys};
@@ -45,7 +46,7 @@ pub struct Handle {
 }
 
 /// The text of a handle. Whoever has it can use it: not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct HandleText(Zeroizing<String>);
 
 /// The text is no handle of that kind that this service made.
@@ -71,7 +72,9 @@ impl Handle {
     /// [`NotOurs`], for all causes alike.
     pub fn parse(kind: HandleKind, text: &str, keys: &MacKeys) -> Result<Self, NotOurs> {
         let encoded = text.strip_prefix(kind.prefix()).ok_or(NotOurs)?;
-        let bytes: [u8; BYTES] = base64url::decode_array(encoded).map_err(|_| NotOurs)?;
+        let bytes: Zeroizing<[u8; BYTES]> = base64url::decode_array(encoded)
+            .map(Zeroizing::new)
+            .map_err(|_| NotOurs)?;
         let (named, mac) = bytes.split_at(NAMED_BYTES);
         let (key_id, rest) = named.split_at(KEY_ID_BYTES);
         let (record, generation) = rest.split_at(RECORD_ID_BYTES);
@@ -111,6 +114,15 @@ impl HandleText {
         &self.0
     }
 }
+
+/// In constant time, but for the length.
+impl PartialEq for HandleText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for HandleText {}
 
 impl fmt::Debug for HandleText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,5 +66,6 @@ fn event(kind: EventKind, epoch: Epoch, actor: Actor, now: UnixTime) -> Event {
         actor,
         object: Object::Store(epoch),
         reason: None,
+        granted: None,
     }
 }

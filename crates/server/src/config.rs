@@ -449,7 +449,7 @@ impl Config {
             .unwrap_or_else(|| self.store.directory.join("admin.sock"))
     }
 
-    fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+    pub(crate) fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
         let table: toml::Table = text
             .parse()
             .map_err(|error| ConfigError::syntax(path, text, &error))?;

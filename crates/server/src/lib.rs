@@ -27,6 +27,9 @@ pub mod audit;
 mod called;
 pub mod config;
 mod engine;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod health;
 mod janitor;
 mod keyring;

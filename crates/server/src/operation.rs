@@ -30,8 +30,12 @@ pub(crate) struct Caller<'a> {
 impl Caller<'_> {
     /// The registration of that name, if there is one.
     async fn load(&self, records: &Records) -> Result<Option<Known<Arc<Client>>>, Refused> {
-        countersign_telemetry::spans::note_client(self.id.as_str());
-        records.registration(&self.id).await
+        let known = records.registration(&self.id).await?;
+        // Only a name that is registered: anything else may be a secret in the wrong field.
+        if known.is_some() {
+            countersign_telemetry::spans::note_client(self.id.as_str());
+        }
+        Ok(known)
     }
 
     /// Whether it is that client. Before anything else is loaded, so that an unknown client costs

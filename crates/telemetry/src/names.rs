@@ -47,7 +47,7 @@ pub const SERVER_PORT: &str = "server.port";
 pub const REFUSAL_REASON: &str = "countersign.refusal.reason";
 /// Which check refused it: the operator's word, never sent to the peer.
 pub const REFUSAL_CAUSE: &str = "countersign.refusal.cause";
-/// The client that was authenticated.
+/// The registered client that calls, whether it showed that it is that client or not.
 pub const CLIENT_ID: &str = "countersign.client.id";
 /// RFC 7638 thumbprint of the proof's key: a hash of a public key.
 pub const JKT: &str = "countersign.jkt";

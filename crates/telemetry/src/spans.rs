@@ -125,7 +125,8 @@ pub fn sweep() -> Span {
     }
 }
 
-/// The client that the current call has turned out to be.
+/// The registered client that the current call says it is of. Never a name that is not known:
+/// strangers send anything, secrets in the wrong field among it.
 pub fn note_client(client_id: &str) {
     Span::current().record(names::CLIENT_ID, client_id);
 }

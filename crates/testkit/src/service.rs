@@ -157,6 +157,25 @@ impl Service {
         unix_channel(self.folder.path().join("admin.sock")).await
     }
 
+    /// Stops the service as an operator would, and waits for its end.
+    ///
+    /// # Errors
+    /// It did not end well.
+    pub fn stop(&mut self) -> Result<(), String> {
+        let id = self.child.child.id().to_string();
+        run(Command::new("kill").args(["-s", "TERM", &id]))?;
+        let ended = self.ended()?;
+        match ended.code {
+            Some(0) => Ok(()),
+            code => Err(format!("the service ended with {code:?}:\n{}", ended.said)),
+        }
+    }
+
+    /// What it said since its last start, on its two streams.
+    pub fn said(&self) -> String {
+        self.child.said.lock().clone()
+    }
+
     /// Kills the service, does something, and starts it again on the same data.
     ///
     /// # Errors
@@ -222,7 +241,7 @@ pub fn countersign(arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
 
 /// Without the variables that configure the binary: whoever runs the tests may
 /// have some, and those of the tests themselves are no configuration.
-fn unconfigured(command: &mut Command) -> &mut Command {
+pub fn unconfigured(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("COUNTERSIGN_") {
             command.env_remove(name);

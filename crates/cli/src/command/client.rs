@@ -13,6 +13,7 @@ use countersign::admin::v1::{
 };
 use tonic::Status;
 use tonic::transport::Channel;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::connection::AdminArgs;
 use crate::exit::Failure;
@@ -168,8 +169,8 @@ impl SecretPlace {
     pub(crate) fn keep(&self, secret: &mut String) -> Result<String, Failure> {
         match &self.0 {
             Some(path) => {
-                key_file::write_private(path, &format!("{secret}\n"))?;
-                secret.clear();
+                key_file::write_private(path, &Zeroizing::new(format!("{secret}\n")))?;
+                secret.zeroize();
                 Ok(format!("the secret is in {} (mode 0600)", path.display()))
             }
             None => Ok(format!(

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use countersign_dpop::Ath;
 use countersign_jose::UnixTime;
 use http::HeaderValue;
+use zeroize::Zeroizing;
 
 use super::{BoxFuture, TokenSource};
 use crate::error::TokenError;
@@ -33,7 +34,8 @@ impl AccessToken {
         lifetime: Duration,
         now: UnixTime,
     ) -> Result<Self, TokenError> {
-        let mut authorization = HeaderValue::from_str(&format!("DPoP {token}"))
+        let text = Zeroizing::new(format!("DPoP {token}"));
+        let mut authorization = HeaderValue::from_str(&text)
             .map_err(|_| TokenError::Incomplete("legible access token"))?;
         // Never indexed by HPACK, never printed.
         authorization.set_sensitive(true);

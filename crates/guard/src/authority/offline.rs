@@ -8,13 +8,13 @@ use crate::keys::KeySet;
 use crate::refusal::TokenRefusal;
 
 /// What an issuer's tokens must be like.
-pub(super) struct Offline {
+pub(crate) struct Offline {
     issuer: Box<str>,
     algorithms: Algorithms,
 }
 
 impl Offline {
-    pub(super) fn new(issuer: &str, algorithms: Algorithms) -> Self {
+    pub(crate) fn new(issuer: &str, algorithms: Algorithms) -> Self {
         Self {
             issuer: issuer.into(),
             algorithms,
@@ -24,7 +24,7 @@ impl Offline {
     /// The claims of a token of the issuer's, and the key that signed it. Time,
     /// audience and binding are for the caller to check: they depend on the
     /// call.
-    pub(super) fn verify(
+    pub(crate) fn verify(
         &self,
         token: &str,
         keys: &KeySet,

@@ -78,7 +78,7 @@ impl KeySource for TokenServiceKeys {
     }
 }
 
-fn published(answer: ListKeysResponse) -> Result<PublishedKeys, KeysUnavailable> {
+pub(crate) fn published(answer: ListKeysResponse) -> Result<PublishedKeys, KeysUnavailable> {
     let keys: Vec<_> = answer.keys.iter().map(jwk).collect();
     let set = serde_json::json!({ "keys": keys }).to_string();
     Ok(PublishedKeys {

@@ -187,6 +187,25 @@ fn what_is_no_descriptor_set_is_refused() {
     }
 }
 
+/// Found by fuzzing: the reader of descriptors panicked.
+#[test]
+fn a_set_of_an_unknown_syntax_is_refused() {
+    for syntax in ["editions", "proto6"] {
+        let file = FileDescriptorProto {
+            name: Some("t.proto".to_owned()),
+            syntax: Some(syntax.to_owned()),
+            ..Default::default()
+        };
+        let mut set = Vec::new();
+        field(&mut set, 1, &file.encode_to_vec());
+        let found = Routes::default().add(&set);
+        assert!(
+            matches!(&found, Err(RulesError::Descriptors(said)) if said.starts_with("t.proto is of")),
+            "{syntax}: {found:?}"
+        );
+    }
+}
+
 #[test]
 fn two_sets_may_not_disagree() {
     let mut routes = Routes::default();

@@ -93,6 +93,8 @@ fn text_of<'o>(members: &'o Object<'_>, name: &str) -> Option<&'o str> {
 fn audience(value: &Value<'_>) -> Option<Vec<ResourceUri>> {
     let uri = |value: &Value<'_>| ResourceUri::parse(value.text()?).ok();
     match value {
+        // RFC 9068 §2.2: a token is for somebody.
+        Value::List(listed) if listed.is_empty() => None,
         Value::List(listed) => listed.iter().map(uri).collect(),
         one => Some(vec![uri(one)?]),
     }
@@ -106,9 +108,14 @@ fn scopes(value: Option<&Value<'_>>) -> Option<Scopes> {
     }
 }
 
+/// The last second of the year 9999. A later time is not a time, to a guard neither.
+const SECONDS_MAX: u64 = 253_402_300_799;
+
 fn secs(value: &Value<'_>) -> Option<UnixTime> {
     match value {
-        Value::Number(Number::Whole(secs)) => Some(UnixTime::from_secs(*secs)),
+        Value::Number(Number::Whole(secs)) if *secs <= SECONDS_MAX => {
+            Some(UnixTime::from_secs(*secs))
+        }
         _ => None,
     }
 }

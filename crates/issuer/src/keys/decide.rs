@@ -372,5 +372,6 @@ fn event(kind: EventKind, id: &KeyId, actor: &Actor, now: Now) -> Event {
         actor: actor.clone(),
         object: Object::Key(id.clone()),
         reason: None,
+        granted: None,
     }
 }

@@ -4,16 +4,17 @@ use std::fmt;
 
 use countersign_jose::{base64url, sha256};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::Malformed;
 
 /// The SHA-256 of a verifier, given before the code exists.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, Debug)]
 pub struct CodeChallenge([u8; 32]);
 
 /// What shows that whoever redeems a code asked for it. Not shown by `Debug`.
 #[derive(Clone)]
-pub struct CodeVerifier(String);
+pub struct CodeVerifier(Zeroizing<String>);
 
 impl CodeChallenge {
     /// Reads challenge and method as RFC 7636 §4.3 sends them.
@@ -45,6 +46,15 @@ impl CodeChallenge {
     }
 }
 
+/// In constant time, as every hash of a secret.
+impl PartialEq for CodeChallenge {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for CodeChallenge {}
+
 impl CodeVerifier {
     /// Reads 43 to 128 unreserved characters (RFC 7636 §4.1).
     ///
@@ -54,7 +64,7 @@ impl CodeVerifier {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         match text.len() {
             0 => Err(Malformed::Missing),
-            43..=128 if text.bytes().all(unreserved) => Ok(Self(text.to_owned())),
+            43..=128 if text.bytes().all(unreserved) => Ok(Self(Zeroizing::new(text.to_owned()))),
             _ => Err(Malformed::CodeVerifier),
         }
     }

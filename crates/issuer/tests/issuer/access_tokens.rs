@@ -170,6 +170,25 @@ fn what_is_not_such_a_token_is_not_read() {
     let slash = json!(format!("{ISSUER}/"));
     let mut rows = vec![
         ("good", header.clone(), good.clone(), true),
+        // Found by fuzzing.
+        (
+            "aud of nobody",
+            header.clone(),
+            changed("aud", json!([])),
+            false,
+        ),
+        (
+            "iat beyond all clocks",
+            header.clone(),
+            changed("iat", json!(u64::MAX)),
+            false,
+        ),
+        (
+            "exp after the year 9999",
+            header.clone(),
+            changed("exp", json!(253_402_300_800_u64)),
+            false,
+        ),
         (
             "long typ",
             with("typ", json!("application/at+jwt")),

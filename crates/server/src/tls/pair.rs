@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{Leaf, TlsError, wrong};
@@ -21,7 +22,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const ALPN: &[u8] = b"h2";
 
 /// What both files held. The key itself is kept by nobody but rustls.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, Debug)]
 pub(crate) struct Contents([u8; 32]);
 
 /// A chain and its key that fit.
@@ -55,6 +56,15 @@ impl Pair {
         texts.fit(files).map(Some)
     }
 }
+
+/// In constant time: a private key was hashed along.
+impl PartialEq for Contents {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Contents {}
 
 impl Texts {
     fn read(files: &Tls) -> Result<Self, TlsError> {

@@ -10,6 +10,8 @@ pub(crate) mod store;
 pub(crate) use audit::{LogAsking, event, filter, log};
 pub(crate) use client::{client, client_form};
 pub(crate) use key::{key, key_purpose, keys};
+#[cfg(feature = "fuzz")]
+pub(crate) use page::key as page_key;
 pub(crate) use page::{Asking, Listing, PAGE_BYTES_MAX};
 pub(crate) use resource::{resource, resource_form};
 

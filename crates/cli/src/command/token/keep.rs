@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::exit::Failure;
 use crate::key_file;
@@ -37,8 +38,8 @@ impl KeepArgs {
             if token.is_empty() {
                 continue;
             }
-            key_file::replace_private(path, &format!("{token}\n"))?;
-            token.clear();
+            key_file::replace_private(path, &Zeroizing::new(format!("{token}\n")))?;
+            token.zeroize();
             places.push(format!("the {name} is in {} (mode 0600)", path.display()));
         }
         Ok(places)

@@ -83,7 +83,7 @@ impl<M: Message> Listing<M> {
     }
 }
 
-fn key(token: &str, prefix: &Key) -> Option<Key> {
+pub(crate) fn key(token: &str, prefix: &Key) -> Option<Key> {
     let bytes = base64url::decode(token).ok()?;
     let key = Key::from_bytes(&bytes).ok()?;
     key.starts_with(prefix).then_some(key)

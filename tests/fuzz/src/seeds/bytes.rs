@@ -1,0 +1,244 @@
+//! Seeds that are made: handles, nonces, keys, answers and descriptor sets.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use countersign::keys::v1::{ListKeysResponse, VerificationKey};
+use countersign_fuzz::handle::KEYS;
+use countersign_fuzz::rule::EXEMPT;
+use countersign_fuzz::world::{ED25519, ES256, NONCES, NOW};
+use countersign_issuer::model::{Generation, RecordId};
+use countersign_issuer::{Handle, HandleKind};
+use countersign_jose::base64url;
+use countersign_store::Key;
+use http::HeaderMap;
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+pub(crate) fn handles() -> Vec<Vec<u8>> {
+    let kinds = [
+        HandleKind::Refresh,
+        HandleKind::Code,
+        HandleKind::RequestUri,
+    ];
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for kind in kinds {
+        let handle = Handle {
+            kind,
+            record: RecordId::from_bytes([5; 16]),
+            generation: Generation::new(7),
+        };
+        let text = handle.text(&KEYS).reveal().to_owned();
+        found.push(text.as_bytes()[..text.len() - 1].to_vec());
+        found.push(format!("{text}=").into_bytes());
+        found.push(text.to_uppercase().into_bytes());
+        found.push(text.into_bytes());
+    }
+    for kind in 0..3 {
+        let mut made = vec![kind];
+        made.extend([6; 16]);
+        made.extend(9_u32.to_be_bytes());
+        made.extend([40, b'A']);
+        found.push(made);
+    }
+    found
+}
+
+pub(crate) fn nonces() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for before_secs in [0, 59, 119, 120, 179, 180, 3600] {
+        let minted_at = NOW.minus(Duration::from_secs(before_secs));
+        found.push(NONCES.mint(minted_at).into_bytes());
+        let mut pair = minted_at.as_millis().to_be_bytes().to_vec();
+        pair.extend(NOW.as_millis().to_be_bytes());
+        pair.extend([3, b'B']);
+        found.push(pair);
+    }
+    found.push([0xff; 18].to_vec());
+    found.push(vec![0; 18]);
+    found
+}
+
+pub(crate) fn keys() -> Vec<Vec<u8>> {
+    let client = Key::of("client");
+    let below = client.clone().and("orders").and([0, 1, 0xff]);
+    vec![
+        client.as_bytes().to_vec(),
+        below.as_bytes().to_vec(),
+        base64url::encode(below.as_bytes()).into_bytes(),
+        b"client|orders|\x00\x01|\x00\xff".to_vec(),
+        vec![0, 1],
+        vec![0, 0xff],
+        vec![0],
+        vec![b'a'; 1023],
+    ]
+}
+
+pub(crate) fn private_keys() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for key in [&*ES256, &*ED25519] {
+        let der = key.to_pkcs8_der().expect("it has a form");
+        let text = base64(&der);
+        found.push(
+            format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+                .into_bytes(),
+        );
+        found.push(der.to_vec());
+        let jwk = key.public().to_jwk();
+        let open = jwk.trim_end_matches('}');
+        let d = base64url::encode([1; 32]);
+        found.push(format!(r#"{open},"d":"{d}"}}"#).into_bytes());
+    }
+    found
+}
+
+/// With padding, as PEM has it.
+fn base64(bytes: &[u8]) -> String {
+    let mut text = base64url::encode(bytes).replace('-', "+").replace('_', "/");
+    while text.len() % 4 != 0 {
+        text.push('=');
+    }
+    text
+}
+
+/// Answers of `KeyService.ListKeys`.
+pub(crate) fn key_answers() -> Vec<Vec<u8>> {
+    let key = |kid: &str, alg: &str, kty: &str| VerificationKey {
+        kid: kid.into(),
+        alg: alg.into(),
+        kty: kty.into(),
+        crv: "Ed25519".into(),
+        x: base64url::encode([7; 32]),
+        ..Default::default()
+    };
+    [
+        vec![],
+        vec![key("k1", "EdDSA", "OKP")],
+        vec![key("", "", "")],
+    ]
+    .into_iter()
+    .map(|keys| {
+        ListKeysResponse {
+            issuer: "https://tokens.internal:7443".into(),
+            keys,
+            ..Default::default()
+        }
+        .encode_to_vec()
+    })
+    .collect()
+}
+
+/// Headers of refusals, and of calls.
+pub(crate) fn answers() -> Vec<Vec<u8>> {
+    let mut found: Vec<Vec<u8>> = [
+        "REASON_DPOP_NONCE_REQUIRED",
+        "REASON_TOKEN_EXPIRED",
+        "REASON_TOKEN_REVOKED",
+        "REASON_SCOPE_INSUFFICIENT",
+        "REASON_OVERLOADED",
+        "REASON_NO_SUCH",
+    ]
+    .into_iter()
+    .map(|reason| {
+        let info = HashMap::from([
+            ("oauth_error".to_owned(), "use_dpop_nonce".to_owned()),
+            ("scope".to_owned(), "a b".to_owned()),
+        ]);
+        let mut details = ErrorDetails::with_error_info(reason, "countersign", info);
+        details.set_retry_info(Some(Duration::from_secs(1)));
+        details.add_bad_request_violation("scopes", "must be");
+        let status = Status::with_error_details(Code::Unauthenticated, "no", details);
+        let mut headers = HeaderMap::new();
+        status.add_header(&mut headers).expect("it fits a header");
+        let mut text =
+            b"www-authenticate: DPoP error=\"use_dpop_nonce\"\ndpop-nonce: abc\n".to_vec();
+        for (name, value) in &headers {
+            text.extend(format!("{name}: ").bytes());
+            text.extend(value.as_bytes());
+            text.push(b'\n');
+        }
+        text
+    })
+    .collect();
+    for call in [
+        "authorization: DPoP abc\ndpop: a.b.c",
+        "authorization: Bearer abc\ndpop: a.b.c",
+        "authorization: DPoP a,b\ndpop: a\ndpop: b",
+        "grpc-status: 16\ngrpc-status-details-bin: !!!\nwww-authenticate: dpop",
+    ] {
+        found.push(call.into());
+    }
+    found
+}
+
+/// Descriptor sets: the example service's own file, its imports, and names to exempt.
+pub(crate) fn rules() -> Vec<Vec<u8>> {
+    let set = countersign::FILE_DESCRIPTOR_SET;
+    let files: Vec<Vec<u8>> = fields(set).map(|(_, file)| without_source(file)).collect();
+    let holds = |file: &[u8], name: &str| file.windows(name.len()).any(|it| it == name.as_bytes());
+    let of = |names: &[&str]| -> Vec<u8> {
+        files
+            .iter()
+            .filter(|file| {
+                let path = fields(file)
+                    .next()
+                    .map(|(_, path)| path)
+                    .unwrap_or_default();
+                names.iter().any(|name| holds(path, name))
+            })
+            .flat_map(|file| written(1, file))
+            .collect()
+    };
+    let orders = of(&[
+        "orders.proto",
+        "timestamp.proto",
+        "rule.proto",
+        "descriptor.proto",
+    ]);
+    let alone = of(&["orders.proto", "timestamp.proto"]);
+    let tokens = of(&["token/v1", "duration.proto"]);
+    let mut found = vec![
+        orders.clone(),
+        alone.clone(),
+        tokens,
+        of(&["rule.proto"]),
+        Vec::new(),
+    ];
+    for names in [
+        "grpc.health.v1.Health\n/countersign.example.v1.OrderService/CreateOrder",
+        "countersign.example.v1.OrderService",
+        "/\n//x\nx/y\ncountersign.example.v1",
+    ] {
+        found.push([&alone, EXEMPT, names.as_bytes()].concat());
+    }
+    found
+}
+
+/// What a file says but for where it said it: most of its bytes.
+fn without_source(file: &[u8]) -> Vec<u8> {
+    const SOURCE_CODE_INFO: u64 = 9;
+    fields(file)
+        .filter(|(number, _)| *number != SOURCE_CODE_INFO)
+        .flat_map(|(number, bytes)| written(number, bytes))
+        .collect()
+}
+
+/// The fields of a message that has only strings and messages in it, as descriptors' files have.
+fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    std::iter::from_fn(move || {
+        let tag = prost::decode_length_delimiter(&mut message).ok()? as u64;
+        let length = prost::decode_length_delimiter(&mut message).ok()?;
+        let (field, rest) = message.split_at_checked(length)?;
+        message = rest;
+        Some((tag >> 3, field))
+    })
+}
+
+fn written(number: u64, bytes: &[u8]) -> Vec<u8> {
+    let mut field = Vec::new();
+    prost::encode_length_delimiter((number << 3 | 2) as usize, &mut field).expect("vectors grow");
+    prost::encode_length_delimiter(bytes.len(), &mut field).expect("vectors grow");
+    field.extend(bytes);
+    field
+}

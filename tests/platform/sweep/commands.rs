@@ -1,0 +1,293 @@
+//! Every command of the binary, run with secrets in its files, its environment and its input. A
+//! command without a row fails the test: a new one joins with one line here.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_jose::SigningKey;
+
+use super::marks::{Heard, Marks};
+use crate::service::{Service, binary, unconfigured};
+
+/// One command.
+struct Row {
+    command: &'static str,
+    lines: &'static [&'static str],
+}
+
+const fn row(command: &'static str, lines: &'static [&'static str]) -> Row {
+    Row { command, lines }
+}
+
+/// In an order in which each works. `{url}` is the service's.
+///
+/// Files: `secret`, `token`, `refresh` and `pem` are made by what comes before; `garbage` holds a
+/// secret that is none, and `two` two words.
+const ROWS: &[Row] = &[
+    row(
+        "serve",
+        &[
+            "serve --check --config countersign.toml",
+            "serve --check --key-file garbage",
+            "serve --data second --key-file garbage --listen 127.0.0.1:0 --socket second.sock",
+        ],
+    ),
+    row(
+        "resource add",
+        &["resource add https://shop.example --scope shop.buy"],
+    ),
+    row("resource list", &["resource list"]),
+    row(
+        "resource show",
+        &[
+            "resource show https://shop.example",
+            "resource show nothing",
+        ],
+    ),
+    row(
+        "client add",
+        &[
+            "client add cart --allow https://shop.example=shop.buy --serves https://shop.example --allow {url}=introspect --secret-file secret",
+            "client add printed --allow https://shop.example=shop.buy",
+            "client add wrong --jwks pem",
+            "client add wrong --jwks garbage",
+        ],
+    ),
+    row("client list", &["client list"]),
+    row("client show", &["client show cart"]),
+    row(
+        "client rotate-secret",
+        &[
+            "client rotate-secret printed",
+            "client rotate-secret cart --secret-file secret2",
+        ],
+    ),
+    row("key list", &["key list"]),
+    row(
+        "key generate",
+        &[
+            "key generate pem",
+            "key generate pem",
+            "key generate garbage",
+        ],
+    ),
+    row(
+        "token issue",
+        &[
+            "token issue --client-id cart --client-secret-file secret2 --resource https://shop.example --access-token-file token",
+            "token issue --client-id printed --client-secret-file garbage",
+            "token issue --client-id cart --client-secret-file two",
+            "token issue --client-id cart --client-key garbage",
+            "token issue --client-id cart --client-key pem",
+            "token issue --client-id cart --code c0de-that-nobody-made --redirect-uri http://127.0.0.1/ --code-verifier aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ],
+    ),
+    row(
+        "token introspect",
+        &[
+            "token introspect --client-id cart --client-secret-file secret2 --token-file token",
+            "token introspect --client-id cart --client-secret-file secret2 --token-file garbage",
+            "token introspect --client-id cart --client-secret-file secret2 --token-file two",
+        ],
+    ),
+    row(
+        "token rotate",
+        &[
+            "token rotate --client-id desk --token-file refresh --access-token-file access --refresh-token-file next",
+            "token rotate --client-id desk --token-file next --json",
+            "token rotate --client-id cart --client-secret-file garbage --token-file garbage",
+        ],
+    ),
+    row(
+        "token revoke",
+        &[
+            "token revoke --client-id cart --client-secret-file secret2 --token-file token",
+            "token revoke --client-id cart --client-secret-file secret2 --token-file garbage",
+        ],
+    ),
+    row(
+        "proof",
+        &[
+            "proof --url {url}/a.B/C --token-file token",
+            "proof --url {url}/a.B/C --key garbage",
+            "proof --url {url}/a.B/C --token-file two",
+        ],
+    ),
+    row("client remove", &["client remove cart"]),
+    row("resource remove", &["resource remove https://shop.example"]),
+];
+
+/// Commands that make a world of their own and know no secret of this one.
+const ELSEWHERE: &[&str] = &["demo", "bench"];
+
+/// Files that hold secrets once their commands ran, with what is in them.
+const FILES: &[(&str, &str)] = &[
+    ("secret", "a client secret in a file"),
+    ("secret2", "a replaced client secret in a file"),
+    ("token", "an access token in a file"),
+    ("access", "a person's access token in a file"),
+    ("next", "a refresh token in a file"),
+    ("pem", "a private key in a file"),
+    ("dpop.pem", "the proof key in a file"),
+];
+
+/// Runs all of them; what they say is heard, and the secrets in their files are marked. `refresh`
+/// is a refresh token of the client `desk`, bound to `proof_key`.
+pub(crate) fn run(
+    service: &Service,
+    refresh: &str,
+    proof_key: &SigningKey,
+    marks: &mut Marks,
+    heard: &mut Vec<Heard>,
+) -> Result<(), String> {
+    every_command_has_a_row()?;
+    let folder = service.folder();
+    for (name, text) in [
+        (
+            "garbage",
+            "css_garbage-0123456789-that-is-no-secret-of-anybody",
+        ),
+        (
+            "two",
+            "first-word-of-a-secret-0123456789 second-word-of-it-9876543210",
+        ),
+    ] {
+        private(folder, name, text)?;
+        marks.add(
+            format!("what stands in the file {name}"),
+            text.as_bytes(),
+            &[],
+        );
+    }
+    private(folder, "refresh", refresh)?;
+    private(folder, "dpop.pem", &pem(proof_key)?)?;
+    marks.add("one word of two", b"second-word-of-it-9876543210", &[]);
+    marks.add("a code as an argument", b"c0de-that-nobody-made", &[]);
+    let in_environment = "css_environment-0123456789-that-is-no-secret";
+    marks.add(
+        "a secret in the environment",
+        in_environment.as_bytes(),
+        &[],
+    );
+
+    for row in ROWS {
+        let mut worked = false;
+        for line in row.lines {
+            let line = line.replace("{url}", &service.url());
+            let mut command = Command::new(binary()?);
+            unconfigured(&mut command)
+                .args(line.split(' '))
+                .current_dir(folder)
+                .env("COUNTERSIGN_SERVER", service.url())
+                .env("COUNTERSIGN_ADMIN_SOCKET", folder.join("admin.sock"))
+                .env("COUNTERSIGN_DPOP_KEY", folder.join("dpop.pem"))
+                .env("RUST_LOG", "trace")
+                .stdin(Stdio::null());
+            // A public client with a secret in its environment is refused for it.
+            if !line.contains("--client-id desk") {
+                command.env("COUNTERSIGN_CLIENT_SECRET", in_environment);
+            }
+            let output = command.output().map_err(|error| error.to_string())?;
+            worked |= output.status.success();
+            for word in printed_secrets(&output.stdout) {
+                let places = ["output of client", "output of token", "output of proof"];
+                marks.add("a printed secret", word.as_bytes(), &places);
+            }
+            for (stream, bytes) in [("output", output.stdout), ("complaints", output.stderr)] {
+                let place = format!("{stream} of {line}");
+                heard.push(Heard { place, bytes });
+            }
+        }
+        if !worked {
+            let said: Vec<_> = heard
+                .iter()
+                .rev()
+                .take(2 * row.lines.len())
+                .map(|it| String::from_utf8_lossy(&it.bytes))
+                .collect();
+            return Err(format!(
+                "no line of the row {:?} succeeds; it said {said:?}",
+                row.command
+            ));
+        }
+    }
+    for (name, what) in FILES {
+        let text =
+            fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
+        for line in text.lines().filter(|line| !line.starts_with("-----")) {
+            marks.add(*what, line.as_bytes(), &[]);
+        }
+    }
+    Ok(())
+}
+
+/// Secrets, tokens and proofs that a command printed, which is what it is for.
+fn printed_secrets(stdout: &[u8]) -> Vec<String> {
+    const PREFIXES: [&str; 4] = ["css_", "csr_", "csc_", "eyJ"];
+    String::from_utf8_lossy(stdout)
+        .split(|character: char| character.is_whitespace() || character == '"')
+        .filter(|word| PREFIXES.iter().any(|prefix| word.starts_with(prefix)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// PKCS#8 as PEM.
+fn pem(key: &SigningKey) -> Result<String, String> {
+    let der = key.to_pkcs8_der().map_err(|error| error.to_string())?;
+    let body = STANDARD.encode(&*der);
+    Ok(format!(
+        "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+    ))
+}
+
+fn private(folder: &Path, name: &str, text: &str) -> Result<(), String> {
+    let path = folder.join(name);
+    fs::write(&path, text)
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)))
+        .map_err(|error| format!("{name}: {error}"))
+}
+
+/// The commands that `--help` lists, down to those that do something.
+fn every_command_has_a_row() -> Result<(), String> {
+    for name in listed(&[])? {
+        let inner = listed(&[&name])?;
+        let commands = match inner.is_empty() {
+            true => vec![name],
+            false => inner
+                .iter()
+                .map(|inner| format!("{name} {inner}"))
+                .collect(),
+        };
+        for command in commands {
+            let known = ROWS.iter().any(|row| row.command == command)
+                || ELSEWHERE.contains(&command.as_str());
+            if !known {
+                return Err(format!(
+                    "`countersign {command}` is not swept for secrets: add `row({command:?}, &[\"{command} …\"]),` to ROWS in tests/platform/sweep/commands.rs"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn listed(of: &[&str]) -> Result<Vec<String>, String> {
+    let arguments: Vec<&str> = of.iter().copied().chain(["--help"]).collect();
+    let help = crate::service::countersign(&arguments)?;
+    let Some((_, rest)) = help.split_once("Commands:\n") else {
+        return Ok(Vec::new());
+    };
+    Ok(rest
+        .lines()
+        .take_while(|line| !line.is_empty())
+        // Two spaces in: a name. Further in: the rest of its description.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect())
+}

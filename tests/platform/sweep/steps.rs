@@ -1,0 +1,110 @@
+//! Every rpc, called as it is meant to be, in an order in which each works. An rpc that no step
+//! calls fails the test: a new one joins with one line here.
+
+use serde_json::{Value, json};
+
+use super::call::By::{self, Admin, Anybody, Holder};
+use crate::setup::RESOURCE;
+
+pub(crate) const BACK: &str = "http://127.0.0.1/back";
+
+/// RFC 7636, Appendix B, so that the secret's hash is at hand; what is sent by name is `$verifier`.
+pub(crate) const CHALLENGE: &str = "$challenge";
+
+/// One call.
+pub(crate) struct Step {
+    pub(crate) by: By,
+    pub(crate) rpc: &'static str,
+    /// The message. A text that begins with `$` stands for what is kept under that name;
+    /// `$assertion` for a new assertion of the client `signer`.
+    pub(crate) body: Value,
+    pub(crate) keeps: Vec<Keep>,
+}
+
+/// Something of an answer that later steps need, and that is secret from here on.
+pub(crate) struct Keep {
+    /// Its member, or a parameter of the URL in a member: `redirect_to?code`.
+    pub(crate) member: &'static str,
+    pub(crate) name: &'static str,
+}
+
+fn step(by: By, rpc: &'static str, body: Value) -> Step {
+    Step {
+        by,
+        rpc,
+        body,
+        keeps: Vec::new(),
+    }
+}
+
+impl Step {
+    fn keep(mut self, member: &'static str, name: &'static str) -> Self {
+        self.keeps.push(Keep { member, name });
+        self
+    }
+}
+
+/// All of them. `url` is the service's own, and its issuer.
+pub(crate) fn steps(url: &str) -> Vec<Step> {
+    let authenticated =
+        |name: &str, secret: &str| json!({"client_id": name, "client_secret": secret});
+    let desk = json!({"client_id": "desk"});
+    let permission =
+        |resource: &str, scopes: &[&str]| json!([{"resource": resource, "scopes": scopes}]);
+    let login = json!({
+        "client_id": "login", "authentication_method": "AUTHENTICATION_METHOD_CLIENT_SECRET",
+        "grant_types": ["GRANT_TYPE_CLIENT_CREDENTIALS"], "serves": [RESOURCE],
+        "permissions": permission(url, &["authorizations.decide", "introspect"]),
+    });
+    let public = json!({
+        "client_id": "desk", "authentication_method": "AUTHENTICATION_METHOD_NONE",
+        "grant_types": ["GRANT_TYPE_AUTHORIZATION_CODE", "GRANT_TYPE_REFRESH_TOKEN"],
+        "redirect_uris": [BACK], "permissions": permission(RESOURCE, &["orders.read"]),
+    });
+    let signer = json!({
+        "client_id": "signer", "authentication_method": "AUTHENTICATION_METHOD_PRIVATE_KEY_JWT",
+        "grant_types": ["GRANT_TYPE_CLIENT_CREDENTIALS"], "jwks": "$jwks",
+        "permissions": permission(RESOURCE, &["orders.read"]),
+    });
+    let pushed = json!({
+        "client": desk, "redirect_uri": BACK, "scopes": ["orders.read"], "resources": [RESOURCE],
+        "state": "$state", "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+    });
+    vec![
+        step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": RESOURCE, "scopes": ["orders.read", "orders.write"]}})),
+        step(Admin, "countersign.admin.v1.ResourceService/GetResource", json!({"uri": RESOURCE})),
+        step(Admin, "countersign.admin.v1.ResourceService/ListResources", json!({})),
+        step(Admin, "countersign.admin.v1.ResourceService/UpdateResource", json!({"resource": {"uri": RESOURCE, "display_name": "Orders"}, "update_mask": "displayName"})),
+        step(Admin, "countersign.admin.v1.ClientService/CreateClient", json!({"client": login})).keep("client_secret", "first_secret"),
+        step(Admin, "countersign.admin.v1.ClientService/CreateClient", json!({"client": public})),
+        step(Admin, "countersign.admin.v1.ClientService/CreateClient", json!({"client": signer})),
+        step(Admin, "countersign.admin.v1.ClientService/GetClient", json!({"client_id": "login"})),
+        step(Admin, "countersign.admin.v1.ClientService/ListClients", json!({})),
+        step(Admin, "countersign.admin.v1.ClientService/UpdateClient", json!({"client": {"client_id": "login", "display_name": "Login"}, "update_mask": "displayName"})),
+        step(Admin, "countersign.admin.v1.ClientService/RotateClientSecret", json!({"client_id": "login"})).keep("client_secret", "secret"),
+        step(Anybody, "countersign.keys.v1.KeyService/ListKeys", json!({})),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": authenticated("login", "$secret"), "client_credentials": {}, "resources": [url]})).keep("access_token", "own"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": {"client_id": "signer", "client_assertion": "$assertion"}, "client_credentials": {}})).keep("access_token", "signed_for"),
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "request_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/GetAuthorization", json!({"request_uri": "$request_uri"})),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$request_uri", "subject": "alice"})).keep("redirect_to?code", "code"),
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "another_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/DenyAuthorization", json!({"request_uri": "$another_uri"})),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "access").keep("refresh_token", "refresh"),
+        step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$access"})),
+        step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$refresh"})),
+        step(Anybody, "countersign.token.v1.TokenService/RotateToken", json!({"client": desk, "refresh_token": "$refresh"})).keep("access_token", "next_access").keep("refresh_token", "next"),
+        step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": desk, "token": "$next"})),
+        step(Admin, "countersign.admin.v1.ClientService/DeleteClient", json!({"client_id": "signer"})),
+        step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": "https://gone.example"}})),
+        step(Admin, "countersign.admin.v1.ResourceService/DeleteResource", json!({"uri": "https://gone.example"})),
+        // A family that lives on, for the commands.
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed).keep("request_uri", "last_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$last_uri", "subject": "bob"})).keep("redirect_to?code", "last_code"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$last_code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "last_access").keep("refresh_token", "last"),
+    ]
+}
+
+/// Fields in which a client may say what it likes, since it is kept or shown for what it is: a
+/// secret there was published by whoever put it there.
+pub(crate) const PUBLIC_FIELDS: &[&str] = &["subject", "acr", "state", "display_name"];
