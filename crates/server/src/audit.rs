@@ -149,6 +149,7 @@ impl Audit {
             | Refused::RateLimited { .. }
             | Refused::Field { .. }
             | Refused::Store(_)
+            | Refused::Backup(_)
             | Refused::Contended
             | Refused::Fault(_) => return,
         };

@@ -43,8 +43,8 @@ pub(crate) use key::StoreMark;
 #[cfg(test)]
 pub(crate) use log::issued_for_tests;
 pub(crate) use log::{
-    audit_entry, counted_entry, dropped_block, dropped_entry, issued_block,
-    revocation_entry, trimmed_entry,
+    audit_entry, counted_entry, dropped_block, dropped_entry, issued_block, revocation_entry,
+    trimmed_entry,
 };
 pub(crate) use told::{event_names, told};
 

@@ -45,7 +45,7 @@ pub async fn rekey(config: &Config, to: KeyPlace, now: UnixTime) -> Result<Rekey
     if !directory.join("database").exists() {
         return Err(nothing_there(config));
     }
-    let store = open_store(config).await?;
+    let store: Arc<dyn Store> = open_store(config).await?;
     let changed = change(config, Arc::clone(&store), &from, &to, now).await;
     let closed = store.close().await;
     let changed = changed?;
