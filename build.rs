@@ -23,6 +23,7 @@ const REDACTED: &[&str] = &[
     ".countersign.authorization.v1.DenyAuthorizationResponse",
     ".countersign.admin.v1.CreateClientResponse",
     ".countersign.admin.v1.RotateClientSecretResponse",
+    ".countersign.admin.v1.BackupStoreResponse",
     ".countersign.storage.v1.ClientRecord",
     ".countersign.storage.v1.AuthorizationRecord",
     ".countersign.storage.v1.KeyRecord",

@@ -35,6 +35,7 @@ redact! {
     authorization::v1::DenyAuthorizationResponse {}
     admin::v1::CreateClientResponse { client }
     admin::v1::RotateClientSecretResponse {}
+    admin::v1::BackupStoreResponse {}
     storage::v1::ClientRecord { client_id }
     storage::v1::AuthorizationRecord { client_id, stage }
     storage::v1::KeyRecord { key_id, purpose, state }

@@ -9,6 +9,7 @@ use prost::Message;
 /// one, whatever message they stand in.
 const SECRET_FIELDS: &[&str] = &[
     "access_token",
+    "chunk",
     "client_assertion",
     "client_secret",
     "code",
