@@ -165,6 +165,11 @@ impl Sweep {
             self.caller.marks.add(what, value.as_bytes(), &[&here]);
             self.kept.insert(keep.name, value);
         }
+        if let Some((pointer, name)) = step.learns {
+            let value = answer.pointer(pointer).and_then(Value::as_str);
+            let value = value.ok_or_else(|| format!("no {pointer} in {answer}"))?;
+            self.kept.insert(name, value.to_owned());
+        }
         Ok(())
     }
 

@@ -23,7 +23,7 @@ const fn row(command: &'static str, lines: &'static [&'static str]) -> Row {
     Row { command, lines }
 }
 
-/// In an order in which each works. `{url}` is the service's.
+/// In an order in which each works. `{url}` is the service's, `{next}` its next signing key.
 ///
 /// Files: `secret`, `token`, `refresh` and `pem` are made by what comes before; `garbage` holds a
 /// secret that is none, and `two` two words.
@@ -117,6 +117,49 @@ const ROWS: &[Row] = &[
             "proof --url {url}/a.B/C --token-file two",
         ],
     ),
+    row("key rotate", &["key rotate", "key rotate --purpose mac"]),
+    row(
+        "key revoke",
+        &["key revoke nothing --yes", "key revoke {next} --yes"],
+    ),
+    row("audit tail", &["audit tail -n 50"]),
+    row(
+        "audit list",
+        &["audit list --client desk", "audit list --log issuance"],
+    ),
+    row(
+        "audit export",
+        &["audit export", "audit export --log issuance"],
+    ),
+    row("audit verify", &["audit verify"]),
+    row("store stats", &["store stats --count"]),
+    row(
+        "store backup",
+        &["store backup backup", "store backup garbage"],
+    ),
+    row(
+        "store verify",
+        &[
+            "store verify backup --scratch .",
+            "store verify garbage --scratch .",
+        ],
+    ),
+    row(
+        "store restore",
+        &[
+            "store restore backup --data restored --yes",
+            "store restore garbage --data elsewhere --yes",
+        ],
+    ),
+    row("store recover", &["store recover --data restored --yes"]),
+    row(
+        "key rekey",
+        &[
+            "key rekey --data restored --key-file garbage --new-key-file kek2 --yes",
+            "key rekey --data restored --key-file key --new-key-file garbage --yes",
+            "key rekey --data restored --key-file key --new-key-file kek2 --yes",
+        ],
+    ),
     row("client remove", &["client remove cart"]),
     row("resource remove", &["resource remove https://shop.example"]),
 ];
@@ -133,6 +176,7 @@ const FILES: &[(&str, &str)] = &[
     ("next", "a refresh token in a file"),
     ("pem", "a private key in a file"),
     ("dpop.pem", "the proof key in a file"),
+    ("kek2", "a key-encryption key in a file"),
 ];
 
 /// Runs all of them; what they say is heard, and the secrets in their files are marked. `refresh`
@@ -177,7 +221,10 @@ pub(crate) fn run(
     for row in ROWS {
         let mut worked = false;
         for line in row.lines {
-            let line = line.replace("{url}", &service.url());
+            let mut line = line.replace("{url}", &service.url());
+            if line.contains("{next}") {
+                line = line.replace("{next}", &next_key(service)?);
+            }
             let mut command = Command::new(binary()?);
             unconfigured(&mut command)
                 .args(line.split(' '))
@@ -223,6 +270,20 @@ pub(crate) fn run(
         }
     }
     Ok(())
+}
+
+/// The name of the next signing key, which may be revoked without a loss.
+fn next_key(service: &Service) -> Result<String, String> {
+    let listed = service.admin(&["key", "list", "--all"])?;
+    let keys = listed["keys"].as_array().ok_or("no keys")?;
+    keys.iter()
+        .find(|key| {
+            key["state"] == "SIGNING_KEY_STATE_NEXT"
+                && key["purpose"] == "SIGNING_KEY_PURPOSE_ACCESS_TOKENS"
+        })
+        .and_then(|key| key["kid"].as_str())
+        .map(str::to_owned)
+        .ok_or_else(|| format!("no next key in {listed}"))
 }
 
 /// Secrets, tokens and proofs that a command printed, which is what it is for.

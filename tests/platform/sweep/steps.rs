@@ -19,6 +19,9 @@ pub(crate) struct Step {
     /// `$assertion` for a new assertion of the client `signer`.
     pub(crate) body: Value,
     pub(crate) keeps: Vec<Keep>,
+    /// Something of the answer that later steps need, and that anybody may know: where it is (a JSON
+    /// pointer), and under which name it is kept.
+    pub(crate) learns: Option<(&'static str, &'static str)>,
 }
 
 /// Something of an answer that later steps need, and that is secret from here on.
@@ -34,12 +37,18 @@ fn step(by: By, rpc: &'static str, body: Value) -> Step {
         rpc,
         body,
         keeps: Vec::new(),
+        learns: None,
     }
 }
 
 impl Step {
     fn keep(mut self, member: &'static str, name: &'static str) -> Self {
         self.keeps.push(Keep { member, name });
+        self
+    }
+
+    fn learn(mut self, pointer: &'static str, name: &'static str) -> Self {
+        self.learns = Some((pointer, name));
         self
     }
 }
@@ -98,6 +107,16 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Admin, "countersign.admin.v1.ClientService/DeleteClient", json!({"client_id": "signer"})),
         step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": "https://gone.example"}})),
         step(Admin, "countersign.admin.v1.ResourceService/DeleteResource", json!({"uri": "https://gone.example"})),
+        step(Admin, "countersign.admin.v1.SigningKeyService/ListSigningKeys", json!({})),
+        step(Admin, "countersign.admin.v1.SigningKeyService/RotateSigningKey", json!({"purpose": "SIGNING_KEY_PURPOSE_ACCESS_TOKENS"})).learn("/next_key/kid", "next_kid"),
+        step(Admin, "countersign.admin.v1.SigningKeyService/RevokeSigningKey", json!({"kid": "$next_kid"})),
+        step(Admin, "countersign.admin.v1.StoreService/GetStoreStats", json!({"count_records": true})),
+        step(Admin, "countersign.admin.v1.StoreService/BackupStore", json!({})),
+        step(Admin, "countersign.admin.v1.AuditService/ListEvents", json!({"log": "AUDIT_LOG_AUDIT", "filter": {"client_id": "desk"}})),
+        step(Admin, "countersign.admin.v1.AuditService/ListEvents", json!({"log": "AUDIT_LOG_ISSUANCE"})),
+        step(Admin, "countersign.admin.v1.AuditService/WatchEvents", json!({"log": "AUDIT_LOG_AUDIT", "from": "1"})),
+        step(Admin, "countersign.admin.v1.AuditService/ReadLog", json!({"log": "AUDIT_LOG_AUDIT"})),
+        step(Admin, "countersign.admin.v1.AuditService/ReadLog", json!({"log": "AUDIT_LOG_ISSUANCE"})),
         // A family that lives on, for the commands.
         step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed).keep("request_uri", "last_uri"),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$last_uri", "subject": "bob"})).keep("redirect_to?code", "last_code"),
