@@ -144,6 +144,6 @@ fn the_services_own_api_is_a_resource() {
     let created = world.settle(decision).unwrap();
     assert_eq!(
         created.scopes.to_string(),
-        "admin.read admin.write authorizations.decide introspect"
+        "admin.keys admin.read admin.write authorizations.decide introspect"
     );
 }

@@ -177,6 +177,10 @@ impl World {
                 } => {
                     self.resources.remove(uri.as_str());
                 }
+                Write::Remove {
+                    name: RecordName::Key(_),
+                    ..
+                } => unreachable!("the service's own keys have a world of their own"),
             }
         }
         self.events.extend(change.events.iter().cloned());
@@ -195,6 +199,7 @@ impl World {
                 .contains(&(it.client.clone(), it.jti.clone()))
                 .then_some(Version::new(0)),
             Record::RevokedToken(it) => self.revoked.contains(&it.token).then_some(Version::new(0)),
+            Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
 
@@ -202,6 +207,7 @@ impl World {
         match name {
             RecordName::Client(id) => self.clients.get(id.as_str()).map(|k| k.version),
             RecordName::Resource(uri) => self.resources.get(uri.as_str()).map(|k| k.version),
+            RecordName::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
 
@@ -223,6 +229,7 @@ impl World {
             }
             Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
             Record::RevokedToken(it) => self.revoked.push(it.token),
+            Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
 

@@ -20,16 +20,19 @@ use countersign_client::source::BoxFuture;
 use countersign_client::{Countersign, Credential, Secret};
 use countersign_guard::{Builder, KeySource, KeysUnavailable, PublishedKeys};
 use countersign_jose::{Jwks, UnixTime};
+use countersign_server::Config;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, RwLock};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::flow::{rotate as refresh, signed_in};
-use crate::harness::{Client, HandClock, ORDERS, Service, WARM, person_client, service_client};
+use crate::harness::{
+    Client, HandClock, ORDERS, Service, WARM, person_client, service_client, with_proof,
+};
 use crate::keys::{active, kids, revoke, rotate};
-use crate::proof::Key;
+use crate::proof::{Draft, Key};
 
 /// As many replacements as there must be at least.
 const ROTATIONS: usize = 50;
@@ -93,8 +96,12 @@ struct Traffic {
 }
 
 impl Traffic {
-    async fn start() -> (Arc<Self>, Client, Client) {
-        let service = Service::start_cold(|config| config.issuer = None).await;
+    async fn start(age: Duration) -> (Arc<Self>, Client, Client) {
+        let change = |config: &mut Config| {
+            config.issuer = None;
+            config.key_set_max_age = age;
+        };
+        let service = Service::start_cold(change).await;
         service.clock.advance(WARM);
         service.add_orders().await;
         let checkout = service
@@ -182,7 +189,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Waits until so many more calls were answered, by `callers` that still are.
+    /// Waits until so many more calls were answered, or a caller has ended.
     async fn more(&self, calls: u64) {
         let until = self.calls.load(Ordering::SeqCst) + calls;
         while self.calls.load(Ordering::SeqCst) < until && !self.stop.load(Ordering::SeqCst) {
@@ -198,7 +205,7 @@ impl Traffic {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_rotations_refuse_no_call() {
-    let (traffic, checkout, login) = Traffic::start().await;
+    let (traffic, checkout, login) = Traffic::start(Duration::from_secs(300)).await;
     let shop = person_client("shop", AuthenticationMethod::ClientSecret);
     let shop = traffic.service.add(shop).await;
     let mut callers = tokio::task::JoinSet::new();
@@ -263,39 +270,48 @@ fn stopping(
     }
 }
 
-/// Under traffic, too: once the guard has the new key set, a token of the revoked key is refused,
-/// although it was seen before; and callers go on with tokens of the next key.
+/// Once the guard has the new key set, a token of the revoked key is refused, although it was seen
+/// before and has not expired; and callers go on with tokens of the next key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_key_is_refused_by_guards_that_have_seen_its_tokens() {
-    let (traffic, checkout, _) = Traffic::start().await;
-    let mut orders = traffic.orders(&checkout).await;
-    let order = || orders_request();
-    orders
-        .create_order(order())
-        .await
-        .expect("a token of the old key");
-    orders.create_order(order()).await.expect("seen before");
-    let signing = SigningKeyPurpose::AccessTokens;
-    let old = active(&traffic.service, signing).await;
-    revoke(&traffic.service, &old).await.expect("revoked");
-    // The guard's key set comes of age: it asks again, in the background or when a token names a
-    // key that it does not know.
-    traffic.advance(Duration::from_secs(301)).await;
-    let mut others = traffic.orders(&checkout).await;
-    others
-        .create_order(order())
-        .await
-        .expect("a token of the next key");
-    let remembered = kids(&traffic.service, signing, SigningKeyState::Retiring).await;
-    assert_eq!(remembered, [""; 0], "it does not retire, it is gone");
-    orders
-        .create_order(order())
-        .await
-        .expect("fetches another token");
-}
+    let (traffic, checkout, _) = Traffic::start(Duration::from_secs(10)).await;
+    let (service, key) = (&traffic.service, Key::new());
+    let token = service.issue(&checkout, &key).await.expect("issued");
+    let token = token.access_token;
+    let raw = Channel::from_shared(traffic.url.clone()).expect("a URL");
+    let mut raw = OrderServiceClient::new(raw.connect().await.expect("connects"));
+    let call = || {
+        let path = "/countersign.example.v1.OrderService/CreateOrder";
+        let htu = format!("{}{path}", traffic.url);
+        let proof = Draft::new(&key, &htu, service.now());
+        let proof = proof.ath(&token).sign(&key);
+        let mut request = with_proof(CreateOrderRequest::default(), &proof);
+        let value = format!("DPoP {token}").parse().expect("ASCII");
+        request.metadata_mut().insert("authorization", value);
+        request
+    };
+    raw.create_order(call()).await.expect("of the old key");
+    raw.create_order(call()).await.expect("seen before");
 
-fn orders_request() -> CreateOrderRequest {
-    CreateOrderRequest::default()
+    let signing = SigningKeyPurpose::AccessTokens;
+    let old = active(service, signing).await;
+    revoke(service, &old).await.expect("revoked");
+    // The guard's key set comes of age. It asks again when a token names a key that it does not
+    // know, and in the background; here the next key was in the set from the beginning.
+    traffic.advance(Duration::from_secs(11)).await;
+    let mut others = traffic.orders(&checkout).await;
+    let others = others.create_order(CreateOrderRequest::default()).await;
+    others.expect("of the next key");
+    let mut looks = 0;
+    while raw.create_order(call()).await.is_ok() {
+        looks += 1;
+        assert!(looks < 600, "a guard asks every five seconds");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let refused = raw.create_order(call()).await.expect_err("and from now on");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let kept = kids(service, signing, SigningKeyState::Retiring).await;
+    assert_eq!(kept, [""; 0], "it does not retire, it is gone");
 }
 
 /// Serves orders behind a guard with this key source, and says where.

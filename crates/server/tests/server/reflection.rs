@@ -64,6 +64,7 @@ async fn each_edge_lists_exactly_its_services() {
             "countersign.admin.v1.AuditService",
             "countersign.admin.v1.ClientService",
             "countersign.admin.v1.ResourceService",
+            "countersign.admin.v1.SigningKeyService",
             "countersign.keys.v1.KeyService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",

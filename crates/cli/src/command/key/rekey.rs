@@ -23,7 +23,8 @@ Examples:
   countersign key rekey --config /etc/countersign/countersign.toml \\
     --new-key-file /etc/countersign/kek-2
   countersign key rekey --data /var/lib/countersign/data \\
-    --key-file /etc/countersign/kek --new-key-command /usr/local/bin/kms-key,eu-1";
+    --key-file /etc/countersign/kek \\
+    --new-key-command /usr/local/bin/kms-key,eu-1";
 
 /// The key-encryption key to change.
 #[derive(Args, Debug)]
