@@ -26,6 +26,8 @@ pub(super) struct Writer<'a> {
     /// The last entry of each log.
     logs: Tails,
     batch: Batch,
+    /// The edits that reached the database, while somebody wants to know them.
+    told: Option<Edits>,
 }
 
 /// Commits that are not in the database yet.
@@ -46,7 +48,18 @@ impl<'a> Writer<'a> {
             commits,
             logs,
             batch: Batch::default(),
+            told: None,
         }
+    }
+
+    /// Notes the edits from here on, as they reach the database.
+    pub(super) fn tell(&mut self) {
+        self.told.get_or_insert_default();
+    }
+
+    /// The edits that were noted.
+    pub(super) fn told(&mut self) -> Edits {
+        self.told.take().unwrap_or_default()
     }
 
     /// The number of the last commit.
@@ -207,6 +220,9 @@ impl<'a> Writer<'a> {
         let Batch { mut edits, .. } = std::mem::take(&mut self.batch);
         let counter = layout::encode_counter(self.commits);
         edits.push((layout::COUNTER.to_vec(), Some(counter)));
+        if let Some(told) = &mut self.told {
+            told.extend_from_slice(&edits);
+        }
         self.database.apply(edits)
     }
 

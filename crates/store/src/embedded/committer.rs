@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::Writer;
+use super::backup::{Tap, Taps};
 use super::directory::Directory;
 use super::inspection::Inspection;
 use super::mark::Keeper;
@@ -51,6 +52,13 @@ pub(super) enum Job {
         max: usize,
         answer: Answer<Trimmed>,
     },
+    /// Every edit from here on is told to a backup.
+    Backup {
+        tap: Tap,
+        answer: Answer<()>,
+    },
+    /// To this backup none, from here on.
+    EndBackup(u64),
     Close,
 }
 
@@ -98,6 +106,9 @@ impl Committer {
                 return Ok(());
             }
             let before = writer.commits();
+            if !group.taps.is_empty() {
+                writer.tell();
+            }
             let mut next = Some(job);
             while let Some(job) = next {
                 if group.take(job, &mut writer, &self.shared)? {
@@ -114,6 +125,7 @@ impl Committer {
                 self.database.settle(&*self.disk)?;
                 self.shared.durable(writer.commits(), &group.logs);
             }
+            group.taps.pass(writer.told(), writer.commits());
             group.answer();
         }
         Ok(())
@@ -168,6 +180,9 @@ struct Group {
     commits: Vec<(Answer<Commit>, Commit)>,
     sweeps: Vec<(Answer<Swept>, Swept)>,
     trims: Vec<(Answer<Trimmed>, Trimmed)>,
+    backups: Vec<Answer<()>>,
+    /// They outlast the group.
+    taps: Taps,
     /// The logs that were appended to, with their last number.
     logs: HashMap<Box<str>, u64>,
 }
@@ -179,9 +194,12 @@ impl Group {
 
     /// Applies a job. Returns whether it was the wish to end.
     fn take(&mut self, job: Job, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool, Broken> {
+        // Before the answer goes down unsent: its caller looks for the reason.
+        let fail = |broken: &Broken| shared.fail(&broken.0);
         match job {
             Job::Commit { change, answer } => {
-                let commit = writer.commit(&change, |commit| shared.removing(commit))?;
+                let commit = writer.commit(&change, |commit| shared.removing(commit));
+                let commit = commit.inspect_err(fail)?;
                 if let Commit::Done(done) = &commit {
                     for (append, &number) in change.appends.iter().zip(&done.numbers) {
                         self.logs.insert(append.log.name().into(), number);
@@ -194,7 +212,8 @@ impl Group {
                 max,
                 answer,
             } => {
-                let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit))?;
+                let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit));
+                let swept = swept.inspect_err(fail)?;
                 self.sweeps.push((answer, swept));
             }
             Job::Trim {
@@ -203,9 +222,17 @@ impl Group {
                 max,
                 answer,
             } => {
-                let trimmed = writer.trim(log, below, max, |commit| shared.removing(commit))?;
+                let trimmed = writer.trim(log, below, max, |commit| shared.removing(commit));
+                let trimmed = trimmed.inspect_err(fail)?;
                 self.trims.push((answer, trimmed));
             }
+            Job::Backup { tap, answer } => {
+                self.taps.add(tap);
+                self.backups.push(answer);
+                // What was gathered before is told too, which does no harm.
+                writer.tell();
+            }
+            Job::EndBackup(number) => self.taps.end(number),
             Job::Close => return Ok(true),
         }
         Ok(false)
@@ -221,6 +248,9 @@ impl Group {
         }
         for (answer, trimmed) in self.trims.drain(..) {
             let _ = answer.send(Ok(trimmed));
+        }
+        for answer in self.backups.drain(..) {
+            let _ = answer.send(Ok(()));
         }
         self.logs.clear();
     }
@@ -243,6 +273,7 @@ fn refuse(job: Job, shared: &Shared) {
         Job::Commit { answer, .. } => drop(answer.send(Err(refusal))),
         Job::Sweep { answer, .. } => drop(answer.send(Err(refusal))),
         Job::Trim { answer, .. } => drop(answer.send(Err(refusal))),
-        Job::Close => {}
+        Job::Backup { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::EndBackup(_) | Job::Close => {}
     }
 }

@@ -198,6 +198,44 @@ impl Item {
     }
 }
 
+/// What to call the item under a key, whatever it is: `record client/orders`.
+pub(super) fn name_of(key: &[u8]) -> String {
+    named(key).unwrap_or_else(|| {
+        // A key of ours is not much longer than that.
+        let shown = &key[..key.len().min(128)];
+        format!("the unknown key {}", shown.escape_ascii())
+    })
+}
+
+/// The kind of record under a key; none where it is no record's.
+pub(super) fn kind_of(key: &[u8]) -> Option<String> {
+    let key = key.strip_prefix(&[RECORD])?;
+    Some(Key::from_bytes(key).ok()?.kind())
+}
+
+fn named(key: &[u8]) -> Option<String> {
+    let (&kind, rest) = key.split_first()?;
+    match kind {
+        _ if key == COUNTER => Some("the counter".to_owned()),
+        ANCHOR => {
+            let (log, _) = log_name(rest)?;
+            Some(format!("the anchor of {}", log.escape_debug()))
+        }
+        LOG => {
+            let (log, number) = log_name(rest)?;
+            let number = u64::from_be_bytes(number.try_into().ok()?);
+            Some(format!("entry {number} of {}", log.escape_debug()))
+        }
+        RECORD => Some(format!("record {}", Key::from_bytes(rest).ok()?)),
+        REMINDER => {
+            let (at_millis, key) = rest.split_first_chunk()?;
+            let (at_millis, key) = (u64::from_be_bytes(*at_millis), Key::from_bytes(key).ok()?);
+            Some(format!("the reminder at {at_millis} of {key}"))
+        }
+        _ => None,
+    }
+}
+
 fn log_name(rest: &[u8]) -> Option<(String, &[u8])> {
     let (&length, rest) = rest.split_first()?;
     let (log, rest) = rest.split_at_checked(usize::from(length))?;

@@ -188,7 +188,7 @@ fn start(
     }
 }
 
-fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
+pub(super) fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
     match unopened {
         Unopened::Locked => OpenError::Locked {
             directory: directory.path().to_owned(),
@@ -198,7 +198,7 @@ fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
     }
 }
 
-fn unreadable(directory: &Directory, error: io::Error) -> OpenError {
+pub(super) fn unreadable(directory: &Directory, error: io::Error) -> OpenError {
     OpenError::Unreadable {
         directory: directory.path().to_owned(),
         error,

@@ -1,12 +1,13 @@
 //! What the committer, the readers and the followers of a store have in common.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::backup::BACKUPS_MAX;
 use super::contents::Contents;
 use super::layout::{self, Item};
 use super::{Broken, Database};
@@ -22,6 +23,9 @@ pub(super) struct Shared {
     /// The last durable entry of each log.
     heads: Mutex<HashMap<Box<str>, watch::Sender<u64>>>,
     health: watch::Sender<Health>,
+    /// What a backup takes, so that there are few at once.
+    pub(super) backups: Arc<Semaphore>,
+    last_backup: AtomicU64,
     /// Whether everything was read since the start.
     inspected: watch::Sender<bool>,
     /// Whether the committer has ended, and let go of the directory.
@@ -40,6 +44,8 @@ impl Shared {
             removed: AtomicU64::new(0),
             heads: Mutex::new(heads.collect()),
             health: watch::Sender::new(Health::Serving),
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+            last_backup: AtomicU64::new(0),
             inspected: watch::Sender::new(contents.whole),
             released: watch::Sender::new(false),
         }
@@ -151,8 +157,28 @@ impl Shared {
         from: std::ops::Bound<Vec<u8>>,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let inspected = self.database()?.inspect(from, limit);
-        inspected.map_err(|broken| self.broken(&broken))
+        self.copy(from, limit, |_, _| {})
+    }
+
+    /// Shows a few keys and their values, as they lie in the database. Returns the last key, if
+    /// there may be more.
+    pub(super) fn copy(
+        &self,
+        from: std::ops::Bound<Vec<u8>>,
+        limit: usize,
+        mut copy: impl FnMut(&[u8], &[u8]),
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let copied = self.database()?.visit(from, limit, |key, value| {
+            Item::decode(key, value)?;
+            copy(key, value);
+            Ok(())
+        });
+        copied.map_err(|broken| self.broken(&broken))
+    }
+
+    /// A number for a backup, which no other has.
+    pub(super) fn next_backup(&self) -> u64 {
+        self.last_backup.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// Everything was read.
@@ -195,6 +221,21 @@ impl Shared {
             .entry(log.name().into())
             .or_default()
             .subscribe()
+    }
+
+    /// The number of the last durable entry of each log that has one.
+    pub(super) fn heads(&self) -> BTreeMap<String, u64> {
+        let heads = self.heads.lock();
+        let heads = heads
+            .iter()
+            .map(|(log, head)| (log.to_string(), *head.borrow()));
+        heads.filter(|(_, head)| *head > 0).collect()
+    }
+
+    /// How much the database takes on the disk.
+    pub(super) fn disk_bytes(&self) -> Result<u64, StoreError> {
+        let bytes = self.database()?.bytes();
+        bytes.map_err(|error| StoreError::Unavailable(format!("its size is unknown: {error}")))
     }
 
     /// A record is about to be taken away by this commit. Told before it happens, so that whoever
@@ -250,7 +291,7 @@ impl Shared {
         self.database.write().take()
     }
 
-    fn database(&self) -> Result<Arc<Database>, StoreError> {
+    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
         let database = self.database.read().clone();
         match self.refusal() {
             Some(refusal) => Err(refusal),

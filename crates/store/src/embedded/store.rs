@@ -43,7 +43,7 @@ impl EmbeddedStore {
         self.shared.follow_inspection()
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+    pub(super) async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         if let Some(refusal) = self.shared.refusal() {
             return Err(refusal);
         }

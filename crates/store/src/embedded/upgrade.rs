@@ -1,7 +1,7 @@
 //! What the first release left out: the hashes of its entries.
 //!
 //! They follow from the entries, so they are computed once, and stored with them, before the store
-//! serves: a log of a million entries takes some seconds, once. An upgrade that was cut off goes on
+//! serves: once, and the longer the more entries there are. An upgrade that was cut off goes on
 //! where it was: entries get their hashes in the order of their numbers, so the last one tells
 //! whether all have one.
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod backup;
 mod child;
 mod close;
 mod damage;
@@ -11,8 +12,10 @@ mod kill;
 mod large;
 mod model;
 mod place;
+mod recovering;
 mod refused;
 mod sweeps;
+mod trims;
 
 use place::{DirectoryPlace, MemoryPlace};
 
