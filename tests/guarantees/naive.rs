@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_store::{
-    Change, Commit, Entries, Expect, Health, Key, Log, Page, Store, StoreError, Swept, Versioned,
+    Anchor, Change, Commit, Entries, Expect, Health, Key, Log, Page, Store, StoreError, Swept,
+    Trimmed, Versioned,
 };
 use tokio::sync::watch;
 
@@ -98,6 +99,14 @@ impl Store for Between {
 
     async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
         self.store.sweep(now_millis, max).await
+    }
+
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        self.store.trim(log, below, max).await
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        self.store.start(log).await
     }
 
     async fn last_number(&self, log: Log) -> Result<u64, StoreError> {

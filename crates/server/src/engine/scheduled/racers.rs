@@ -28,6 +28,8 @@ use shuttle::future::{block_on, spawn};
 use zeroize::Zeroizing;
 
 use super::yielding::Yielding;
+use crate::audit::Audit;
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::operation::authorize::{Approve, Push};
 use crate::operation::issue::Issue;
@@ -201,7 +203,7 @@ impl Setting {
             target: Some(Target::Token(self.refresh_token.clone())),
             ..RevokeTokenRequest::default()
         };
-        let read = wire::token::revoking(&message, &[], &engine.issuer());
+        let read = wire::token::revoking(&message, std::iter::empty(), &engine.issuer());
         let (caller, revoking) = read.expect("a revocation");
         let proof = key(0);
         let revoke = Revoke {
@@ -236,6 +238,7 @@ fn engine(records: Records) -> Engine {
         lifetimes: Lifetimes::default(),
         mac_keys: mac_keys(),
         epoch: Epoch::default(),
+        set_back_at: None,
     };
     Engine {
         records,
@@ -248,6 +251,7 @@ fn engine(records: Records) -> Engine {
         }),
         clock: Arc::new(Still),
         steady: Arc::default(),
+        audit: Audit::new(Config::default().audit),
     }
 }
 

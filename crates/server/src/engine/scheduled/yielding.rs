@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use countersign_store::{
-    Change, Commit, Entries, Entry, Expect, Health, Key, Log, MemoryStore, Page, Store, StoreError,
-    Swept, Versioned, Write,
+    Anchor, Change, Commit, Entries, Entry, Expect, Health, Key, Log, MemoryStore, Page, Store,
+    StoreError, Swept, Trimmed, Versioned, Write,
 };
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
@@ -93,6 +93,14 @@ impl Store for Yielding {
 
     async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
         self.store.sweep(now_millis, max).await
+    }
+
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        self.store.trim(log, below, max).await
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        self.store.start(log).await
     }
 
     async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
