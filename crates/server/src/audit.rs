@@ -1,10 +1,10 @@
 //! What happened, for whoever has to answer for it: two logs, each a hash chain.
 //!
 //! - `audit`: security and administrative events, each written in the commit of what it tells of
-//!   ([`Records::commit`](crate::records::Records)). Refused calls are counted ([`refusals`]) and
+//!   (`records.rs`). Refused calls are counted (`refusals.rs`) and
 //!   written once a minute, so that strangers cannot fill the log.
 //! - `issuance`: tokens that were issued without anything else being written. They wait in a
-//!   buffer ([`issues`]) for at most a quarter of a second; a killed process loses as much.
+//!   buffer (`issues.rs`) for at most a quarter of a second; a killed process loses as much.
 //!
 //! No event holds a token, a secret or a proof.
 
