@@ -47,7 +47,12 @@ impl Marks {
         let Ok(text) = std::str::from_utf8(secret) else {
             return;
         };
-        let last = text.rsplit(['.', '_', ':']).next().unwrap_or(text);
+        // Behind the last dot of a JWT, or behind the prefix of a handle.
+        let last = ["csp_", "csr_", "csc_", "css_"]
+            .iter()
+            .find_map(|prefix| Some(text.split_once(prefix)?.1))
+            .or_else(|| Some(text.rsplit_once('.')?.1))
+            .unwrap_or(text);
         add(format!("the last part of {what}"), last.as_bytes());
         // In records a secret would be bytes.
         if let Ok(bytes) = base64url::decode(last) {

@@ -8,9 +8,6 @@ use crate::setup::RESOURCE;
 
 pub(crate) const BACK: &str = "http://127.0.0.1/back";
 
-/// RFC 7636, Appendix B, so that the secret's hash is at hand; what is sent by name is `$verifier`.
-pub(crate) const CHALLENGE: &str = "$challenge";
-
 /// One call.
 pub(crate) struct Step {
     pub(crate) by: By,
@@ -77,7 +74,7 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
     });
     let pushed = json!({
         "client": desk, "redirect_uri": BACK, "scopes": ["orders.read"], "resources": [RESOURCE],
-        "state": "$state", "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+        "state": "$state", "code_challenge": "$challenge", "code_challenge_method": "S256",
     });
     vec![
         step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": RESOURCE, "scopes": ["orders.read", "orders.write"]}})),

@@ -16,6 +16,21 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+/// Whole configurations: for others with TLS, without it, and for loopback.
+pub(crate) fn configurations() -> Vec<Vec<u8>> {
+    let tls = "[tls]\ncertificate_file = \"c\"\nkey_file = \"k\"\n";
+    let rest = "[tokens]\naccess_token_secs = 60\n[proofs]\nskew_secs = 5\n[telemetry]\nsample_ratio = 0.5\n";
+    let with = |issuer: &str, address: &str, tls: &str| {
+        let listen = format!("[listen]\naddress = \"{address}\"\norigins = [\"{issuer}\"]\n");
+        format!("issuer = \"{issuer}\"\n{listen}{tls}{rest}").into_bytes()
+    };
+    vec![
+        with("https://tokens.internal:7443", "0.0.0.0:7443", tls),
+        with("https://tokens.internal:7443", "0.0.0.0:7443", ""),
+        with("http://127.0.0.1:7443", "127.0.0.1:7443", ""),
+    ]
+}
+
 pub(crate) fn handles() -> Vec<Vec<u8>> {
     let kinds = [
         HandleKind::Refresh,

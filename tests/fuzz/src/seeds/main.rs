@@ -20,7 +20,14 @@ fn main() -> io::Result<()> {
     for (target, inputs) in [
         ("assertion", signed::assertions()),
         ("challenge", bytes::answers()),
-        ("config", rows::of(&["crates/server/src/config/tests.rs"])?),
+        (
+            "config",
+            [
+                rows::of(&["crates/server/src/config/tests.rs"])?,
+                bytes::configurations(),
+            ]
+            .concat(),
+        ),
         ("handle", bytes::handles()),
         ("json", rows::of(&["crates/jose/tests/jose/json.rs"])?),
         ("jwk", rows::keys()?),

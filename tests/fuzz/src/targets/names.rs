@@ -66,6 +66,12 @@ pub fn check(input: &[u8]) {
 }
 
 fn scopes(text: &str) {
+    if let Ok(scope) = Scope::parse(text) {
+        assert_eq!(scope.as_str(), text);
+        let claim = Scopes::parse_claim(text).expect("one scope is a claim");
+        assert_eq!(claim.len(), 1, "one scope that reads as several");
+        assert!(claim.contains(&scope));
+    }
     let Ok(scopes) = Scopes::parse_claim(text) else {
         return;
     };
