@@ -8,18 +8,26 @@
 //! - A panic inside the driver is an error, and the end of the store.
 
 mod apply;
+mod backup;
 mod committer;
 mod contents;
 mod directory;
 mod disk;
+mod examine;
 mod inspection;
 mod layout;
 mod mark;
 mod open;
 mod open_error;
 mod quiet;
+pub mod recover;
+mod restore;
+mod seal;
 mod shared;
+mod stats;
 mod store;
+mod upgrade;
+mod verify;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -28,10 +36,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use self::backup::{Backup, BackupError};
 pub use self::disk::{Disk, Fdatasync};
+pub use self::examine::{Finding, LogReport, Report, Verified};
 pub use self::open::Options;
 pub use self::open_error::OpenError;
+pub use self::restore::{RestoreError, Restored, restore, verify_backup};
+pub use self::stats::{Counts, Stats};
 pub use self::store::EmbeddedStore;
+pub use self::verify::verify;
 
 use self::layout::Item;
 
@@ -105,10 +118,10 @@ impl Database {
     fn read<T>(
         &self,
         key: &[u8],
-        decode: impl FnOnce(&[u8]) -> Result<T, Broken>,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Broken>,
     ) -> Result<Option<T>, Broken> {
         let value = quiet::catch(|| self.tree.get(key).map_err(|error| broken(&error)))?;
-        value.map(|value| decode(&value)).transpose()
+        value.map(|value| decode(key, &value)).transpose()
     }
 
     /// Up to `limit` items from `from` on, before `until`, in the order of their keys.
@@ -133,15 +146,20 @@ impl Database {
         })
     }
 
-    /// Reads up to `limit` items from `from` on, whatever they are. Returns the key of the last,
-    /// if there may be more.
-    fn inspect(&self, from: Bound<Vec<u8>>, limit: usize) -> Result<Option<Vec<u8>>, Broken> {
+    /// Shows up to `limit` keys and values from `from` on, whatever they are, until `visit` fails.
+    /// Returns the last key, if there may be more.
+    fn visit(
+        &self,
+        from: Bound<Vec<u8>>,
+        limit: usize,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Broken>,
+    ) -> Result<Option<Vec<u8>>, Broken> {
         quiet::catch(|| {
             let mut last = None;
             let mut read = 0;
             for pair in self.tree.range((from, Bound::Unbounded)).take(limit) {
                 let (key, value) = pair.map_err(|error| broken(&error))?;
-                Item::decode(&key, &value)?;
+                visit(&key, &value)?;
                 last = Some(key);
                 read += 1;
             }

@@ -61,6 +61,12 @@ impl Key {
         parts
     }
 
+    /// The first part, as it is shown: the kind of record.
+    pub(crate) fn kind(&self) -> String {
+        let first = self.parts().into_iter().next().unwrap_or_default();
+        first.escape_ascii().to_string()
+    }
+
     /// Whether `prefix`'s parts are the first of this key's.
     pub fn starts_with(&self, prefix: &Self) -> bool {
         self.0.starts_with(&prefix.0)

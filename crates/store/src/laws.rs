@@ -17,7 +17,10 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
-use crate::{Change, Commit, Done, Expect, Key, Log, Malformed, Store, StoreError, Version, Write};
+use crate::{
+    Anchor, Change, Commit, Done, Expect, Key, Log, Malformed, Store, StoreError, Version, Write,
+    chain,
+};
 
 /// The most records or entries in one page.
 pub const SCAN_MAX: usize = 1000;
@@ -43,6 +46,7 @@ macro_rules! store_laws {
             what_is_acknowledged_survives
             a_version_never_returns
             entries_are_numbered_without_a_gap
+            entries_form_a_chain
             a_malformed_change_is_refused
             an_empty_change_is_done
             a_scan_visits_each_record_once
@@ -50,6 +54,10 @@ macro_rules! store_laws {
             a_sweep_removes_what_has_expired
             a_sweep_is_bounded
             a_sweep_goes_by_the_latest_expiry
+            a_trim_is_bounded
+            a_trim_keeps_the_last_entry
+            a_trimmed_log_keeps_its_anchor
+            a_trimmed_log_is_read_from_its_start
             a_log_is_read_by_pages
             a_watch_has_no_gap_and_no_duplicate
             a_watch_ends_with_the_store
@@ -331,6 +339,36 @@ pub async fn entries_are_numbered_without_a_gap(place: &dyn Place) {
     assert_eq!(done(&*store, next).await.numbers, [23, 2]);
 }
 
+/// Each entry's hash follows from its bytes and the hash before it: in one change, over many
+/// writers, over an open, and for each log by itself.
+pub async fn entries_form_a_chain(place: &dyn Place) {
+    let mut store = place.open().await;
+    let origin = Anchor {
+        first: 1,
+        before: chain::origin(LOG),
+    };
+    assert_eq!(store.start(LOG).await, Ok(origin));
+    assert_ne!(chain::origin(LOG), chain::origin(OTHER_LOG));
+    for round in 0..2_u8 {
+        let writers = (0..20_u8).map(|n| {
+            let store = Arc::clone(&store);
+            let change = Change::default()
+                .append(LOG, vec![round, n])
+                .append(OTHER_LOG, "same")
+                .append(LOG, "");
+            tokio::spawn(async move { done(&*store, change).await })
+        });
+        join_all(writers)
+            .await
+            .into_iter()
+            .for_each(|end| drop(end.expect("a writer ends")));
+        store.close().await.expect("close");
+        store = place.open().await;
+    }
+    assert_eq!(check_chain(&*store, LOG).await.len(), 80);
+    assert_eq!(check_chain(&*store, OTHER_LOG).await.len(), 40);
+}
+
 /// A change that breaks a bound, or writes a record twice, is refused and leaves nothing.
 pub async fn a_malformed_change_is_refused(place: &dyn Place) {
     let store = place.open().await;
@@ -539,6 +577,94 @@ pub async fn a_sweep_goes_by_the_latest_expiry(place: &dyn Place) {
     assert!(load(&*store, &never).await.is_some());
 }
 
+/// No more than asked for, the oldest first, and it says whether there is more. Nothing at or above
+/// the number goes, nor anything of another log.
+pub async fn a_trim_is_bounded(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(trim(&*store, 10, 10).await, (0, false), "nothing is there");
+    for _ in 0..3 {
+        let change = (0..100).fold(Change::default(), |change, n: u8| {
+            change.append(LOG, vec![n]).append(OTHER_LOG, "other")
+        });
+        done(&*store, change).await;
+    }
+    let trims = [
+        ((0, 9), (0, false), 1),
+        ((1, 9), (0, false), 1),
+        ((201, 0), (0, true), 1),
+        ((201, 1), (1, true), 2),
+        ((201, 9), (9, true), 11),
+        ((201, 150), (150, true), 161),
+        ((201, 40), (40, false), 201),
+        ((201, 9), (0, false), 201),
+        ((150, 9), (0, false), 201),
+    ];
+    for ((below, max), done, first) in trims {
+        let what = format!("below {below}, at most {max}");
+        assert_eq!(trim(&*store, below, max).await, done, "{what}");
+        let kept = check_chain(&*store, LOG).await;
+        assert_eq!(kept, Vec::from_iter(first..=300), "{what}");
+    }
+    assert_eq!(check_chain(&*store, OTHER_LOG).await.len(), 300);
+}
+
+/// Whatever the number, one entry stays, and the next one follows it in number and hash.
+pub async fn a_trim_keeps_the_last_entry(place: &dyn Place) {
+    let mut store = place.open().await;
+    for n in 1..=3 {
+        let change = Change::default().append(LOG, "a").append(LOG, "b");
+        done(&*store, change).await;
+        assert!(!trim(&*store, u64::MAX, 100).await.1, "there is no more");
+        assert_eq!(check_chain(&*store, LOG).await, [n * 2]);
+        store.close().await.expect("close");
+        store = place.open().await;
+        assert_eq!(store.last_number(LOG).await, Ok(n * 2));
+    }
+    assert_eq!(trim(&*store, u64::MAX, 100).await, (0, false));
+}
+
+/// Where a log begins is known after the trim, and after an open: its number, and the hash that a
+/// reader of the removed entries has.
+pub async fn a_trimmed_log_keeps_its_anchor(place: &dyn Place) {
+    let store = place.open().await;
+    let change = (0..100).fold(Change::default(), |change, n: u8| {
+        change.append(LOG, vec![n])
+    });
+    done(&*store, change).await;
+    let before = store.entries(LOG, 1, 100).await.expect("entries");
+    for below in [2, 3, 80, 100] {
+        trim(&*store, below, 100).await;
+        let anchor = Anchor {
+            first: below,
+            before: before[below as usize - 2].hash,
+        };
+        assert_eq!(store.start(LOG).await, Ok(anchor));
+    }
+    let anchor = store.start(LOG).await;
+    store.close().await.expect("close");
+    let store = place.open().await;
+    assert_eq!(store.start(LOG).await, anchor);
+    assert_eq!(check_chain(&*store, LOG).await, [100]);
+    assert_eq!(store.start(OTHER_LOG).await.map(|start| start.first), Ok(1));
+}
+
+/// From a number that is gone, pages and followers begin at the first entry that is kept.
+pub async fn a_trimmed_log_is_read_from_its_start(place: &dyn Place) {
+    let store = place.open().await;
+    for n in 0..60_u8 {
+        done(&*store, Change::default().append(LOG, vec![n])).await;
+    }
+    trim(&*store, 41, 100).await;
+    for (from, limit, first, last) in [(0, 3, 41, 43), (1, 100, 41, 60), (42, 2, 42, 43)] {
+        let page = store.entries(LOG, from, limit).await.expect("entries");
+        let numbers = page.iter().map(|entry| entry.number);
+        assert_eq!(numbers.collect::<Vec<_>>(), Vec::from_iter(first..=last));
+        let entries = store.watch(LOG, from).await.expect("watch");
+        let followed: Vec<_> = entries.take(page.len()).collect().await;
+        assert_eq!(followed, Vec::from_iter(page.into_iter().map(Ok)));
+    }
+}
+
 /// Pages of any size, from any number on; nothing after the end.
 pub async fn a_log_is_read_by_pages(place: &dyn Place) {
     let store = place.open().await;
@@ -648,6 +774,8 @@ pub async fn a_closed_store_says_so(place: &dyn Place) {
     assert_eq!(store.last_number(LOG).await.map(drop), closed);
     assert_eq!(store.entries(LOG, 1, 1).await.map(drop), closed);
     assert_eq!(store.watch(LOG, 1).await.map(drop), closed);
+    assert_eq!(store.trim(LOG, 1, 1).await.map(drop), closed);
+    assert_eq!(store.start(LOG).await.map(drop), closed);
 }
 
 async fn done(store: &dyn Store, change: Change) -> Done {
@@ -671,6 +799,24 @@ async fn sweep(store: &dyn Store, now_millis: u64, max: usize) -> crate::Swept {
         .sweep(now_millis, max)
         .await
         .expect("a sweep is answered")
+}
+
+async fn trim(store: &dyn Store, below: u64, max: usize) -> (usize, bool) {
+    let trimmed = store.trim(LOG, below, max).await;
+    let trimmed = trimmed.expect("a trim is answered");
+    (trimmed.removed, trimmed.more)
+}
+
+/// The numbers of all entries of a log; panics where one does not follow from the one before.
+async fn check_chain(store: &dyn Store, log: Log) -> Vec<u64> {
+    let Anchor { first, mut before } = store.start(log).await.expect("start");
+    let entries = store.entries(log, 0, SCAN_MAX).await.expect("entries");
+    for (number, entry) in (first..).zip(&entries) {
+        assert_eq!(entry.number, number, "numbers have no gap");
+        before = chain::next(before, number, &entry.bytes);
+        assert_eq!(entry.hash, before, "the hash of entry {number}");
+    }
+    entries.into_iter().map(|entry| entry.number).collect()
 }
 
 /// The first bytes of all values under a prefix, by pages.

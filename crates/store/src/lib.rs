@@ -1,8 +1,9 @@
-//! Versioned records: load, commit, scan, sweep, watch, and the laws every backend keeps.
+//! Versioned records: load, commit, scan, sweep, trim, watch, and the laws every backend keeps.
 //!
 //! A store knows keys, bytes, versions and expiry, and nothing of OAuth. Everything is written by
 //! [`Store::commit`]: a [`Change`] states for each record what it expects to find, and lands whole
-//! or not at all. What it appends to a [`Log`] is numbered in the same commit.
+//! or not at all. What it appends to a [`Log`] is numbered in the same commit, and joins the log's hash
+//! [`chain`].
 //!
 //! ```
 //! use countersign_store::{Change, Commit, Key, MemoryStore, Store, Write};
@@ -27,6 +28,7 @@
 //! the disk has it; [`MemoryStore`] is the model that tests compare against. The [`laws`] say what
 //! both keep.
 
+pub mod chain;
 mod change;
 pub mod embedded;
 mod error;
@@ -37,10 +39,11 @@ pub mod memory;
 mod record;
 mod store;
 
+pub use chain::EntryHash;
 pub use change::{Append, Change, Commit, Done, Expect, Put, Write};
 pub use embedded::{EmbeddedStore, OpenError, Options};
 pub use error::{Malformed, StoreError};
 pub use key::{Key, Log};
 pub use memory::MemoryStore;
-pub use record::{Entry, Page, Swept, Version, Versioned};
+pub use record::{Anchor, Entry, Page, Swept, Trimmed, Version, Versioned};
 pub use store::{Entries, Health, Store};

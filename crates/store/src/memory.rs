@@ -1,6 +1,6 @@
 //! The store as a model: a map behind a lock. For tests, and for what needs to keep nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use crate::follow::{self, Pages};
 use crate::laws::SCAN_MAX;
 use crate::{
-    Change, Commit, Done, Entries, Entry, Expect, Health, Key, Log, Page, Store, StoreError, Swept,
-    Version, Versioned,
+    Anchor, Change, Commit, Done, Entries, Entry, Expect, Health, Key, Log, Page, Store,
+    StoreError, Swept, Trimmed, Version, Versioned, chain,
 };
 
 /// A store in memory. What it holds lives as long as some handle of it does, closed or not.
@@ -86,10 +86,28 @@ struct Contents {
     logs: HashMap<Log, Entered>,
 }
 
-#[derive(Default)]
 struct Entered {
-    entries: Vec<Bytes>,
+    anchor: Anchor,
+    /// The entries from the anchor on.
+    entries: VecDeque<Entry>,
     head: watch::Sender<u64>,
+}
+
+impl Entered {
+    fn new(log: Log) -> Self {
+        Self {
+            anchor: origin(log),
+            entries: VecDeque::new(),
+            head: watch::Sender::new(0),
+        }
+    }
+}
+
+fn origin(log: Log) -> Anchor {
+    Anchor {
+        first: 1,
+        before: chain::origin(log),
+    }
 }
 
 impl Contents {
@@ -128,12 +146,42 @@ impl Contents {
         Commit::Done(Done { version, numbers })
     }
 
-    fn append(&mut self, log: Log, entry: Bytes) -> u64 {
-        let log = self.logs.entry(log).or_default();
-        log.entries.push(entry);
-        let number = log.entries.len() as u64;
+    fn append(&mut self, log: Log, bytes: Bytes) -> u64 {
+        let log = self.logs.entry(log).or_insert_with(|| Entered::new(log));
+        let before = log
+            .entries
+            .back()
+            .map_or(log.anchor.before, |last| last.hash);
+        let number = *log.head.borrow() + 1;
+        let hash = chain::next(before, number, &bytes);
+        log.entries.push_back(Entry {
+            number,
+            bytes,
+            hash,
+        });
         log.head.send_replace(number);
         number
+    }
+
+    fn trim(&mut self, log: Log, below: u64, max: usize) -> Trimmed {
+        let mut trimmed = Trimmed::default();
+        let Some(log) = self.logs.get_mut(&log) else {
+            return trimmed;
+        };
+        while log.entries.len() > 1 && log.anchor.first < below {
+            if trimmed.removed == max {
+                trimmed.more = true;
+                break;
+            }
+            if let Some(entry) = log.entries.pop_front() {
+                log.anchor = Anchor {
+                    first: entry.number + 1,
+                    before: entry.hash,
+                };
+                trimmed.removed += 1;
+            }
+        }
+        trimmed
     }
 
     fn remove(&mut self, key: &Key) {
@@ -147,15 +195,11 @@ impl Contents {
     }
 
     fn page(&self, log: Log, from: u64, limit: usize) -> Vec<Entry> {
-        let entries = self.logs.get(&log).map_or(&[][..], |log| &log.entries);
-        (1..)
-            .zip(entries)
-            .skip_while(|(number, _)| *number < from)
+        let entries = self.logs.get(&log).into_iter().flat_map(|log| &log.entries);
+        entries
+            .skip_while(|entry| entry.number < from)
             .take(limit.clamp(1, SCAN_MAX))
-            .map(|(number, bytes)| Entry {
-                number,
-                bytes: bytes.clone(),
-            })
+            .cloned()
             .collect()
     }
 }
@@ -229,6 +273,16 @@ impl Store for MemoryStore {
             .map_or(0, |log| *log.head.borrow()))
     }
 
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        Ok(self.contents()?.trim(log, below, max))
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        let contents = self.contents()?;
+        let entered = contents.logs.get(&log);
+        Ok(entered.map_or_else(|| origin(log), |entered| entered.anchor))
+    }
+
     async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         Ok(self.contents()?.page(log, from, limit))
     }
@@ -238,7 +292,7 @@ impl Store for MemoryStore {
             .contents()?
             .logs
             .entry(log)
-            .or_default()
+            .or_insert_with(|| Entered::new(log))
             .head
             .subscribe();
         let following = Following {

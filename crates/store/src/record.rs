@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::Key;
+use crate::{EntryHash, Key};
 
 /// Which commit wrote a record. Later commits have higher versions, and no version is given twice,
 /// not even to a record that was deleted and made anew.
@@ -78,6 +78,27 @@ pub struct Entry {
     pub number: u64,
     /// Its bytes.
     pub bytes: Bytes,
+    /// What it and all before it hash to: see [`chain`](crate::chain).
+    pub hash: EntryHash,
+}
+
+/// Where a log begins, by now.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Anchor {
+    /// The number of the first entry that is still kept; of a log without entries, 1.
+    pub first: u64,
+    /// The hash of the entry before it, and so of everything that was trimmed; where nothing was,
+    /// the log's [`origin`](crate::chain::origin).
+    pub before: EntryHash,
+}
+
+/// What a trim did.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Trimmed {
+    /// How many entries it removed.
+    pub removed: usize,
+    /// Whether it stopped at its bound, and there are more to remove.
+    pub more: bool,
 }
 
 impl fmt::Debug for Entry {

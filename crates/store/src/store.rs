@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_core::Stream;
 use tokio::sync::watch;
 
-use crate::{Change, Commit, Entry, Key, Log, Page, StoreError, Swept, Versioned};
+use crate::{Anchor, Change, Commit, Entry, Key, Log, Page, StoreError, Swept, Trimmed, Versioned};
 
 /// The entries of a log, as they come. Ends when the store is closed; after an error it ends too.
 pub type Entries = Pin<Box<dyn Stream<Item = Result<Entry, StoreError>> + Send>>;
@@ -38,7 +38,9 @@ pub trait Store: Send + Sync + 'static {
     /// - Versions must grow, and none may come twice, even after a deletion or a restart
     ///   (`a_version_never_returns`).
     /// - Appends must be numbered from 1 without a gap, for each log by itself, in the order of
-    ///   the commits (`entries_are_numbered_without_a_gap`).
+    ///   the commits (`entries_are_numbered_without_a_gap`), and each must carry the hash that
+    ///   follows from its bytes and the entry before it (`entries_form_a_chain`): see
+    ///   [`chain`](crate::chain).
     /// - A malformed change must be refused whole (`a_malformed_change_is_refused`).
     /// - An empty change must be done, and everything before it is then durable
     ///   (`an_empty_change_is_done`).
@@ -87,7 +89,8 @@ pub trait Store: Send + Sync + 'static {
     async fn last_number(&self, log: Log) -> Result<u64, StoreError>;
 
     /// Reads up to `limit` entries of `log` (at least 1, at most [`SCAN_MAX`]) from the number
-    /// `from` on (`a_log_is_read_by_pages`).
+    /// `from` on (`a_log_is_read_by_pages`); where that one was trimmed, a page must begin at the
+    /// first that is kept (`a_trimmed_log_is_read_from_its_start`).
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -95,7 +98,28 @@ pub trait Store: Send + Sync + 'static {
     /// [`SCAN_MAX`]: crate::laws::SCAN_MAX
     async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
-    /// Follows `log` from the number `from` (0 is as 1): what is there, then what comes.
+    /// Removes entries of `log` whose number is below `below`, oldest first, at most `max` of them,
+    /// in batches between which commits go on.
+    ///
+    /// It must remove no more than asked for, and say whether there is more (`a_trim_is_bounded`);
+    /// the last entry of a log must stay, so that numbers and hashes go on from it
+    /// (`a_trim_keeps_the_last_entry`). With the entries that go, and in the same commit, their
+    /// last number and hash must be kept: what [`start`](Self::start) then says
+    /// (`a_trimmed_log_keeps_its_anchor`).
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit); entries may have been removed before the error.
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError>;
+
+    /// Where `log` begins by now: its first entry that is kept, and the hash of what was before.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError>;
+
+    /// Follows `log` from the number `from` (0 is as 1), or from the first entry that is kept: what
+    /// is there, then what comes. A follower that a trim overtakes goes on with the first that is
+    /// kept; the numbers show it.
     ///
     /// Every entry from there on must come once, in order
     /// (`a_watch_has_no_gap_and_no_duplicate`), when it is durable and not before; the stream must

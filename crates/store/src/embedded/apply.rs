@@ -1,11 +1,12 @@
-//! Changes and sweeps: what they do to the database.
+//! Changes, sweeps and trims: what they do to the database.
 
 use std::collections::HashMap;
 use std::ops::Bound;
 
-use super::layout::{self, Head, Item};
+use super::layout::{self, Head, Item, Tail};
+use super::upgrade::Tails;
 use super::{Broken, Database, Edits};
-use crate::{Change, Commit, Done, Expect, Key, Swept, Version};
+use crate::{Change, Commit, Done, Expect, Key, Log, Swept, Trimmed, Version, chain};
 
 /// The most commits in one batch of the driver. A batch shuts readers out while it is applied, some
 /// 10 µs a commit; a new one costs a write to the disk.
@@ -22,9 +23,11 @@ pub(super) struct Writer<'a> {
     database: &'a Database,
     /// The number of the last commit.
     commits: u64,
-    /// The number of the last entry of each log.
-    logs: HashMap<Box<str>, u64>,
+    /// The last entry of each log.
+    logs: Tails,
     batch: Batch,
+    /// The edits that reached the database, while somebody wants to know them.
+    told: Option<Edits>,
 }
 
 /// Commits that are not in the database yet.
@@ -38,14 +41,25 @@ struct Batch {
 }
 
 impl<'a> Writer<'a> {
-    /// From the last commit's number, and the last number of each log.
-    pub(super) fn new(database: &'a Database, commits: u64, logs: HashMap<Box<str>, u64>) -> Self {
+    /// From the last commit's number, and the last entry of each log.
+    pub(super) fn new(database: &'a Database, commits: u64, logs: Tails) -> Self {
         Self {
             database,
             commits,
             logs,
             batch: Batch::default(),
+            told: None,
         }
+    }
+
+    /// Notes the edits from here on, as they reach the database.
+    pub(super) fn tell(&mut self) {
+        self.told.get_or_insert_default();
+    }
+
+    /// The edits that were noted.
+    pub(super) fn told(&mut self) -> Edits {
+        self.told.take().unwrap_or_default()
     }
 
     /// The number of the last commit.
@@ -86,10 +100,9 @@ impl<'a> Writer<'a> {
             if let Some(at) = expires_at_millis
                 && !has_earlier_reminder(found, at)
             {
-                self.batch
-                    .edit(layout::reminder_key(at, &write.key), Some(vec![]));
+                self.batch.remind(at, &write.key);
             }
-            let value = layout::encode_record(version, expires_at_millis, &put.value);
+            let value = layout::encode_record(&record, version, expires_at_millis, &put.value);
             self.batch.edit(record, Some(value));
             let head = Head {
                 version,
@@ -143,13 +156,60 @@ impl<'a> Writer<'a> {
                     swept.removed += 1;
                 }
                 // It was given more time.
-                Some(at) => self
-                    .batch
-                    .edit(layout::reminder_key(at, &key), Some(vec![])),
+                Some(at) => self.batch.remind(at, &key),
                 None => {}
             }
         }
         Ok(swept)
+    }
+
+    /// Removes up to `max` of the first entries of a log, if they are numbered below `below`, and
+    /// notes where it begins then. The last one stays.
+    pub(super) fn trim(
+        &mut self,
+        log: Log,
+        below: u64,
+        max: usize,
+        removing: impl FnOnce(u64),
+    ) -> Result<Trimmed, Broken> {
+        // The database is asked for what is there.
+        self.apply()?;
+        let name = log.name();
+        let last = self.logs.get(name).map_or(0, |tail| tail.number);
+        let until = layout::entry_key(name, below.min(last));
+        let from = Bound::Included(layout::entry_key(name, 0));
+        let mut old = if below == 0 {
+            Vec::new()
+        } else {
+            self.database.range(from, until, max.saturating_add(1))?
+        };
+        let more = old.len() > max;
+        old.truncate(max);
+        let removed = old.len();
+        let Some(Item::Entry {
+            number,
+            hash: Some(hash),
+            ..
+        }) = old.last()
+        else {
+            return Ok(Trimmed { removed: 0, more });
+        };
+        let anchor = Tail {
+            number: *number,
+            hash: *hash,
+        };
+        self.commits += 1;
+        self.batch.commits += 1;
+        removing(self.commits);
+        for item in old {
+            if let Item::Entry { number, .. } = item {
+                self.batch.edit(layout::entry_key(name, number), None);
+            }
+        }
+        let key = layout::anchor_key(name);
+        let anchor = layout::encode_anchor(&key, anchor);
+        self.batch.edit(key, Some(anchor));
+        Ok(Trimmed { removed, more })
     }
 
     /// Brings everything into the database that is not there yet.
@@ -160,6 +220,9 @@ impl<'a> Writer<'a> {
         let Batch { mut edits, .. } = std::mem::take(&mut self.batch);
         let counter = layout::encode_counter(self.commits);
         edits.push((layout::COUNTER.to_vec(), Some(counter)));
+        if let Some(told) = &mut self.told {
+            told.extend_from_slice(&edits);
+        }
         self.database.apply(edits)
     }
 
@@ -177,18 +240,30 @@ impl<'a> Writer<'a> {
             let name = append.log.name();
             let last = match self.logs.get_mut(name) {
                 Some(last) => last,
-                None => self.logs.entry(name.into()).or_default(),
+                None => self.logs.entry(name.into()).or_insert(Tail {
+                    number: 0,
+                    hash: chain::origin(append.log),
+                }),
             };
-            *last += 1;
-            let entry = layout::encode_entry(version, &append.entry);
-            self.batch.edit(layout::entry_key(name, *last), Some(entry));
-            *last
+            let number = last.number + 1;
+            let hash = chain::next(last.hash, number, &append.entry);
+            *last = Tail { number, hash };
+            let key = layout::entry_key(name, number);
+            let entry = layout::encode_entry(&key, version, hash, &append.entry);
+            self.batch.edit(key, Some(entry));
+            number
         });
         entered.collect()
     }
 }
 
 impl Batch {
+    fn remind(&mut self, at_millis: u64, key: &Key) {
+        let key = layout::reminder_key(at_millis, key);
+        let reminder = layout::encode_reminder(&key);
+        self.edit(key, Some(reminder));
+    }
+
     fn edit(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.edits.push((key, value));

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::Writer;
+use super::backup::{Tap, Taps};
 use super::directory::Directory;
 use super::inspection::Inspection;
 use super::mark::Keeper;
 use super::shared::Shared;
+use super::upgrade::Tails;
 use super::{Broken, Database, Disk};
-use crate::{Change, Commit, Health, StoreError, Swept};
+use crate::{Change, Commit, Health, Log, StoreError, Swept, Trimmed};
 
 /// The most jobs that share a sync. More would save nothing, and make the first of them wait.
 pub(super) const GROUP_MAX: usize = 1024;
@@ -44,6 +46,19 @@ pub(super) enum Job {
         max: usize,
         answer: Answer<Swept>,
     },
+    Trim {
+        log: Log,
+        below: u64,
+        max: usize,
+        answer: Answer<Trimmed>,
+    },
+    /// Every edit from here on is told to a backup.
+    Backup {
+        tap: Tap,
+        answer: Answer<()>,
+    },
+    /// To this backup none, from here on.
+    EndBackup(u64),
     Close,
 }
 
@@ -53,7 +68,7 @@ pub(super) struct Committer {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) shared: Arc<Shared>,
     pub(super) commits: u64,
-    pub(super) heads: HashMap<Box<str>, u64>,
+    pub(super) tails: Tails,
     pub(super) keeper: Keeper,
     /// While there may be something left to read.
     pub(super) inspection: Option<Inspection>,
@@ -81,8 +96,8 @@ impl Committer {
     }
 
     fn serve(&mut self, group: &mut Group) -> Result<(), Broken> {
-        let heads = std::mem::take(&mut self.heads);
-        let mut writer = Writer::new(&self.database, self.commits, heads);
+        let tails = std::mem::take(&mut self.tails);
+        let mut writer = Writer::new(&self.database, self.commits, tails);
         while let Some(job) = self.jobs.blocking_recv() {
             // The store may have failed elsewhere: a damaged page, or the mark. This job was then
             // not begun.
@@ -91,6 +106,9 @@ impl Committer {
                 return Ok(());
             }
             let before = writer.commits();
+            if !group.taps.is_empty() {
+                writer.tell();
+            }
             let mut next = Some(job);
             while let Some(job) = next {
                 if group.take(job, &mut writer, &self.shared)? {
@@ -107,6 +125,7 @@ impl Committer {
                 self.database.settle(&*self.disk)?;
                 self.shared.durable(writer.commits(), &group.logs);
             }
+            group.taps.pass(writer.told(), writer.commits());
             group.answer();
         }
         Ok(())
@@ -160,20 +179,27 @@ impl Committer {
 struct Group {
     commits: Vec<(Answer<Commit>, Commit)>,
     sweeps: Vec<(Answer<Swept>, Swept)>,
+    trims: Vec<(Answer<Trimmed>, Trimmed)>,
+    backups: Vec<Answer<()>>,
+    /// They outlast the group.
+    taps: Taps,
     /// The logs that were appended to, with their last number.
     logs: HashMap<Box<str>, u64>,
 }
 
 impl Group {
     fn len(&self) -> usize {
-        self.commits.len() + self.sweeps.len()
+        self.commits.len() + self.sweeps.len() + self.trims.len()
     }
 
     /// Applies a job. Returns whether it was the wish to end.
     fn take(&mut self, job: Job, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool, Broken> {
+        // Before the answer goes down unsent: its caller looks for the reason.
+        let fail = |broken: &Broken| shared.fail(&broken.0);
         match job {
             Job::Commit { change, answer } => {
-                let commit = writer.commit(&change, |commit| shared.removing(commit))?;
+                let commit = writer.commit(&change, |commit| shared.removing(commit));
+                let commit = commit.inspect_err(fail)?;
                 if let Commit::Done(done) = &commit {
                     for (append, &number) in change.appends.iter().zip(&done.numbers) {
                         self.logs.insert(append.log.name().into(), number);
@@ -186,9 +212,27 @@ impl Group {
                 max,
                 answer,
             } => {
-                let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit))?;
+                let swept = writer.sweep(now_millis, max, |commit| shared.removing(commit));
+                let swept = swept.inspect_err(fail)?;
                 self.sweeps.push((answer, swept));
             }
+            Job::Trim {
+                log,
+                below,
+                max,
+                answer,
+            } => {
+                let trimmed = writer.trim(log, below, max, |commit| shared.removing(commit));
+                let trimmed = trimmed.inspect_err(fail)?;
+                self.trims.push((answer, trimmed));
+            }
+            Job::Backup { tap, answer } => {
+                self.taps.add(tap);
+                self.backups.push(answer);
+                // What was gathered before is told too, which does no harm.
+                writer.tell();
+            }
+            Job::EndBackup(number) => self.taps.end(number),
             Job::Close => return Ok(true),
         }
         Ok(false)
@@ -201,6 +245,12 @@ impl Group {
         }
         for (answer, swept) in self.sweeps.drain(..) {
             let _ = answer.send(Ok(swept));
+        }
+        for (answer, trimmed) in self.trims.drain(..) {
+            let _ = answer.send(Ok(trimmed));
+        }
+        for answer in self.backups.drain(..) {
+            let _ = answer.send(Ok(()));
         }
         self.logs.clear();
     }
@@ -222,6 +272,8 @@ fn refuse(job: Job, shared: &Shared) {
     match job {
         Job::Commit { answer, .. } => drop(answer.send(Err(refusal))),
         Job::Sweep { answer, .. } => drop(answer.send(Err(refusal))),
-        Job::Close => {}
+        Job::Trim { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::Backup { answer, .. } => drop(answer.send(Err(refusal))),
+        Job::EndBackup(_) | Job::Close => {}
     }
 }

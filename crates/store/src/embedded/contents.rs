@@ -7,13 +7,18 @@ use std::ops::Bound;
 use super::committer::GROUP_MAX;
 use super::layout::{self, Item};
 use super::{Broken, Database};
+use crate::EntryHash;
+
+/// The last entry of each log: its number, and its hash if it has one. An entry of the first release
+/// has none.
+pub(super) type Heads = HashMap<Box<str>, (u64, Option<EntryHash>)>;
 
 /// What the first look into a database found.
 pub(super) struct Contents {
     /// No record and no entry has a higher version.
     pub(super) commits: u64,
-    /// The number of the last entry of each log.
-    pub(super) heads: HashMap<Box<str>, u64>,
+    /// The last entry of each log.
+    pub(super) heads: Heads,
     /// Whether everything was read, and so is undamaged.
     pub(super) whole: bool,
 }
@@ -26,7 +31,11 @@ impl Contents {
             heads: HashMap::new(),
             whole: true,
         };
+        // An anchor's key sorts before every entry's.
+        let mut trimmed: HashMap<String, u64> = HashMap::new();
+        let mut gap = false;
         database.walk(|item| match item {
+            Item::Anchor { log, trimmed: to } => drop(trimmed.insert(log, to.number)),
             Item::Counter(commits) => found.commits = found.commits.max(commits),
             Item::Record { record, .. } => {
                 // The first release's groups could lie here without their counter.
@@ -34,14 +43,21 @@ impl Contents {
             }
             Item::Entry {
                 log,
+                number,
                 version,
-                entry,
+                hash,
+                ..
             } => {
                 found.commits = found.commits.max(version.as_u64());
-                found.heads.insert(log.into(), entry.number);
+                let trimmed = trimmed.get(&log).copied().unwrap_or(0);
+                let last = found.heads.insert(log.into(), (number, hash));
+                gap |= number != last.map_or(trimmed, |(number, _)| number) + 1;
             }
             Item::Reminder { .. } => {}
         })?;
+        if gap {
+            return Err(Broken::new("an entry of a log is missing"));
+        }
         Ok(found)
     }
 
@@ -67,18 +83,18 @@ impl Contents {
 }
 
 /// Jumps from log to log: there are a few, of any length.
-fn heads(database: &Database) -> Result<HashMap<Box<str>, u64>, Broken> {
-    let mut heads = HashMap::new();
+fn heads(database: &Database) -> Result<Heads, Broken> {
+    let mut heads = Heads::new();
     let (mut from, until) = layout::logs();
     while let Some(Item::Entry { log, .. }) = database
         .range(Bound::Included(from), until.clone(), 1)?
         .pop()
     {
         from = layout::entries_end(&log);
-        if let Some(Item::Entry { entry, .. }) =
+        if let Some(Item::Entry { number, hash, .. }) =
             database.last(layout::entry_key(&log, 0), from.clone())?
         {
-            heads.insert(log.into(), entry.number);
+            heads.insert(log.into(), (number, hash));
         }
     }
     Ok(heads)

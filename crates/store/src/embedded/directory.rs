@@ -8,13 +8,21 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::OpenError;
 
 /// The format that this release writes. It covers the files here and `layout.rs`.
-const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
+/// The first release's, which is read, and changed to ours: `upgrade.rs`.
+const OLD_FORMAT: u64 = 1;
+/// How long a lock may outlive its holder: a process that the holder was starting just then has it
+/// too, until it runs its own program.
+const UNLOCK_SECS_MAX: Duration = Duration::from_secs(1);
+
 const MARKER: &str = "store";
 const MAGIC: &str = "countersign store, format ";
 
@@ -22,7 +30,8 @@ const MAGIC: &str = "countersign store, format ";
 pub(super) struct Directory {
     path: PathBuf,
     /// Holds the lock.
-    _marker: File,
+    marker: File,
+    format: u64,
 }
 
 impl Directory {
@@ -40,17 +49,45 @@ impl Directory {
             return Err(refuse.not_ours("it holds other files"));
         }
         let marker = open_private(&path.join(MARKER)).map_err(|error| refuse.unreadable(error))?;
-        match marker.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
-            Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
-        }
-        check_marker(&marker, others, &refuse)?;
+        lock(&marker, &refuse)?;
+        let format = check_marker(&marker, others, &refuse)?;
         sync_directory(path).map_err(|error| refuse.unreadable(error))?;
         Ok(Self {
             path: path.to_owned(),
-            _marker: marker,
+            marker,
+            format,
         })
+    }
+
+    /// Declares the directory to be of this release's format, before anything of it is written:
+    /// an earlier release refuses it from then on. Returns whether it was of an earlier one.
+    pub(super) fn upgrade(&mut self) -> io::Result<bool> {
+        if self.format == FORMAT {
+            return Ok(false);
+        }
+        // One byte in place: the old text or the new one, whatever happens; and the lock is on
+        // this file.
+        let digit = FORMAT.to_string();
+        self.marker
+            .write_all_at(digit.as_bytes(), MAGIC.len() as u64)?;
+        self.marker.sync_all()?;
+        self.format = FORMAT;
+        Ok(true)
+    }
+
+    /// Claims one that is a store, and makes nothing.
+    pub(super) fn claim_existing(path: &Path) -> Result<Self, OpenError> {
+        let refuse = Refuse(path);
+        match fs::metadata(path.join(MARKER)) {
+            Ok(marker) if marker.is_file() && marker.len() > 0 => Self::claim(path),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refuse.unreadable(error)),
+            _ => Err(refuse.not_ours("there is no store in it")),
+        }
+    }
+
+    /// Whether it is of the format that this release writes.
+    pub(super) fn is_current(&self) -> bool {
+        self.format == FORMAT
     }
 
     /// Where it is.
@@ -82,6 +119,19 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Says that a directory is a store, once all else that makes one is there. It must not say so yet.
+pub(super) fn declare(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o600);
+    let mut marker = options.open(path.join(MARKER))?;
+    marker.write_all(format!("{MAGIC}{FORMAT}\n").as_bytes())?;
+    marker.sync_all()?;
+    sync_directory(path)?;
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or_else(|| sync_directory(Path::new(".")), sync_directory)
+}
+
 struct Refuse<'a>(&'a Path);
 
 impl Refuse<'_> {
@@ -106,6 +156,20 @@ impl Refuse<'_> {
         OpenError::Unreadable {
             directory: self.directory(),
             error,
+        }
+    }
+}
+
+fn lock(marker: &File, refuse: &Refuse<'_>) -> Result<(), OpenError> {
+    let begun = Instant::now();
+    loop {
+        match marker.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(refuse.unreadable(error)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < UNLOCK_SECS_MAX => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => return Err(refuse.locked()),
         }
     }
 }
@@ -140,7 +204,7 @@ fn other_files(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<(), OpenError> {
+fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<u64, OpenError> {
     let mut text = Vec::new();
     let read = marker.take(256).read_to_end(&mut text);
     read.map_err(|error| refuse.unreadable(error))?;
@@ -148,6 +212,7 @@ fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<
         let written = marker.write_all(format!("{MAGIC}{FORMAT}\n").as_bytes());
         return written
             .and_then(|()| marker.sync_all())
+            .map(|()| FORMAT)
             .map_err(|error| refuse.unreadable(error));
     }
     let found = std::str::from_utf8(&text)
@@ -155,7 +220,7 @@ fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<
         .and_then(|text| text.strip_prefix(MAGIC)?.trim_end().parse::<u64>().ok())
         .ok_or_else(|| refuse.not_ours("the file `store` in it is not one of ours"))?;
     match found {
-        FORMAT => Ok(()),
+        FORMAT | OLD_FORMAT => Ok(found),
         found if found > FORMAT => Err(OpenError::Newer {
             directory: refuse.directory(),
             found,

@@ -2,32 +2,31 @@
 //!
 //! | key | value |
 //! | --- | --- |
+//! | `a`, length of a log's name, the name | where the log was trimmed to: number and hash of the last entry that went |
 //! | `c` | the commit counter |
-//! | `l`, length of the log's name, the name, number | commit, entry |
+//! | `l`, length of the log's name, the name, number | commit, hash, entry |
 //! | `r`, key | commit, expiry where there is one, value |
 //! | `x`, a time, key | nothing: a reminder to look then whether the record has expired |
 //!
 //! A record with an expiry has a reminder at it, or earlier. A reminder may be of a record that is
 //! gone, or was given more time.
 //!
-//! Every value begins with a tag that names its form, numbers are big-endian. A form is never
-//! changed, only another tag added.
+//! Every value begins with a tag that names its form, and ends with a checksum of its key and all of
+//! the value before (`seal.rs`); numbers are big-endian. A form is never changed, only another tag
+//! added. Those of format 1 have no checksum, its entries no hash, and its reminders no bytes at all.
 
 use bytes::Bytes;
 
 use super::Broken;
-use crate::{Entry, Key, Version, Versioned};
+use super::seal::{seal, unseal};
+use crate::{EntryHash, Key, Version, Versioned};
 
 /// The commit counter's key.
 pub(super) const COUNTER: &[u8] = b"c";
+const ANCHOR: u8 = b'a';
 const LOG: u8 = b'l';
 const RECORD: u8 = b'r';
 const REMINDER: u8 = b'x';
-
-/// A counter, an entry, or a record that never expires.
-const PLAIN: u8 = 1;
-/// A record with an expiry.
-const EXPIRING: u8 = 2;
 
 pub(super) fn record_key(key: &Key) -> Vec<u8> {
     [&[RECORD], key.as_bytes()].concat()
@@ -58,7 +57,7 @@ pub(super) fn due(now_millis: u64) -> (Vec<u8>, Vec<u8>) {
 }
 
 pub(super) fn entry_key(log: &str, number: u64) -> Vec<u8> {
-    [&log_prefix(log)[..], &number.to_be_bytes()].concat()
+    [&log_key(LOG, log)[..], &number.to_be_bytes()].concat()
 }
 
 /// The range of all entries of all logs.
@@ -72,29 +71,60 @@ pub(super) fn entries_end(log: &str) -> Vec<u8> {
     entry_key(log, u64::MAX)
 }
 
-fn log_prefix(log: &str) -> Vec<u8> {
-    // A log's name has at most 64 bytes.
-    [&[LOG, log.len() as u8][..], log.as_bytes()].concat()
+pub(super) fn anchor_key(log: &str) -> Vec<u8> {
+    log_key(ANCHOR, log)
 }
+
+fn log_key(kind: u8, log: &str) -> Vec<u8> {
+    // A log's name has at most 64 bytes.
+    [&[kind, log.len() as u8][..], log.as_bytes()].concat()
+}
+
+/// The first release's forms, which are read and never written. A counter, an entry, or a record
+/// that never expires.
+pub(super) const OLD: u8 = 1;
+/// A record of the first release with an expiry.
+pub(super) const OLD_EXPIRING: u8 = 2;
+/// A counter, a reminder, an anchor, or a record that never expires.
+const PLAIN: u8 = 3;
+/// A record with an expiry.
+const EXPIRING: u8 = 4;
+/// An entry.
+const CHAINED: u8 = 5;
 
 pub(super) fn encode_counter(commits: u64) -> Vec<u8> {
-    [&[PLAIN][..], &commits.to_be_bytes()].concat()
+    seal(COUNTER, PLAIN, &[&commits.to_be_bytes()])
 }
 
+/// The value under `key`, a [`record_key`].
 pub(super) fn encode_record(
+    key: &[u8],
     version: Version,
     expires_at_millis: Option<u64>,
     value: &[u8],
 ) -> Vec<u8> {
     let version = version.as_u64().to_be_bytes();
     match expires_at_millis {
-        None => [&[PLAIN][..], &version, value].concat(),
-        Some(at) => [&[EXPIRING][..], &version, &at.to_be_bytes(), value].concat(),
+        None => seal(key, PLAIN, &[&version, value]),
+        Some(at) => seal(key, EXPIRING, &[&version, &at.to_be_bytes(), value]),
     }
 }
 
-pub(super) fn encode_entry(version: Version, entry: &[u8]) -> Vec<u8> {
-    encode_record(version, None, entry)
+/// The value under `key`, a [`reminder_key`].
+pub(super) fn encode_reminder(key: &[u8]) -> Vec<u8> {
+    seal(key, PLAIN, &[])
+}
+
+/// The value under `key`, an [`entry_key`].
+pub(super) fn encode_entry(key: &[u8], version: Version, hash: EntryHash, entry: &[u8]) -> Vec<u8> {
+    let version = version.as_u64().to_be_bytes();
+    seal(key, CHAINED, &[&version, hash.as_bytes(), entry])
+}
+
+/// The value under `key`, an [`anchor_key`].
+pub(super) fn encode_anchor(key: &[u8], trimmed: Tail) -> Vec<u8> {
+    let number = trimmed.number.to_be_bytes();
+    seal(key, PLAIN, &[&number, trimmed.hash.as_bytes()])
 }
 
 /// What a record is besides its value.
@@ -104,13 +134,27 @@ pub(super) struct Head {
     pub(super) expires_at_millis: Option<u64>,
 }
 
+/// The last entry of a log, or of the part of it that was trimmed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Tail {
+    pub(super) number: u64,
+    pub(super) hash: EntryHash,
+}
+
 /// What a key and its value are.
 pub(super) enum Item {
+    Anchor {
+        log: String,
+        trimmed: Tail,
+    },
     Counter(u64),
     Entry {
         log: String,
+        number: u64,
         version: Version,
-        entry: Entry,
+        /// None in the form of the first release.
+        hash: Option<EntryHash>,
+        bytes: Bytes,
     },
     Record {
         key: Key,
@@ -124,58 +168,128 @@ pub(super) enum Item {
 
 impl Item {
     /// # Errors
-    /// For what this release never writes.
+    /// For what this release never writes, nor any before it.
     pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Self, Broken> {
-        decode(key, value).ok_or_else(|| Broken::new("an entry of the database has no known form"))
+        let (&kind, rest) = key.split_first().ok_or_else(unknown)?;
+        match kind {
+            _ if key == COUNTER => decode_counter(key, value).map(Self::Counter),
+            ANCHOR => {
+                let (log, rest) = log_name(rest).ok_or_else(unknown)?;
+                let trimmed = decode_anchor(key, value)?;
+                let anchor = Self::Anchor { log, trimmed };
+                Some(anchor).filter(|_| rest.is_empty()).ok_or_else(unknown)
+            }
+            LOG => {
+                let (log, number) = log_name(rest).ok_or_else(unknown)?;
+                let number = number.try_into().map_err(|_| unknown())?;
+                entry(log, u64::from_be_bytes(number), unseal(key, value)?).ok_or_else(unknown)
+            }
+            RECORD => Ok(Self::Record {
+                key: Key::from_bytes(rest).map_err(|_| unknown())?,
+                record: decode_record(key, value)?,
+            }),
+            REMINDER => {
+                // The first release's have no bytes.
+                let known = value.is_empty() || unseal(key, value)? == (PLAIN, &[]);
+                reminder(rest).filter(|_| known).ok_or_else(unknown)
+            }
+            _ => Err(unknown()),
+        }
     }
 }
 
-fn decode(key: &[u8], value: &[u8]) -> Option<Item> {
+/// What to call the item under a key, whatever it is: `record client/orders`.
+pub(super) fn name_of(key: &[u8]) -> String {
+    named(key).unwrap_or_else(|| {
+        // A key of ours is not much longer than that.
+        let shown = &key[..key.len().min(128)];
+        format!("the unknown key {}", shown.escape_ascii())
+    })
+}
+
+/// The kind of record under a key; none where it is no record's.
+pub(super) fn kind_of(key: &[u8]) -> Option<String> {
+    let key = key.strip_prefix(&[RECORD])?;
+    Some(Key::from_bytes(key).ok()?.kind())
+}
+
+fn named(key: &[u8]) -> Option<String> {
     let (&kind, rest) = key.split_first()?;
     match kind {
-        _ if key == COUNTER => counter(value).map(Item::Counter),
-        LOG => {
-            let (&length, rest) = rest.split_first()?;
-            let (log, number) = rest.split_at_checked(usize::from(length))?;
-            let record = versioned(value)?;
-            Some(Item::Entry {
-                log: String::from_utf8(log.to_vec()).ok()?,
-                version: record.version,
-                entry: Entry {
-                    number: u64::from_be_bytes(number.try_into().ok()?),
-                    bytes: record.value,
-                },
-            })
+        _ if key == COUNTER => Some("the counter".to_owned()),
+        ANCHOR => {
+            let (log, _) = log_name(rest)?;
+            Some(format!("the anchor of {}", log.escape_debug()))
         }
-        RECORD => Some(Item::Record {
-            key: Key::from_bytes(rest).ok()?,
-            record: versioned(value)?,
-        }),
+        LOG => {
+            let (log, number) = log_name(rest)?;
+            let number = u64::from_be_bytes(number.try_into().ok()?);
+            Some(format!("entry {number} of {}", log.escape_debug()))
+        }
+        RECORD => Some(format!("record {}", Key::from_bytes(rest).ok()?)),
         REMINDER => {
             let (at_millis, key) = rest.split_first_chunk()?;
-            let key = Key::from_bytes(key).ok()?;
-            Some(Item::Reminder {
-                at_millis: u64::from_be_bytes(*at_millis),
-                key,
-            })
+            let (at_millis, key) = (u64::from_be_bytes(*at_millis), Key::from_bytes(key).ok()?);
+            Some(format!("the reminder at {at_millis} of {key}"))
         }
         _ => None,
     }
 }
 
-fn counter(value: &[u8]) -> Option<u64> {
-    match value.split_first()? {
-        (&PLAIN, counter) => Some(u64::from_be_bytes(counter.try_into().ok()?)),
-        _ => None,
-    }
+fn log_name(rest: &[u8]) -> Option<(String, &[u8])> {
+    let (&length, rest) = rest.split_first()?;
+    let (log, rest) = rest.split_at_checked(usize::from(length))?;
+    Some((String::from_utf8(log.to_vec()).ok()?, rest))
 }
 
-fn head(value: &[u8]) -> Option<(Head, &[u8])> {
-    let (&tag, rest) = value.split_first()?;
+fn entry(log: String, number: u64, (tag, rest): (u8, &[u8])) -> Option<Item> {
+    let (version, rest) = rest.split_first_chunk()?;
+    let (hash, bytes) = match tag {
+        OLD => (None, rest),
+        CHAINED => {
+            let (hash, bytes) = rest.split_first_chunk()?;
+            (Some(EntryHash::from_bytes(*hash)), bytes)
+        }
+        _ => return None,
+    };
+    Some(Item::Entry {
+        log,
+        number,
+        version: Version::new(u64::from_be_bytes(*version)),
+        hash,
+        bytes: Bytes::copy_from_slice(bytes),
+    })
+}
+
+fn reminder(rest: &[u8]) -> Option<Item> {
+    let (at_millis, key) = rest.split_first_chunk()?;
+    Some(Item::Reminder {
+        at_millis: u64::from_be_bytes(*at_millis),
+        key: Key::from_bytes(key).ok()?,
+    })
+}
+
+/// A record's value alone, where the key is known.
+pub(super) fn decode_record(key: &[u8], value: &[u8]) -> Result<Versioned, Broken> {
+    let (head, value) = head(unseal(key, value)?).ok_or_else(unknown)?;
+    Ok(Versioned {
+        version: head.version,
+        value: Bytes::copy_from_slice(value),
+        expires_at_millis: head.expires_at_millis,
+    })
+}
+
+/// What a record is, without copying it.
+pub(super) fn decode_head(key: &[u8], value: &[u8]) -> Result<Head, Broken> {
+    let head = head(unseal(key, value)?);
+    head.map(|(head, _)| head).ok_or_else(unknown)
+}
+
+fn head((tag, rest): (u8, &[u8])) -> Option<(Head, &[u8])> {
     let (version, rest) = rest.split_first_chunk()?;
     let (expires_at_millis, value) = match tag {
-        PLAIN => (None, rest),
-        EXPIRING => {
+        OLD | PLAIN => (None, rest),
+        OLD_EXPIRING | EXPIRING => {
             let (at, rest) = rest.split_first_chunk()?;
             (Some(u64::from_be_bytes(*at)), rest)
         }
@@ -188,30 +302,31 @@ fn head(value: &[u8]) -> Option<(Head, &[u8])> {
     Some((head, value))
 }
 
-fn versioned(value: &[u8]) -> Option<Versioned> {
-    let (head, value) = head(value)?;
-    Some(Versioned {
-        version: head.version,
-        value: Bytes::copy_from_slice(value),
-        expires_at_millis: head.expires_at_millis,
-    })
-}
-
-/// A record's value alone, where the key is known.
-pub(super) fn decode_record(value: &[u8]) -> Result<Versioned, Broken> {
-    versioned(value).ok_or_else(unknown_record)
-}
-
-/// What a record is, without copying it.
-pub(super) fn decode_head(value: &[u8]) -> Result<Head, Broken> {
-    head(value).map(|(head, _)| head).ok_or_else(unknown_record)
-}
-
-fn unknown_record() -> Broken {
-    Broken::new("a record has no known form")
-}
-
 /// The counter alone.
-pub(super) fn decode_counter(value: &[u8]) -> Result<u64, Broken> {
-    counter(value).ok_or_else(|| Broken::new("the counter has no known form"))
+pub(super) fn decode_counter(key: &[u8], value: &[u8]) -> Result<u64, Broken> {
+    match unseal(key, value)? {
+        (OLD | PLAIN, counter) => counter.try_into().map(u64::from_be_bytes).ok(),
+        _ => None,
+    }
+    .ok_or_else(unknown)
 }
+
+/// A log's anchor alone.
+pub(super) fn decode_anchor(key: &[u8], value: &[u8]) -> Result<Tail, Broken> {
+    let (tag, rest) = unseal(key, value)?;
+    let trimmed = rest.split_first_chunk().filter(|_| tag == PLAIN);
+    let trimmed = trimmed.and_then(|(number, hash)| {
+        Some(Tail {
+            number: u64::from_be_bytes(*number),
+            hash: EntryHash::from_bytes(hash.try_into().ok()?),
+        })
+    });
+    trimmed.ok_or_else(unknown)
+}
+
+fn unknown() -> Broken {
+    Broken::new("a value of the database has no known form")
+}
+
+#[cfg(test)]
+mod tests;

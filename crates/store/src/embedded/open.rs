@@ -16,6 +16,7 @@ use super::inspection::Inspection;
 use super::layout;
 use super::mark::{self, Keeper};
 use super::shared::Shared;
+use super::upgrade::{self, Tails};
 use super::{Broken, Database, Disk, EmbeddedStore, Fdatasync, OpenError, Unopened, settings};
 
 /// How a store is opened.
@@ -57,7 +58,7 @@ impl EmbeddedStore {
     /// # Errors
     /// Why the directory was refused; nothing was changed then that would matter to another try.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
-        let directory = Directory::claim(directory.as_ref())?;
+        let mut directory = Directory::claim(directory.as_ref())?;
         let marked = marked(&directory)?;
         directory
             .create_database()
@@ -80,6 +81,14 @@ impl EmbeddedStore {
                 mark: marked,
             });
         }
+        let upgraded = directory
+            .upgrade()
+            .map_err(|error| unreadable(&directory, error))?;
+        if upgraded {
+            tracing::info!("the store was written by an earlier release, which cannot open it now");
+        }
+        let tails = upgrade::tails(&database, &contents.heads, &*options.disk)
+            .map_err(|broken| damaged(&directory, broken))?;
         // Before anything is built on it: the mark follows this number, and the next start is to
         // find it.
         database
@@ -91,7 +100,7 @@ impl EmbeddedStore {
         settled
             .map_err(|error| unreadable(&directory, error))?
             .map_err(|Broken(why)| unreadable(&directory, io::Error::other(why)))?;
-        start(directory, database, contents, marked, options.disk)
+        start(directory, database, &contents, tails, marked, options.disk)
     }
 }
 
@@ -124,18 +133,15 @@ fn sync_files(directory: &Directory) -> io::Result<()> {
 fn start(
     directory: Directory,
     database: Database,
-    contents: Contents,
+    contents: &Contents,
+    tails: Tails,
     marked: u64,
     disk: Arc<dyn Disk>,
 ) -> Result<EmbeddedStore, OpenError> {
     let path = directory.path().to_owned();
     let database = Arc::new(database);
-    let shared = Arc::new(Shared::new(Arc::clone(&database), &contents));
-    let Contents {
-        commits,
-        heads,
-        whole,
-    } = contents;
+    let shared = Arc::new(Shared::new(Arc::clone(&database), contents));
+    let commits = contents.commits;
     let (sender, jobs) = mpsc::channel::<Job>(QUEUE_MAX);
     let failing = Arc::clone(&shared);
     let keeper = Keeper::start(
@@ -147,7 +153,7 @@ fn start(
         },
     );
     let started = keeper.and_then(|keeper| {
-        let inspection = if whole {
+        let inspection = if contents.whole {
             None
         } else {
             Some(Inspection::start(Arc::clone(&shared))?)
@@ -159,7 +165,7 @@ fn start(
             disk,
             shared,
             commits,
-            heads,
+            tails,
             keeper,
             inspection,
             opened_at: commits,
@@ -182,7 +188,7 @@ fn start(
     }
 }
 
-fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
+pub(super) fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
     match unopened {
         Unopened::Locked => OpenError::Locked {
             directory: directory.path().to_owned(),
@@ -192,7 +198,7 @@ fn refuse(directory: &Directory, unopened: Unopened) -> OpenError {
     }
 }
 
-fn unreadable(directory: &Directory, error: io::Error) -> OpenError {
+pub(super) fn unreadable(directory: &Directory, error: io::Error) -> OpenError {
     OpenError::Unreadable {
         directory: directory.path().to_owned(),
         error,

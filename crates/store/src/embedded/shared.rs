@@ -1,16 +1,17 @@
 //! What the committer, the readers and the followers of a store have in common.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::backup::BACKUPS_MAX;
 use super::contents::Contents;
 use super::layout::{self, Item};
 use super::{Broken, Database};
-use crate::{Entry, Health, Key, Log, Page, StoreError, Versioned};
+use crate::{Anchor, Entry, Health, Key, Log, Page, StoreError, Versioned, chain};
 
 pub(super) struct Shared {
     /// The database, until the store ends. Taken for writing only then.
@@ -22,6 +23,9 @@ pub(super) struct Shared {
     /// The last durable entry of each log.
     heads: Mutex<HashMap<Box<str>, watch::Sender<u64>>>,
     health: watch::Sender<Health>,
+    /// What a backup takes, so that there are few at once.
+    pub(super) backups: Arc<Semaphore>,
+    last_backup: AtomicU64,
     /// Whether everything was read since the start.
     inspected: watch::Sender<bool>,
     /// Whether the committer has ended, and let go of the directory.
@@ -33,13 +37,15 @@ impl Shared {
         let heads = contents
             .heads
             .iter()
-            .map(|(log, &head)| (log.clone(), watch::Sender::new(head)));
+            .map(|(log, &(number, _))| (log.clone(), watch::Sender::new(number)));
         Self {
             database: RwLock::new(Some(database)),
             durable: watch::Sender::new(contents.commits),
             removed: AtomicU64::new(0),
             heads: Mutex::new(heads.collect()),
             health: watch::Sender::new(Health::Serving),
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+            last_backup: AtomicU64::new(0),
             inspected: watch::Sender::new(contents.whole),
             released: watch::Sender::new(false),
         }
@@ -90,23 +96,58 @@ impl Shared {
         Ok((page, seen))
     }
 
-    /// Entries of a log up to its durable head.
+    /// Entries of a log up to its durable head, with what they need to be durable.
     pub(super) fn entries(
         &self,
         log: Log,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<(Vec<Entry>, Seen), StoreError> {
         let head = *self.head(log).borrow();
-        let from = std::ops::Bound::Included(layout::entry_key(log.name(), from.max(1)));
+        let wanted = from.max(1);
+        let from = std::ops::Bound::Included(layout::entry_key(log.name(), wanted));
         let until = layout::entries_end(log.name());
         let found = self.database()?.range(from, until, limit);
-        let found = found.map_err(|broken| self.broken(&broken))?;
-        let entries = found.into_iter().filter_map(|item| match item {
-            Item::Entry { entry, .. } if entry.number <= head => Some(entry),
-            _ => None,
-        });
-        Ok(entries.collect())
+        let mut entries: Vec<Entry> = Vec::new();
+        for item in found.map_err(|broken| self.broken(&broken))? {
+            let entry = entry(item).map_err(|broken| self.broken(&broken))?;
+            if entry.number > head {
+                break;
+            }
+            // A trim fell between two reads: what was read before it is gone by now.
+            if entries
+                .last()
+                .is_some_and(|last| last.number + 1 < entry.number)
+            {
+                entries.clear();
+            }
+            entries.push(entry);
+        }
+        let mut seen = Seen::default();
+        if entries.first().is_some_and(|first| first.number > wanted) {
+            seen.absence();
+        }
+        Ok((entries, seen))
+    }
+
+    /// Where a log begins, with what that needs to be durable.
+    pub(super) fn start(&self, log: Log) -> Result<(Anchor, Seen), StoreError> {
+        let key = layout::anchor_key(log.name());
+        let trimmed = self.database()?.read(&key, layout::decode_anchor);
+        let trimmed = trimmed.map_err(|broken| self.broken(&broken))?;
+        let mut seen = Seen::default();
+        seen.absence();
+        let anchor = match trimmed {
+            Some(trimmed) => Anchor {
+                first: trimmed.number + 1,
+                before: trimmed.hash,
+            },
+            None => Anchor {
+                first: 1,
+                before: chain::origin(log),
+            },
+        };
+        Ok((anchor, seen))
     }
 
     /// Reads a few items, to see that they can be read. Returns the key of the last, if there may
@@ -116,8 +157,28 @@ impl Shared {
         from: std::ops::Bound<Vec<u8>>,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let inspected = self.database()?.inspect(from, limit);
-        inspected.map_err(|broken| self.broken(&broken))
+        self.copy(from, limit, |_, _| {})
+    }
+
+    /// Shows a few keys and their values, as they lie in the database. Returns the last key, if
+    /// there may be more.
+    pub(super) fn copy(
+        &self,
+        from: std::ops::Bound<Vec<u8>>,
+        limit: usize,
+        mut copy: impl FnMut(&[u8], &[u8]),
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let copied = self.database()?.visit(from, limit, |key, value| {
+            Item::decode(key, value)?;
+            copy(key, value);
+            Ok(())
+        });
+        copied.map_err(|broken| self.broken(&broken))
+    }
+
+    /// A number for a backup, which no other has.
+    pub(super) fn next_backup(&self) -> u64 {
+        self.last_backup.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// Everything was read.
@@ -160,6 +221,21 @@ impl Shared {
             .entry(log.name().into())
             .or_default()
             .subscribe()
+    }
+
+    /// The number of the last durable entry of each log that has one.
+    pub(super) fn heads(&self) -> BTreeMap<String, u64> {
+        let heads = self.heads.lock();
+        let heads = heads
+            .iter()
+            .map(|(log, head)| (log.to_string(), *head.borrow()));
+        heads.filter(|(_, head)| *head > 0).collect()
+    }
+
+    /// How much the database takes on the disk.
+    pub(super) fn disk_bytes(&self) -> Result<u64, StoreError> {
+        let bytes = self.database()?.bytes();
+        bytes.map_err(|error| StoreError::Unavailable(format!("its size is unknown: {error}")))
     }
 
     /// A record is about to be taken away by this commit. Told before it happens, so that whoever
@@ -215,7 +291,7 @@ impl Shared {
         self.database.write().take()
     }
 
-    fn database(&self) -> Result<Arc<Database>, StoreError> {
+    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
         let database = self.database.read().clone();
         match self.refusal() {
             Some(refusal) => Err(refusal),
@@ -227,6 +303,23 @@ impl Shared {
     fn broken(&self, broken: &Broken) -> StoreError {
         self.fail(&broken.0);
         StoreError::Unavailable(broken.0.clone())
+    }
+}
+
+fn entry(item: Item) -> Result<Entry, Broken> {
+    match item {
+        Item::Entry {
+            number,
+            bytes,
+            hash: Some(hash),
+            ..
+        } => Ok(Entry {
+            number,
+            bytes,
+            hash,
+        }),
+        // The start gave one to each that had none.
+        _ => Err(Broken::new("an entry of a log has no hash")),
     }
 }
 

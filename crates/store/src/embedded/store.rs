@@ -15,14 +15,15 @@ use super::shared::Shared;
 use crate::follow::{self, Pages};
 use crate::laws::SCAN_MAX;
 use crate::{
-    Change, Commit, Entries, Entry, Health, Key, Log, Page, Store, StoreError, Swept, Versioned,
+    Anchor, Change, Commit, Entries, Entry, Health, Key, Log, Page, Store, StoreError, Swept,
+    Trimmed, Versioned,
 };
 
 /// A page up to this long is read where it is asked for: longer ones take longer than handing them
 /// to another thread.
 const INLINE_MAX: usize = 32;
 
-/// The records that one step of a sweep removes. A step shares a group with commits, which are
+/// The records that one step of a sweep removes, or the entries that one of a trim does. A step shares a group with commits, which are
 /// answered with it: so few take about as long as the group's own sync.
 const SWEEP_STEP: usize = 32;
 
@@ -42,7 +43,7 @@ impl EmbeddedStore {
         self.shared.follow_inspection()
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+    pub(super) async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         if let Some(refusal) = self.shared.refusal() {
             return Err(refusal);
         }
@@ -125,6 +126,32 @@ impl Store for EmbeddedStore {
         self.shared.page(log, from, limit).await
     }
 
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        let mut trimmed = Trimmed::default();
+        loop {
+            let max_now = (max - trimmed.removed).min(SWEEP_STEP);
+            let batch = self
+                .ask(|answer| Job::Trim {
+                    log,
+                    below,
+                    max: max_now,
+                    answer,
+                })
+                .await?;
+            trimmed.removed += batch.removed;
+            trimmed.more = batch.more;
+            if !batch.more || trimmed.removed == max {
+                return Ok(trimmed);
+            }
+        }
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        let (anchor, seen) = self.shared.start(log)?;
+        self.shared.settled(seen).await?;
+        Ok(anchor)
+    }
+
     async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
         match self.shared.refusal() {
             Some(refusal) => Err(refusal),
@@ -179,8 +206,10 @@ impl Shared {
 impl Pages for Arc<Shared> {
     async fn page(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let limit = limit.clamp(1, SCAN_MAX);
-        self.run(limit, move |shared| shared.entries(log, from, limit))
-            .await
+        let read = self.run(limit, move |shared| shared.entries(log, from, limit));
+        let (entries, seen) = read.await?;
+        self.settled(seen).await?;
+        Ok(entries)
     }
 }
 

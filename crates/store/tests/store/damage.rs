@@ -18,7 +18,7 @@ use crate::refused::copy;
 /// As the store has it.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 const RECORDS: u32 = 400;
-const FLIPS: u64 = 24;
+const FLIPS: u64 = 200;
 const OPENED: &str = "opened, all records whole";
 const REFUSED: &str = "refused:";
 const INSPECTED: &str = "read whole";
@@ -132,7 +132,7 @@ fn inspect(directory: &Path, what: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("{what}: {said}"))
 }
 
-/// The process: opens, reads everything, says how that went.
+/// The process: opens, reads everything, says how that went. What it reads must be what was written.
 #[tokio::test]
 async fn opener() {
     let Some(directory) = child::directory() else {

@@ -207,3 +207,37 @@ async fn nothing_is_shown_before_it_is_durable() {
     assert_eq!(scan.await.unwrap().unwrap().records.len(), 2);
     assert!(matches!(entry.await.unwrap(), Some(Ok(entry)) if entry.number == 1));
 }
+
+/// What a trim took away is gone only when the disk has it: until then nobody is told where the log
+/// begins, and no page shows that it begins later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trim_is_not_shown_before_it_is_durable() {
+    let place = DirectoryPlace::default();
+    let disk = Arc::new(Held::default());
+    let options = Options {
+        disk: disk.clone(),
+        ..Options::default()
+    };
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(place.path(), options).unwrap());
+    for _ in 0..3 {
+        let change = Change::default().append(LOG, "entry");
+        store.commit(change).await.unwrap();
+    }
+    disk.hold(true);
+    let on = |store: &Arc<dyn Store>| Arc::clone(store);
+    let (one, two, three) = (on(&store), on(&store), on(&store));
+    let trim = tokio::spawn(async move { one.trim(LOG, 3, 10).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = tokio::spawn(async move { two.start(LOG).await });
+    let page = tokio::spawn(async move { three.entries(LOG, 1, 10).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!trim.is_finished() && !start.is_finished() && !page.is_finished());
+    // What was not trimmed is read without waiting.
+    assert_eq!(store.entries(LOG, 3, 10).await.unwrap().len(), 1);
+    assert_eq!(store.last_number(LOG).await, Ok(3));
+
+    disk.hold(false);
+    assert_eq!(trim.await.unwrap().unwrap().removed, 2);
+    assert_eq!(start.await.unwrap().unwrap().first, 3);
+    assert_eq!(page.await.unwrap().unwrap()[0].number, 3);
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod backup;
 mod child;
 mod close;
 mod damage;
@@ -11,8 +12,10 @@ mod kill;
 mod large;
 mod model;
 mod place;
+mod recovering;
 mod refused;
 mod sweeps;
+mod trims;
 
 use place::{DirectoryPlace, MemoryPlace};
 
@@ -33,7 +36,7 @@ fn every_law_is_run_and_documented() {
         .skip(1)
         .map(|law| law.split('(').next().expect("a name"))
         .collect();
-    assert!(names.len() >= 20);
+    assert!(names.len() >= 25);
     for name in names {
         assert!(
             listed.lines().any(|line| line.trim() == name),

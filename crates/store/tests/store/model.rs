@@ -1,14 +1,18 @@
 //! Random operations on the store in a directory, compared step by step with the model in memory.
 
+use std::fs;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use countersign_store::embedded::verify;
 use countersign_store::laws::Place;
 use countersign_store::{
-    Append, Change, Commit, Expect, Key, Log, MemoryStore, Put, Store, Version, Write,
+    Anchor, Append, Change, Commit, Expect, Key, Log, MemoryStore, Put, Store, Version, Write,
 };
 use proptest::prelude::*;
 
 use crate::place::DirectoryPlace;
+use crate::refused::copy;
 
 const LOGS: [Log; 2] = [Log::named("a"), Log::named("ab")];
 
@@ -34,7 +38,17 @@ enum Step {
         from: u64,
         limit: usize,
     },
+    Trim {
+        log: usize,
+        below: u64,
+        max: usize,
+    },
     Reopen,
+    /// The files as they are at some moment of a commit: what a killed process leaves.
+    Crash {
+        writes: Vec<Planned>,
+        appends: Vec<(usize, u8)>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -63,22 +77,27 @@ fn planned() -> impl Strategy<Value = Planned> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let commit = (
-        prop::collection::vec(planned(), 0..5),
-        prop::collection::vec((0..LOGS.len(), any::<u8>()), 0..3),
-    );
+    let commit = || {
+        (
+            prop::collection::vec(planned(), 0..5),
+            prop::collection::vec((0..LOGS.len(), any::<u8>()), 0..3),
+        )
+    };
     let scan = (
         prop::collection::vec(0..3_u8, 0..2),
         prop::option::of(key_parts()),
         0..6_usize,
     );
     prop_oneof![
-        12 => commit.prop_map(|(writes, appends)| Step::Commit { writes, appends }),
+        12 => commit().prop_map(|(writes, appends)| Step::Commit { writes, appends }),
         3 => scan.prop_map(|(prefix, after, limit)| Step::Scan { prefix, after, limit }),
         3 => (0..22_u64, 0..5_usize).prop_map(|(now_millis, max)| Step::Sweep { now_millis, max }),
         2 => (0..LOGS.len(), 0..8_u64, 0..5_usize)
             .prop_map(|(log, from, limit)| Step::Entries { log, from, limit }),
+        2 => (0..LOGS.len(), 0..8_u64, 0..5_usize)
+            .prop_map(|(log, below, max)| Step::Trim { log, below, max }),
         1 => Just(Step::Reopen),
+        1 => commit().prop_map(|(writes, appends)| Step::Crash { writes, appends }),
     ]
 }
 
@@ -143,6 +162,11 @@ async fn compare(steps: Vec<Step>) {
                 let real = pair.real.entries(LOGS[log], from, limit).await;
                 assert_eq!(real, pair.model.entries(LOGS[log], from, limit).await);
             }
+            Step::Trim { log, below, max } => {
+                let real = pair.real.trim(LOGS[log], below, max).await;
+                assert_eq!(real, pair.model.trim(LOGS[log], below, max).await);
+            }
+            Step::Crash { writes, appends } => pair.crash(&place, writes, appends).await,
             Step::Reopen => {
                 pair.real.close().await.unwrap();
                 pair.real = place.open().await;
@@ -177,17 +201,46 @@ impl Pair {
         }
     }
 
+    /// Everything that was acknowledged is in a copy of the files, and what was under way when they
+    /// were copied is there whole, or not at all.
+    async fn crash(&self, place: &DirectoryPlace, writes: Vec<Planned>, appends: Vec<(usize, u8)>) {
+        let before = state(&self.model).await;
+        let change = change(&*self.real, &writes, &appends).await;
+        let real = Arc::clone(&self.real);
+        let committing = tokio::spawn(async move { real.commit(change).await });
+        // On this thread nothing is sent before it has run.
+        tokio::task::yield_now().await;
+        let copied = DirectoryPlace::default();
+        // A mark that is newer than the copied database would be a lost tail: at one instant, it is
+        // never.
+        for name in ["mark", "store"] {
+            fs::copy(place.path().join(name), copied.path().join(name)).unwrap();
+        }
+        copy(
+            &place.path().join("database"),
+            &copied.path().join("database"),
+        );
+        let real = committing.await.unwrap();
+        let model = self
+            .model
+            .commit(self::change(&self.model, &writes, &appends).await);
+        match (real, model.await) {
+            (Ok(Commit::Done(_)), Ok(Commit::Done(_))) => {}
+            (real, model) => assert_eq!(real, model),
+        }
+        let after = state(&self.model).await;
+        let left = copied.open().await;
+        let found = state(&*left).await;
+        assert!(
+            found == before || found == after,
+            "{before:?} {found:?} {after:?}"
+        );
+        left.close().await.unwrap();
+        assert!(verify(copied.path()).unwrap().is_sound());
+    }
+
     async fn compare(&self) {
-        let everything = Key::new([""; 0]);
-        let real = self.real.scan(&everything, None, 100).await.unwrap();
-        let model = self.model.scan(&everything, None, 100).await.unwrap();
-        let plain = |page: countersign_store::Page| {
-            let records = page.records.into_iter();
-            records
-                .map(|(k, r)| (k, r.value, r.expires_at_millis))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(plain(real), plain(model));
+        assert_eq!(state(&*self.real).await, state(&self.model).await);
         for log in LOGS {
             assert_eq!(
                 self.real.last_number(log).await,
@@ -195,6 +248,26 @@ impl Pair {
             );
         }
     }
+}
+
+type State = (
+    Vec<(Key, Bytes, Option<u64>)>,
+    Vec<(Anchor, Vec<countersign_store::Entry>)>,
+);
+
+/// Everything that a store shows but versions.
+async fn state(store: &dyn Store) -> State {
+    let page = store.scan(&Key::new([""; 0]), None, 100).await.unwrap();
+    let records = page.records.into_iter();
+    let records: Vec<_> = records
+        .map(|(k, r)| (k, r.value, r.expires_at_millis))
+        .collect();
+    let mut logs = Vec::new();
+    for log in LOGS {
+        let start = store.start(log).await.unwrap();
+        logs.push((start, store.entries(log, 0, 200).await.unwrap()));
+    }
+    (records, logs)
 }
 
 async fn change(store: &dyn Store, writes: &[Planned], appends: &[(usize, u8)]) -> Change {

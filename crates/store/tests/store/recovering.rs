@@ -1,0 +1,191 @@
+//! A store whose end is lost: said, copied aside, and opened only then.
+
+use std::fs;
+use std::path::Path;
+
+use countersign_store::embedded::recover::{Loss, accept, diagnose};
+use countersign_store::embedded::verify;
+use countersign_store::laws::Place;
+use countersign_store::{Change, Commit, EmbeddedStore, Key, Options, Store, Write};
+use tempfile::{TempDir, tempdir};
+
+use crate::refused::copy;
+
+/// What the tests call the seconds of their recovery.
+const NOW: u64 = 1_700_000_000;
+
+struct Home(TempDir);
+
+impl Home {
+    /// A store of 20 commits.
+    async fn new() -> Self {
+        let home = Self(tempdir().unwrap());
+        home.commit(1..=20).await;
+        home
+    }
+
+    fn store(&self) -> std::path::PathBuf {
+        self.0.path().join("store")
+    }
+
+    async fn commit(&self, numbers: std::ops::RangeInclusive<u8>) -> u64 {
+        let store = EmbeddedStore::open(self.store(), Options::default()).unwrap();
+        let mut last = 0;
+        for n in numbers {
+            let change = Change::of([Write::create(Key::of("k").and([n]), "value")]);
+            let Commit::Done(done) = store.commit(change).await.unwrap() else {
+                panic!("a conflict")
+            };
+            last = done.version.as_u64();
+        }
+        store.close().await.unwrap();
+        last
+    }
+
+    fn label(&self) -> &'static str {
+        label(&self.store())
+    }
+}
+
+fn label(store: &Path) -> &'static str {
+    EmbeddedStore::open(store, Options::default()).map_or_else(|error| error.label(), |_| "opens")
+}
+
+#[tokio::test]
+async fn a_lost_tail_is_accepted_with_a_copy_of_everything() {
+    let home = Home::new().await;
+    let (database, earlier) = (home.store().join("database"), home.0.path().join("earlier"));
+    copy(&database, &earlier);
+    home.commit(21..=40).await;
+    fs::remove_dir_all(&database).unwrap();
+    fs::rename(&earlier, &database).unwrap();
+    // The mark is a little behind when a process is killed.
+    fs::write(home.store().join("mark"), "countersign mark, commit 30\n").unwrap();
+    let before = files(&home.store());
+
+    let diagnosis = diagnose(home.store()).unwrap();
+    let lost = Loss::Tail {
+        found: 20,
+        mark: 30,
+    };
+    assert_eq!(diagnosis.loss(), &lost);
+    assert!(lost.to_string().contains("at least 10 are lost"), "{lost}");
+    assert_eq!(home.label(), "locked", "nobody comes in between");
+    drop(diagnosis);
+    assert_eq!(home.label(), "lost_tail", "to look is not to accept");
+
+    let recovered = accept(diagnose(home.store()).unwrap(), NOW).unwrap();
+    assert_eq!(recovered.last_commit, 20);
+    assert_eq!(
+        recovered.aside,
+        home.0
+            .path()
+            .canonicalize()
+            .unwrap()
+            .join(format!("store.lost-{NOW}"))
+    );
+    assert_eq!(files(&recovered.aside), before);
+    assert_eq!(
+        label(&recovered.aside),
+        "lost_tail",
+        "the copy is as it was"
+    );
+
+    assert!(verify(home.store()).unwrap().is_sound());
+    let refused = accept(diagnose(home.store()).unwrap(), NOW + 1).expect_err("it is well");
+    assert!(refused.to_string().contains("nothing is lost"), "{refused}");
+    // No version comes twice that somebody could hold.
+    let version = home.commit(41..=41).await;
+    assert!(version > recovered.next_above && version > 40, "{version}");
+    let store = EmbeddedStore::open(home.store(), Options::default()).unwrap();
+    let found = store
+        .load(&[20, 21, 41].map(|n| Key::of("k").and([n])))
+        .await
+        .unwrap();
+    assert_eq!(
+        found.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [true, false, true]
+    );
+}
+
+#[tokio::test]
+async fn a_missing_mark_is_a_loss_of_nobody_knows_what() {
+    let home = Home::new().await;
+    let mark = home.store().join("mark");
+    for n in 0..2 {
+        match n {
+            0 => fs::remove_file(&mark).unwrap(),
+            _ => fs::write(&mark, "countersign mark, commit many\n").unwrap(),
+        }
+        let found = verify(home.store()).unwrap().findings;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].to_string().starts_with("the mark: it is missing"));
+        let diagnosis = diagnose(home.store()).unwrap();
+        assert!(
+            matches!(diagnosis.loss(), Loss::Mark { .. }),
+            "{diagnosis:?}"
+        );
+        accept(diagnosis, NOW + n).unwrap();
+        assert_eq!(home.label(), "opens");
+    }
+}
+
+#[tokio::test]
+async fn damage_is_not_mended() {
+    let home = Home::new().await;
+    fs::remove_file(home.store().join("database/db")).unwrap();
+    let diagnosis = diagnose(home.store()).unwrap();
+    assert!(
+        matches!(diagnosis.loss(), Loss::Damaged { .. }),
+        "{diagnosis:?}"
+    );
+    let refused = accept(diagnosis, NOW).expect_err("nothing to build on");
+    assert!(
+        refused.to_string().contains("restore a backup"),
+        "{refused}"
+    );
+    assert_eq!(
+        fs::read_dir(home.0.path()).unwrap().count(),
+        1,
+        "nothing was copied"
+    );
+}
+
+/// A copy that cannot be made leaves the store as refused as it was.
+#[tokio::test]
+async fn nothing_is_accepted_without_its_copy() {
+    let home = Home::new().await;
+    fs::remove_file(home.store().join("mark")).unwrap();
+    fs::create_dir(home.0.path().join(format!("store.lost-{NOW}"))).unwrap();
+    let refused = accept(diagnose(home.store()).unwrap(), NOW).expect_err("the name is taken");
+    assert!(
+        refused.to_string().contains("could not be copied"),
+        "{refused}"
+    );
+    assert_eq!(home.label(), "damaged");
+}
+
+/// Neither makes a store where there is none.
+#[tokio::test]
+async fn what_is_no_store_is_left_alone() {
+    let folder = tempdir().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("none")] {
+        assert_eq!(verify(&path).expect_err("no store").label(), "not_ours");
+        assert_eq!(diagnose(&path).expect_err("no store").label(), "not_ours");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let place = crate::place::DirectoryPlace::default();
+    let store = place.open().await;
+    assert_eq!(verify(place.path()).expect_err("in use").label(), "locked");
+    store.close().await.unwrap();
+}
+
+/// What the files are that the driver has no part in, and which ones it has.
+fn files(store: &Path) -> (Vec<String>, Vec<std::ffi::OsString>) {
+    let ours = ["store", "mark"].map(|name| fs::read_to_string(store.join(name)).unwrap());
+    let theirs = fs::read_dir(store.join("database")).unwrap();
+    let mut theirs: Vec<_> = theirs.map(|file| file.unwrap().file_name()).collect();
+    theirs.retain(|name| name == "db" || name == "conf");
+    theirs.sort();
+    (ours.to_vec(), theirs)
+}
