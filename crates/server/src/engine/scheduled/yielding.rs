@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use countersign_store::{
-    Change, Commit, Entries, Entry, Expect, Health, Key, Log, MemoryStore, Page, Store, StoreError,
-    Swept, Versioned, Write,
+    Anchor, Change, Commit, Entries, Entry, Expect, Health, Key, Log, MemoryStore, Page, Store,
+    StoreError, Swept, Trimmed, Versioned, Write,
 };
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
@@ -101,6 +101,14 @@ impl Store for Yielding {
 
     async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.store.entries(log, from, limit).await
+    }
+
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        self.store.trim(log, below, max).await
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        self.store.start(log).await
     }
 
     async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
