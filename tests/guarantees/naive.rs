@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_store::{
-    Anchor, Change, Commit, Entries, Expect, Health, Key, Log, Page, Store, StoreError, Swept,
-    Trimmed, Versioned,
+    Anchor, Change, Commit, Entries, Entry, Expect, Health, Key, Log, Page, Store, StoreError,
+    Swept, Trimmed, Versioned,
 };
 use tokio::sync::watch;
 
@@ -101,25 +101,20 @@ impl Store for Between {
         self.store.sweep(now_millis, max).await
     }
 
+    async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
+        self.store.last_number(log).await
+    }
+
+    async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.store.entries(log, from, limit).await
+    }
+
     async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
         self.store.trim(log, below, max).await
     }
 
     async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
         self.store.start(log).await
-    }
-
-    async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
-        self.store.last_number(log).await
-    }
-
-    async fn entries(
-        &self,
-        log: Log,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<countersign_store::Entry>, StoreError> {
-        self.store.entries(log, from, limit).await
     }
 
     async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {

@@ -6,6 +6,7 @@ use countersign_testkit::Problem;
 use countersign_testkit::work::in_a_runtime;
 use futures_util::{StreamExt as _, stream};
 
+use crate::counts;
 use crate::naive::Writes;
 use crate::stage::Stage;
 
@@ -16,8 +17,10 @@ const AT_ONCE: usize = 8;
 pub(super) type Faults = Vec<String>;
 
 /// Runs the check `count` times, without a fault; and then `control` times on a
-/// naive store, where it must find one.
+/// naive store, where it must find one. What goes by the name of `what` is
+/// counted, `each` of them a time.
 pub(super) fn shown<F>(
+    (what, each): (&'static str, usize),
     check: impl Fn(Arc<Stage>, usize) -> F,
     count: usize,
     control: usize,
@@ -30,6 +33,7 @@ where
         if let Some(fault) = check(stage, count).await?.first() {
             return Err(fault.clone().into());
         }
+        counts::add(what, count * each);
         let naive = Arc::new(Stage::open(Writes::Naive).await?);
         if check(naive, control).await?.is_empty() {
             return Err(

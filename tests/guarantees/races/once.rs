@@ -71,7 +71,7 @@ where
 /// Of fifty uses of one code one is answered with tokens; the others are reuse,
 /// and what the first got is dead.
 pub(crate) fn a_code_is_redeemed_once() -> Result<(), String> {
-    shown(codes, scale::of(2, 50), 2)
+    shown(("uses of a code", USES), codes, scale::of(2, 50), 2)
 }
 
 async fn codes(stage: Arc<Stage>, codes: usize) -> Result<Faults, Problem> {
@@ -91,14 +91,18 @@ async fn codes(stage: Arc<Stage>, codes: usize) -> Result<Faults, Problem> {
                 faults.push("what a code led to lives on after its reuse".to_owned());
             }
         }
-        counts::add("uses of a code", USES);
     }
     Ok(faults)
 }
 
 /// Of fifty uses of one client assertion one is accepted.
 pub(crate) fn an_assertion_is_spent_once() -> Result<(), String> {
-    shown(assertions, scale::of(2, 50), 2)
+    shown(
+        ("uses of an assertion", USES),
+        assertions,
+        scale::of(2, 50),
+        2,
+    )
 }
 
 async fn assertions(stage: Arc<Stage>, assertions: usize) -> Result<Faults, Problem> {
@@ -114,7 +118,6 @@ async fn assertions(stage: Arc<Stage>, assertions: usize) -> Result<Faults, Prob
             accepted += usize::from(taken(answer)?);
         }
         faults.extend(exactly_one("uses of an assertion", accepted, USES));
-        counts::add("uses of an assertion", USES);
     }
     Ok(faults)
 }

@@ -7,15 +7,20 @@ use countersign_testkit::Problem;
 use tokio::join;
 
 use super::control::{Faults, many, shown};
+use crate::scale;
 use crate::stage::{Stage, done};
-use crate::{counts, scale};
 
 /// Refresh tokens of one family that are raced for, one after the other.
 const CHAIN: usize = 20;
 
 /// Two racers with one key get the same successor, and the family moved once.
 pub(crate) fn one_key_twice_at_once_gets_one_successor() -> Result<(), String> {
-    shown(one_key, scale::of(200, 10_000), CHAIN)
+    shown(
+        ("refresh tokens with two racers of one key", 1),
+        one_key,
+        scale::of(200, 10_000),
+        CHAIN,
+    )
 }
 
 async fn one_key(stage: Arc<Stage>, tokens: usize) -> Result<Faults, Problem> {
@@ -26,10 +31,6 @@ async fn one_key(stage: Arc<Stage>, tokens: usize) -> Result<Faults, Problem> {
     if written != expected {
         faults.push(format!("{written} writes of families, not {expected}"));
     }
-    counts::add(
-        "refresh tokens with two racers of one key",
-        families * CHAIN,
-    );
     Ok(faults)
 }
 
@@ -60,7 +61,12 @@ async fn chain(stage: &Stage) -> Result<Faults, Problem> {
 /// Of two racers with different keys, where the family goes with neither, one
 /// wins, the other is reuse, and the family is dead.
 pub(crate) fn of_two_keys_at_once_one_wins() -> Result<(), String> {
-    shown(two_keys, scale::of(40, 1_000), 8)
+    shown(
+        ("refresh tokens with two racers of two keys", 1),
+        two_keys,
+        scale::of(40, 1_000),
+        8,
+    )
 }
 
 async fn two_keys(stage: Arc<Stage>, tokens: usize) -> Result<Faults, Problem> {
@@ -68,7 +74,6 @@ async fn two_keys(stage: Arc<Stage>, tokens: usize) -> Result<Faults, Problem> {
         stage.shop(random::bytes()?).await?,
         stage.shop(random::bytes()?).await?,
     );
-    counts::add("refresh tokens with two racers of two keys", tokens);
     many(tokens, |_| async {
         let token = stage.sign_in(&one).await?;
         let (tokens_one, tokens_two) = (one.token_service(), two.token_service());
@@ -93,13 +98,17 @@ async fn two_keys(stage: Arc<Stage>, tokens: usize) -> Result<Faults, Problem> {
 /// A revocation and a rotation at once: whichever comes first, afterwards the
 /// family is dead.
 pub(crate) fn a_revoked_family_stays_dead() -> Result<(), String> {
-    shown(revoked, scale::of(40, 1_000), 24)
+    shown(
+        ("revocations against rotations", 1),
+        revoked,
+        scale::of(40, 1_000),
+        24,
+    )
 }
 
 async fn revoked(stage: Arc<Stage>, families: usize) -> Result<Faults, Problem> {
     let key = random::bytes()?;
     let (one, two) = (stage.shop(key).await?, stage.shop(key).await?);
-    counts::add("revocations against rotations", families);
     many(families, |_| async {
         let token = stage.sign_in(&one).await?;
         let (rotates, revokes) = (one.token_service(), two.token_service());

@@ -111,6 +111,14 @@ impl Store for Yielding {
         self.store.entries(log, from, limit).await
     }
 
+    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
+        self.store.trim(log, below, max).await
+    }
+
+    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
+        self.store.start(log).await
+    }
+
     async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
         self.store.watch(log, from).await
     }
