@@ -92,6 +92,7 @@ struct Traffic {
     moving: RwLock<()>,
     calls: AtomicU64,
     stop: AtomicBool,
+    edge: Arc<Edge>,
     url: String,
 }
 
@@ -122,13 +123,15 @@ impl Traffic {
             service: KeyServiceClient::new(service.public().await),
             clock: Arc::clone(&service.clock),
         };
-        let url = guarded(&service, Arc::new(edge)).await;
+        let edge = Arc::new(edge);
+        let url = guarded(&service, Arc::clone(&edge) as Arc<dyn KeySource>).await;
         service.clock.advance(WARM);
         let traffic = Arc::new(Self {
             service,
             moving: RwLock::default(),
             calls: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            edge,
             url,
         });
         (traffic, checkout, login)
@@ -227,6 +230,10 @@ async fn fifty_rotations_refuse_no_call() {
         // Too early, as an operator in a hurry: it must wait.
         rotate(&traffic.service, signing).await;
         signers.insert(active(&traffic.service, signing).await);
+        // A caller that begins now has a token of whatever key is active.
+        let mut newcomer = traffic.orders(&checkout).await;
+        let called = newcomer.create_order(CreateOrderRequest::default()).await;
+        called.expect("no call is refused");
         for _ in 0..4 {
             traffic.more(12).await;
             traffic.advance(READY / 4).await;
@@ -235,6 +242,8 @@ async fn fifty_rotations_refuse_no_call() {
             rotate(&traffic.service, SigningKeyPurpose::Handles).await;
             makers.insert(active(&traffic.service, SigningKeyPurpose::Handles).await);
         }
+        // The last moment to take a key set without the key that is made now.
+        traffic.edge.fetch().await.expect("a key set");
         rotate(&traffic.service, signing).await;
         signers.insert(active(&traffic.service, signing).await);
     }
