@@ -95,14 +95,6 @@ impl Store for Yielding {
         self.store.sweep(now_millis, max).await
     }
 
-    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
-        self.store.trim(log, below, max).await
-    }
-
-    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
-        self.store.start(log).await
-    }
-
     async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
         self.store.last_number(log).await
     }
