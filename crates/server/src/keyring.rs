@@ -30,7 +30,7 @@ pub(crate) enum OpenKey {
     /// Signs access tokens.
     Signing(Arc<SigningKey>),
     /// Authenticates handles.
-    HandleMac(MacKey),
+    HandleMac(Box<MacKey>),
 }
 
 /// The keys that were opened, by their names.
@@ -101,7 +101,8 @@ pub(crate) async fn open(custody: &Custody, key: &ServiceKey) -> Result<OpenKey,
         KeyPurpose::HandleMac => {
             let id = unhex(key.id.as_str()).ok_or_else(does_not_fit)?;
             let secret: &[u8; 32] = material.as_slice().try_into().map_err(|_| does_not_fit())?;
-            Ok(OpenKey::HandleMac(MacKey::new(MacKeyId::new(id), secret)))
+            let open = MacKey::new(MacKeyId::new(id), secret);
+            Ok(OpenKey::HandleMac(Box::new(open)))
         }
     }
 }
@@ -121,8 +122,8 @@ pub(crate) fn sort(known: &[Known<ServiceKey>], open: &OpenKeys) -> Option<(InUs
                 }
             }
             Some(OpenKey::HandleMac(open)) => match key.state {
-                KeyState::Active => active_mac = Some(open.clone()),
-                KeyState::Next | KeyState::Retiring => other_macs.push(open.clone()),
+                KeyState::Active => active_mac = Some(MacKey::clone(open)),
+                KeyState::Next | KeyState::Retiring => other_macs.push(MacKey::clone(open)),
             },
             None => {}
         }
