@@ -207,7 +207,7 @@ impl Row {
 const ISSUED_BYTES: usize = 553;
 const FAMILY_BYTES: usize = 751;
 const INTROSPECTED_BYTES: usize = 180;
-const KEYS_BYTES: usize = 176;
+const KEYS_BYTES: usize = 340;
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,6 +28,7 @@ mod stats;
 mod store;
 mod upgrade;
 mod verify;
+mod watchdog;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

@@ -17,6 +17,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use countersign_jose::base64url;
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -133,7 +134,7 @@ impl Program {
     ) -> Result<Vec<u8>, KeyProgramError> {
         let wrapped = self.ask("wrap", label, data_key.expose()).await?;
         // A program that hands the key back has not encrypted it.
-        if wrapped.is_empty() || wrapped.as_slice() == data_key.expose() {
+        if wrapped.is_empty() || bool::from(wrapped.as_slice().ct_eq(data_key.expose())) {
             return Err(self.answer());
         }
         Ok(wrapped.to_vec())

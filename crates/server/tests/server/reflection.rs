@@ -65,6 +65,7 @@ async fn each_edge_lists_exactly_its_services() {
             "countersign.admin.v1.ClientService",
             "countersign.admin.v1.ResourceService",
             "countersign.admin.v1.SigningKeyService",
+            "countersign.admin.v1.StoreService",
             "countersign.keys.v1.KeyService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",

@@ -15,6 +15,7 @@ use super::inspection::Inspection;
 use super::mark::Keeper;
 use super::shared::Shared;
 use super::upgrade::Tails;
+use super::watchdog::Watchdog;
 use super::{Broken, Database, Disk};
 use crate::{Change, Commit, Health, Log, StoreError, Swept, Trimmed};
 
@@ -72,6 +73,7 @@ pub(super) struct Committer {
     pub(super) keeper: Keeper,
     /// While there may be something left to read.
     pub(super) inspection: Option<Inspection>,
+    pub(super) watchdog: Watchdog,
     /// The number of the last commit when it was opened.
     pub(super) opened_at: u64,
     /// Held, and so locked, until the database is let go.
@@ -105,6 +107,7 @@ impl Committer {
                 refuse(job, &self.shared);
                 return Ok(());
             }
+            self.shared.busy();
             let before = writer.commits();
             if !group.taps.is_empty() {
                 writer.tell();
@@ -127,6 +130,7 @@ impl Committer {
             }
             group.taps.pass(writer.told(), writer.commits());
             group.answer();
+            self.shared.idle();
         }
         Ok(())
     }
@@ -140,6 +144,12 @@ impl Committer {
 
     fn release(self) {
         let clean = self.shared.refusal().is_none();
+        if clean {
+            // Putting a large database in order takes as long as it takes.
+            self.shared.idle();
+        } else {
+            self.shared.busy();
+        }
         if let Err(error) = self.keeper.finish() {
             self.shared
                 .fail(&format!("the mark could not be written: {error}"));
@@ -168,6 +178,7 @@ impl Committer {
             }
             thread::sleep(Duration::from_millis(1));
         }
+        self.watchdog.finish();
         drop(self.directory);
         self.shared.released.send_replace(true);
     }

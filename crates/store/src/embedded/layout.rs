@@ -314,7 +314,7 @@ pub(super) fn decode_counter(key: &[u8], value: &[u8]) -> Result<u64, Broken> {
 /// A log's anchor alone.
 pub(super) fn decode_anchor(key: &[u8], value: &[u8]) -> Result<Tail, Broken> {
     let (tag, rest) = unseal(key, value)?;
-    let trimmed = rest.split_first_chunk().filter(|_| tag == PLAIN);
+    let trimmed = rest.split_first_chunk().filter(|_| matches!(tag, PLAIN));
     let trimmed = trimmed.and_then(|(number, hash)| {
         Some(Tail {
             number: u64::from_be_bytes(*number),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use super::layout;
 use super::mark::{self, Keeper};
 use super::shared::Shared;
 use super::upgrade::{self, Tails};
+use super::watchdog::Watchdog;
 use super::{Broken, Database, Disk, EmbeddedStore, Fdatasync, OpenError, Unopened, settings};
 
 /// How a store is opened.
@@ -30,17 +32,22 @@ pub struct Options {
     pub whole_bytes_max: u64,
     /// How written data becomes durable.
     pub disk: Arc<dyn Disk>,
+    /// How long a group of commits may take. One that takes longer ends the store: its disk, or its
+    /// driver, does not come back.
+    pub stuck_max: Duration,
 }
 
 impl Default for Options {
     /// A cache of 128 MiB: some hundred thousand records, on the smallest machine one would use.
     /// Databases of up to 64 MiB are read whole: that takes a fraction of a second, and most stay
-    /// below it.
+    /// below it. A group may take 30 s: a working disk's slowest write takes a few, and the system
+    /// gives a broken one that long before it reports an error.
     fn default() -> Self {
         Self {
             cache_bytes: 128 * 1024 * 1024,
             whole_bytes_max: 64 * 1024 * 1024,
             disk: Arc::new(Fdatasync),
+            stuck_max: Duration::from_secs(30),
         }
     }
 }
@@ -100,7 +107,7 @@ impl EmbeddedStore {
         settled
             .map_err(|error| unreadable(&directory, error))?
             .map_err(|Broken(why)| unreadable(&directory, io::Error::other(why)))?;
-        start(directory, database, &contents, tails, marked, options.disk)
+        start(directory, database, &contents, tails, marked, options)
     }
 }
 
@@ -136,7 +143,9 @@ fn start(
     contents: &Contents,
     tails: Tails,
     marked: u64,
-    disk: Arc<dyn Disk>,
+    Options {
+        disk, stuck_max, ..
+    }: Options,
 ) -> Result<EmbeddedStore, OpenError> {
     let path = directory.path().to_owned();
     let database = Arc::new(database);
@@ -158,6 +167,7 @@ fn start(
         } else {
             Some(Inspection::start(Arc::clone(&shared))?)
         };
+        let watchdog = Watchdog::start(Arc::clone(&shared), stuck_max)?;
         let shared = Arc::clone(&shared);
         let committer = Committer {
             jobs,
@@ -168,6 +178,7 @@ fn start(
             tails,
             keeper,
             inspection,
+            watchdog,
             opened_at: commits,
             directory,
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
@@ -30,6 +31,13 @@ pub(super) struct Shared {
     inspected: watch::Sender<bool>,
     /// Whether the committer has ended, and let go of the directory.
     pub(super) released: watch::Sender<bool>,
+    /// Whether nobody waits for the committer any more: it does not come back.
+    abandoned: watch::Sender<bool>,
+    /// What times are told from.
+    begun: Instant,
+    /// Since when the committer is at work, in milliseconds after `begun` and one more; 0 while it
+    /// waits for work.
+    busy_since: AtomicU64,
 }
 
 impl Shared {
@@ -48,7 +56,51 @@ impl Shared {
             last_backup: AtomicU64::new(0),
             inspected: watch::Sender::new(contents.whole),
             released: watch::Sender::new(false),
+            abandoned: watch::Sender::new(false),
+            begun: Instant::now(),
+            busy_since: AtomicU64::new(0),
         }
+    }
+
+    /// The committer begins to work.
+    pub(super) fn busy(&self) {
+        self.busy_since.store(self.millis() + 1, Ordering::Relaxed);
+    }
+
+    /// The committer waits for work.
+    pub(super) fn idle(&self) {
+        self.busy_since.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the committer has been at one piece of work.
+    pub(super) fn busy_for(&self) -> Option<Duration> {
+        let since = self.busy_since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.millis().saturating_sub(since)))
+    }
+
+    fn millis(&self) -> u64 {
+        // It takes half an eternity to reach the limit.
+        self.begun.elapsed().as_millis() as u64
+    }
+
+    /// Nobody waits for the committer any more.
+    pub(super) fn abandon(&self) {
+        self.abandoned.send_replace(true);
+    }
+
+    /// Whether nobody waits any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        *self.abandoned.borrow()
+    }
+
+    /// Until nobody should wait any more.
+    pub(super) async fn abandoned(&self) {
+        // The sender lives in `self`.
+        let _ = self
+            .abandoned
+            .subscribe()
+            .wait_for(|abandoned| *abandoned)
+            .await;
     }
 
     /// The records of some keys, with what they need to be durable.

@@ -23,8 +23,9 @@ use crate::{
 /// to another thread.
 const INLINE_MAX: usize = 32;
 
-/// The records that one step of a sweep removes, or the entries that one of a trim does. A step shares a group with commits, which are
-/// answered with it: so few take about as long as the group's own sync.
+/// The records that one step of a sweep removes, or the entries that one of a trim does. A step
+/// shares a group with commits, which are answered with it: so few take about as long as the
+/// group's own sync.
 const SWEEP_STEP: usize = 32;
 
 /// A store in a directory. Made by [`EmbeddedStore::open`].
@@ -51,15 +52,23 @@ impl EmbeddedStore {
         let Some(jobs) = &self.jobs else {
             return Err(StoreError::Closed);
         };
-        if jobs.send(job(answer)).await.is_err() {
-            return Err(self.shared.refusal().unwrap_or(StoreError::Closed));
+        let asked = async {
+            if jobs.send(job(answer)).await.is_err() {
+                return Err(self.shared.refusal().unwrap_or(StoreError::Closed));
+            }
+            answered.await.unwrap_or_else(|_| Err(self.unknown()))
+        };
+        tokio::select! {
+            biased;
+            answer = asked => answer,
+            () = self.shared.abandoned() => Err(self.unknown()),
         }
-        answered.await.unwrap_or_else(|_| {
-            let reason = match self.shared.refusal() {
-                Some(StoreError::Unavailable(reason)) => reason,
-                _ => "the store ended".to_owned(),
-            };
-            Err(StoreError::UnknownOutcome(reason))
+    }
+
+    fn unknown(&self) -> StoreError {
+        StoreError::UnknownOutcome(match self.shared.refusal() {
+            Some(StoreError::Unavailable(reason)) => reason,
+            _ => "the store ended".to_owned(),
         })
     }
 }
@@ -168,17 +177,20 @@ impl Store for EmbeddedStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        if let Some(jobs) = &self.jobs {
-            // Refused when it has ended already.
-            let _ = jobs.send(Job::Close).await;
+        let closed = async {
+            if let Some(jobs) = &self.jobs {
+                // Refused when it has ended already.
+                let _ = jobs.send(Job::Close).await;
+            }
+            // The sender lives in `self`.
+            let mut released = self.shared.released.subscribe();
+            let _ = released.wait_for(|released| *released).await;
+        };
+        tokio::select! {
+            () = closed => {}
+            // What is on the disk is for the next process to find out.
+            () = self.shared.abandoned() => {}
         }
-        // The sender lives in `self`.
-        let _ = self
-            .shared
-            .released
-            .subscribe()
-            .wait_for(|released| *released)
-            .await;
         match self.shared.refusal() {
             Some(StoreError::Closed) | None => Ok(()),
             Some(failed) => Err(failed),
@@ -216,7 +228,9 @@ impl Pages for Arc<Shared> {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.lock().take() {
+        if let Some(thread) = self.thread.lock().take()
+            && !self.shared.is_abandoned()
+        {
             // It catches its panics.
             let _ = thread.join();
         }

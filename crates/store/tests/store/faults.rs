@@ -145,6 +145,40 @@ impl Disk for Held {
     }
 }
 
+/// A disk that never answers ends the store as a failed one does: who waits is told, and nobody who
+/// ends it waits with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_does_not_come_back_ends_the_store() {
+    let place = DirectoryPlace::default();
+    let disk = Arc::new(Held::default());
+    let options = Options {
+        disk: disk.clone(),
+        stuck_max: Duration::from_millis(200),
+        ..Options::default()
+    };
+    let store = EmbeddedStore::open(place.path(), options).unwrap();
+    let mut health = store.health();
+    disk.hold(true);
+    let change = Change::of([Write::create(Key::of("during"), "value")]);
+    let unknown = store.commit(change).await;
+    assert!(
+        matches!(&unknown, Err(StoreError::UnknownOutcome(why)) if why.contains("did not come back")),
+        "{unknown:?}"
+    );
+    let failed = health.wait_for(|health| *health != Health::Serving).await;
+    assert!(matches!(&*failed.unwrap(), Health::Failed(_)));
+    assert!(matches!(
+        store.close().await,
+        Err(StoreError::Unavailable(_))
+    ));
+    drop(store);
+    disk.hold(false);
+    // Let go, it finishes what it was at: the next start finds that, or nothing.
+    let store = place.open().await;
+    let there = store.load(&[Key::of("during")]).await.unwrap().remove(0);
+    assert!(there.is_none_or(|found| found.value == "value"));
+}
+
 /// What is written but not yet on the disk is neither answered nor shown: not as a value, not as
 /// an absence, not as a conflict, not as an entry. What is older is read without waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

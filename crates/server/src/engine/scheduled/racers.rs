@@ -237,7 +237,7 @@ fn engine(records: Records) -> Engine {
         name: IssuerName::parse(ISSUER).expect("an issuer"),
         lifetimes: Lifetimes::default(),
         mac_keys: mac_keys(),
-        epoch: Epoch::default(),
+        epoch: Epoch::new(1),
         set_back_at: None,
     };
     Engine {

@@ -46,7 +46,7 @@ impl LogAsking {
         let Some(Place { number, index }) = after else {
             return String::new();
         };
-        let mut bytes = vec![tag(self.log, self.order)];
+        let mut bytes = vec![mark(self.log, self.order)];
         bytes.extend(number.to_be_bytes());
         bytes.extend(index.to_be_bytes());
         base64url::encode(bytes)
@@ -54,7 +54,7 @@ impl LogAsking {
 }
 
 /// What a token of one log, and one order, begins with: it means nothing in another.
-fn tag(log: Log, order: Order) -> u8 {
+fn mark(log: Log, order: Order) -> u8 {
     u8::from(log == record::ISSUANCE) << 1 | u8::from(order == Order::OldestFirst)
 }
 
@@ -63,7 +63,7 @@ fn place(token: &str, log: Log, order: Order) -> Option<Place> {
     let (head, rest) = bytes.split_first()?;
     let (number, index) = rest.split_first_chunk()?;
     let index: [u8; 4] = index.try_into().ok()?;
-    (*head == tag(log, order)).then(|| Place {
+    (*head == mark(log, order)).then(|| Place {
         number: u64::from_be_bytes(*number),
         index: u32::from_be_bytes(index),
     })
