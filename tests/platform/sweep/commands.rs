@@ -275,7 +275,7 @@ pub(crate) fn run(
 /// The name of the next signing key, which may be revoked without a loss.
 fn next_key(service: &Service) -> Result<String, String> {
     let listed = service.admin(&["key", "list", "--all"])?;
-    let keys = listed["keys"].as_array().ok_or("no keys")?;
+    let keys = listed["signing_keys"].as_array().ok_or("no keys")?;
     keys.iter()
         .find(|key| {
             key["state"] == "SIGNING_KEY_STATE_NEXT"
