@@ -11,7 +11,7 @@ mod tests;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use countersign_issuer::model::Epoch;
 pub use countersign_issuer::set_back::SetBack;
@@ -30,83 +30,30 @@ use crate::start::{StartError, unreadable};
 const NAME: &str = "set-back";
 const MAGIC: &str = "countersign store set back, ";
 
-/// Why a store was not restored.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRestored {
-    /// The backup, or the place for it.
-    #[error(transparent)]
-    Backup(#[from] RestoreError),
-    /// What was restored could not be put into its place. It was left where it is.
-    #[error("{}: cannot become {}: {error}", from.display(), to.display())]
-    NotPlaced {
-        /// Where it is.
-        from: PathBuf,
-        /// Where it should be.
-        to: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-/// Why a loss was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRecovered {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] RecoverError),
-    /// The note for the next start could not be written; nothing was done.
-    #[error("{}: {error}", path.display())]
-    Note {
-        /// The note.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-/// Makes a store in `directory` from a backup. The next start begins a new epoch. `uid` is the
-/// account of whoever restores it, for the audit log.
-///
-/// It is put together beside the directory, in `<directory>.restoring`, and takes its place when it
-/// is whole.
+/// Makes a store in `directory` from a backup, as [`embedded::restore`] does. The next start begins a
+/// new epoch. `uid` is the account of whoever restores it, for the audit log.
 ///
 /// # Errors
-/// Why not; then `directory` is as it was.
-pub fn restore(backup: impl io::Read, directory: &Path, uid: u32) -> Result<Restored, NotRestored> {
-    let occupied = fs::read_dir(directory).is_ok_and(|mut files| files.next().is_some());
-    if occupied || directory.is_file() {
-        let directory = directory.to_owned();
-        return Err(RestoreError::Occupied { directory }.into());
-    }
-    let mut made = directory.as_os_str().to_owned();
-    made.push(".restoring");
-    let made = PathBuf::from(made);
-    let restored = embedded::restore(backup, &made)?;
-    let placed = leave_note(&made, SetBack::Restored, uid)
-        .and_then(|()| fs::rename(&made, directory))
-        .and_then(|()| sync_parent(directory));
-    placed.map_err(|error| NotRestored::NotPlaced {
-        from: made,
-        to: directory.to_owned(),
-        error,
-    })?;
-    Ok(restored)
+/// Why not; then nothing is left of it.
+pub fn restore(
+    backup: impl io::Read,
+    directory: &Path,
+    uid: u32,
+) -> Result<Restored, RestoreError> {
+    embedded::restore(backup, directory, |made| {
+        leave_note(made, SetBack::Restored, uid)
+    })
 }
 
-/// Accepts what a store has lost. The next start begins a new epoch. `uid` is the account of
-/// whoever accepts it.
+/// Accepts what a store has lost, as [`recover::accept`] does. The next start begins a new epoch.
+/// `uid` is the account of whoever accepts it.
 ///
 /// # Errors
-/// Why not; what was copied aside by then is left.
-pub fn accept(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovered, NotRecovered> {
-    // Before it opens: nobody serves from it without the new epoch.
-    leave_note(diagnosis.directory(), SetBack::Recovered, uid).map_err(|error| {
-        NotRecovered::Note {
-            path: diagnosis.directory().join(NAME),
-            error,
-        }
-    })?;
-    Ok(recover::accept(diagnosis, now.as_secs())?)
+/// Why not.
+pub fn accept(diagnosis: Diagnosis, uid: u32, now: UnixTime) -> Result<Recovered, RecoverError> {
+    recover::accept(diagnosis, now.as_secs(), |directory| {
+        leave_note(directory, SetBack::Recovered, uid)
+    })
 }
 
 /// Begins a new epoch, if the store was set back since the last start.
@@ -182,12 +129,4 @@ fn parse(note: &str) -> Option<(SetBack, u32)> {
         .strip_suffix('\n')?
         .split_once(" by uid:")?;
     Some((SetBack::of_label(how)?, uid.parse().ok()?))
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
 }

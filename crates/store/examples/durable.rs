@@ -51,11 +51,11 @@ async fn main() -> Result<(), Any> {
     let store = Arc::new(EmbeddedStore::open(folder.path().join("store"), options)?);
     let bare = Bare::start(&folder.path().join("bare"))?;
     let numbers = Arc::new(AtomicU64::new(0));
-    let [mut stored, mut floor] = [Vec::new(), Vec::new()];
+    let [mut stored, mut silent, mut floor] = [Vec::new(), Vec::new(), Vec::new()];
     for turn in 0..turns {
         let before = syncs.0.load(Ordering::Relaxed);
         let committing = Arc::clone(&store);
-        let there = turn_of(&numbers, move |change| {
+        let commit = move |change| {
             let store = Arc::clone(&committing);
             async move {
                 match store.commit(change).await? {
@@ -63,12 +63,14 @@ async fn main() -> Result<(), Any> {
                     Commit::Conflict(key) => Err(format!("{key} is there already").into()),
                 }
             }
-        });
-        let there = there.await?;
+        };
+        let there = turn_of(&numbers, approval, commit.clone()).await?;
         let groups = syncs.0.load(Ordering::Relaxed) - before;
+        let without = turn_of(&numbers, without_event, commit).await?;
+        silent.push(without.rate);
         let before = bare.syncs.load(Ordering::Relaxed);
         let jobs = bare.jobs.clone();
-        let least = turn_of(&numbers, move |change| {
+        let least = turn_of(&numbers, approval, move |change| {
             let bytes = bytes(&change);
             let jobs = jobs.clone();
             async move {
@@ -92,14 +94,24 @@ async fn main() -> Result<(), Any> {
     }
     let mut ratios: Vec<_> = stored.iter().zip(&floor).map(|(a, b)| a / b).collect();
     println!(
-        "medians: {:.0} commits a second, the bytes alone {:.0}; of the ratios {:.2}",
+        "medians: {:.0} commits a second, {:.0} without their events, the bytes alone {:.0}; of the \
+         ratios {:.2}",
         median(&mut stored),
+        median(&mut silent),
         median(&mut floor),
         median(&mut ratios)
     );
     store.close().await?;
     price();
     Ok(())
+}
+
+/// The same without its event.
+fn without_event(n: u64) -> Change {
+    Change {
+        appends: Vec::new(),
+        ..approval(n)
+    }
 }
 
 /// What one approval writes: a record that expires, and an event. Its key is any 16 bytes.
@@ -117,6 +129,7 @@ struct Turn {
 /// So long as a turn takes, each writer one commit after the other.
 async fn turn_of<F>(
     numbers: &Arc<AtomicU64>,
+    change: fn(u64) -> Change,
     commit: impl Fn(Change) -> F + Clone + Send + 'static,
 ) -> Result<Turn, Any>
 where
@@ -129,7 +142,7 @@ where
             let mut count = 0_u64;
             while begun.elapsed() < TURN {
                 let n = numbers.fetch_add(1, Ordering::Relaxed);
-                commit(approval(n)).await?;
+                commit(change(n)).await?;
                 count += 1;
             }
             Ok::<_, Any>(count)

@@ -95,6 +95,55 @@ fn a_restoration_asks_and_touches_nothing_that_is_there() {
     assert_eq!(service.run(&format!("store verify --data {here}")).code, 0);
 }
 
+/// Whatever a shell makes of the name; a restoration that did not end is no store.
+#[test]
+fn a_restoration_goes_where_it_is_told() {
+    let service = Service::start();
+    assert_eq!(service.run("store backup b").code, 0);
+    let folder = service.file("");
+    fs::create_dir(folder.join("empty")).unwrap();
+    fs::create_dir(folder.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(folder.join("elsewhere"), folder.join("link")).unwrap();
+    for name in ["new/", "empty/", "link"] {
+        let ran = service.run(&format!(
+            "store restore b --data {} --yes",
+            data(&folder, name)
+        ));
+        assert_eq!(ran.code, 0, "{name}: {ran:?}");
+        let note = folder.join(name).join("set-back");
+        assert!(note.is_file(), "{name}: the next start begins an epoch");
+        let verified = service.run(&format!("store verify --data {}", data(&folder, name)));
+        assert_eq!(verified.code, 0, "{name}: {verified:?}");
+    }
+    let wrong = service.run("store verify data");
+    refused(&wrong, 4, &["is a directory", "--data"]);
+    let missing = service.run("store restore nothing --data other --yes");
+    refused(&missing, 4, &["nothing", " next: "]);
+}
+
+#[test]
+fn a_store_without_its_mark_is_recovered_and_not_thrown_away() {
+    let service = stopped();
+    let folder = service.file("");
+    fs::remove_file(folder.join("data/mark")).unwrap();
+    let started = program()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        .arg("--key-file")
+        .arg(folder.join("kek"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(started.stderr).unwrap();
+    assert_eq!(started.status.code(), Some(4), "{said}");
+    for text in ["`mark` in it is missing", "countersign store recover"] {
+        assert!(said.contains(text), "{said}");
+    }
+    let here = data(&folder, "data");
+    let recovered = service.run(&format!("store recover --data {here} --yes"));
+    assert_eq!(recovered.code, 0, "{recovered:?}");
+    assert!(folder.join("data/set-back").is_file());
+}
+
 #[test]
 fn a_store_that_lost_its_end_is_refused_explained_and_recovered() {
     let service = stopped();

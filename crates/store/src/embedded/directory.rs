@@ -85,11 +85,6 @@ impl Directory {
         }
     }
 
-    /// Whether it is of the format that this release writes.
-    pub(super) fn is_current(&self) -> bool {
-        self.format == FORMAT
-    }
-
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path

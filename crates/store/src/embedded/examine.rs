@@ -65,10 +65,9 @@ pub struct LogReport {
     pub head: EntryHash,
 }
 
-/// Reads all of a database. `hashed` tells whether its entries have their hashes, as all have since
-/// the second format.
-pub(super) fn examine(database: &Database, mark: Option<u64>, hashed: bool) -> Verified {
-    let mut examiner = Examiner::new(hashed);
+/// Reads all of a database.
+pub(super) fn examine(database: &Database, mark: Option<u64>) -> Verified {
+    let mut examiner = Examiner::new();
     let mut from = Some(Bound::Unbounded);
     while let Some(bound) = from.take() {
         let step = database.visit(bound, STEP, |key, value| {
@@ -92,7 +91,8 @@ pub(super) fn examine(database: &Database, mark: Option<u64>, hashed: bool) -> V
 
 /// Takes items in the order of their keys: anchors, the counter, entries, records, reminders.
 struct Examiner {
-    hashed: bool,
+    /// The first entry of a log that has no hash.
+    unhashed: BTreeMap<String, u64>,
     findings: Findings,
     records: BTreeMap<String, u64>,
     logs: BTreeMap<String, LogReport>,
@@ -104,9 +104,9 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn new(hashed: bool) -> Self {
+    fn new() -> Self {
         Self {
-            hashed,
+            unhashed: BTreeMap::new(),
             findings: Findings::default(),
             records: BTreeMap::new(),
             logs: BTreeMap::new(),
@@ -169,9 +169,18 @@ impl Examiner {
             self.findings.add(&format!("entry {number} of {log}"), what);
         }
         let computed = chain::next(before.before, number, bytes);
-        if hash.is_none() && self.hashed {
-            let what = "it has no hash".to_owned();
-            self.findings.add(&format!("entry {number} of {log}"), what);
+        // An upgrade gives entries their hashes in their order; one that was cut off goes on at the
+        // next start, so the last ones may have none.
+        match (hash, self.unhashed.get(&log).copied()) {
+            (None, None) => {
+                self.unhashed.insert(log.clone(), number);
+            }
+            (Some(_), Some(first)) => {
+                let place = format!("entry {first} of {log}");
+                self.findings.add(&place, "it has no hash".to_owned());
+                self.unhashed.remove(&log);
+            }
+            (None, Some(_)) | (Some(_), None) => {}
         }
         let head = hash.unwrap_or(computed);
         // After a gap nothing is known of the hash before.

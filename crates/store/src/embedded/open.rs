@@ -119,14 +119,10 @@ fn marked(directory: &Directory) -> Result<u64, OpenError> {
         Ok(None) if !directory.database().exists() => mark::write(&mark, 0)
             .map(|()| 0)
             .map_err(|error| unreadable(directory, error)),
-        Ok(None) => Err(damaged(
-            directory,
-            Broken::new("the file `mark` is missing"),
-        )),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(damaged(
-            directory,
-            Broken::new("the file `mark` cannot be understood"),
-        )),
+        Ok(None) => Err(no_mark(directory, "is missing")),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(no_mark(directory, "cannot be understood"))
+        }
         Err(error) => Err(unreadable(directory, error)),
     }
 }
@@ -213,6 +209,13 @@ pub(super) fn unreadable(directory: &Directory, error: io::Error) -> OpenError {
     OpenError::Unreadable {
         directory: directory.path().to_owned(),
         error,
+    }
+}
+
+fn no_mark(directory: &Directory, what: &'static str) -> OpenError {
+    OpenError::NoMark {
+        directory: directory.path().to_owned(),
+        what,
     }
 }
 

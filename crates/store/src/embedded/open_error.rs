@@ -49,6 +49,17 @@ pub enum OpenError {
         /// Where it showed.
         why: String,
     },
+    /// Nobody knows whether commits that were acknowledged are missing from it.
+    #[error(
+        "{}: the file `mark` in it {what}, so nobody knows whether commits are missing",
+        directory.display()
+    )]
+    NoMark {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with the mark.
+        what: &'static str,
+    },
     /// The database can be read, but commits that were acknowledged are not in it.
     #[error(
         "{}: the database has lost its end: commit {mark} was acknowledged, the last one here is {found}",
@@ -74,6 +85,7 @@ impl OpenError {
             Self::Newer { .. } => "newer",
             Self::Damaged { .. } => "damaged",
             Self::LostTail { .. } => "lost_tail",
+            Self::NoMark { .. } => "no_mark",
         }
     }
 }

@@ -185,9 +185,16 @@ pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, OpenError> {
 /// `<directory>.lost-<seconds>`, and lets the store go on from what is there. Version numbers go on
 /// well above those that were lost.
 ///
+/// `before` is run after the copy was made, and before the store opens again: what it writes into
+/// the directory is there whenever the store opens.
+///
 /// # Errors
 /// [`RecoverError`].
-pub fn accept(diagnosis: Diagnosis, now_unix_secs: u64) -> Result<Recovered, RecoverError> {
+pub fn accept(
+    diagnosis: Diagnosis,
+    now_unix_secs: u64,
+    before: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Recovered, RecoverError> {
     let Diagnosis { directory, loss } = diagnosis;
     let path = directory.path().to_owned();
     let (found, known) = match loss {
@@ -208,7 +215,7 @@ pub fn accept(diagnosis: Diagnosis, now_unix_secs: u64) -> Result<Recovered, Rec
         error,
     })?;
     let next_above = known.saturating_add(PASSED_OVER);
-    let set = set_back(directory, next_above);
+    let set = before(&path).and_then(|()| set_back(directory, next_above));
     set.map_err(|error| RecoverError::Unwritable {
         directory: path,
         error,

@@ -89,9 +89,16 @@ impl RestoreError {
 /// Everything is verified, as [`verify`](super::verify) does, and on the disk, before the directory
 /// says that it is a store. It blocks, for about as long as copying the bytes takes.
 ///
+/// `before` is run when everything is there, and before the directory says that it is a store: what
+/// it writes into the directory is there whenever the store is.
+///
 /// # Errors
-/// [`RestoreError`]; what it made is removed again then.
-pub fn restore(reader: impl Read, directory: impl AsRef<Path>) -> Result<Restored, RestoreError> {
+/// [`RestoreError`]; what it made is removed again then, and the directory, if it was made.
+pub fn restore(
+    reader: impl Read,
+    directory: impl AsRef<Path>,
+    before: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Restored, RestoreError> {
     let mut place = Place::make(directory.as_ref())?;
     let (verified, totals) = unpack(reader, &place)?;
     let Verified {
@@ -106,7 +113,8 @@ pub fn restore(reader: impl Read, directory: impl AsRef<Path>) -> Result<Restore
             findings: count,
         });
     }
-    let declared = mark::write(&place.path.join("mark"), totals.commit)
+    let declared = before(&place.path)
+        .and_then(|()| mark::write(&place.path.join("mark"), totals.commit))
         .and_then(|()| directory::declare(&place.path));
     declared.map_err(|error| place.unwritable(error))?;
     place.keep();
@@ -123,8 +131,15 @@ pub fn verify_backup(
     reader: impl Read,
     scratch: impl AsRef<Path>,
 ) -> Result<Verified, RestoreError> {
-    let name = format!("countersign-verify-{}", std::process::id());
-    let place = Place::make(&scratch.as_ref().join(name))?;
+    // Under a name that nobody knows before, and for nobody else: it is a copy of everything.
+    let folder = tempfile::Builder::new()
+        .prefix("countersign-verify-")
+        .tempdir_in(&scratch)
+        .map_err(|error| RestoreError::Unwritable {
+            directory: scratch.as_ref().to_owned(),
+            error,
+        })?;
+    let place = Place::make(folder.path())?;
     let (verified, _) = unpack(reader, &place)?;
     Ok(verified)
 }
@@ -148,7 +163,7 @@ fn unpack(reader: impl Read, place: &Place) -> Result<(Verified, Totals), Restor
             .and_then(|settings| settings.sync_all())
             .and_then(|()| sync_directory(&path));
         synced.map_err(|error| place.unwritable(error))?;
-        let mut verified = examine::examine(&database, Some(totals.commit), format == FORMAT);
+        let mut verified = examine::examine(&database, Some(totals.commit));
         if verified.report.last_commit != totals.commit && verified.is_sound() {
             verified.findings.push(Finding {
                 place: "the counter".to_owned(),

@@ -30,7 +30,7 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Verified, OpenError> {
     let directory = Directory::claim_existing(directory.as_ref())?;
     let mark = read_mark(&directory)?;
     let database = open_database(&directory)?;
-    let verified = examine::examine(&database, mark, directory.is_current());
+    let verified = examine::examine(&database, mark);
     database.release();
     Ok(verified)
 }

@@ -61,7 +61,7 @@ async fn a_backup_under_writers_is_the_state_after_one_commit() {
 
     let folder = tempdir().unwrap();
     let directory = folder.path().join("restored");
-    let report = restore(&backup[..], &directory).unwrap().report;
+    let report = restore(&backup[..], &directory, |_| Ok(())).unwrap().report;
     let commit = report.last_commit;
     assert!(seeded < commit && commit < last, "{seeded} {commit} {last}");
     let verified = verify(&directory).unwrap();
@@ -220,7 +220,7 @@ fn check_refused(backup: &[u8], folder: &Path, label: &str) {
 }
 
 fn restored(backup: &[u8], folder: &Path) -> Result<(), &'static str> {
-    let restored = restore(backup, folder.join("restored"));
+    let restored = restore(backup, folder.join("restored"), |_| Ok(()));
     restored.map(drop).map_err(|error| error.label())
 }
 
@@ -260,7 +260,9 @@ async fn a_restored_store_goes_on() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     // An empty directory will do as well as none.
     let directory = tempdir().unwrap();
-    let report = restore(&backup[..], directory.path()).unwrap().report;
+    let report = restore(&backup[..], directory.path(), |_| Ok(()))
+        .unwrap()
+        .report;
     assert_eq!(
         report,
         countersign_store::embedded::Report {
@@ -284,13 +286,33 @@ async fn a_restored_store_goes_on() {
 async fn nothing_is_restored_over_something() {
     let (place, backup) = small().await;
     for directory in [place.path().to_owned(), place.path().join("mark")] {
-        let refused = restore(&backup[..], &directory).expect_err("something is there");
+        let refused = restore(&backup[..], &directory, |_| Ok(())).expect_err("something is there");
         assert_eq!(refused.label(), "occupied", "{refused}");
     }
     drop(open(place.path()));
-    let refused = restore(&backup[..], place.path().join("none").join("below"));
+    let refused = restore(&backup[..], place.path().join("none").join("below"), |_| {
+        Ok(())
+    });
     assert_eq!(refused.expect_err("no folder").label(), "unwritable");
     assert!(!place.path().join("none").exists());
+}
+
+/// What is to be there whenever the store is comes before the directory says that it is one; without
+/// it, nothing is left.
+#[tokio::test]
+async fn what_comes_before_a_restoration_is_there_or_nothing_is() {
+    let (place, backup) = small().await;
+    let directory = place.path().join("restored");
+    let full = |made: &std::path::Path| {
+        assert_eq!(verify(made).expect_err("not yet").label(), "not_ours");
+        Err(std::io::Error::from_raw_os_error(28))
+    };
+    let refused = restore(&backup[..], &directory, full).expect_err("no room");
+    assert_eq!(refused.label(), "unwritable", "{refused}");
+    assert!(!directory.exists());
+    let note = |made: &std::path::Path| std::fs::write(made.join("note"), "x");
+    restore(&backup[..], &directory, note).unwrap();
+    assert!(directory.join("note").is_file());
 }
 
 /// A reader that does not read gets no backup. Commits do not wait for it.
@@ -330,7 +352,7 @@ async fn two_backups_at_once_and_no_more() {
     }
     let folder = tempdir().unwrap();
     let backup = collect(second).await.unwrap();
-    restore(&backup[..], folder.path()).unwrap();
+    restore(&backup[..], folder.path(), |_| Ok(())).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

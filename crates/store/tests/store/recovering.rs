@@ -74,7 +74,7 @@ async fn a_lost_tail_is_accepted_with_a_copy_of_everything() {
     drop(diagnosis);
     assert_eq!(home.label(), "lost_tail", "to look is not to accept");
 
-    let recovered = accept(diagnose(home.store()).unwrap(), NOW).unwrap();
+    let recovered = accept(diagnose(home.store()).unwrap(), NOW, |_| Ok(())).unwrap();
     assert_eq!(recovered.last_commit, 20);
     assert_eq!(
         recovered.aside,
@@ -92,7 +92,8 @@ async fn a_lost_tail_is_accepted_with_a_copy_of_everything() {
     );
 
     assert!(verify(home.store()).unwrap().is_sound());
-    let refused = accept(diagnose(home.store()).unwrap(), NOW + 1).expect_err("it is well");
+    let refused =
+        accept(diagnose(home.store()).unwrap(), NOW + 1, |_| Ok(())).expect_err("it is well");
     assert!(refused.to_string().contains("nothing is lost"), "{refused}");
     // No version comes twice that somebody could hold.
     let version = home.commit(41..=41).await;
@@ -125,7 +126,7 @@ async fn a_missing_mark_is_a_loss_of_nobody_knows_what() {
             matches!(diagnosis.loss(), Loss::Mark { .. }),
             "{diagnosis:?}"
         );
-        accept(diagnosis, NOW + n).unwrap();
+        accept(diagnosis, NOW + n, |_| Ok(())).unwrap();
         assert_eq!(home.label(), "opens");
     }
 }
@@ -139,7 +140,7 @@ async fn damage_is_not_mended() {
         matches!(diagnosis.loss(), Loss::Damaged { .. }),
         "{diagnosis:?}"
     );
-    let refused = accept(diagnosis, NOW).expect_err("nothing to build on");
+    let refused = accept(diagnosis, NOW, |_| Ok(())).expect_err("nothing to build on");
     assert!(
         refused.to_string().contains("restore a backup"),
         "{refused}"
@@ -157,12 +158,28 @@ async fn nothing_is_accepted_without_its_copy() {
     let home = Home::new().await;
     fs::remove_file(home.store().join("mark")).unwrap();
     fs::create_dir(home.0.path().join(format!("store.lost-{NOW}"))).unwrap();
-    let refused = accept(diagnose(home.store()).unwrap(), NOW).expect_err("the name is taken");
+    let before = |_: &std::path::Path| panic!("nothing was accepted yet");
+    let refused =
+        accept(diagnose(home.store()).unwrap(), NOW, before).expect_err("the name is taken");
     assert!(
         refused.to_string().contains("could not be copied"),
         "{refused}"
     );
-    assert_eq!(home.label(), "damaged");
+    assert_eq!(home.label(), "no_mark");
+}
+
+/// What is to be there whenever the store opens is written before it does; without it, it does not.
+#[tokio::test]
+async fn what_comes_before_an_acceptance_is_there_or_the_store_stays_refused() {
+    let home = Home::new().await;
+    fs::remove_file(home.store().join("mark")).unwrap();
+    let full = |_: &std::path::Path| Err(std::io::Error::from_raw_os_error(28));
+    let refused = accept(diagnose(home.store()).unwrap(), NOW, full).expect_err("no room");
+    assert!(refused.to_string().contains("No space"), "{refused}");
+    assert_eq!(home.label(), "no_mark");
+    let note = |directory: &std::path::Path| fs::write(directory.join("note"), "x");
+    accept(diagnose(home.store()).unwrap(), NOW + 1, note).unwrap();
+    assert!(home.store().join("note").is_file());
 }
 
 /// Neither makes a store where there is none.

@@ -165,13 +165,13 @@ async fn the_mark_is_written_while_there_are_commits() {
 }
 
 #[tokio::test]
-async fn one_without_its_mark_is_damaged() {
+async fn one_without_its_mark_is_refused() {
     let place = used().await;
     let mark = place.path().join("mark");
     fs::write(&mark, "countersign mark, commit many\n").unwrap();
-    check_refused(place.path(), "damaged", "`mark`");
+    check_refused(place.path(), "no_mark", "`mark`");
     fs::remove_file(&mark).unwrap();
-    check_refused(place.path(), "damaged", "`mark` is missing");
+    check_refused(place.path(), "no_mark", "`mark` in it is missing");
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

@@ -28,9 +28,10 @@ pub(in crate::command) fn start(cause: &StartError) -> Failure {
         StartError::NewerRecords { .. } => {
             Failure::new(Kind::Data, what).next("start the release that wrote it, or a later one")
         }
-        StartError::DamagedRecords { .. } => Failure::new(Kind::Data, what),
+        StartError::DamagedRecords { .. } => Failure::new(Kind::Data, what)
+            .next("move the directory away, and `countersign store restore` a backup"),
         StartError::SetBackNote { .. } => Failure::new(Kind::Data, what)
-            .next("make it this account's own; as long as it is there, the store was set back and nothing was revoked"),
+            .next("it was left by `countersign store restore` or `recover`: make it this account's own, or give that command again"),
         StartError::AddressInUse(_) => Failure::configuration(what)
             .next("stop what listens there, or name another address with --listen"),
         StartError::Listen { .. } => {
@@ -122,7 +123,7 @@ pub(in crate::command) fn open(cause: &OpenError) -> &'static str {
         }
         OpenError::Newer { .. } => "start the release that wrote it, or a later one",
         OpenError::Damaged { .. } => "move it away, and `countersign store restore` a backup",
-        OpenError::LostTail { .. } => {
+        OpenError::LostTail { .. } | OpenError::NoMark { .. } => {
             "`countersign store recover` explains what is lost and what can be done"
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use countersign::admin::v1::BackupStoreRequest;
 use countersign::admin::v1::store_service_client::StoreServiceClient;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use tonic::Streaming;
 
 use crate::command::connection::AdminArgs;
@@ -93,6 +95,11 @@ impl Partial {
         let mut name = whole.as_os_str().to_owned();
         name.push(".partial");
         let path = PathBuf::from(name);
+        // Left by a command that was killed; it is worth nothing.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -108,8 +115,11 @@ impl Partial {
     /// On the disk, under its name, and never in the place of another.
     fn keep(mut self, whole: &Path) -> io::Result<()> {
         self.file.sync_all()?;
-        fs::hard_link(&self.path, whole)?;
-        fs::remove_file(&self.path)?;
+        match renameat_with(CWD, &self.path, CWD, whole, RenameFlags::NOREPLACE) {
+            // A file system that cannot promise it; that nothing is there was seen before.
+            Err(Errno::INVAL | Errno::NOSYS) => fs::rename(&self.path, whole)?,
+            renamed => renamed?,
+        }
         self.kept = true;
         let folder = whole
             .parent()
@@ -129,5 +139,7 @@ impl Drop for Partial {
 }
 
 fn refused(path: &Path, cause: &io::Error) -> Failure {
-    Failure::new(Kind::Data, format!("{}: {cause}", path.display()))
+    Failure::new(Kind::Data, format!("{}: {cause}", path.display())).next(
+        "name a file in a folder that is there, that this account may write to, and with room",
+    )
 }

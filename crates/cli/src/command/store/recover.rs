@@ -65,8 +65,12 @@ impl Recover {
             )?,
         }
         let uid = rustix::process::getuid().as_raw();
-        let recovered = set_back::accept(diagnosis, uid, SystemClock.now())
-            .map_err(|cause| Failure::new(Kind::Data, cause.to_string()))?;
+        let recovered = set_back::accept(diagnosis, uid, SystemClock.now()).map_err(|cause| {
+            Failure::new(Kind::Data, cause.to_string()).next(
+                "the copy needs as much room as the store, in a folder above it that this \
+                     account may write to",
+            )
+        })?;
         let facts = serde_json::json!({
             "lost": true,
             "aside": recovered.aside,

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use countersign_server::set_back::{self, NotRestored};
+use countersign_server::set_back;
 use countersign_store::embedded::RestoreError;
 
 use super::found;
@@ -48,9 +48,7 @@ pub(crate) struct Restore {
 impl Restore {
     pub(super) fn run(self, output: &Output) -> Result<(), Failure> {
         let directory = self.data.directory()?;
-        let reader = File::open(&self.backup).map_err(|cause| {
-            Failure::new(Kind::Data, format!("{}: {cause}", self.backup.display()))
-        })?;
+        let reader = open(&self.backup)?;
         let question = format!(
             "this makes a store in {} from {}; every token that was issued before its first start \
              is dead then",
@@ -59,12 +57,8 @@ impl Restore {
         );
         confirm(&question, self.yes)?;
         let uid = rustix::process::getuid().as_raw();
-        let restored = set_back::restore(BufReader::new(reader), &directory, uid);
-        let restored = restored.map_err(|cause| match &cause {
-            NotRestored::Backup(cause) => refused(&self.backup, cause),
-            NotRestored::NotPlaced { .. } => Failure::new(Kind::Data, cause.to_string())
-                .next("what was restored is whole: move it there by hand"),
-        })?;
+        let restored = set_back::restore(reader, &directory, uid);
+        let restored = restored.map_err(|cause| refused(&self.backup, &cause))?;
         let mut facts = found::facts(&restored.report);
         facts["directory"] = directory.display().to_string().into();
         output.value(&facts, || {
@@ -76,6 +70,18 @@ impl Restore {
             )
         })
     }
+}
+
+/// The backup, to be read.
+pub(super) fn open(path: &Path) -> Result<BufReader<File>, Failure> {
+    let failed = |what: String| Failure::new(Kind::Data, format!("{}: {what}", path.display()));
+    if path.is_dir() {
+        return Err(failed("is a directory, and no backup".to_owned())
+            .next("a data directory is named with --data"));
+    }
+    File::open(path).map(BufReader::new).map_err(|cause| {
+        failed(cause.to_string()).next("name a file that `countersign store backup` made")
+    })
 }
 
 /// A backup that cannot be read or restored.

@@ -1,8 +1,6 @@
 //! `countersign store verify`: reads everything, and says what is wrong.
 
 use std::env;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -63,7 +61,8 @@ impl Verify {
             return Ok(());
         }
         let count = verified.findings.len() as u64 + verified.more_findings;
-        let what = format!("{}: {count} findings", what.display());
+        let findings = if count == 1 { "finding" } else { "findings" };
+        let what = format!("{}: {count} {findings}", what.display());
         Err(Failure::new(Kind::Data, what).next(
             "a store behind its mark: `countersign store recover` explains; anything else: \
              `countersign store restore` a backup that verifies",
@@ -72,9 +71,7 @@ impl Verify {
 
     fn of_backup(&self, file: &Path) -> Result<Verified, Failure> {
         let scratch = self.scratch.clone().unwrap_or_else(env::temp_dir);
-        let reader = File::open(file)
-            .map_err(|cause| Failure::new(Kind::Data, format!("{}: {cause}", file.display())))?;
-        embedded::verify_backup(BufReader::new(reader), scratch)
+        embedded::verify_backup(restore::open(file)?, scratch)
             .map_err(|cause| restore::refused(file, &cause))
     }
 }
