@@ -126,7 +126,7 @@ fn a_log_is_verified_against_what_was_noted() {
         .map(|log| log["note"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(notes.len(), 2);
-    service.run("client remove billing");
+    service.run("client remove billing --yes");
     for note in &notes {
         let ran = service.run(&format!("audit verify --expect {note}"));
         assert_eq!(ran.code, 0, "{ran:?}");
