@@ -122,20 +122,33 @@ fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// Connects to the admin services at this socket.
+/// How long a call may take.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// As every call.
+    Usual,
+    /// As long as it takes: what is asked for grows with the store.
+    Long,
+}
+
+/// Connects to the admin services at this socket, for calls that take so long.
 ///
 /// # Errors
 ///
 /// Nobody there, or not for this user.
-pub(crate) async fn admin(socket: &Path) -> Result<Channel, Failure> {
+pub(crate) async fn admin(socket: &Path, wait: Wait) -> Result<Channel, Failure> {
     // Tried once here, where the error says what is wrong; tonic's would not.
     UnixStream::connect(socket)
         .await
         .map_err(|cause| unreachable_socket(socket, &cause))?;
     let path = socket.to_owned();
     // The name is not used: the connector goes to the socket.
-    Endpoint::from_static("http://localhost")
-        .timeout(CALL_SECS_MAX)
+    let endpoint = Endpoint::from_static("http://localhost");
+    let endpoint = match wait {
+        Wait::Usual => endpoint.timeout(CALL_SECS_MAX),
+        Wait::Long => endpoint,
+    };
+    endpoint
         .connect_with_connector(service_fn(move |_: Uri| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }

@@ -42,12 +42,15 @@ pub(crate) enum Kind {
     Internal,
     /// Interrupted: a measurement by a signal, anything else at once by a second one.
     Interrupted,
+    /// Whoever read the answer has seen enough: no failure to anybody.
+    Unread,
 }
 
 impl Kind {
     /// The exit code, as [`CODES_HELP`] tells it. 2 is clap's own.
     pub(crate) fn code(self) -> u8 {
         match self {
+            Self::Unread => 0,
             Self::Surprise => 1,
             Self::Configuration => 3,
             Self::Data => 4,
@@ -125,6 +128,9 @@ impl Failure {
 
     /// Tells the person on standard error, and the shell by the exit code.
     pub(crate) fn report(&self) -> ExitCode {
+        if self.kind == Kind::Unread {
+            return ExitCode::SUCCESS;
+        }
         let mut err = stderr().lock();
         // Nobody is left to tell when standard error is gone.
         let _told = writeln!(err, "error: {}", self.what);

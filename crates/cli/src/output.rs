@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 
 /// Standard output, for people or for scripts.
 #[derive(Debug)]
@@ -60,15 +60,37 @@ impl Output {
         }
     }
 
+    /// The same for one line of many, as [`streamed`](Self::streamed).
+    pub(crate) fn streamed_line(
+        &self,
+        value: &serde_json::Value,
+        text: &str,
+    ) -> Result<(), Failure> {
+        if self.json {
+            self.streamed(&value.to_string())
+        } else {
+            self.streamed(text)
+        }
+    }
+
     /// Prints a text and ends the line.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
-        let mut out = stdout().lock();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // The reader has seen enough, as `head` does.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written
-                .map_err(|cause| Failure::internal(format!("cannot write the answer: {cause}"))),
+        match self.streamed(text) {
+            // The reader has seen enough, as `head` does; what was asked for is still done.
+            Err(failure) if failure.kind() == Kind::Unread => Ok(()),
+            printed => printed,
         }
+    }
+
+    /// Prints one line of many, and fails with [`Kind::Unread`] when nobody reads them any more:
+    /// who prints until then has nothing else to do.
+    pub(crate) fn streamed(&self, text: &str) -> Result<(), Failure> {
+        let mut out = stdout().lock();
+        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        written.map_err(|cause| match cause.kind() {
+            ErrorKind::BrokenPipe => Failure::new(Kind::Unread, "nobody reads the answer"),
+            _ => Failure::internal(format!("cannot write the answer: {cause}")),
+        })
     }
 
     /// Tells the person something beside the answer, on standard error.

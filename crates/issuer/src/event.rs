@@ -139,6 +139,9 @@ pub enum Object {
     Authorization(RecordId),
     /// The store, by the epoch that it is in now.
     Store(Epoch),
+    /// The store in a new epoch, after the last entry of the audit log from before it, as
+    /// `log:number:hash`.
+    StoreAfter(Epoch, String),
     /// A key of the service.
     Key(KeyId),
     /// All keys of the service.
@@ -211,6 +214,7 @@ impl fmt::Display for Object {
             Self::Token(token) => token.fmt(f),
             Self::Authorization(record) => record.fmt(f),
             Self::Store(epoch) => write!(f, "epoch:{}", epoch.number()),
+            Self::StoreAfter(epoch, last) => write!(f, "epoch:{},{last}", epoch.number()),
             Self::Key(key) => key.fmt(f),
             Self::Keys => f.write_str("keys"),
         }

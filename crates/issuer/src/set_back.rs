@@ -35,14 +35,21 @@ impl SetBack {
 }
 
 /// What is written with the new epoch: that it began, and, for those who verify offline, that every
-/// access token from before is dead.
-pub fn begin_epoch(how: SetBack, epoch: Epoch, actor: Actor, now: UnixTime) -> Change {
+/// access token from before is dead. `last` is the last entry of the audit log before it, as
+/// `log:number:hash`: whoever has a copy of the log sees where the two part.
+pub fn begin_epoch(
+    how: SetBack,
+    epoch: Epoch,
+    last: String,
+    actor: Actor,
+    now: UnixTime,
+) -> Change {
     let kind = match how {
         SetBack::Restored => EventKind::StoreRestored,
         SetBack::Recovered => EventKind::StoreRecovered,
     };
     Change::default()
-        .event(event(kind, epoch, actor, now))
+        .event(event(kind, Object::StoreAfter(epoch, last), actor, now))
         .revoke(Revocation {
             target: RevocationTarget::Everything,
             at: now,
@@ -54,17 +61,22 @@ pub fn begin_epoch(how: SetBack, epoch: Epoch, actor: Actor, now: UnixTime) -> C
 /// Lets an operator have a copy of the whole store.
 pub fn back_up(epoch: Epoch, actor: Actor, now: UnixTime) -> Decision<()> {
     Change::default()
-        .event(event(EventKind::StoreBackedUp, epoch, actor, now))
+        .event(event(
+            EventKind::StoreBackedUp,
+            Object::Store(epoch),
+            actor,
+            now,
+        ))
         .answer(())
 }
 
-fn event(kind: EventKind, epoch: Epoch, actor: Actor, now: UnixTime) -> Event {
+fn event(kind: EventKind, object: Object, actor: Actor, now: UnixTime) -> Event {
     Event {
         at: now,
         kind,
         client: None,
         actor,
-        object: Object::Store(epoch),
+        object,
         reason: None,
         granted: None,
     }

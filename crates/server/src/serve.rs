@@ -30,6 +30,7 @@ use tower_service::Service;
 use crate::listen::{self, Listener, Places};
 use crate::tls::Certificates;
 use crate::wire::MESSAGE_BYTES_MAX;
+pub(crate) use life::Peers;
 pub(crate) use workers::Workers;
 
 /// Streams of one connection at once: what HTTP/2 itself recommends (RFC 9113 §6.5.2). A caller
@@ -117,6 +118,7 @@ pub(crate) async fn serve<L: Listener, S: Answers>(
     listener: L,
     tls: Option<Arc<Certificates>>,
     service: S,
+    peers: Peers,
     places: Places,
     workers: Workers,
     stop: Stop,
@@ -125,6 +127,7 @@ pub(crate) async fn serve<L: Listener, S: Answers>(
         http2: http2(),
         tls,
         service,
+        peers,
         stop,
     });
     let connections = TaskTracker::new();

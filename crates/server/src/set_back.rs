@@ -23,7 +23,7 @@ use countersign_store::embedded::recover::{self, Diagnosis, RecoverError, Recove
 use countersign_store::embedded::{self, RestoreError, Restored};
 use tracing::warn;
 
-use crate::record::StoreMark;
+use crate::record::{self, StoreMark};
 use crate::records::{Outcome, Records};
 use crate::start::{StartError, unreadable};
 
@@ -87,7 +87,8 @@ pub(crate) async fn carry_out(
         ..value
     };
     let epoch = next.epoch;
-    let change = begin_epoch(how, epoch, Actor::Operator { uid }, now);
+    let last = last_entry(records).await?;
+    let change = begin_epoch(how, epoch, last, Actor::Operator { uid }, now);
     match records
         .begin_epoch(&Known::new(next, version), &change)
         .await?
@@ -106,6 +107,18 @@ pub(crate) async fn carry_out(
     );
     let removed = fs::remove_file(&path).and_then(|()| File::open(directory)?.sync_all());
     removed.map_err(|error| refuse(format!("cannot be removed: {error}")))
+}
+
+/// The last entry of the audit log as it was set back, as `log:number:hash`. (The store is locked,
+/// and nothing else runs yet.)
+async fn last_entry(records: &Records) -> Result<String, StoreError> {
+    let store = records.store();
+    let number = store.last_number(record::AUDIT).await?;
+    let hash = match store.entries(record::AUDIT, number, 1).await?.first() {
+        Some(last) => last.hash,
+        None => store.start(record::AUDIT).await?.before,
+    };
+    Ok(format!("{}:{number}:{hash}", record::AUDIT.name()))
 }
 
 fn leave_note(directory: &Path, how: SetBack, uid: u32) -> io::Result<()> {

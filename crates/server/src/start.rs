@@ -31,7 +31,7 @@ use crate::overload::Overload;
 use crate::proof::Proofs;
 use crate::records::Records;
 use crate::running::{Edges, Running, Whereabouts};
-use crate::serve::{Stop, Workers, serve};
+use crate::serve::{Peers, Stop, Workers, serve};
 use crate::set_back;
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
@@ -190,13 +190,22 @@ async fn started(
         tcp,
         tls.clone(),
         public,
+        Peers::Callers,
         places,
         workers,
         stop.clone(),
     ));
     // Operators are few: they need no workers of their own.
     let places = Places::new(ADMIN_CONNECTIONS_MAX);
-    edges.add(serve(unix, None, admin, places, Workers::here(), stop));
+    edges.add(serve(
+        unix,
+        None,
+        admin,
+        Peers::Operators,
+        places,
+        Workers::here(),
+        stop,
+    ));
     info!(%issuer, %address, socket = %socket_path.display(), "the token service takes calls");
     Ok(Running::new(
         edges,

@@ -62,8 +62,8 @@ const ROWS: &[Row] = &[
     row(
         "client rotate-secret",
         &[
-            "client rotate-secret printed",
-            "client rotate-secret cart --secret-file secret2",
+            "client rotate-secret printed --yes",
+            "client rotate-secret cart --secret-file secret2 --yes",
         ],
     ),
     row("key list", &["key list"]),
@@ -160,8 +160,11 @@ const ROWS: &[Row] = &[
             "key rekey --data restored --key-file key --new-key-file kek2 --yes",
         ],
     ),
-    row("client remove", &["client remove cart"]),
-    row("resource remove", &["resource remove https://shop.example"]),
+    row("client remove", &["client remove cart --yes"]),
+    row(
+        "resource remove",
+        &["resource remove https://shop.example --yes"],
+    ),
 ];
 
 /// Commands that make a world of their own and know no secret of this one.

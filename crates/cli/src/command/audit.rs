@@ -1,6 +1,7 @@
 //! `countersign audit`: what happened, and whether the record of it is as it was written.
 
 mod asked;
+mod beginning;
 mod chain;
 mod export;
 mod line;
@@ -17,7 +18,7 @@ use tonic::transport::Channel;
 
 use self::asked::number;
 use super::connection::AdminArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 use crate::output::Output;
 
 /// What happened.
@@ -63,6 +64,17 @@ async fn service(admin: &AdminArgs) -> Result<AuditServiceClient<Channel>, Failu
     Ok(AuditServiceClient::new(admin.connect().await?))
 }
 
+/// Reads a log, and once more if retention removed what was to be read next: it begins elsewhere
+/// now. A second time within moments is none of retention's.
+async fn anew_if_trimmed<T>(
+    mut read: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match read().await {
+        Err(failure) if failure.kind() == Kind::Registry => read().await,
+        done => done,
+    }
+}
+
 /// The log as it is stored.
 async fn reading(admin: &AdminArgs, log: Log) -> Result<Streaming<ReadLogResponse>, Failure> {
     let request = ReadLogRequest {
@@ -73,4 +85,35 @@ async fn reading(admin: &AdminArgs, log: Log) -> Result<Streaming<ReadLogRespons
     Ok(answer
         .map_err(|status| Failure::answered(&status))?
         .into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_was_trimmed_is_read_once_more() {
+        // What each reading meets, how often there is one, and whether it ends well.
+        for (met, readings, well) in [
+            (&[None][..], 1, true),
+            (&[Some(Kind::Registry), None], 2, true),
+            (
+                &[Some(Kind::Registry), Some(Kind::Registry), None],
+                2,
+                false,
+            ),
+            (&[Some(Kind::Unreachable), None], 1, false),
+        ] {
+            let mut done = 0;
+            let read = anew_if_trimmed(async || {
+                done += 1;
+                match met[done - 1] {
+                    Some(kind) => Err(Failure::new(kind, "as met")),
+                    None => Ok(()),
+                }
+            });
+            assert_eq!(read.await.is_ok(), well, "{met:?}");
+            assert_eq!(done, readings, "{met:?}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use tonic::transport::Channel;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::connection::AdminArgs;
+use crate::confirm::confirm;
 use crate::exit::Failure;
 use crate::key_file;
 use crate::output::{self, Output};
@@ -41,13 +42,14 @@ Examples:
     /// Remove a client: it gets no further token, and its refresh tokens are dead
     #[command(after_help = "\
 Examples:
-  countersign client remove checkout")]
-    Remove(Named),
+  countersign client remove checkout
+  countersign client remove checkout --yes")]
+    Remove(Remove),
     /// Replace a client's secret; the old one is refused at once
     #[command(after_help = "\
 Examples:
   countersign client rotate-secret checkout
-  countersign client rotate-secret checkout --secret-file checkout.secret")]
+  countersign client rotate-secret checkout --secret-file checkout.secret --yes")]
     RotateSecret(RotateSecret),
 }
 
@@ -62,6 +64,17 @@ pub(crate) struct Named {
     admin: AdminArgs,
 }
 
+/// A client that is removed.
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    named: Named,
+
+    /// Do not ask first
+    #[arg(long)]
+    yes: bool,
+}
+
 /// A client whose secret is replaced.
 #[derive(Args, Debug)]
 pub(crate) struct RotateSecret {
@@ -71,6 +84,10 @@ pub(crate) struct RotateSecret {
     /// Write the new secret to this file, mode 0600, instead of printing it; must not be there yet
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+
+    /// Do not ask first
+    #[arg(long)]
+    yes: bool,
 }
 
 impl ClientCommand {
@@ -80,7 +97,7 @@ impl ClientCommand {
             Self::Add(add) => add.run(output).await,
             Self::List(admin) => list(&admin, output).await,
             Self::Show(named) => named.show(output).await,
-            Self::Remove(named) => named.remove(output).await,
+            Self::Remove(remove) => remove.run(output).await,
             Self::RotateSecret(rotate) => rotate.run(output).await,
         }
     }
@@ -102,19 +119,27 @@ impl Named {
             shown,
         )
     }
+}
 
-    async fn remove(self, output: &Output) -> Result<(), Failure> {
-        let answer = service(&self.admin)
+impl Remove {
+    async fn run(self, output: &Output) -> Result<(), Failure> {
+        let Named { client_id, admin } = self.named;
+        let question = format!(
+            "removing the client {client_id}: it gets no further token, and its refresh tokens are dead \
+             at once"
+        );
+        confirm(&question, self.yes)?;
+        let answer = service(&admin)
             .await?
             .delete_client(DeleteClientRequest {
-                client_id: self.client_id.clone(),
+                client_id: client_id.clone(),
                 etag: String::new(),
             })
             .await
-            .map_err(|status| about(&self.client_id, &status))?
+            .map_err(|status| about(&client_id, &status))?
             .into_inner();
         output.message("countersign.admin.v1.DeleteClientResponse", &answer, |_| {
-            format!("removed the client {}", self.client_id)
+            format!("removed the client {client_id}")
         })
     }
 }
@@ -122,6 +147,11 @@ impl Named {
 impl RotateSecret {
     async fn run(self, output: &Output) -> Result<(), Failure> {
         let place = SecretPlace::new(self.secret_file)?;
+        let question = format!(
+            "replacing the secret of the client {}: the old one is refused at once",
+            self.named.client_id
+        );
+        confirm(&question, self.yes)?;
         let mut answer = service(&self.named.admin)
             .await?
             .rotate_client_secret(RotateClientSecretRequest {

@@ -7,7 +7,7 @@ use clap::Args;
 use countersign_server::Config;
 use tonic::transport::Channel;
 
-use crate::dial;
+use crate::dial::{self, Wait};
 use crate::exit::Failure;
 use crate::key_file;
 
@@ -80,6 +80,11 @@ pub(crate) struct AdminArgs {
 impl AdminArgs {
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
-        dial::admin(&self.socket).await
+        dial::admin(&self.socket, Wait::Usual).await
+    }
+
+    /// Connects for calls that take as long as they take.
+    pub(crate) async fn connect_for_long(&self) -> Result<Channel, Failure> {
+        dial::admin(&self.socket, Wait::Long).await
     }
 }

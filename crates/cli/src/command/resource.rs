@@ -12,6 +12,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::connection::AdminArgs;
+use crate::confirm::confirm;
 use crate::exit::Failure;
 use crate::output::{self, Output};
 
@@ -43,8 +44,9 @@ Examples:
     /// Remove a resource; tokens for it end with their lifetime
     #[command(after_help = "\
 Examples:
-  countersign resource remove https://orders.internal:8443")]
-    Remove(Named),
+  countersign resource remove https://orders.internal:8443
+  countersign resource remove https://orders.internal:8443 --yes")]
+    Remove(Remove),
 }
 
 /// A resource to register.
@@ -91,6 +93,17 @@ pub(crate) struct Named {
     admin: AdminArgs,
 }
 
+/// A resource that is removed.
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    named: Named,
+
+    /// Do not ask first
+    #[arg(long)]
+    yes: bool,
+}
+
 impl ResourceCommand {
     /// Does what it was told.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
@@ -98,7 +111,7 @@ impl ResourceCommand {
             Self::Add(add) => add.run(output).await,
             Self::List(admin) => list(&admin, output).await,
             Self::Show(named) => named.show(output).await,
-            Self::Remove(named) => named.remove(output).await,
+            Self::Remove(remove) => remove.run(output).await,
         }
     }
 }
@@ -148,21 +161,29 @@ impl Named {
             .into_inner();
         output.message(RESOURCE, &answer.resource.unwrap_or_default(), shown)
     }
+}
 
-    async fn remove(self, output: &Output) -> Result<(), Failure> {
-        let answer = service(&self.admin)
+impl Remove {
+    async fn run(self, output: &Output) -> Result<(), Failure> {
+        let Named { uri, admin } = self.named;
+        let question = format!(
+            "removing the resource {uri}: nobody gets a token for it any more; those that were issued \
+             end with their lifetime"
+        );
+        confirm(&question, self.yes)?;
+        let answer = service(&admin)
             .await?
             .delete_resource(DeleteResourceRequest {
-                uri: self.uri.clone(),
+                uri: uri.clone(),
                 etag: String::new(),
             })
             .await
-            .map_err(|status| about(&self.uri, &status))?
+            .map_err(|status| about(&uri, &status))?
             .into_inner();
         output.message(
             "countersign.admin.v1.DeleteResourceResponse",
             &answer,
-            |_| format!("removed the resource {}", self.uri),
+            |_| format!("removed the resource {uri}"),
         )
     }
 }

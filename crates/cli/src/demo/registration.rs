@@ -39,7 +39,7 @@ pub(crate) async fn play(
     world: &World,
 ) -> Result<Cast, Failure> {
     stage.chapter("Registration, through the admin socket")?;
-    let admin = dial::admin(platform.admin_socket()).await?;
+    let admin = dial::admin(platform.admin_socket(), dial::Wait::Usual).await?;
     resource(stage, &admin, world).await?;
     let orders = world.order_service();
     let issuer = world.issuer();

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use countersign_store::{Change, EmbeddedStore, Log, Options, Store};
 use serde_json::Value;
 
-use crate::program::{Service, run};
+use crate::program::{Service, run, serve, wait};
 
 const ORDERS: &str = "https://orders.internal:8443";
 
@@ -116,6 +117,78 @@ fn the_tail_shows_what_comes() {
 }
 
 #[test]
+fn a_tail_whose_reader_is_gone_ends() {
+    let service = prepared();
+    let mut tail = service
+        .command()
+        .args(["audit", "tail", "-n", "1", "--follow"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = BufReader::new(tail.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    drop(reader);
+    // It learns of it by what it cannot print.
+    let mut ended = None;
+    for nth in 0..50 {
+        let added = service.run(&format!("resource add https://{nth}.internal --scope a"));
+        assert_eq!(added.code, 0, "{added:?}");
+        ended = tail.try_wait().unwrap();
+        if ended.is_some() {
+            break;
+        }
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
+}
+
+/// An entry of the log `audit` that says no more than what it is and of what: `AuditEntry` of
+/// `countersign/storage/v1/record.proto`, fields 2 and 5.
+fn entry(event: u8, object: &str) -> Vec<u8> {
+    let length = u8::try_from(object.len()).unwrap();
+    [&[0x10, event, 0x2a, length], object.as_bytes()].concat()
+}
+
+#[test]
+fn a_beginning_that_nobody_said_to_be_removed_is_missed() {
+    const AUDIT: Log = Log::named("audit");
+    /// `AUDIT_EVENT_AUDIT_TRIMMED`.
+    const TRIMMED: u8 = 30;
+    // How far it is announced, how far it is removed, and what is said.
+    for (announced, removed, says) in [
+        (Some(3), 3, None),
+        (Some(3), 2, None),
+        (None, 3, Some("the log audit, entry 3: it is missing")),
+        (Some(2), 3, Some("the log audit, entry 3: it is missing")),
+    ] {
+        let mut service = prepared();
+        service.signal("TERM");
+        assert!(service.ended().success());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = EmbeddedStore::open(service.file("data"), Options::default()).unwrap();
+            if let Some(last) = announced {
+                let hash = store.entries(AUDIT, last, 1).await.unwrap()[0].hash;
+                let entry = entry(TRIMMED, &format!("audit:{last}:{hash}"));
+                let change = Change::default().append(AUDIT, entry);
+                store.commit(change).await.unwrap();
+            }
+            let trimmed = store.trim(AUDIT, removed + 1, 9).await.unwrap();
+            assert_eq!(trimmed.removed as u64, removed);
+            store.close().await.unwrap();
+        });
+        let (mut child, _) = serve(&service.file(""), &[]);
+        let ran = service.run("audit verify");
+        child.kill().unwrap();
+        wait(&mut child);
+        let what = format!("{announced:?} announced, {removed} removed: {ran:?}");
+        assert_eq!(ran.code, i32::from(says.is_some()), "{what}");
+        assert!(ran.err.contains(says.unwrap_or_default()), "{what}");
+    }
+}
+
+#[test]
 fn a_log_is_verified_against_what_was_noted() {
     let service = prepared();
     let verified = service.run("audit verify --json").json();
@@ -126,7 +199,7 @@ fn a_log_is_verified_against_what_was_noted() {
         .map(|log| log["note"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(notes.len(), 2);
-    service.run("client remove billing");
+    service.run("client remove billing --yes");
     for note in &notes {
         let ran = service.run(&format!("audit verify --expect {note}"));
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -136,6 +209,7 @@ fn a_log_is_verified_against_what_was_noted() {
     for (note, says) in [
         // The log was cut, or is another one.
         (format!("{log}:9999:{hash}"), "it is missing"),
+        (format!("{log}:{}:{hash}", u64::MAX), "it is missing"),
         (
             format!("{log}:{number}:{}", "0".repeat(64)),
             "it, or an entry before it, was replaced",
@@ -181,9 +255,16 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let verify = |what: &str, lines: &[String]| {
         let path = folder.path().join("export.jsonl");
-        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        fs::write(
+            &path,
+            lines
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .collect::<String>(),
+        )
+        .unwrap();
         let ran = run(["audit", "verify", "--file", path.to_str().unwrap()]);
-        (what.to_owned(), ran.code, ran.err)
+        (what.to_owned(), ran.code, ran.err + &ran.out)
     };
     let owned: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
     let (_, code, err) = verify("as it is", &owned);
@@ -228,6 +309,28 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
         assert_eq!(code, 1, "{what}: {err}");
         assert!(err.contains(says.as_str()), "{what}: {err}");
     }
+    // What is not there is said.
+    let (_, code, told) = verify("nothing", &[]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("it holds no entry"), "{told}");
+    let (_, code, told) = verify("a removed beginning", &owned[3..]);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("audit: begins with entry 4; what was before is not in this file"),
+        "{told}"
+    );
+    let of_audit: Vec<String> = owned
+        .iter()
+        .zip(&parsed)
+        .filter(|(_, line)| line["log"] == "audit")
+        .map(|(text, _)| text.clone())
+        .collect();
+    let (_, code, told) = verify("one log", &of_audit);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("issuance: nothing of it is in this file"),
+        "{told}"
+    );
     // What --since leaves out is the beginning.
     let recent = service.run("audit export --log audit --since 1h");
     assert_eq!(

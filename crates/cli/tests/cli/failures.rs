@@ -311,7 +311,7 @@ fn what_is_not_there_or_there_already_is_7() {
         &["client nobody", "REASON_RESOURCE_NOT_FOUND"],
     );
     check(
-        &service.run("resource remove https://nothing.internal"),
+        &service.run("resource remove https://nothing.internal --yes"),
         7,
         &["REASON_RESOURCE_NOT_FOUND"],
     );

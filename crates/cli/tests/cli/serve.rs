@@ -162,11 +162,11 @@ fn a_secret_is_shown_once_and_can_be_replaced() {
         )
     };
     assert_eq!(issue(secret).code, 0);
-    let rotated = service.run("client rotate-secret web --json").json();
+    let rotated = service.run("client rotate-secret web --yes --json").json();
     assert_eq!(issue(secret).code, 6);
     assert_eq!(issue(rotated["client_secret"].as_str().unwrap()).code, 0);
 
-    let told = service.run("client rotate-secret web");
+    let told = service.run("client rotate-secret web --yes");
     assert!(told.out.contains("shown now and never again"), "{told:?}");
 }
 
@@ -198,11 +198,46 @@ fn clients_and_resources_are_listed_shown_and_removed() {
             .contains("2m")
     );
 
-    assert_eq!(service.run("client remove checkout").code, 0);
+    assert_eq!(service.run("client remove checkout --yes").code, 0);
     assert_eq!(service.run("client show checkout").code, 7);
     let refused =
         service.run("token issue --client-id checkout --client-secret-file checkout.secret");
     assert_eq!(refused.code, 6, "{refused:?}");
+}
+
+#[test]
+fn what_takes_something_away_asks_first() {
+    let service = prepared();
+    let add = "client add web --allow https://orders.internal:8443=orders.read";
+    let secret = "client rotate-secret web --secret-file second";
+    assert_eq!(service.run(add).code, 0);
+    let before = service.run("client show web").out;
+    for (line, says) in [
+        ("client remove web", "its refresh tokens are dead"),
+        (secret, "the old one is refused at once"),
+        (
+            "resource remove https://orders.internal:8443",
+            "nobody gets a token for it",
+        ),
+    ] {
+        // Nobody is there to be asked.
+        let unasked = service.run(line);
+        assert_eq!(unasked.code, 3, "{line}: {unasked:?}");
+        for part in [says, "--yes", "nothing was changed"] {
+            assert!(unasked.err.contains(part), "{line}: {unasked:?}");
+        }
+        assert_eq!(service.run("client show web").out, before, "{line}");
+        assert!(service.run("resource list").out.contains(ORDERS), "{line}");
+    }
+    assert!(!service.file("second").exists());
+    for line in [
+        "client rotate-secret web --yes",
+        "client remove web --yes",
+        "resource remove https://orders.internal:8443 --yes",
+    ] {
+        let ran = service.run(line);
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+    }
 }
 
 #[test]

@@ -66,6 +66,14 @@ fn a_backup_is_restored_with_what_was_registered_and_in_a_new_epoch() {
     let epoch = service.run("store stats --json").json();
     assert_eq!(epoch["epoch"], 2);
     assert_eq!(service.run(&format!("resource show {ORDERS}")).code, 0);
+    // The event says where it goes on from, and that is still there to be compared.
+    let told = service
+        .run("audit list --event STORE_RESTORED --json")
+        .json();
+    let object = told["events"][0]["object"].as_str().unwrap();
+    let note = object.strip_prefix("epoch:2,").unwrap();
+    let compared = service.run(&format!("audit verify --expect {note}"));
+    assert_eq!(compared.code, 0, "{compared:?}");
     child.kill().unwrap();
     wait(&mut child);
 }

@@ -14,7 +14,7 @@ use tonic::transport::server::Connected;
 use tracing::debug;
 
 use super::calls::Calls;
-use super::life::{Life, Verdict};
+use super::life::{Life, Peers, Verdict};
 use super::metered::Metered;
 use super::traffic::Traffic;
 use super::workers::Seated;
@@ -28,6 +28,7 @@ pub(super) struct Edge<S> {
     pub(super) http2: http2::Builder<TokioExecutor>,
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) service: S,
+    pub(super) peers: Peers,
     pub(super) stop: Stop,
 }
 
@@ -40,6 +41,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
 ) {
     let opened = Instant::now();
     let life = Life::new(
+        edge.peers,
         opened,
         place.is_scarce(),
         u64::from_be_bytes(random::bytes()),

@@ -41,9 +41,25 @@ const GRACE_SHORT: Duration = Duration::from_secs(1);
 /// it answers pings.
 const TAKEN_DUE: Duration = Duration::from_secs(30);
 
+/// The same for an operator, whose backup may go to a file server that starts anew: that takes
+/// minutes.
+const OPERATOR_TAKEN_DUE: Duration = Duration::from_secs(600);
+
+/// Who connects.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Peers {
+    /// Anybody.
+    Callers,
+    /// Operators, let in by their account. Nobody spreads them over replicas, and a backup takes
+    /// as long as it takes: their connections do not age, and an answer that goes on is a reason to
+    /// stay.
+    Operators,
+}
+
 /// The times of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
+    peers: Peers,
     opened: Instant,
     greeting: Duration,
     age: Duration,
@@ -81,10 +97,11 @@ pub(super) enum Verdict {
 
 impl Life {
     /// Of a connection that was accepted at `opened`, when places may have been `scarce`. `draw` is
-    /// any number: it decides how old the connection becomes.
-    pub(super) fn new(opened: Instant, scarce: bool, draw: u64) -> Self {
+    /// any number: it decides how old the connection of a caller becomes.
+    pub(super) fn new(peers: Peers, opened: Instant, scarce: bool, draw: u64) -> Self {
         let (least, most) = AGE_SECS;
         Self {
+            peers,
             opened,
             greeting: if scarce {
                 GREETING_DUE_SHORT
@@ -121,12 +138,15 @@ impl Life {
             }
             (Some(asked), _) => (asked + GRACE, Verdict::Cut),
             (None, answered) => {
-                let idle = if scarce {
-                    answered.unwrap_or(now) + IDLE_DUE_SHORT
-                } else {
-                    seen.idle_since.unwrap_or(now) + IDLE_DUE
+                let idle = seen.idle_since.unwrap_or(now);
+                let old = self.opened + self.age;
+                let end = match (self.peers, scarce) {
+                    (Peers::Callers, false) => (idle + IDLE_DUE).min(old),
+                    (Peers::Callers, true) => (answered.unwrap_or(now) + IDLE_DUE_SHORT).min(old),
+                    (Peers::Operators, false) => idle + IDLE_DUE,
+                    (Peers::Operators, true) => idle + IDLE_DUE_SHORT,
                 };
-                (idle.min(self.opened + self.age), Verdict::Ask)
+                (end, Verdict::Ask)
             }
         };
         match due(at, then, now) {
@@ -141,7 +161,11 @@ impl Life {
             _ => now,
         };
         self.stuck = seen.offers.then_some((since, seen.taken));
-        now >= since + TAKEN_DUE
+        let due = match self.peers {
+            Peers::Callers => TAKEN_DUE,
+            Peers::Operators => OPERATOR_TAKEN_DUE,
+        };
+        now >= since + due
     }
 
     /// GOAWAY first, so that a caller that is about to speak after all knows where it stands: what
@@ -246,7 +270,7 @@ mod tests {
     #[track_caller]
     fn check(scarce: bool, seen: Seen, asked: Option<u64>, age: u64, expected: Verdict) {
         let opened = Instant::now();
-        let mut life = Life::new(opened, scarce, 0);
+        let mut life = Life::new(Peers::Callers, opened, scarce, 0);
         if let Some(asked) = asked {
             life.asked(opened + secs(asked));
         }
@@ -260,7 +284,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_for_half_a_minute_is_cut() {
         let opened = Instant::now();
-        let mut life = Life::new(opened, false, 0);
+        let mut life = Life::new(Peers::Callers, opened, false, 0);
         // Whether a piece waits, how many were taken, the age of the connection.
         for (offers, taken, age, cut) in [
             (true, 1, 10, false),
@@ -282,10 +306,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_operator_stays_while_an_answer_goes_on() {
+        let opened = Instant::now();
+        let streams = |taken| Seen {
+            answered_since: Some(opened),
+            offers: true,
+            taken,
+            ..BUSY
+        };
+        for scarce in [false, true] {
+            let mut life = Life::new(Peers::Operators, opened, scarce, 0);
+            // A disk that takes a piece every minute.
+            for minute in 0..600 {
+                let now = opened + secs(60 * minute);
+                let verdict = life.verdict(streams(minute), scarce, now);
+                assert_eq!(verdict, Verdict::Wait(now + secs(5)), "minute {minute}");
+            }
+            // One that takes nothing more is gone in the end.
+            for (minute, cut) in [(608, false), (609, true)] {
+                let verdict = life.verdict(streams(599), scarce, opened + secs(60 * minute));
+                assert_eq!(verdict == Verdict::Cut, cut, "minute {minute}");
+            }
+            // Who asks for nothing is asked to end, as everybody is.
+            let mut life = Life::new(Peers::Operators, opened, scarce, 0);
+            let idle = Seen {
+                idle_since: Some(opened),
+                answered_since: Some(opened),
+                ..BUSY
+            };
+            let due = if scarce { 5 } else { 60 };
+            assert_eq!(life.verdict(idle, scarce, opened + secs(due)), Verdict::Ask);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn ages_differ_by_a_tenth() {
         let opened = Instant::now();
         let ages: Vec<_> = (0..61)
-            .map(|draw| Life::new(opened, false, draw).age.as_secs())
+            .map(|draw| Life::new(Peers::Callers, opened, false, draw).age.as_secs())
             .collect();
         assert_eq!(ages.iter().min(), Some(&270));
         assert_eq!(ages.iter().max(), Some(&330));

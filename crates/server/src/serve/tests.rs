@@ -123,12 +123,17 @@ struct Edge {
 
 impl Edge {
     fn on(workers: Workers) -> Self {
+        Self::of(Peers::Callers, workers)
+    }
+
+    fn of(peers: Peers, workers: Workers) -> Self {
         let (connect, made) = mpsc::unbounded_channel();
         let (service, places, stop) = (Echo::default(), Places::new(100), Stop::default());
         let serving = tokio::spawn(serve(
             Made(Mutex::new(made)),
             None,
             service.clone(),
+            peers,
             places.clone(),
             workers,
             stop.clone(),
@@ -390,6 +395,24 @@ async fn called(
     };
     let answered = call(&mut newest, path).await;
     answered.map_err(|refused| (number, refused))
+}
+
+/// A backup, or a watch, of an hour.
+#[tokio::test(start_paused = true)]
+async fn an_operators_answer_goes_on_for_as_long_as_it_takes() {
+    let edge = Edge::of(Peers::Operators, Workers::here());
+    let (mut sender, ends) = edge.greet().await;
+    let (answer, _) = sender.send_request(request("/watch"), true).expect("sent");
+    let watch = answer.await.expect("begun");
+    sleep(Duration::from_secs(3_600)).await;
+    assert!(!ends.is_finished(), "cut");
+    call(&mut sender, "/")
+        .await
+        .expect("nobody is asked to end");
+    // Without it, the connection is idle.
+    drop(watch);
+    let ended = ends.await.expect("ended");
+    assert!(ended.as_secs() < 3_600 + 120, "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,6 +48,39 @@ async fn a_note_begins_an_epoch_once_and_says_so_in_both_logs() {
 }
 
 #[tokio::test]
+async fn the_event_names_the_last_entry_before_it() {
+    for entries in 0..3 {
+        let folder = TempDir::new().expect("a folder");
+        let (records, store) = with_mark().await;
+        for _ in 0..entries {
+            let entry = record::trimmed_entry(1, "", NOW);
+            let append = Change::default().append(record::AUDIT, entry);
+            store.commit(append).await.expect("written");
+        }
+        let before = match store
+            .entries(record::AUDIT, 1, 9)
+            .await
+            .expect("read")
+            .last()
+        {
+            Some(last) => last.hash,
+            None => countersign_store::chain::origin(record::AUDIT),
+        };
+        leave_note(folder.path(), SetBack::Restored, 7).expect("written");
+        carry_out(&records, folder.path(), NOW).await.expect("done");
+        let written = store.entries(record::AUDIT, entries + 1, 1).await;
+        let written = &written.expect("read")[0];
+        let told = record::told(record::AUDIT, &written.bytes).expect("readable");
+        assert_eq!(told[0].event, "STORE_RESTORED");
+        assert_eq!(
+            told[0].object,
+            format!("epoch:2,audit:{entries}:{before}"),
+            "what an earlier `audit verify` noted"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_note_that_says_nothing_is_a_refusal() {
     for text in [
         "",

@@ -23,13 +23,19 @@ const CALL_DUE: Duration = Duration::from_secs(10);
 /// Refuses calls that have no time left, by their `grpc-timeout` or by [`CALL_DUE`]. Of a stream it
 /// waits for the opening.
 #[derive(Copy, Clone)]
-pub(crate) struct DeadlineLayer;
+pub(crate) struct DeadlineLayer {
+    /// The paths of calls that take as long as they take: only who calls sets them a time.
+    pub(crate) long: &'static [&'static str],
+}
 
 impl<S> Layer<S> for DeadlineLayer {
     type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DeadlineService { inner }
+        DeadlineService {
+            inner,
+            long: self.long,
+        }
     }
 }
 
@@ -37,6 +43,7 @@ impl<S> Layer<S> for DeadlineLayer {
 #[derive(Clone)]
 pub(crate) struct DeadlineService<S> {
     inner: S,
+    long: &'static [&'static str],
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>
@@ -56,7 +63,13 @@ where
         if given.is_some_and(|given| given.is_zero()) {
             return Either::Left(ready(Ok(refused())));
         }
-        let due = given.map_or(CALL_DUE, |given| given.min(CALL_DUE));
+        let most = if self.long.contains(&request.uri().path()) {
+            // What does not fit on the clock is never.
+            Duration::MAX
+        } else {
+            CALL_DUE
+        };
+        let due = given.map_or(most, |given| given.min(most));
         let answer = timeout(due, self.inner.call(request));
         Either::Right(answer.map(|ended| ended.unwrap_or_else(|_| Ok(refused()))))
     }
@@ -128,8 +141,9 @@ mod tests {
     }
 
     /// After what time a call that is never answered is refused.
-    async fn refused_after(value: Option<&str>) -> Duration {
+    async fn refused_after(path: &'static str, value: Option<&str>) -> Duration {
         let mut request = Request::new(());
+        *request.uri_mut() = path.parse().expect("a path");
         if let Some(value) = value {
             let value = value.parse().expect("a header value");
             request.headers_mut().insert("grpc-timeout", value);
@@ -138,7 +152,8 @@ mod tests {
             std::future::pending::<Result<Response<Body>, Infallible>>()
         });
         let begun = Instant::now();
-        let answer = DeadlineLayer.layer(silent).call(request).await;
+        let layer = DeadlineLayer { long: &["/long"] };
+        let answer = layer.layer(silent).call(request).await;
         let headers = answer.expect("answered").into_parts().0.headers;
         let status = tonic::Status::from_header_map(&headers).expect("a status");
         assert_eq!(status.message(), refused_message());
@@ -160,7 +175,7 @@ mod tests {
             (Some("1H"), CALL_DUE),
             (Some("soon"), CALL_DUE),
         ] {
-            let after = refused_after(value).await;
+            let after = refused_after("/usual", value).await;
             // Timers are exact to the millisecond.
             assert_eq!(
                 after.as_millis() / 10,
@@ -168,5 +183,15 @@ mod tests {
                 "{value:?}"
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_call_has_the_time_that_its_caller_gives() {
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(refused_after("/long", Some("1H")).await.as_secs(), 3_600);
+        assert_eq!(refused_after("/long", Some("0m")).await, Duration::ZERO);
+        tokio::time::timeout(hour, refused_after("/long", None))
+            .await
+            .expect_err("it goes on");
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Wrong {
 pub(crate) struct Chain {
     log: Log,
     first: u64,
+    /// The hash of the entry before the first.
+    before: EntryHash,
     /// The number of the next entry, and the hash that it builds on.
     next: u64,
     hash: EntryHash,
@@ -50,6 +52,7 @@ impl Chain {
         let begun = Self {
             log,
             first,
+            before,
             next: first,
             hash: before,
             noted: noted
@@ -58,10 +61,13 @@ impl Chain {
                 .copied()
                 .collect(),
         };
+        if first == 0 {
+            return Err(begun.wrong(0, "no log has an entry of this number"));
+        }
         if first == 1 && before != chain::origin(log) {
             return Err(begun.wrong(1, "the log does not begin where every log of its name does"));
         }
-        if let Some(gone) = begun.noted.iter().find(|noted| noted.number + 1 < first) {
+        if let Some(gone) = begun.noted.iter().find(|noted| noted.number < first - 1) {
             let what = "it is no longer kept, so it cannot be compared: note a newer one";
             return Err(begun.wrong(gone.number, what));
         }
@@ -81,12 +87,10 @@ impl Chain {
             let what = "its bytes, or what stands before it, are not what its hash was made of";
             return Err(self.wrong(number, what));
         }
-        Self {
-            next: number + 1,
-            hash,
-            ..self
-        }
-        .compared()
+        let Some(next) = number.checked_add(1) else {
+            return Err(self.wrong(number, "no log becomes so long"));
+        };
+        Self { next, hash, ..self }.compared()
     }
 
     /// The last entry was given.
@@ -98,6 +102,7 @@ impl Chain {
             )),
             None => Ok(Ended {
                 first: self.first,
+                before: self.before,
                 entries: self.next - self.first,
                 head: Noted {
                     log: self.log,
@@ -119,7 +124,7 @@ impl Chain {
     }
 
     fn compared(self) -> Result<Self, Wrong> {
-        let here = |noted: &&Noted| noted.number + 1 == self.next && noted.hash != self.hash;
+        let here = |noted: &&Noted| noted.number == self.next - 1 && noted.hash != self.hash;
         match self.noted.iter().find(here) {
             Some(noted) => Err(self.wrong(
                 noted.number,
@@ -142,6 +147,8 @@ impl Chain {
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) first: u64,
+    /// The hash of the entry before the first.
+    pub(crate) before: EntryHash,
     pub(crate) entries: u64,
     /// Its last entry: what to note.
     pub(crate) head: Noted,

@@ -4,12 +4,13 @@ use clap::Args;
 use countersign_server::audit::{self, LOGS};
 use countersign_store::{EntryHash, Log};
 use prost_types::Timestamp;
+use tonic::Status;
 
 use super::asked::{LogName, time, timestamp};
 use super::line::Stored;
-use super::reading;
+use super::{anew_if_trimmed, reading};
 use crate::command::connection::AdminArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 use crate::output::Output;
 
 /// What to export.
@@ -35,19 +36,20 @@ impl Export {
             None => LOGS.to_vec(),
         };
         for log in logs {
-            self.export(log, output).await?;
+            anew_if_trimmed(async || self.export(log, output).await).await?;
         }
         Ok(())
     }
 
     async fn export(&self, log: Log, output: &Output) -> Result<(), Failure> {
         let mut stream = reading(&self.admin, log).await?;
+        let mut printed = false;
         let mut before = None;
         let mut begun = self.since.is_none();
         while let Some(answer) = stream
             .message()
             .await
-            .map_err(|status| Failure::answered(&status))?
+            .map_err(|status| broken_off(&status, log, printed))?
         {
             if let Some(start) = answer.start {
                 before = Some(hash(&start.before)?);
@@ -64,7 +66,8 @@ impl Export {
                 begun = begun || self.is_recent(stored)?;
                 if begun {
                     for line in stored.lines().map_err(|_| unreadable(stored))? {
-                        output.text(&line.to_string())?;
+                        output.streamed(&line.to_string())?;
+                        printed = true;
                     }
                 }
             }
@@ -79,6 +82,19 @@ impl Export {
         Ok(latest
             .into_iter()
             .any(|at| (at.seconds, at.nanos) >= (since.seconds, since.nanos)))
+    }
+}
+
+/// Why a log could not be read to its end. What was printed of it cannot begin anew.
+fn broken_off(status: &Status, log: Log, printed: bool) -> Failure {
+    let failure = Failure::answered(status);
+    match (failure.kind(), printed) {
+        (Kind::Registry, true) => Failure::unreachable(format!(
+            "the log {}: entries that were still to be read were removed, since they were too old",
+            log.name()
+        ))
+        .next("export it again"),
+        _ => failure,
     }
 }
 

@@ -113,7 +113,7 @@ impl Tail {
     }
 
     fn show(&self, event: &AuditEvent, output: &Output) -> Result<(), Failure> {
-        output.line(
+        output.streamed_line(
             &line::json_of(self.asked.log.log(), event),
             &line::text(event),
         )

@@ -11,10 +11,11 @@ use countersign_store::{EntryHash, Log};
 use serde_json::{Value, json};
 
 use super::asked::log_named;
+use super::beginning::{Announced, Beginning};
 use super::chain::{Chain, Ended, Noted, Wrong, hash_of};
 use super::export::hash;
 use super::line::Stored;
-use super::reading;
+use super::{anew_if_trimmed, reading};
 use crate::command::connection::AdminArgs;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -22,9 +23,11 @@ use crate::output::Output;
 /// What `--help` adds.
 pub(super) const HELP: &str = "\
 What was changed, removed, put in or moved is found by the chain alone, as long
-as whoever did it did not make the rest of the chain anew. That, and that the
-newest entries were removed, is found with --expect and what an earlier
-verification printed, if that was kept where the service cannot write.
+as whoever did it did not make the rest of the chain anew; a beginning that was
+removed, unless AUDIT_TRIMMED says so. The rest, and that the newest entries
+were removed, is found with --expect and what an earlier verification printed,
+if that was kept where the service cannot write. Of a file it is said what it
+begins with: what was before is not in it.
 
 Examples:
   countersign audit verify
@@ -48,22 +51,36 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) async fn run(self, output: &Output) -> Result<(), Failure> {
-        let verified = match &self.file {
+        let (verified, notes) = match &self.file {
             Some(path) => self.exported(path)?,
-            None => {
-                let mut verified = Vec::new();
-                for log in LOGS {
-                    verified.push(self.stored(log).await?);
-                }
-                verified
-            }
+            None => (self.served().await?, Vec::new()),
         };
         let json: Vec<Value> = verified.iter().map(json_of).collect();
         let text: Vec<String> = verified.iter().map(text_of).collect();
-        output.value(&json!({ "logs": json }), || text.join("\n"))
+        output.value(&json!({ "logs": json }), || {
+            [text, notes].concat().join("\n")
+        })
     }
 
-    async fn stored(&self, log: Log) -> Result<Ended, Failure> {
+    /// The service's logs. `audit` is the last to be read: so it announces whatever is missing at
+    /// the beginning of the others.
+    async fn served(&self) -> Result<Vec<Ended>, Failure> {
+        let mut announced = Announced::default();
+        let mut verified = Vec::new();
+        for log in LOGS.into_iter().rev() {
+            let before = announced.clone();
+            let read = async || {
+                announced = before.clone();
+                self.stored(log, &mut announced).await
+            };
+            verified.push(anew_if_trimmed(read).await?);
+        }
+        verified.reverse();
+        announced.all(&verified)?;
+        Ok(verified)
+    }
+
+    async fn stored(&self, log: Log, announced: &mut Announced) -> Result<Ended, Failure> {
         let mut stream = reading(&self.admin, log).await?;
         let mut chain = None;
         let mut last = 0;
@@ -79,6 +96,7 @@ impl Verify {
                 let so_far = chain.take().ok_or_else(begins_nowhere)?;
                 let next = so_far.entry(entry.number, &entry.entry, &entry.hash);
                 chain = Some(next?);
+                announced.entry(log, &entry.entry);
             }
         }
         let chain = chain.ok_or_else(begins_nowhere)?;
@@ -92,7 +110,8 @@ impl Verify {
         chain.end().map_err(Failure::from)
     }
 
-    fn exported(&self, path: &Path) -> Result<Vec<Ended>, Failure> {
+    /// The logs of an export, and what they do not hold.
+    fn exported(&self, path: &Path) -> Result<(Vec<Ended>, Vec<String>), Failure> {
         let unreadable = |cause| Failure::configuration(format!("{}: {cause}", path.display()));
         let lines = BufReader::new(File::open(path).map_err(unreadable)?).lines();
         let mut exports = Vec::new();
@@ -114,7 +133,24 @@ impl Verify {
                 what: "it is missing: the export holds nothing of this log".to_owned(),
             }));
         }
-        exports.into_iter().map(Exported::end).collect()
+        if exports.is_empty() {
+            let what = format!("{}: it holds no entry", path.display());
+            return Err(Failure::surprise(what)
+                .next("if it was longer once, compare with another copy; else name an export"));
+        }
+        let [audit, _] = LOGS;
+        let of_audit = exports.iter().find(|export| export.log == audit);
+        let announced = of_audit.map_or_else(Announced::default, |audit| audit.announced.clone());
+        let ended = exports.into_iter().map(Exported::end);
+        let verified = ended.collect::<Result<Vec<_>, _>>()?;
+        let mut notes = Vec::new();
+        for log in LOGS {
+            match verified.iter().find(|ended| ended.head.log == log) {
+                None => notes.push(format!("{}: nothing of it is in this file", log.name())),
+                Some(ended) => notes.extend(begins(ended, announced.beginning(ended)?)),
+            }
+        }
+        Ok((verified, notes))
     }
 }
 
@@ -122,6 +158,7 @@ impl Verify {
 struct Exported {
     log: Log,
     chain: Option<Chain>,
+    announced: Announced,
     /// What the rest of the entry's lines must be.
     rest: std::vec::IntoIter<Value>,
 }
@@ -134,6 +171,7 @@ fn of_log<'a>(exports: &'a mut Vec<Exported>, line: &Value) -> Option<&'a mut Ex
             exports.push(Exported {
                 log,
                 chain: None,
+                announced: Announced::default(),
                 rest: Vec::new().into_iter(),
             });
             exports.len() - 1
@@ -159,6 +197,7 @@ impl Exported {
             None => Chain::from(self.log, number, before, noted)?,
         };
         let built_on = chain.hash();
+        self.announced.entry(self.log, &bytes);
         let chain = chain.entry(number, &bytes, kept.as_bytes())?;
         self.chain = Some(chain);
         let stored = Stored {
@@ -217,6 +256,21 @@ impl From<Wrong> for Failure {
     fn from(wrong: Wrong) -> Self {
         Self::surprise(wrong.to_string())
             .next("keep a copy of the data directory, and compare with an earlier export or backup")
+    }
+}
+
+/// What is to be said of a log that does not begin with its first entry.
+fn begins(ended: &Ended, beginning: Beginning) -> Option<String> {
+    let (log, first) = (ended.head.log.name(), ended.first);
+    match beginning {
+        Beginning::Whole => None,
+        Beginning::Announced => Some(format!(
+            "{log}: begins with entry {first}; that what was before was removed is said by \
+             AUDIT_TRIMMED"
+        )),
+        Beginning::Unsaid => Some(format!(
+            "{log}: begins with entry {first}; what was before is not in this file"
+        )),
     }
 }
 

@@ -28,7 +28,11 @@ pub(crate) struct Stats {
 
 impl Stats {
     pub(super) async fn run(self, output: &Output) -> Result<(), Failure> {
-        let answer = StoreServiceClient::new(self.admin.connect().await?)
+        let channel = match self.count {
+            true => self.admin.connect_for_long().await?,
+            false => self.admin.connect().await?,
+        };
+        let answer = StoreServiceClient::new(channel)
             .get_store_stats(GetStoreStatsRequest {
                 count_records: self.count,
             })

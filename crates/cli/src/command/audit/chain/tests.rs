@@ -177,6 +177,43 @@ fn what_was_altered_is_found_with_its_number() {
 }
 
 #[test]
+fn numbers_at_both_ends_are_refused_and_no_more() {
+    let (before, entries) = log(1);
+    let noted = Noted {
+        log: LOGS[0],
+        number: u64::MAX,
+        hash: before,
+    };
+    let kept = |number| {
+        let bytes = b"entry".to_vec();
+        let hash = chain::next(before, number, &bytes);
+        (number, bytes, hash)
+    };
+    for (what, first, entries, noted, found) in [
+        (
+            "a note of the greatest",
+            1,
+            &entries[..],
+            &[noted][..],
+            u64::MAX,
+        ),
+        (
+            "an entry of the greatest",
+            u64::MAX,
+            &[kept(u64::MAX)],
+            &[],
+            u64::MAX,
+        ),
+        ("both", u64::MAX, &[kept(u64::MAX)], &[noted], u64::MAX),
+        ("an entry of none", 0, &[kept(0)], &[], 0),
+        ("no entry of none", 0, &[], &[], 0),
+    ] {
+        let wrong = verify(first, before, entries, noted).expect_err(what);
+        assert_eq!(wrong.number, found, "{what}");
+    }
+}
+
+#[test]
 fn a_note_that_is_none_is_refused() {
     let hash = "00".repeat(32);
     for text in [
