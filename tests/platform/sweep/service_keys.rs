@@ -42,7 +42,7 @@ pub(super) async fn mark(
 ) -> Result<Vec<Vec<u8>>, Problem> {
     let text = fs::read(key_file)?;
     let kek: [u8; 32] = base64url::decode_array(text.trim_ascii())?;
-    marks.add("the bytes of the key-encryption key", &kek, &[]);
+    marks.add_alone("the bytes of the key-encryption key", &kek, &[]);
     let store = EmbeddedStore::open(directory, Options::default())?;
     let page = store.scan(&Key::of("key"), None, KEYS_MAX).await?;
     store.close().await?;
@@ -54,9 +54,9 @@ pub(super) async fn mark(
             .try_into()?;
         let material = open(&data_key, &record, &record.encrypted_material)?;
         let id = &record.key_id;
-        marks.add(format!("the data key of {id}"), &data_key, &[]);
+        marks.add_alone(format!("the data key of {id}"), &data_key, &[]);
         if record.purpose() == KeyPurpose::Signing {
-            marks.add(format!("the private key {id}"), &material, &[]);
+            marks.add_alone(format!("the private key {id}"), &material, &[]);
             marks.add(
                 format!("the private number of {id}"),
                 scalar(&material)?,
@@ -64,7 +64,7 @@ pub(super) async fn mark(
             );
             signing += 1;
         } else {
-            marks.add(format!("the MAC key {id}"), &material, &[]);
+            marks.add_alone(format!("the MAC key {id}"), &material, &[]);
         }
         sealed.push(record.encrypted_material.to_vec());
     }
