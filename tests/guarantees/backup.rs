@@ -3,54 +3,98 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign_client::Secret;
+use countersign::error::v1::Reason;
+use countersign_client::{Secret, TokenError};
 use countersign_testkit::service::{Service, Terms, countersign};
 use countersign_testkit::work::in_a_runtime;
 use countersign_testkit::{Desk, Problem};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
+use crate::traffic::CONFIGURATION;
 use crate::{counts, scale};
 
-/// People who rotate while the backup is made.
+/// People who rotate while the backups are made.
 const PEOPLE: usize = 8;
 
-/// While everybody rotates, the store is copied; after it was restored, every refresh token from
-/// before is dead, those that had been rotated after the backup and those that had not, while what
-/// was registered is there and works.
+/// People whose first token is the newest in every backup. Half of them rotate after the last one.
+const STILL: usize = 4;
+
+/// The note by which the next start begins a new epoch.
+const NOTE: &str = "set-back";
+
+/// While people rotate, the store is copied; after it was restored, every refresh token from before
+/// is dead, those that had been rotated after the backup and those that had not, while what was
+/// registered is there and works. Without the note that a restoration leaves, those that were the
+/// newest in the backup are accepted: nothing else refuses them.
 pub(crate) fn an_older_refresh_token_does_not_come_back_with_a_backup() -> Result<(), String> {
-    let mut service = Service::start(&Terms::default())?;
+    let terms = Terms {
+        configuration: CONFIGURATION.to_owned(),
+        ..Terms::default()
+    };
+    let mut service = Service::start(&terms)?;
     in_a_runtime(async {
         let desk = Desk::open(&service).await?;
         let mut held = Vec::new();
         for person in 0..PEOPLE {
             held.push(token(desk.sign_in(&format!("person-{person}")).await?)?);
         }
+        let mut still = Vec::new();
+        for person in 0..STILL {
+            still.push(token(desk.sign_in(&format!("still-{person}")).await?)?);
+        }
         let (backups, rotations) = under_load(&service, &desk, &mut held).await?;
         counts::add("backups under load", backups.len());
         counts::add("rotations while backups were made", rotations);
+        let kept: Vec<Secret> = still.iter().flatten().cloned().collect();
+        for tokens in still.iter_mut().take(STILL / 2) {
+            let next = desk.desk.token_service().rotate(&tokens[0], &[], &[]).await;
+            tokens.extend(token(next?)?);
+        }
 
         for file in &backups {
             verify(file)?;
         }
-        let last = backups.last().ok_or("no backup was made")?;
-        restore(&mut service, last)?;
-
-        for token in held.iter().flatten() {
-            if desk
-                .desk
-                .token_service()
-                .rotate(token, &[], &[])
-                .await
-                .is_ok()
-            {
-                return Err("a refresh token from before the backup was accepted".into());
+        // The first and the last, or each.
+        let ends = [0, backups.len() - 1];
+        for (number, file) in backups.iter().enumerate() {
+            if scale::of(1, 0) == 1 && !ends.contains(&number) {
+                continue;
             }
+            let about = |problem: Problem| format!("backup {number}: {problem}");
+            restore(&mut service, &terms, file, Note::Left)?;
+            // Those that were the newest first: an old one might have ended its family.
+            for token in kept.iter().chain(still.iter().chain(&held).flatten()) {
+                is_refused(&desk, token).await.map_err(about)?;
+            }
+            let anew = token(desk.sign_in("somebody").await?)?;
+            desk.desk.token_service().rotate(&anew[0], &[], &[]).await?;
+
+            restore(&mut service, &terms, file, Note::Removed)?;
+            for token in &kept {
+                let accepted = desk.desk.token_service().rotate(token, &[], &[]).await;
+                accepted.map_err(|error| {
+                    about(
+                        format!("without the note, so refused for something else: {error}").into(),
+                    )
+                })?;
+            }
+            counts::add("backups restored", 1);
         }
-        let anew = token(desk.sign_in("somebody").await?)?;
-        desk.desk.token_service().rotate(&anew[0], &[], &[]).await?;
         Ok(())
     })
+}
+
+/// Refused for what it is, and not for lack of an answer.
+async fn is_refused(desk: &Desk, token: &Secret) -> Result<(), Problem> {
+    match desk.desk.token_service().rotate(token, &[], &[]).await {
+        Err(TokenError::Refused(refused, _)) if refused.reason == Reason::GrantInvalid => {
+            counts::add("older refresh tokens refused after a restoration", 1);
+            Ok(())
+        }
+        Err(error) => Err(format!("a refresh token from before it was answered: {error}").into()),
+        Ok(_) => Err("a refresh token from before it was accepted".into()),
+    }
 }
 
 /// Everybody rotates until the backups are made. Each keeps the tokens that it had.
@@ -116,13 +160,27 @@ fn verify(file: &str) -> Result<(), Problem> {
     }
 }
 
+/// What becomes of the note that a restoration leaves for the next start.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Note {
+    Left,
+    Removed,
+}
+
 /// As an operator would: stop, move away, restore, start.
-fn restore(service: &mut Service, file: &str) -> Result<(), Problem> {
+fn restore(service: &mut Service, terms: &Terms, file: &str, note: Note) -> Result<(), Problem> {
     service.kill()?;
     let data = service.folder().join("data");
-    fs::rename(&data, service.folder().join("data.before"))?;
-    let data = data.display().to_string();
-    countersign(&["store", "restore", file, "--data", &data, "--yes"])?;
-    service.restart(&Terms::default())?;
+    let before = service.folder().join("data.before");
+    if before.exists() {
+        fs::remove_dir_all(&before)?;
+    }
+    fs::rename(&data, before)?;
+    let named = data.display().to_string();
+    countersign(&["store", "restore", file, "--data", &named, "--yes"])?;
+    if note == Note::Removed {
+        fs::remove_file(data.join(NOTE))?;
+    }
+    service.restart(terms)?;
     Ok(())
 }

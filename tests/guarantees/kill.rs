@@ -15,7 +15,8 @@ const MILLIS: (u64, u64) = (10, 400);
 
 /// Rotations, revocations and registrations all at once, and a kill in the
 /// middle of them, over and over: everything acknowledged holds after every
-/// restart, and nothing is in between.
+/// restart, and nothing is in between. The audit log tells of all of it, and of
+/// no registration that is not there, and its chain is whole.
 pub(crate) fn what_was_acknowledged_survives_kill_at_any_instant() -> Result<(), String> {
     let mut dice = Dice::new("kill");
     let terms = Terms {
@@ -36,7 +37,10 @@ pub(crate) fn what_was_acknowledged_survives_kill_at_any_instant() -> Result<(),
             acknowledged += writes;
             service.restart(&terms)?;
             let held = traffic.holds().await;
-            held.map_err(|error| format!("round {round}, killed after {millis} ms: {error}"))?;
+            let about = |error| format!("round {round}, killed after {millis} ms: {error}");
+            held.map_err(about)?;
+            traffic.is_told().await.map_err(about)?;
+            service.admin(&["audit", "verify"])?;
             counts::add("kills at a random instant", 1);
         }
         if acknowledged == 0 {

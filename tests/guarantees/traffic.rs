@@ -3,6 +3,7 @@
 
 mod families;
 mod registrations;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use crate::counts;
 use families::Families;
 use registrations::Registrations;
+use told::{AuditLog, Told};
 
 /// Rotations, sign-ins with revocations, and registrations, each from as many
 /// clients at once.
@@ -34,6 +36,7 @@ pub(crate) struct Traffic {
     families: Arc<Families>,
     registrations: Arc<Registrations>,
     acknowledged: Arc<Acknowledged>,
+    log: tokio::sync::Mutex<AuditLog>,
 }
 
 /// When what was acknowledged had been sent.
@@ -41,6 +44,8 @@ pub(crate) struct Traffic {
 pub(crate) struct Acknowledged {
     /// Milliseconds since the Unix epoch; one for each acknowledged write.
     sent_millis: Mutex<Vec<u64>>,
+    /// What the audit log must tell of it.
+    told: Mutex<Vec<Told>>,
 }
 
 impl Acknowledged {
@@ -52,6 +57,11 @@ impl Acknowledged {
     /// What was sent then was acknowledged.
     fn add(&self, sent_millis: u64) {
         self.sent_millis.lock().push(sent_millis);
+    }
+
+    /// The audit log must tell of it.
+    fn tells(&self, told: Told) {
+        self.told.lock().push(told);
     }
 }
 
@@ -66,6 +76,7 @@ impl Traffic {
         let admin = service.admin_channel().await?;
         let families = Families::begin(desk, EACH, Arc::clone(&acknowledged)).await?;
         Ok(Self {
+            log: tokio::sync::Mutex::new(AuditLog::new(admin.clone())),
             families: Arc::new(families),
             registrations: Arc::new(Registrations::new(
                 service.url(),
@@ -118,6 +129,21 @@ impl Traffic {
         self.families.recall_all();
         self.registrations.recall_all();
         self.holds().await
+    }
+
+    /// Whether the audit log goes on from where it was, and tells of everything that was
+    /// acknowledged: change and event are one commit. Asked after [`holds`](Self::holds), which
+    /// finds out about what was not acknowledged.
+    pub(crate) async fn is_told(&self) -> Result<(), Problem> {
+        let mut log = self.log.lock().await;
+        log.read_on().await?;
+        self.registrations.are_told(&log)?;
+        let told = std::mem::take(&mut *self.acknowledged.told.lock());
+        for told in &told {
+            log.holds(told)?;
+        }
+        counts::add("token changes compared with the audit log", told.len());
+        Ok(())
     }
 
     /// How many writes were acknowledged that were sent after this moment.

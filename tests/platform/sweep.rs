@@ -4,8 +4,9 @@
 //! Secrets also go where none belongs, in every field and in metadata. What is searched: both
 //! streams of the service, with its own log at `trace`; every span it exports; the text, details
 //! and metadata of every refusal; every answer, but for the one that is meant to have the secret;
-//! what commands print; and the database's files, the audit log among them. Each in plain,
-//! base64, hex, percent-encoded, and as numbers.
+//! what commands print; the database's files, the audit log among them; and a backup. Each in
+//! plain, base64, hex, percent-encoded, and as numbers. Among the secrets are the service's own
+//! keys.
 
 mod call;
 mod collector;
@@ -13,6 +14,7 @@ mod commands;
 mod inside;
 mod marks;
 mod misplaced;
+mod service_keys;
 mod steps;
 
 use std::collections::{BTreeSet, HashMap};
@@ -52,11 +54,12 @@ pub(crate) fn no_secret_is_told() -> Result<(), String> {
             ..Terms::default()
         })?;
         let mut sweep = Sweep::of(&service).await?;
+        service_keys::mark_running(&service, &mut sweep.caller.marks).await?;
         sweep.every_rpc(&service.url()).await?;
         sweep.every_command(&service)?;
         inside::client_and_guard(&service, &endpoint, &mut sweep.caller)?;
         service.stop()?;
-        sweep.found(&service, &collector)
+        sweep.found(&service, &collector).await
     })
 }
 
@@ -85,13 +88,14 @@ impl Sweep {
             "answer of countersign.authorization.v1.AuthorizationService/",
             "answer of countersign.admin.v1.StoreService/BackupStore",
             "store",
+            "backup",
         ];
         marks.add("a PKCE verifier", verifier.as_bytes(), &[]);
         marks.add("a state", state.as_bytes(), &echoes);
         // What an administrator calls a client or a scope is kept and shown, whatever it is.
         let named: [(char, &[&str]); 2] = [
             ('s', &[]),
-            ('a', &["store", "answer of", "output of audit"]),
+            ('a', &["store", "backup", "answer of", "output of audit"]),
         ];
         for (place, allowed) in named {
             for secret in misplaced::misplaced(place) {
@@ -268,12 +272,19 @@ impl Sweep {
     }
 
     /// Searches everything.
-    fn found(mut self, service: &Service, collector: &Collector) -> Result<(), Problem> {
+    async fn found(mut self, service: &Service, collector: &Collector) -> Result<(), Problem> {
+        let folder = service.folder();
+        let marks = &mut self.caller.marks;
+        let sealed = service_keys::mark(&folder.join("data"), &folder.join("key"), marks).await?;
+        // Made anew from the backup, and under another key since.
+        service_keys::mark(&folder.join("restored"), &folder.join("kek2"), marks).await?;
+        let backup = fs::read(folder.join("backup"))?;
         let log = service.said().into_bytes();
         let spans = collector.bytes();
         let mut store = Vec::new();
-        for file in WalkDir::new(service.folder().join("data"))
+        for file in ["data", "restored"]
             .into_iter()
+            .flat_map(|name| WalkDir::new(folder.join(name)))
             .filter_map(Result::ok)
         {
             if file.file_type().is_file() {
@@ -294,21 +305,29 @@ impl Sweep {
             ("store", &store, "desk"),
             ("store", &store, "alice"),
             ("store", &store, self.kept["state"].as_str()),
+            ("backup", &backup, "desk"),
         ] {
-            if !bytes
-                .windows(known.len())
-                .any(|window| window == known.as_bytes())
-            {
+            if !holds(bytes, known.as_bytes()) {
                 return Err(format!(
                     "{known:?} is not in the {place}: the search would find nothing there"
                 )
                 .into());
             }
         }
-        if log.windows(8).any(|window| window == b"panicked") {
+        if sealed.iter().any(|sealed| !holds(&store, sealed))
+            || !sealed.iter().any(|sealed| holds(&backup, sealed))
+        {
+            return Err("the keys' records are not where they are searched for".into());
+        }
+        if holds(&log, b"panicked") {
             return Err("something panicked; the log says where".into());
         }
-        let said = [("log", log), ("spans", spans), ("store", store)];
+        let said = [
+            ("log", log),
+            ("spans", spans),
+            ("store", store),
+            ("backup", backup),
+        ];
         let sizes: Vec<String> = said
             .iter()
             .map(|(place, bytes)| format!("{place} {} KiB", bytes.len() / 1024))
@@ -330,6 +349,10 @@ impl Sweep {
             Err(format!("secrets were told:\n{}", told.join("\n")).into())
         }
     }
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// A member of an answer, or a parameter of the URL in one.

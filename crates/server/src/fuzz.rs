@@ -5,7 +5,7 @@ use std::path::Path;
 use countersign_store::Key;
 
 use crate::wire::admin::page_key;
-use crate::{Config, ConfigError};
+use crate::{Config, ConfigError, set_back};
 
 /// A configuration from the text of a file.
 ///
@@ -16,6 +16,12 @@ pub fn config(text: &str) -> Result<Config, ConfigError> {
     config.apply_file(Path::new("countersign.toml"), text)?;
     config.check()?;
     Ok(config)
+}
+
+/// What the note of a store that was set back says: how, and by which account.
+pub fn set_back(note: &str) -> Option<(&'static str, u32)> {
+    let (how, uid) = set_back::parse(note)?;
+    Some((how.label(), uid))
 }
 
 /// The key that a page token leads to, if it is one below `prefix`.

@@ -136,7 +136,7 @@ fn leave_note(directory: &Path, how: SetBack, uid: u32) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn parse(note: &str) -> Option<(SetBack, u32)> {
+pub(crate) fn parse(note: &str) -> Option<(SetBack, u32)> {
     let (how, uid) = note
         .strip_prefix(MAGIC)?
         .strip_suffix('\n')?

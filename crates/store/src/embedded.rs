@@ -37,6 +37,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use self::backup::fuzz;
 pub use self::backup::{Backup, BackupError};
 pub use self::disk::{Disk, Fdatasync};
 pub use self::examine::{Finding, LogReport, Report, Verified};

@@ -12,6 +12,8 @@ pub mod world;
 
 #[path = "targets/assertion.rs"]
 pub mod assertion;
+#[path = "targets/backup.rs"]
+pub mod backup;
 #[path = "targets/challenge.rs"]
 pub mod challenge;
 #[path = "targets/config.rs"]
@@ -30,6 +32,8 @@ pub mod key;
 pub mod names;
 #[path = "targets/nonce.rs"]
 pub mod nonce;
+#[path = "targets/note.rs"]
+pub mod note;
 #[path = "targets/private_key.rs"]
 pub mod private_key;
 #[path = "targets/proof.rs"]

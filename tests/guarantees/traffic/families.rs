@@ -8,6 +8,7 @@ use countersign_client::{Issued, Secret, TokenError, TokenService};
 use countersign_testkit::{Desk, Problem};
 use parking_lot::Mutex;
 
+use super::told::Told;
 use super::{Acknowledged, Loop};
 use crate::counts;
 
@@ -30,6 +31,8 @@ struct Family {
     /// A rotation of the newest was sent and not answered.
     asked: bool,
     revoked: Revoked,
+    /// As the service calls it.
+    id: String,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -80,6 +83,8 @@ impl Families {
             };
             self.acknowledged.add(sent);
             let mut family = Family::of(&issued)?;
+            self.acknowledged
+                .tells(Told::token("CODE_REDEEMED", &family.id, &issued)?);
             let mut goes_on = true;
             for _ in 0..2 {
                 goes_on = goes_on && self.step(&tokens, &mut family).await?;
@@ -102,6 +107,8 @@ impl Families {
         match tokens.rotate(family.newest()?, &[], &[]).await {
             Ok(issued) => {
                 self.acknowledged.add(sent);
+                self.acknowledged
+                    .tells(Told::token("REFRESH_ROTATED", &family.id, &issued)?);
                 family.rotated(&issued)?;
                 Ok(true)
             }
@@ -115,6 +122,8 @@ impl Families {
         match tokens.revoke(family.newest()?).await {
             Ok(()) => {
                 self.acknowledged.add(sent);
+                self.acknowledged
+                    .tells(Told::of("FAMILY_REVOKED", &family.id));
                 family.revoked = Revoked::Acknowledged;
                 Ok(true)
             }
@@ -200,6 +209,7 @@ impl Family {
             tokens: vec![token(issued)?],
             asked: false,
             revoked: Revoked::No,
+            id: issued.family_id.clone().ok_or("no name of the family")?,
         })
     }
 

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use super::told::AuditLog;
 use super::{Acknowledged, Loop};
 use crate::counts;
 
@@ -44,6 +45,8 @@ struct Entry {
     asked: Option<Step>,
     /// The secrets that were acknowledged, the newest last.
     secrets: Vec<String>,
+    /// What was done to it: acknowledged, or found to have been done.
+    done: Vec<Step>,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -66,6 +69,21 @@ enum Step {
     Rename,
     NewSecret,
     Remove,
+}
+
+impl Step {
+    /// What the audit log calls it.
+    const fn event(self, kind: Kind) -> &'static str {
+        match (kind, self) {
+            (Kind::Client, Self::Create) => "CLIENT_CREATED",
+            (Kind::Client, Self::Rename) => "CLIENT_UPDATED",
+            (Kind::Client, Self::Remove) => "CLIENT_DELETED",
+            (_, Self::NewSecret) => "CLIENT_SECRET_ROTATED",
+            (Kind::Resource, Self::Create) => "RESOURCE_CREATED",
+            (Kind::Resource, Self::Rename) => "RESOURCE_UPDATED",
+            (Kind::Resource, Self::Remove) => "RESOURCE_DELETED",
+        }
+    }
 }
 
 const BEFORE: &str = "as it was registered";
@@ -107,6 +125,7 @@ impl Registrations {
                 match self.step(&mut entry, step).await {
                     Ok(()) => {
                         entry.asked = None;
+                        entry.done.push(step);
                         self.acknowledged.add(sent);
                     }
                     Err(status) => {
@@ -221,6 +240,9 @@ impl Registrations {
             if !entry.fits(found.as_ref()) {
                 return Err(format!("{entry:?} is {found:?} after a restart").into());
             }
+            if found != entry.known {
+                entry.done.extend(entry.asked);
+            }
             entry.known = found;
         }
         for entry in touched.iter_mut().rev().take(self.secrets_max) {
@@ -234,6 +256,24 @@ impl Registrations {
         }
         counts::add("registrations looked at after a crash", touched.len());
         self.earlier.lock().extend(touched);
+        Ok(())
+    }
+
+    /// Whether the log tells of what was done, of nothing else, and in that order.
+    pub(super) fn are_told(&self, log: &AuditLog) -> Result<(), Problem> {
+        let earlier = self.earlier.lock();
+        for entry in &*earlier {
+            let done: Vec<_> = entry
+                .done
+                .iter()
+                .map(|step| step.event(entry.kind))
+                .collect();
+            let told = log.about(&entry.name);
+            if told != done {
+                return Err(format!("{entry:?} was done {done:?}, and told of is {told:?}").into());
+            }
+        }
+        counts::add("registrations compared with the audit log", earlier.len());
         Ok(())
     }
 
@@ -268,6 +308,7 @@ impl Entry {
             known: None,
             asked: None,
             secrets: Vec::new(),
+            done: Vec::new(),
         }
     }
 

@@ -268,8 +268,12 @@ pub(crate) fn run(
     for (name, what) in FILES {
         let text =
             fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
+        let is_pem = text.starts_with("-----");
         for line in text.lines().filter(|line| !line.starts_with("-----")) {
-            marks.add(*what, line.as_bytes(), &[]);
+            match is_pem {
+                true => marks.add_alone(*what, line.as_bytes(), &[]),
+                false => marks.add(*what, line.as_bytes(), &[]),
+            }
         }
     }
     Ok(())

@@ -33,16 +33,7 @@ impl Marks {
     /// nobody can make: what comes before it may be known.
     pub(crate) fn add(&mut self, what: impl Into<String>, secret: &[u8], allowed: &[&str]) {
         let what = what.into();
-        let mut add = |what: String, bytes: &[u8]| {
-            if bytes.len() >= BYTES_MIN && !self.0.iter().any(|mark| mark.bytes == bytes) {
-                let allowed = allowed.iter().map(|&place| place.to_owned()).collect();
-                self.0.push(Mark {
-                    what,
-                    bytes: bytes.to_vec(),
-                    allowed,
-                });
-            }
-        };
+        let mut add = |what: String, bytes: &[u8]| self.add_alone(what, bytes, allowed);
         add(what.clone(), secret);
         let Ok(text) = std::str::from_utf8(secret) else {
             return;
@@ -59,6 +50,19 @@ impl Marks {
             // Of a handle, the MAC alone: its record's name stands in the store.
             let tail = &bytes[bytes.len().saturating_sub(32)..];
             add(format!("the bytes of {what}"), tail);
+        }
+    }
+
+    /// The same for what has no last part that is secret by itself: a private key in PKCS#8 ends
+    /// in its public half.
+    pub(crate) fn add_alone(&mut self, what: impl Into<String>, bytes: &[u8], allowed: &[&str]) {
+        if bytes.len() >= BYTES_MIN && !self.0.iter().any(|mark| mark.bytes == bytes) {
+            let allowed = allowed.iter().map(|&place| place.to_owned()).collect();
+            self.0.push(Mark {
+                what: what.into(),
+                bytes: bytes.to_vec(),
+                allowed,
+            });
         }
     }
 

@@ -7,6 +7,8 @@
 //! taken in their order, the frames leave what the last of these commits left.
 
 mod format;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod tap;
 
 use std::ops::Bound;

@@ -26,13 +26,15 @@ pub(super) fn read(path: &Path) -> io::Result<Option<u64>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text?,
     };
-    match text
-        .strip_prefix(MAGIC)
-        .and_then(|commit| commit.strip_suffix('\n')?.parse().ok())
-    {
+    match parse(&text) {
         Some(commit) => Ok(Some(commit)),
         None => Err(io::Error::new(io::ErrorKind::InvalidData, "not a mark")),
     }
+}
+
+/// The commit that a mark names; none where it is not a mark.
+pub(super) fn parse(text: &str) -> Option<u64> {
+    text.strip_prefix(MAGIC)?.strip_suffix('\n')?.parse().ok()
 }
 
 /// Replaces the mark: whatever happens, there is the old one or the new one.

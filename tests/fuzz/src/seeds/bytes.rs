@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use countersign::keys::v1::{ListKeysResponse, VerificationKey};
+use countersign_fuzz::backup::planned;
 use countersign_fuzz::handle::KEYS;
 use countersign_fuzz::rule::EXEMPT;
 use countersign_fuzz::world::{ED25519, ES256, NONCES, NOW};
@@ -11,6 +12,7 @@ use countersign_issuer::model::{Generation, RecordId};
 use countersign_issuer::{Handle, HandleKind};
 use countersign_jose::base64url;
 use countersign_store::Key;
+use countersign_store::embedded::fuzz::pack;
 use http::HeaderMap;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -29,6 +31,48 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
         with("https://tokens.internal:7443", "0.0.0.0:7443", ""),
         with("http://127.0.0.1:7443", "127.0.0.1:7443", ""),
     ]
+}
+
+/// Plans of backups, and whole ones.
+pub(crate) fn backups() -> Vec<Vec<u8>> {
+    let record = [3, 4, 12, b'r', b'a', 0, 1];
+    let entry = [3, 15, 20, b'l', 5, b'a', b'u', b'd', b'i', b't'];
+    let plans = [
+        vec![],
+        vec![1, 0, 0, 0, 0, 0, 0, 0, 5],
+        [
+            &[1, 0, 0, 0, 0, 0, 0, 0, 5][..],
+            &record,
+            &[0, 0, 0, 0, 0, 0, 0, 5, b'v', b'a', b'l', b'u'],
+        ]
+        .concat(),
+        [&[1, 0, 0, 0, 0, 0, 0, 0, 5][..], &entry, &[0; 28]].concat(),
+        [
+            &[0, 0, 0, 0, 0, 0, 0, 0, 7][..],
+            &record,
+            &[9; 12],
+            &[1, 4, 0, b'r', b'a', 0, 1],
+        ]
+        .concat(),
+    ];
+    let whole = plans.iter().map(|plan| pack(&planned(plan)));
+    whole.chain(plans.iter().cloned()).collect()
+}
+
+/// Marks, and notes of stores that were set back.
+pub(crate) fn notes() -> Vec<Vec<u8>> {
+    [
+        "countersign mark, commit 0\n",
+        "countersign mark, commit 18446744073709551615\n",
+        "countersign mark, commit 18446744073709551616\n",
+        "countersign mark, commit 7",
+        "countersign store set back, restored by uid:0\n",
+        "countersign store set back, recovered by uid:4294967295\n",
+        "countersign store set back, restored by uid:4294967296\n",
+        "countersign store set back, lost by uid:1000\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
 }
 
 pub(crate) fn handles() -> Vec<Vec<u8>> {

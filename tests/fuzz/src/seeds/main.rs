@@ -19,6 +19,7 @@ fn main() -> io::Result<()> {
     };
     for (target, inputs) in [
         ("assertion", signed::assertions()),
+        ("backup", bytes::backups()),
         ("challenge", bytes::answers()),
         (
             "config",
@@ -41,6 +42,7 @@ fn main() -> io::Result<()> {
             ])?,
         ),
         ("nonce", bytes::nonces()),
+        ("note", bytes::notes()),
         ("private_key", bytes::private_keys()),
         ("proof", rows::proofs()?),
         ("rule", bytes::rules()),
