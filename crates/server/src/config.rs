@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_dpop::Origin;
+use countersign_issuer::IssuerName;
 use countersign_issuer::keys::Schedules;
 use countersign_issuer::model::KeyPurpose;
 use countersign_jose::Algorithm;
@@ -562,6 +563,9 @@ fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), Config
             "must be an https URL (http for loopback) without user, query or fragment, \
              as in https://tokens.internal:7443",
         );
+    }
+    if IssuerName::parse(text).is_err() {
+        return wrong("must have at most 255 bytes, all of them visible ASCII");
     }
     if text.ends_with('/') {
         return wrong("must not end with a slash: it is compared character for character");

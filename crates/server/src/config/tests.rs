@@ -157,6 +157,10 @@ fn wrong_files_say_what_would_be_right() {
             "`issuer` must not end with a slash: it is compared character for character",
         ),
         (
+            &format!("issuer = \"https://{}.internal:\"", "t".repeat(240)),
+            "`issuer` must have at most 255 bytes, all of them visible ASCII",
+        ),
+        (
             "issuer = \"tokens\"",
             "`issuer` must be an absolute URL, as in https://tokens.internal:7443",
         ),
