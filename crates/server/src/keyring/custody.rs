@@ -126,6 +126,17 @@ impl Custody {
         format!("{name} took longer than {} s to encrypt it", due.as_secs())
     }
 
+    /// That nothing would change if it took over.
+    pub(crate) fn in_force(&self) -> CustodyError {
+        match self {
+            Self::File { path, .. } => KeyFileError::InForce { path: path.clone() }.into(),
+            Self::Program(program) => KeyProgramError::InForce {
+                program: program.name().to_owned(),
+            }
+            .into(),
+        }
+    }
+
     /// That `key` is not what its record says, or was encrypted under another key.
     pub(crate) fn does_not_fit(&self, key: &ServiceKey) -> CustodyError {
         let key_id = key.id.as_str().to_owned();
