@@ -7,8 +7,10 @@
 //! it in. [`plan`] says what is due; the decisions say what to write.
 //!
 //! Time comes as two readings ([`Now`]): what must have passed is judged by the earlier one, and
-//! written down by the later one. So a clock that jumps, ahead or back, can only make a key live
-//! longer.
+//! written down by the later one. So a clock that jumps while the service runs, ahead or back, can
+//! only make a key live longer. Between two starts only the clock that can be set tells what has
+//! passed: [`JUMP_MAX`] stands between it and a removal, and nothing between it and a promotion,
+//! since whoever verifies asks for a key that he does not know.
 
 mod decide;
 mod plan;

@@ -151,6 +151,7 @@ impl Audit {
             | Refused::Store(_)
             | Refused::Backup(_)
             | Refused::Contended
+            | Refused::NoNewKey(_)
             | Refused::Fault(_) => return,
         };
         self.refusals.count(what, client, refused.label(), at);

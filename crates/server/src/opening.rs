@@ -93,7 +93,7 @@ pub(crate) async fn held(
             problem: "a key of the service's own is missing",
         });
     }
-    Ok(Held { known, open })
+    Ok(Held::new(known, open))
 }
 
 /// Makes the first records of a store.

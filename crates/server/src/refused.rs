@@ -43,6 +43,8 @@ pub(crate) enum Refused {
     Backup(BackupError),
     /// Others changed the same records again and again.
     Contended,
+    /// A key is needed, and whoever has the key-encryption key does not help to make one: why.
+    NoNewKey(String),
     /// A fault of ours.
     Fault(Fault),
 }
@@ -69,8 +71,6 @@ pub(crate) enum Fault {
     NothingWritten,
     /// A key that the service cannot do without is not there.
     KeyMissing,
-    /// A key could not be made or opened: the log says why.
-    KeyUnusable,
 }
 
 impl Refused {
@@ -92,6 +92,7 @@ impl Refused {
             Self::Store(error) => error.label(),
             Self::Backup(error) => error.label(),
             Self::Contended => "contended",
+            Self::NoNewKey(_) => "key_unusable",
             Self::Fault(fault) => fault.label(),
         }
     }
@@ -105,7 +106,6 @@ impl Fault {
             Self::LayerMissing => "layer_missing",
             Self::NothingWritten => "nothing_written",
             Self::KeyMissing => "key_missing",
-            Self::KeyUnusable => "key_unusable",
         }
     }
 }

@@ -68,6 +68,9 @@ async fn change(
     let old = Custody::at(from, directory, IfMissing::Refuse)?;
     let known = held(&records, directory, &old).await?.known;
     let new = Custody::at(to, directory, IfMissing::Make)?;
+    if from == to || opens_any(&new, &known).await {
+        return Err(new.in_force().into());
+    }
     let mut resealed = Vec::with_capacity(known.len());
     for Known { value: key, .. } in &known {
         resealed.push(reseal(key, &old, &new).await?);
@@ -87,6 +90,21 @@ async fn change(
             problem: "a key changed while it was encrypted anew",
         }),
     }
+}
+
+/// Whether a file has the key that is in force, whatever it is called: somebody whose key leaked
+/// must not believe that it was changed. Of programs nobody knows: one may open what was encrypted
+/// under its former key.
+async fn opens_any(new: &Custody, known: &[Known<ServiceKey>]) -> bool {
+    let Custody::File { .. } = new else {
+        return false;
+    };
+    for Known { value: key, .. } in known {
+        if open(new, key).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 /// The key under the new lock, which was tried.

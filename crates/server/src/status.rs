@@ -112,7 +112,7 @@ fn answer(refused: &Refused) -> Answer {
         }
         Refused::Backup(BackupError::Store(error)) => stored(error),
         Refused::Store(error) => stored(error),
-        Refused::Fault(_) => plain(Code::Internal, Reason::Internal),
+        Refused::NoNewKey(_) | Refused::Fault(_) => plain(Code::Internal, Reason::Internal),
         Refused::Contended => unavailable(),
     }
 }
@@ -212,6 +212,7 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
         | Refused::Store(_)
         | Refused::Backup(_)
         | Refused::Contended
+        | Refused::NoNewKey(_)
         | Refused::Fault(_) => None,
     }
 }
@@ -235,6 +236,7 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Issuer(_)
+        | Refused::NoNewKey(_)
         | Refused::Fault(_) => None,
     }
 }
@@ -257,6 +259,8 @@ fn message(refused: &Refused) -> String {
         Refused::Ledger(LedgerRefusal::KeyFull) => "too many calls with this key".to_owned(),
         Refused::Ledger(LedgerRefusal::Full) => "too many calls".to_owned(),
         Refused::Issuer(refusal) => refusal.to_string(),
+        // Only who commands the service's keys gets this.
+        Refused::NoNewKey(why) => format!("no key could be made to take its place: {why}"),
         Refused::Backup(error @ (BackupError::Busy | BackupError::TooSlow)) => error.to_string(),
         Refused::Store(StoreError::Malformed(_))
         | Refused::Backup(BackupError::Store(StoreError::Malformed(_)))

@@ -148,12 +148,23 @@ fn the_key_encryption_key_is_changed_when_the_service_is_stopped() {
         folder.join("kek-2").display().to_string()
     );
     assert!(done.out.contains(&named), "{}", done.out);
+    let handed_over = format!("LoadCredential=kek:{}", folder.join("kek-2").display());
+    assert!(done.out.contains(&handed_over), "{}", done.out);
     assert!(done.out.contains("kek is left in place"), "{}", done.out);
     let told = refused(folder, "kek");
     assert!(
         told.err.contains("does not open the keys in the store"),
         "{told:?}"
     );
+
+    // The same key under another name is not another key.
+    fs::copy(folder.join("kek-2"), folder.join("copy")).expect("copied");
+    for same in ["kek-2", "copy"] {
+        let told = finish(rekey(folder, "kek-2", same).arg("--yes"));
+        assert_eq!(told.code, 4, "{told:?}");
+        let why = "it is the key that they are encrypted under already";
+        assert!(told.err.contains(why), "{told:?}");
+    }
 
     // Back again, onto a file that is there.
     let done = finish(rekey(folder, "kek-2", "kek").arg("--yes"));

@@ -1,6 +1,7 @@
 //! Who holds the key-encryption key: a file that we read, or a program that we ask.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use countersign_issuer::model::{Lock, ServiceKey};
 use thiserror::Error;
@@ -113,6 +114,26 @@ impl Custody {
                 key_id: key_id.to_owned(),
             }
             .into()),
+        }
+    }
+
+    /// That no key was made within that time.
+    pub(crate) fn too_slow(&self, due: Duration) -> String {
+        let name = match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Program(program) => format!("store.key_command: {}", program.name()),
+        };
+        format!("{name} took longer than {} s to encrypt it", due.as_secs())
+    }
+
+    /// That nothing would change if it took over.
+    pub(crate) fn in_force(&self) -> CustodyError {
+        match self {
+            Self::File { path, .. } => KeyFileError::InForce { path: path.clone() }.into(),
+            Self::Program(program) => KeyProgramError::InForce {
+                program: program.name().to_owned(),
+            }
+            .into(),
         }
     }
 

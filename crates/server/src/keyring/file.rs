@@ -66,6 +66,15 @@ pub enum KeyFileError {
         /// The key file.
         path: PathBuf,
     },
+    /// Encrypting them anew would change nothing.
+    #[error(
+        "{} has no new key: it is the key that they are encrypted under already",
+        path.display()
+    )]
+    InForce {
+        /// The file that was named for the new key.
+        path: PathBuf,
+    },
     /// There are no keys that could be encrypted anew.
     #[error("{} holds no store; name the directory of a service with --data", directory.display())]
     NoStore {

@@ -2,8 +2,13 @@
 //!
 //! A change is committed first, with the expectation that nobody else made one, and then exchanged
 //! in memory: what signs and what verifies, the keys for handles, and the set of the service's own
-//! guard. Calls under way end with what they began with.
+//! guard. Calls under way end with what they began with. New keys are made while nothing is locked:
+//! what holds the key-encryption key may be slow, and a revocation does not wait for it.
 
+#[cfg(test)]
+mod tests;
+
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +17,14 @@ use countersign_guard::Guard;
 use countersign_issuer::keys::{Chronometer, Now, Replaced, Rotated, Schedules, Step, plan};
 use countersign_issuer::model::{KeyId, KeyPurpose, KeyState, ServiceKey};
 use countersign_issuer::{Actor, Known};
-use tokio::time::sleep;
+use countersign_store::StoreError;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 use super::custody::{Custody, CustodyError};
-use super::{OpenKeys, make, open, sort};
-use crate::engine::Engine;
+use super::{OpenKey, OpenKeys, make, sort};
+use crate::engine::{Engine, Operation};
 use crate::operation::keys::{Keep, Revoke, Rotate};
 use crate::refused::{Fault, Refused};
 use crate::signer::KeySet;
@@ -30,8 +36,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After something went wrong: an external program that is down is not asked all the time.
 const REST: Duration = Duration::from_secs(30);
 
-/// What is done may make more due, such as publishing what was made: once or twice.
-const TURNS_MAX: usize = 4;
+/// What is done may make more due, such as making a next key and publishing it: three times at most.
+const TURNS_MAX: usize = 6;
+
+/// How long a command waits for new keys. A call may take ten seconds, and a revocation may wait
+/// twice: for a key to take the place of the one that goes, and for one to come after that.
+const FRESH_DUE: Duration = Duration::from_secs(4);
 
 /// Keeps the keys.
 pub(crate) struct Keeper {
@@ -49,6 +59,52 @@ pub(crate) struct Keeper {
 pub(crate) struct Held {
     pub(crate) known: Vec<Known<ServiceKey>>,
     pub(crate) open: OpenKeys,
+    /// The store may have others: a change was begun, and not followed to its end.
+    stale: bool,
+}
+
+/// New keys, with what opens them.
+type Made = Vec<(ServiceKey, OpenKey)>;
+
+impl Held {
+    /// As the store has them.
+    pub(crate) const fn new(known: Vec<Known<ServiceKey>>, open: OpenKeys) -> Self {
+        Self {
+            known,
+            open,
+            stale: false,
+        }
+    }
+
+    /// The keys in every key set that is given out.
+    fn served(&self) -> Vec<KeyId> {
+        let ids = self.known.iter().map(|known| &known.value.id);
+        ids.filter(|id| self.open.contains_key(id))
+            .cloned()
+            .collect()
+    }
+
+    /// Keys that are to be written now.
+    fn take_in(&mut self, made: Made) -> Vec<ServiceKey> {
+        let opened = made.into_iter().map(|(key, open)| {
+            self.open.insert(key.id.clone(), open);
+            key
+        });
+        opened.collect()
+    }
+}
+
+/// Follows a change to its end, although whoever asked for it may go away: what was committed must
+/// take effect.
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Refused>> + Send + 'static,
+) -> Result<T, Refused> {
+    let ended = tokio::spawn(change.in_current_span()).await;
+    ended.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        // The process ends.
+        Err(_) => Err(StoreError::Closed.into()),
+    })
 }
 
 impl Keeper {
@@ -109,40 +165,66 @@ impl Keeper {
         }
     }
 
-    /// Does what is due.
+    /// Does what is due, and catches up with the store where a change was not followed to its end.
     pub(crate) async fn look(&self) -> Result<(), Refused> {
-        let mut held = self.held.lock().await;
-        self.settle(&mut held).await
+        // A program that has the key-encryption key has a limit of its own.
+        self.settle(Duration::MAX).await
     }
 
     /// Replaces the active key, or has it replaced as soon as the next one is ready.
     pub(crate) async fn rotate(
-        &self,
+        self: &Arc<Self>,
         purpose: KeyPurpose,
         actor: Actor,
     ) -> Result<Rotated, Refused> {
-        let mut held = self.held.lock().await;
-        let fresh = self.fresh(&mut held, &[purpose]).await.unwrap_or_default();
+        let keeper = Arc::clone(self);
+        whole(async move { keeper.rotate_whole(purpose, actor).await }).await
+    }
+
+    /// Drops a key. When this returns, nothing that it made is honoured here.
+    pub(crate) async fn revoke(
+        self: &Arc<Self>,
+        id: KeyId,
+        actor: Actor,
+    ) -> Result<Replaced, Refused> {
+        let keeper = Arc::clone(self);
+        whole(async move { keeper.revoke_whole(id, actor).await }).await
+    }
+
+    async fn rotate_whole(&self, purpose: KeyPurpose, actor: Actor) -> Result<Rotated, Refused> {
         let rotate = Rotate {
             purpose,
-            fresh,
+            fresh: Vec::new(),
             schedules: self.schedules(),
             actor,
             now: self.now(),
         };
-        let rotated = self.engine.decide(&rotate).await?.answer;
-        self.exchange(&mut held).await?;
-        self.settle(&mut held).await?;
-        Ok(rotated)
+        let mut held = self.held.lock().await;
+        let rotated = self.change(&mut held, &rotate).await?;
+        drop(held);
+        self.settle_soon().await;
+        let held = self.held.lock().await;
+        Ok(Rotated {
+            // It may have been made just now.
+            next: rotated.next.or_else(|| next(&held.known, purpose).cloned()),
+            ..rotated
+        })
     }
 
-    /// Drops a key. When this returns, nothing that it made is honoured here.
-    pub(crate) async fn revoke(&self, id: KeyId, actor: Actor) -> Result<Replaced, Refused> {
+    async fn revoke_whole(&self, id: KeyId, actor: Actor) -> Result<Replaced, Refused> {
         let mut held = self.held.lock().await;
-        let wanted = wanted_for_revoking(&held.known, &id);
-        // Without new keys the next one still takes the place of the active one: whatever holds the
-        // key-encryption key may be down, and this cannot wait.
-        let fresh = self.fresh(&mut held, &wanted).await.unwrap_or_default();
+        if held.stale {
+            self.exchange(&mut held).await?;
+        }
+        let mut fresh = Vec::new();
+        // Where there is a next key, no other is waited for: whatever holds the key-encryption key
+        // may be down, and this cannot wait.
+        if let Some(purpose) = without_successor(&held.known, &id) {
+            drop(held);
+            let made = self.fresh(&[purpose], FRESH_DUE).await?;
+            held = self.held.lock().await;
+            fresh = held.take_in(made);
+        }
         let revoke = Revoke {
             id,
             fresh,
@@ -150,78 +232,93 @@ impl Keeper {
             actor,
             now: self.now(),
         };
-        let replaced = self.engine.decide(&revoke).await?.answer;
-        self.exchange(&mut held).await?;
-        if let Err(refused) = self.settle(&mut held).await {
-            // The revocation stands; the next look tries the rest again.
-            warn!(
-                cause = refused.label(),
-                "a key was revoked, and no next one made yet"
-            );
-        }
+        let replaced = self.change(&mut held, &revoke).await?;
+        drop(held);
+        self.settle_soon().await;
         Ok(replaced)
     }
 
-    async fn settle(&self, held: &mut Held) -> Result<(), Refused> {
+    /// Does what a command left to be done, such as making a next key. The command stands, and the
+    /// next look tries again.
+    async fn settle_soon(&self) {
+        if let Err(refused) = self.settle(FRESH_DUE).await {
+            let cause = refused.label();
+            warn!(cause, "the keys were changed, and no next one made yet");
+        }
+    }
+
+    /// `fresh_due`: how long is waited for new keys. Nothing is locked meanwhile, and nothing but
+    /// those waits.
+    async fn settle(&self, fresh_due: Duration) -> Result<(), Refused> {
         for _ in 0..TURNS_MAX {
-            let (schedules, now) = (self.schedules(), self.now());
-            let served: Vec<KeyId> = held.open.keys().cloned().collect();
-            let due = due(&held.known, &schedules, &served, now);
+            let mut held = self.held.lock().await;
+            if held.stale {
+                self.exchange(&mut held).await?;
+            }
+            let due = due(&held.known, &self.schedules(), &held.served(), self.now());
             if due.is_empty() {
                 return Ok(());
             }
-            let wanted: Vec<_> = due
-                .iter()
-                .filter(|(_, step)| *step == Step::Make)
-                .map(|(purpose, _)| *purpose)
-                .collect();
-            let fresh = self.fresh(held, &wanted).await;
-            let nothing_else = due.len() == wanted.len();
-            let fresh = match fresh {
-                Err(refused) if nothing_else => return Err(refused),
-                made => made.unwrap_or_default(),
-            };
-            let keep = Keep {
-                served,
-                fresh,
-                schedules,
-                now,
-            };
-            self.engine.decide(&keep).await?;
-            self.exchange(held).await?;
+            if due.iter().any(|(_, step)| *step != Step::Make) {
+                self.keep(&mut held, Vec::new()).await?;
+                continue;
+            }
+            drop(held);
+            let wanted: Vec<_> = due.into_iter().map(|(purpose, _)| purpose).collect();
+            let made = self.fresh(&wanted, fresh_due).await?;
+            let mut held = self.held.lock().await;
+            let fresh = held.take_in(made);
+            self.keep(&mut held, fresh).await?;
         }
         Ok(())
     }
 
-    /// New keys of these purposes, open already.
-    async fn fresh(
-        &self,
-        held: &mut Held,
-        purposes: &[KeyPurpose],
-    ) -> Result<Vec<ServiceKey>, Refused> {
-        let mut fresh = Vec::new();
-        for &purpose in purposes {
-            let made = make(&self.custody, purpose, self.now().latest()).await;
-            let (key, open) = made.map_err(|problem| unusable(&problem))?;
-            held.open.insert(key.id.clone(), open);
-            fresh.push(key);
-        }
-        Ok(fresh)
+    async fn keep(&self, held: &mut Held, fresh: Vec<ServiceKey>) -> Result<(), Refused> {
+        let keep = Keep {
+            served: held.served(),
+            fresh,
+            schedules: self.schedules(),
+            now: self.now(),
+        };
+        self.change(held, &keep).await
     }
 
-    /// Has everybody go by the keys that are in the store now.
+    /// Commits a change, and has everybody go by it.
+    async fn change<O: Operation>(
+        &self,
+        held: &mut Held,
+        operation: &O,
+    ) -> Result<O::Answer, Refused> {
+        // Whatever happens between here and the exchange, such as a commit of which nobody knows
+        // what became: the next look catches up.
+        held.stale = true;
+        let decided = self.engine.decide(operation).await?;
+        self.exchange(held).await?;
+        Ok(decided.answer)
+    }
+
+    /// New keys of these purposes, open already.
+    async fn fresh(&self, purposes: &[KeyPurpose], due: Duration) -> Result<Made, Refused> {
+        let make_all = async {
+            let mut made = Vec::new();
+            for &purpose in purposes {
+                made.push(make(&self.custody, purpose, self.now().latest()).await?);
+            }
+            Ok::<_, CustodyError>(made)
+        };
+        let why = match timeout(due, make_all).await {
+            Ok(Ok(made)) => return Ok(made),
+            Ok(Err(problem)) => problem.to_string(),
+            Err(_) => self.custody.too_slow(due),
+        };
+        error!(problem = %why, "a key could not be made");
+        Err(Refused::NoNewKey(why))
+    }
+
+    /// Has everybody go by the keys that are in the store now. One that is not open is not
+    /// published, and so never used.
     async fn exchange(&self, held: &mut Held) -> Result<(), Refused> {
         let known = self.engine.records.keys().await?;
-        for key in known.iter().map(|known| &known.value) {
-            if held.open.contains_key(&key.id) {
-                continue;
-            }
-            // Of another instance. One that cannot be opened is not published, and so never used.
-            match open(&self.custody, key).await {
-                Ok(open) => drop(held.open.insert(key.id.clone(), open)),
-                Err(problem) => drop(unusable(&problem)),
-            }
-        }
         held.open
             .retain(|id, _| known.iter().any(|known| known.value.id == *id));
         let missing = Refused::Fault(Fault::KeyMissing);
@@ -231,6 +328,7 @@ impl Keeper {
         self.guard.fetch_keys().await;
         tell(&held.known, &known);
         held.known = known;
+        held.stale = false;
         Ok(())
     }
 
@@ -261,22 +359,19 @@ fn due(
     due
 }
 
-/// The new keys that a revocation can need: one that comes after what takes its place, and one to
-/// take its place where there is none.
-fn wanted_for_revoking(known: &[Known<ServiceKey>], id: &KeyId) -> Vec<KeyPurpose> {
-    let keys = || known.iter().map(|known| &known.value);
-    let Some(revoked) = keys().find(|key| key.id == *id) else {
-        return Vec::new();
-    };
-    let is_next = |key: &&ServiceKey| {
-        key.purpose == revoked.purpose && key.state == KeyState::Next && key.id != *id
-    };
-    let wanted = match (revoked.state, keys().any(|key| is_next(&key))) {
-        (KeyState::Active, false) => 2,
-        (KeyState::Active, true) | (KeyState::Next, false) => 1,
-        (KeyState::Next, true) | (KeyState::Retiring, _) => 0,
-    };
-    vec![revoked.purpose; wanted]
+/// The next key of that purpose.
+fn next(known: &[Known<ServiceKey>], purpose: KeyPurpose) -> Option<&ServiceKey> {
+    let mut keys = known.iter().map(|known| &known.value);
+    keys.find(|key| key.purpose == purpose && key.state == KeyState::Next)
+}
+
+/// The purpose of a key that is active, where there is none to take its place.
+fn without_successor(known: &[Known<ServiceKey>], id: &KeyId) -> Option<KeyPurpose> {
+    let mut keys = known.iter().map(|known| &known.value);
+    let revoked = keys.find(|key| key.id == *id && key.state == KeyState::Active)?;
+    next(known, revoked.purpose)
+        .is_none()
+        .then_some(revoked.purpose)
 }
 
 /// Says in the log which keys changed their state.
@@ -303,9 +398,4 @@ fn tell(before: &[Known<ServiceKey>], after: &[Known<ServiceKey>]) {
             info!(key = %key.id, state = "gone", "a key of the service has changed");
         }
     }
-}
-
-fn unusable(problem: &CustodyError) -> Refused {
-    error!(%problem, "a key could not be made or opened");
-    Refused::Fault(Fault::KeyUnusable)
 }

@@ -47,6 +47,15 @@ pub enum KeyProgramError {
         /// What the system said.
         cause: io::Error,
     },
+    /// Encrypting the keys anew would change nothing.
+    #[error(
+        "store.key_command: {program} has no new key: it is the key that they are encrypted under \
+         already"
+    )]
+    InForce {
+        /// The program.
+        program: String,
+    },
     /// It did not answer in time.
     #[error("store.key_command: {program} did not answer within {} s", ANSWER_DUE.as_secs())]
     TimedOut {

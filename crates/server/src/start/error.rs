@@ -120,6 +120,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         | Refused::Issuer(_)
         | Refused::Backup(_)
         | Refused::Contended
+        | Refused::NoNewKey(_)
         | Refused::Fault(_) => StartError::DamagedRecords {
             directory: directory.to_owned(),
             problem: "a record of the service's own cannot be read",

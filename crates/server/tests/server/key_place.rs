@@ -115,7 +115,7 @@ async fn the_key_encryption_key_is_changed_between_all_places() {
         let changed = changed.unwrap_or_else(|error| panic!("{place:?}: {error}"));
         assert_eq!(changed.keys, before.len());
         let store = &mut service.config.store;
-        (store.key_file, store.key_command) = match place {
+        (store.key_file, store.key_command) = match place.clone() {
             KeyPlace::File(path) => (Some(path), Vec::new()),
             KeyPlace::Command(command) => (None, command),
             KeyPlace::Credential(_) => unreachable!(),
@@ -123,6 +123,9 @@ async fn the_key_encryption_key_is_changed_between_all_places() {
         if let Some(file) = changed.old_file {
             assert!(file.exists(), "the old one is left in place");
         }
+        let again = rekey(&service.config, place, service.now()).await;
+        let told = again.expect_err("nothing would change").to_string();
+        assert!(told.contains("encrypted under already"), "{told}");
         let new = std::mem::replace(&mut service.config, old);
         if service.config.key_place() != KeyPlace::Command(command(&toy)) {
             let told = refused(&service).await.to_string();

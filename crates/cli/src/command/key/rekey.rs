@@ -118,8 +118,12 @@ fn done(rekeyed: &Rekeyed, to: &KeyPlace) -> String {
     match to {
         KeyPlace::File(path) => lines.push(format!(
             "\nnext: in the configuration\n  [store]\n  key_file = {:?}\nand no key_command or \
-             key_credential; then start the service. Back the file up, apart from the data",
-            path.display().to_string()
+             key_credential. Or, where systemd hands the key over, in the unit\n  \
+             LoadCredential=kek:{}\nunder the name that it had there. The service's account must be \
+             able to read its data still: after root, chown. Then start the service. Back the file \
+             up, apart from the data",
+            path.display().to_string(),
+            path.display(),
         )),
         KeyPlace::Credential(name) => lines.push(format!(
             "\nnext: in the configuration\n  [store]\n  key_credential = {name:?}"

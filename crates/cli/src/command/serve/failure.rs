@@ -52,6 +52,9 @@ pub(super) fn key_file(cause: &KeyFileError) -> Failure {
         KeyFileError::InsideData { .. } => {
             failure.next("name a file elsewhere with --key-file, on another disk if there is one")
         }
+        KeyFileError::InForce { .. } => {
+            failure.next("nothing was changed; name a file that is not there, and it is made")
+        }
         KeyFileError::NoStore { .. } => {
             failure.next("a service that was never started has no keys; it makes them at its first start")
         }
@@ -84,6 +87,9 @@ fn key_program(cause: &KeyProgramError) -> Failure {
         | KeyProgramError::Refused { .. } => failure.next(
             "see whether what the program asks can be reached and lets it in; without the key that it has, the keys in the store are lost",
         ),
+        KeyProgramError::InForce { .. } => {
+            failure.next("nothing was changed; name another program, or other arguments")
+        }
         KeyProgramError::Answer { .. } => {
             failure.next("docs/keys-at-rest.md says what such a program reads and writes")
         }
