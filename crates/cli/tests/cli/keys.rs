@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -185,7 +185,12 @@ fn the_key_encryption_key_is_changed_when_the_service_is_stopped() {
 fn a_rekey_that_is_killed_leaves_one_key_in_force() {
     let folder = stopped();
     let folder = folder.path();
-    let (mut current, mut changed) = ("kek".to_owned(), 0);
+    // How long it takes here, so that the kills fall on all of it.
+    let begun = Instant::now();
+    let whole = finish(rekey(folder, "kek", "kek-whole").arg("--yes"));
+    assert_eq!(whole.code, 0, "{whole:?}");
+    let whole = begun.elapsed();
+    let (mut current, mut changed) = ("kek-whole".to_owned(), 0);
     let rounds = 12;
     for round in 0..rounds {
         let new = format!("kek-{round}");
@@ -195,7 +200,7 @@ fn a_rekey_that_is_killed_leaves_one_key_in_force() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        thread::sleep(Duration::from_millis(15 * round));
+        thread::sleep(whole * round / rounds);
         // Done already, perhaps.
         let _killed = child.kill();
         wait(&mut child);
