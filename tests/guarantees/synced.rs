@@ -6,9 +6,11 @@ use std::path::Path;
 
 use countersign::admin::v1::client_service_client::ClientServiceClient;
 use countersign::admin::v1::resource_service_client::ResourceServiceClient;
+use countersign::admin::v1::signing_key_service_client::SigningKeyServiceClient;
 use countersign::admin::v1::{
     AuthenticationMethod, Client, CreateClientRequest, CreateResourceRequest, DeleteClientRequest,
-    DeleteResourceRequest, Resource, RotateClientSecretRequest, UpdateClientRequest,
+    DeleteResourceRequest, Resource, RevokeSigningKeyRequest, RotateClientSecretRequest,
+    RotateSigningKeyRequest, UpdateClientRequest,
 };
 use countersign_client::{Builder, Credential, random};
 use countersign_jose::{Algorithm, PublishedKey, SigningKey, jwks};
@@ -21,7 +23,7 @@ use crate::counts;
 use crate::traffic::CONFIGURATION;
 
 /// Sign-ins, redemptions, rotations, reuse, revocations, registrations, changes,
-/// secrets, removals and assertions, one after the other under `strace`:
+/// secrets, removals, keys and assertions, one after the other under `strace`:
 /// `fdatasync` on the database stands between each request and its answer.
 pub(crate) fn each_kind_of_write_is_synced_before_its_answer(strace: &Path) -> Result<(), String> {
     let trace = Trace::new()?;
@@ -34,6 +36,7 @@ pub(crate) fn each_kind_of_write_is_synced_before_its_answer(strace: &Path) -> R
     in_a_runtime(async {
         people(&service, &trace).await?;
         registrations(&service, &trace).await?;
+        keys(&service, &trace).await?;
         assertions(&service, &trace).await
     })
 }
@@ -115,6 +118,17 @@ async fn registrations(service: &Service, trace: &Trace) -> Result<(), Problem> 
         etag: String::new(),
     });
     trace.synced("a resource's removal", delete).await?;
+    Ok(())
+}
+
+async fn keys(service: &Service, trace: &Trace) -> Result<(), Problem> {
+    let admin = service.admin_channel().await?;
+    let mut keys = SigningKeyServiceClient::new(admin);
+    let rotate = keys.rotate_signing_key(RotateSigningKeyRequest::default());
+    let rotated = trace.synced("a key's replacement", rotate).await?;
+    let next = rotated.into_inner().next_key.ok_or("no next key")?;
+    let revoke = keys.revoke_signing_key(RevokeSigningKeyRequest { kid: next.kid });
+    trace.synced("a key's revocation", revoke).await?;
     Ok(())
 }
 
