@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_client::clock::{Clock, SystemClock};
-use countersign_server::config::Sources;
 use countersign_server::{Config, KeyPlace, Rekeyed, rekey};
 
-use crate::command::CLIENT_VARIABLES;
-use crate::command::serve::{failure, text, variables};
+use crate::command::data::DataArgs;
+use crate::command::serve::{failure, text};
 use crate::confirm::confirm;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -29,13 +28,8 @@ Examples:
 /// The key-encryption key to change.
 #[derive(Args, Debug)]
 pub(crate) struct Rekey {
-    /// The configuration of the service, TOML
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Where its records are (store.directory)
-    #[arg(long, value_name = "DIRECTORY")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
 
     /// The file of the old key (store.key_file)
     #[arg(long, value_name = "FILE")]
@@ -78,23 +72,9 @@ impl Rekey {
     }
 
     fn config(&self) -> Result<Config, Failure> {
-        let mut overrides = Vec::new();
-        for (key, value) in [
-            ("store.directory", text("--data", self.data.as_ref())?),
-            (
-                "store.key_file",
-                text("--key-file", self.key_file.as_ref())?,
-            ),
-        ] {
-            overrides.extend(value.map(|value| (key.to_owned(), value)));
-        }
-        let config = Config::read(Sources {
-            file: self.config.as_deref(),
-            variables: variables()?,
-            others: CLIENT_VARIABLES,
-            overrides,
-        });
-        config.map_err(|cause| failure::configuration(&cause))
+        let old = text("--key-file", self.key_file.as_ref())?;
+        let old = old.map(|file| ("store.key_file".to_owned(), file));
+        self.data.read(old.into_iter().collect())
     }
 }
 
