@@ -6,11 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_store::{
-    Anchor, Change, Commit, Entries, Entry, Expect, Health, Key, Log, Page, Store, StoreError,
-    Swept, Trimmed, Versioned,
-};
-use tokio::sync::watch;
+use countersign_store::{Change, Commit, Expect, Key, Over, Store, StoreError};
 
 /// Long enough for whoever is under way to read as well before anything is
 /// written.
@@ -67,9 +63,9 @@ impl Between {
 }
 
 #[async_trait]
-impl Store for Between {
-    async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
-        self.store.load(keys).await
+impl Over for Between {
+    fn beneath(&self) -> &dyn Store {
+        &*self.store
     }
 
     async fn commit(&self, change: Change) -> Result<Commit, StoreError> {
@@ -86,46 +82,5 @@ impl Store for Between {
             self.families.fetch_add(families, Ordering::SeqCst);
         }
         commit
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        self.store.scan(prefix, after, limit).await
-    }
-
-    async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
-        self.store.sweep(now_millis, max).await
-    }
-
-    async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
-        self.store.last_number(log).await
-    }
-
-    async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.entries(log, from, limit).await
-    }
-
-    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
-        self.store.trim(log, below, max).await
-    }
-
-    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
-        self.store.start(log).await
-    }
-
-    async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
-        self.store.watch(log, from).await
-    }
-
-    fn health(&self) -> watch::Receiver<Health> {
-        self.store.health()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.store.close().await
     }
 }

@@ -36,6 +36,7 @@ mod follow;
 mod key;
 pub mod laws;
 pub mod memory;
+mod over;
 mod record;
 mod store;
 
@@ -45,5 +46,6 @@ pub use embedded::{EmbeddedStore, OpenError, Options};
 pub use error::{Malformed, StoreError};
 pub use key::{Key, Log};
 pub use memory::MemoryStore;
+pub use over::Over;
 pub use record::{Anchor, Entry, Page, Swept, Trimmed, Version, Versioned};
 pub use store::{Entries, Health, Store};

@@ -26,14 +26,16 @@ countersign_store::store_laws!(embedded_large, DirectoryPlace::large());
 /// Every law is in the macro, and stands behind a sentence of the trait's documentation.
 #[test]
 fn every_law_is_run_and_documented() {
-    let laws = include_str!("../../src/laws.rs");
+    let listed = include_str!("../../src/laws.rs");
+    let written = [
+        include_str!("../../src/laws/commits.rs"),
+        include_str!("../../src/laws/logs.rs"),
+        include_str!("../../src/laws/records.rs"),
+    ];
     let documentation = include_str!("../../src/store.rs");
-    let (listed, written) = laws
-        .split_once("(@each $backend:ident")
-        .expect("the macro's list");
     let names: Vec<_> = written
-        .split("pub async fn ")
-        .skip(1)
+        .iter()
+        .flat_map(|laws| laws.split("pub async fn ").skip(1))
         .map(|law| law.split('(').next().expect("a name"))
         .collect();
     assert!(names.len() >= 25);

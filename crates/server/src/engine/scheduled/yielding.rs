@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use countersign_store::{
-    Anchor, Change, Commit, Entries, Entry, Expect, Health, Key, Log, MemoryStore, Page, Store,
-    StoreError, Swept, Trimmed, Versioned, Write,
+    Change, Commit, Expect, Key, MemoryStore, Over, Store, StoreError, Versioned, Write,
 };
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::watch;
 
 pub(super) struct Yielding {
     pub(super) store: MemoryStore,
@@ -64,7 +62,11 @@ impl Yielding {
 }
 
 #[tonic::async_trait]
-impl Store for Yielding {
+impl Over for Yielding {
+    fn beneath(&self) -> &dyn Store {
+        &self.store
+    }
+
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
         self.others_may_go_on();
         let found = self.store.load(keys).await;
@@ -80,46 +82,5 @@ impl Store for Yielding {
         };
         self.others_may_go_on();
         commit
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        self.store.scan(prefix, after, limit).await
-    }
-
-    async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
-        self.store.sweep(now_millis, max).await
-    }
-
-    async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
-        self.store.last_number(log).await
-    }
-
-    async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.entries(log, from, limit).await
-    }
-
-    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
-        self.store.trim(log, below, max).await
-    }
-
-    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
-        self.store.start(log).await
-    }
-
-    async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
-        self.store.watch(log, from).await
-    }
-
-    fn health(&self) -> watch::Receiver<Health> {
-        self.store.health()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.store.close().await
     }
 }

@@ -84,14 +84,20 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     timeout(LONG, wait).await.expect(what);
 }
 
-#[tokio::test]
-async fn a_revocation_takes_effect_although_its_caller_goes_away() {
+/// A keeper over a store whose commits are answered late, and its active key. The folder is its
+/// own.
+async fn late() -> (TempDir, Arc<Late>, Arc<Keeper>, KeyId) {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(Late::new(MemoryStore::new()));
     let file = KeyPlace::File(folder.path().join("store.key"));
     let keeper = keeper(folder.path(), Arc::clone(&store) as _, file).await;
     let active = signing(&keeper, KeyState::Active).await.expect("there");
+    (folder, store, keeper, active)
+}
 
+#[tokio::test]
+async fn a_revocation_takes_effect_although_its_caller_goes_away() {
+    let (_folder, store, keeper, active) = late().await;
     store.be_late();
     let (of_call, id) = (Arc::clone(&keeper), active.clone());
     let call = tokio::spawn(async move { of_call.revoke(id, OPERATOR).await });
@@ -106,12 +112,7 @@ async fn a_revocation_takes_effect_although_its_caller_goes_away() {
 /// However it came about: a commit whose answer was lost does the same.
 #[tokio::test]
 async fn a_look_catches_up_with_a_change_that_was_torn_apart() {
-    let folder = TempDir::new().expect("a folder");
-    let store = Arc::new(Late::new(MemoryStore::new()));
-    let file = KeyPlace::File(folder.path().join("store.key"));
-    let keeper = keeper(folder.path(), Arc::clone(&store) as _, file).await;
-    let active = signing(&keeper, KeyState::Active).await.expect("there");
-
+    let (_folder, store, keeper, active) = late().await;
     store.be_late();
     let (of_call, id) = (Arc::clone(&keeper), active.clone());
     let change = tokio::spawn(async move { of_call.revoke_whole(id, OPERATOR).await });

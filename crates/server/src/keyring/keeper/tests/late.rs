@@ -2,11 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign_store::{
-    Anchor, Change, Commit, Entries, Entry, Health, Key, Log, MemoryStore, Page, Store, StoreError,
-    Swept, Trimmed, Versioned,
-};
-use tokio::sync::{Notify, watch};
+use countersign_store::{Change, Commit, MemoryStore, Over, Store, StoreError};
+use tokio::sync::Notify;
 
 pub(super) struct Late {
     store: MemoryStore,
@@ -41,9 +38,9 @@ impl Late {
 }
 
 #[tonic::async_trait]
-impl Store for Late {
-    async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
-        self.store.load(keys).await
+impl Over for Late {
+    fn beneath(&self) -> &dyn Store {
+        &self.store
     }
 
     async fn commit(&self, change: Change) -> Result<Commit, StoreError> {
@@ -53,46 +50,5 @@ impl Store for Late {
             self.answer.notified().await;
         }
         commit
-    }
-
-    async fn scan(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        self.store.scan(prefix, after, limit).await
-    }
-
-    async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {
-        self.store.sweep(now_millis, max).await
-    }
-
-    async fn last_number(&self, log: Log) -> Result<u64, StoreError> {
-        self.store.last_number(log).await
-    }
-
-    async fn entries(&self, log: Log, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.entries(log, from, limit).await
-    }
-
-    async fn trim(&self, log: Log, below: u64, max: usize) -> Result<Trimmed, StoreError> {
-        self.store.trim(log, below, max).await
-    }
-
-    async fn start(&self, log: Log) -> Result<Anchor, StoreError> {
-        self.store.start(log).await
-    }
-
-    async fn watch(&self, log: Log, from: u64) -> Result<Entries, StoreError> {
-        self.store.watch(log, from).await
-    }
-
-    fn health(&self) -> watch::Receiver<Health> {
-        self.store.health()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.store.close().await
     }
 }
