@@ -20,6 +20,10 @@ use countersign_store::embedded::Disk;
 use countersign_store::{Change, Commit, EmbeddedStore, Key, Log, Options, Store, Write};
 use tokio::sync::{mpsc, oneshot};
 
+/// As the command has it (`docs/adr/0007-allocator.md`), for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Any = Box<dyn std::error::Error + Send + Sync>;
 
 const AUDIT: Log = Log::named("audit");

@@ -128,15 +128,38 @@ impl Database {
         value.map(|value| decode(key, &value)).transpose()
     }
 
-    /// Up to `limit` items from `from` on, before `until`, in the order of their keys.
+    /// Up to `limit` items, at least one, from `from` on, before `until`, in the order of their keys.
     fn range(
         &self,
         from: Bound<Vec<u8>>,
         until: Vec<u8>,
         limit: usize,
     ) -> Result<Vec<Item>, Broken> {
-        let range = (from, Bound::Excluded(until));
-        quiet::catch(|| self.tree.range(range).take(limit).map(item).collect())
+        let mut items = Vec::new();
+        self.items(from, until, |_, item| {
+            items.push(item);
+            Ok(items.len() < limit)
+        })?;
+        Ok(items)
+    }
+
+    /// Shows the items from `from` on, before `until`, with their keys, at least one, as long as
+    /// `visit` wants more.
+    fn items(
+        &self,
+        from: Bound<Vec<u8>>,
+        until: Vec<u8>,
+        mut visit: impl FnMut(&[u8], Item) -> Result<bool, Broken>,
+    ) -> Result<(), Broken> {
+        quiet::catch(|| {
+            for pair in self.tree.range((from, Bound::Excluded(until))) {
+                let (key, value) = pair.map_err(|error| broken(&error))?;
+                if !visit(&key, Item::decode(&key, &value)?)? {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// The last item from `from` on, before `until`.

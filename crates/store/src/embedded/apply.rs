@@ -1,12 +1,16 @@
 //! Changes, sweeps and trims: what they do to the database.
 
+mod logs;
+mod reminders;
+
 use std::collections::HashMap;
 use std::ops::Bound;
 
-use super::layout::{self, Head, Item, Tail};
+use self::logs::Logs;
+use super::layout::{self, Entered, Head, Item, Reminder, Tail};
 use super::upgrade::Tails;
 use super::{Broken, Database, Edits};
-use crate::{Change, Commit, Done, Expect, Key, Log, Swept, Trimmed, Version, chain};
+use crate::{Change, Commit, Done, Expect, Key, Log, Swept, Trimmed, Version};
 
 /// The most commits in one batch of the driver. A batch shuts readers out while it is applied, some
 /// 10 µs a commit; a new one costs a write to the disk.
@@ -23,8 +27,7 @@ pub(super) struct Writer<'a> {
     database: &'a Database,
     /// The number of the last commit.
     commits: u64,
-    /// The last entry of each log.
-    logs: Tails,
+    logs: Logs,
     batch: Batch,
     /// The edits that reached the database, while somebody wants to know them.
     told: Option<Edits>,
@@ -36,6 +39,7 @@ struct Batch {
     commits: usize,
     bytes: usize,
     edits: Edits,
+    reminders: Vec<Reminder>,
     /// The records that the edits leave; none for one that they take away.
     records: HashMap<Key, Option<Head>>,
 }
@@ -46,7 +50,7 @@ impl<'a> Writer<'a> {
         Self {
             database,
             commits,
-            logs,
+            logs: Logs::new(logs),
             batch: Batch::default(),
             told: None,
         }
@@ -100,7 +104,7 @@ impl<'a> Writer<'a> {
             if let Some(at) = expires_at_millis
                 && !has_earlier_reminder(found, at)
             {
-                self.batch.remind(at, &write.key);
+                self.batch.remind(at, write.key.clone());
             }
             let value = layout::encode_record(&record, version, expires_at_millis, &put.value);
             self.batch.edit(record, Some(value));
@@ -127,40 +131,54 @@ impl<'a> Writer<'a> {
     ) -> Result<Swept, Broken> {
         // The database is asked for what is due.
         self.apply()?;
-        let (from, until) = layout::due(now_millis);
-        let mut due = self
-            .database
-            .range(Bound::Included(from), until, max.saturating_add(1))?;
-        let more = due.len() > max;
-        due.truncate(max);
-        let mut swept = Swept {
-            looked: due.len(),
-            removed: 0,
-            more,
-        };
+        let due = self.due(now_millis, max)?;
+        let mut swept = Swept::default();
         if due.is_empty() {
             return Ok(swept);
         }
         self.commits += 1;
         self.batch.commits += 1;
         removing(self.commits);
-        for item in due {
-            let Item::Reminder { at_millis, key } = item else {
-                continue;
-            };
-            self.batch.edit(layout::reminder_key(at_millis, &key), None);
-            match self.head(&key)?.and_then(|head| head.expires_at_millis) {
-                Some(at) if at <= now_millis => {
-                    self.batch.edit(layout::record_key(&key), None);
-                    self.batch.records.insert(key, None);
-                    swept.removed += 1;
+        for (key, reminders) in due {
+            self.batch.edit(key, None);
+            for Reminder { at_millis, key } in reminders {
+                if at_millis > now_millis || swept.looked == max {
+                    swept.more |= at_millis <= now_millis;
+                    self.batch.remind(at_millis, key);
+                    continue;
                 }
-                // It was given more time.
-                Some(at) => self.batch.remind(at, &key),
-                None => {}
+                swept.looked += 1;
+                match self.head(&key)?.and_then(|head| head.expires_at_millis) {
+                    Some(at) if at <= now_millis => {
+                        self.batch.edit(layout::record_key(&key), None);
+                        self.batch.records.insert(key, None);
+                        swept.removed += 1;
+                    }
+                    // It was given more time.
+                    Some(at) => self.batch.remind(at, key),
+                    None => {}
+                }
             }
         }
         Ok(swept)
+    }
+
+    /// The reminders that are due, and those that lie with them, under their keys: more than `max`
+    /// that are due, if there are.
+    fn due(&self, now_millis: u64, max: usize) -> Result<Vec<(Vec<u8>, Vec<Reminder>)>, Broken> {
+        let mut due = Vec::new();
+        let mut count = 0;
+        for (from, until) in layout::due(now_millis) {
+            self.database
+                .items(Bound::Included(from), until, |key, item| {
+                    if let Item::Reminders(reminders) = item {
+                        count += reminders.partition_point(|next| next.at_millis <= now_millis);
+                        due.push((key.to_vec(), reminders));
+                    }
+                    Ok(count <= max)
+                })?;
+        }
+        Ok(due)
     }
 
     /// Removes up to `max` of the first entries of a log, if they are numbered below `below`, and
@@ -174,42 +192,59 @@ impl<'a> Writer<'a> {
     ) -> Result<Trimmed, Broken> {
         // The database is asked for what is there.
         self.apply()?;
-        let name = log.name();
-        let last = self.logs.get(name).map_or(0, |tail| tail.number);
-        let until = layout::entry_key(name, below.min(last));
-        let from = Bound::Included(layout::entry_key(name, 0));
-        let mut old = if below == 0 {
-            Vec::new()
-        } else {
-            self.database.range(from, until, max.saturating_add(1))?
-        };
-        let more = old.len() > max;
-        old.truncate(max);
-        let removed = old.len();
-        let Some(Item::Entry {
-            number,
-            hash: Some(hash),
-            ..
-        }) = old.last()
-        else {
-            return Ok(Trimmed { removed: 0, more });
-        };
-        let anchor = Tail {
-            number: *number,
-            hash: *hash,
+        let until = below.min(self.logs.last(log));
+        let mut trimmed = Trimmed::default();
+        let mut edits = Edits::new();
+        let mut anchor = None;
+        for entries in self.first_entries(log, until, max)? {
+            let old = entries.partition_point(|entry| entry.number < until);
+            let goes = old.min(max - trimmed.removed);
+            trimmed.more |= goes < old;
+            let (gone, rest) = entries.split_at(goes);
+            let (Some(gone), Some(last)) = (gone.last(), entries.last()) else {
+                break;
+            };
+            trimmed.removed += goes;
+            anchor = Some(Tail {
+                number: gone.number,
+                hash: gone.hash.ok_or_else(unhashed)?,
+            });
+            let key = layout::entry_key(log.name(), last.number);
+            let rest = remaining(&key, rest)?;
+            edits.push((key, rest));
+        }
+        let Some(anchor) = anchor else {
+            return Ok(trimmed);
         };
         self.commits += 1;
         self.batch.commits += 1;
         removing(self.commits);
-        for item in old {
-            if let Item::Entry { number, .. } = item {
-                self.batch.edit(layout::entry_key(name, number), None);
-            }
+        for (key, value) in edits {
+            self.batch.edit(key, value);
         }
-        let key = layout::anchor_key(name);
+        let key = layout::anchor_key(log.name());
         let anchor = layout::encode_anchor(&key, anchor);
         self.batch.edit(key, Some(anchor));
-        Ok(Trimmed { removed, more })
+        Ok(trimmed)
+    }
+
+    /// The first entries of a log, those that lie together together: more than `max` that are
+    /// numbered below `until`, if there are.
+    fn first_entries(&self, log: Log, until: u64, max: usize) -> Result<Vec<Vec<Entered>>, Broken> {
+        let mut first = Vec::new();
+        let mut count = 0;
+        let from = Bound::Included(layout::entry_key(log.name(), 0));
+        self.database
+            .items(from, layout::entries_end(log.name()), |_, item| {
+                let Item::Entries { entries, .. } = item else {
+                    return Ok(true);
+                };
+                count += entries.len();
+                let goes_on = entries.last().is_some_and(|last| last.number < until);
+                first.push(entries);
+                Ok(goes_on && count <= max)
+            })?;
+        Ok(first)
     }
 
     /// Brings everything into the database that is not there yet.
@@ -217,7 +252,10 @@ impl<'a> Writer<'a> {
         if self.batch.commits == 0 {
             return Ok(());
         }
-        let Batch { mut edits, .. } = std::mem::take(&mut self.batch);
+        let batch = std::mem::take(&mut self.batch);
+        let mut edits = batch.edits;
+        self.logs.settle(&mut edits);
+        reminders::settle(batch.reminders, self.commits, &mut edits);
         let counter = layout::encode_counter(self.commits);
         edits.push((layout::COUNTER.to_vec(), Some(counter)));
         if let Some(told) = &mut self.told {
@@ -236,38 +274,40 @@ impl<'a> Writer<'a> {
     }
 
     fn number(&mut self, change: &Change, version: Version) -> Vec<u64> {
-        let entered = change.appends.iter().map(|append| {
-            let name = append.log.name();
-            let last = match self.logs.get_mut(name) {
-                Some(last) => last,
-                None => self.logs.entry(name.into()).or_insert(Tail {
-                    number: 0,
-                    hash: chain::origin(append.log),
-                }),
-            };
-            let number = last.number + 1;
-            let hash = chain::next(last.hash, number, &append.entry);
-            *last = Tail { number, hash };
-            let key = layout::entry_key(name, number);
-            let entry = layout::encode_entry(&key, version, hash, &append.entry);
-            self.batch.edit(key, Some(entry));
-            number
+        let Batch { edits, bytes, .. } = &mut self.batch;
+        let appended = change.appends.iter().map(|append| {
+            *bytes += append.entry.len();
+            self.logs.append(append.log, version, &append.entry, edits)
         });
-        entered.collect()
+        appended.collect()
     }
 }
 
 impl Batch {
-    fn remind(&mut self, at_millis: u64, key: &Key) {
-        let key = layout::reminder_key(at_millis, key);
-        let reminder = layout::encode_reminder(&key);
-        self.edit(key, Some(reminder));
+    fn remind(&mut self, at_millis: u64, key: Key) {
+        self.bytes += key.as_bytes().len();
+        self.reminders.push(Reminder { at_millis, key });
     }
 
     fn edit(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.edits.push((key, value));
     }
+}
+
+/// What is left of entries that lie together under `key`, the last one's.
+fn remaining(key: &[u8], entries: &[Entered]) -> Result<Option<Vec<u8>>, Broken> {
+    let mut rest = Vec::new();
+    for entry in entries {
+        let hash = entry.hash.ok_or_else(unhashed)?;
+        layout::add_entry(&mut rest, entry.version, hash, &entry.bytes);
+    }
+    Ok((!rest.is_empty()).then(|| layout::encode_entries(key, &rest)))
+}
+
+/// The start gave one to each that had none.
+fn unhashed() -> Broken {
+    Broken::new("an entry of a log has no hash")
 }
 
 /// Whether a record that ends at `at_millis` is looked at in time, because of what it was before.
@@ -286,3 +326,6 @@ fn holds(expect: Expect, found: Option<Head>) -> bool {
         Expect::Version(version) => found.is_some_and(|record| record.version == version),
     }
 }
+
+#[cfg(test)]
+mod tests;

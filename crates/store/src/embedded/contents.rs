@@ -41,19 +41,16 @@ impl Contents {
                 // The first release's groups could lie here without their counter.
                 found.commits = found.commits.max(record.version.as_u64());
             }
-            Item::Entry {
-                log,
-                number,
-                version,
-                hash,
-                ..
-            } => {
-                found.commits = found.commits.max(version.as_u64());
+            Item::Entries { log, entries } => {
                 let trimmed = trimmed.get(&log).copied().unwrap_or(0);
-                let last = found.heads.insert(log.into(), (number, hash));
-                gap |= number != last.map_or(trimmed, |(number, _)| number) + 1;
+                let head = found.heads.entry(log.into()).or_insert((trimmed, None));
+                for entry in entries {
+                    found.commits = found.commits.max(entry.version.as_u64());
+                    gap |= entry.number != head.0 + 1;
+                    *head = (entry.number, entry.hash);
+                }
             }
-            Item::Reminder { .. } => {}
+            Item::Reminders(_) => {}
         })?;
         if gap {
             return Err(Broken::new("an entry of a log is missing"));
@@ -86,15 +83,16 @@ impl Contents {
 fn heads(database: &Database) -> Result<Heads, Broken> {
     let mut heads = Heads::new();
     let (mut from, until) = layout::logs();
-    while let Some(Item::Entry { log, .. }) = database
+    while let Some(Item::Entries { log, .. }) = database
         .range(Bound::Included(from), until.clone(), 1)?
         .pop()
     {
         from = layout::entries_end(&log);
-        if let Some(Item::Entry { number, hash, .. }) =
+        if let Some(Item::Entries { entries, .. }) =
             database.last(layout::entry_key(&log, 0), from.clone())?
+            && let Some(last) = entries.last()
         {
-            heads.insert(log.into(), (number, hash));
+            heads.insert(log.into(), (last.number, last.hash));
         }
     }
     Ok(heads)

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use super::OpenError;
 
 /// The format that this release writes. It covers the files here and `layout.rs`.
-pub(super) const FORMAT: u64 = 2;
-/// The first release's, which is read, and changed to ours: `upgrade.rs`.
-const OLD_FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 3;
+/// The oldest, the first release's. All from it on are read, and changed to ours: `upgrade.rs`.
+const OLDEST_FORMAT: u64 = 1;
 /// How long a lock may outlive its holder: a process that the holder was starting just then has it
 /// too, until it runs its own program.
 const UNLOCK_SECS_MAX: Duration = Duration::from_secs(1);
@@ -215,7 +215,7 @@ fn check_marker(mut marker: &File, others: bool, refuse: &Refuse<'_>) -> Result<
         .and_then(|text| text.strip_prefix(MAGIC)?.trim_end().parse::<u64>().ok())
         .ok_or_else(|| refuse.not_ours("the file `store` in it is not one of ours"))?;
     match found {
-        FORMAT | OLD_FORMAT => Ok(found),
+        OLDEST_FORMAT..=FORMAT => Ok(found),
         found if found > FORMAT => Err(OpenError::Newer {
             directory: refuse.directory(),
             found,

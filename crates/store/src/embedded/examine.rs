@@ -9,7 +9,7 @@ use std::ops::Bound;
 pub use self::finding::Finding;
 
 use self::finding::Findings;
-use super::layout::{self, Item, Tail};
+use super::layout::{self, Entered, Item, Reminder, Tail};
 use super::stats::count_kind;
 use super::{Broken, Database};
 use crate::{Anchor, EntryHash, Key, chain};
@@ -125,15 +125,17 @@ impl Examiner {
         match item {
             Item::Anchor { log, trimmed } => drop(self.anchors.insert(log, trimmed)),
             Item::Counter(commits) => self.counter = Some(commits),
-            Item::Entry {
-                log,
-                number,
-                version,
-                hash,
-                bytes,
-            } => {
-                self.version(version.as_u64(), key);
-                self.entry(log, number, hash, &bytes);
+            Item::Entries { log, entries } => {
+                for Entered {
+                    number,
+                    version,
+                    hash,
+                    bytes,
+                } in entries
+                {
+                    self.version(version.as_u64(), key);
+                    self.entry(&log, number, hash, &bytes);
+                }
             }
             Item::Record {
                 key: name, record, ..
@@ -144,7 +146,11 @@ impl Examiner {
                 }
                 count_kind(&mut self.records, name.kind());
             }
-            Item::Reminder { at_millis, key } => self.expiring.reminder(&key, at_millis),
+            Item::Reminders(reminders) => {
+                for Reminder { at_millis, key } in reminders {
+                    self.expiring.reminder(&key, at_millis);
+                }
+            }
         }
     }
 
@@ -154,10 +160,10 @@ impl Examiner {
         }
     }
 
-    fn entry(&mut self, log: String, number: u64, hash: Option<EntryHash>, bytes: &[u8]) {
-        let known = self.logs.get(&log);
+    fn entry(&mut self, log: &str, number: u64, hash: Option<EntryHash>, bytes: &[u8]) {
+        let known = self.logs.get(log);
         let before = known.map_or_else(
-            || self.anchor(&log),
+            || self.anchor(log),
             |known| Anchor {
                 first: known.last + 1,
                 before: known.head,
@@ -171,14 +177,14 @@ impl Examiner {
         let computed = chain::next(before.before, number, bytes);
         // An upgrade gives entries their hashes in their order; one that was cut off goes on at the
         // next start, so the last ones may have none.
-        match (hash, self.unhashed.get(&log).copied()) {
+        match (hash, self.unhashed.get(log).copied()) {
             (None, None) => {
-                self.unhashed.insert(log.clone(), number);
+                self.unhashed.insert(log.to_owned(), number);
             }
             (Some(_), Some(first)) => {
                 let place = format!("entry {first} of {log}");
                 self.findings.add(&place, "it has no hash".to_owned());
-                self.unhashed.remove(&log);
+                self.unhashed.remove(log);
             }
             (None, Some(_)) | (Some(_), None) => {}
         }
@@ -194,7 +200,10 @@ impl Examiner {
             last: number,
             head,
         };
-        self.logs.insert(log, report);
+        match self.logs.get_mut(log) {
+            Some(known) => *known = report,
+            None => drop(self.logs.insert(log.to_owned(), report)),
+        }
     }
 
     fn anchor(&self, log: &str) -> Anchor {

@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | `a`, length of a log's name, the name | where the log was trimmed to: number and hash of the last entry that went |
 //! | `c` | the commit counter |
-//! | `l`, length of the log's name, the name, number | commit, hash, entry |
+//! | `l`, length of the log's name, the name, number | the entry of that number, and those right before it that lie with it: commit, hash, entry of each |
 //! | `r`, key | commit, expiry where there is one, value |
-//! | `x`, a time, key | nothing: a reminder to look then whether the record has expired |
+//! | `x`, a time, key | nothing: a reminder to look then whether the record has expired; not written any more |
+//! | `y`, a time, commit, count | reminders of then and soon after it: time and key of each |
 //!
 //! A record with an expiry has a reminder at it, or earlier. A reminder may be of a record that is
 //! gone, or was given more time.
@@ -14,8 +15,15 @@
 //! Every value begins with a tag that names its form, and ends with a checksum of its key and all of
 //! the value before (`seal.rs`); numbers are big-endian. A form is never changed, only another tag
 //! added. Those of format 1 have no checksum, its entries no hash, and its reminders no bytes at all.
+//! In it and in format 2 each entry and each reminder lies alone.
+
+mod gathered;
 
 use bytes::Bytes;
+
+pub(super) use self::gathered::{
+    Entered, Reminder, add_entry, encode_entries, encode_entry, encode_reminders,
+};
 
 use super::Broken;
 use super::seal::{seal, unseal};
@@ -27,6 +35,7 @@ const ANCHOR: u8 = b'a';
 const LOG: u8 = b'l';
 const RECORD: u8 = b'r';
 const REMINDER: u8 = b'x';
+const REMINDERS: u8 = b'y';
 
 pub(super) fn record_key(key: &Key) -> Vec<u8> {
     [&[RECORD], key.as_bytes()].concat()
@@ -43,17 +52,34 @@ pub(super) fn records_end(prefix: &Key) -> Vec<u8> {
     end
 }
 
+/// A reminder's key in the form of earlier releases.
+#[cfg(test)]
 pub(super) fn reminder_key(at_millis: u64, key: &Key) -> Vec<u8> {
     [&[REMINDER][..], &at_millis.to_be_bytes(), key.as_bytes()].concat()
 }
 
-/// The range of the reminders up to and including `now_millis`.
-pub(super) fn due(now_millis: u64) -> (Vec<u8>, Vec<u8>) {
-    let end = match now_millis.checked_add(1) {
-        Some(end) => [&[REMINDER][..], &end.to_be_bytes()].concat(),
-        None => vec![REMINDER + 1],
-    };
-    (vec![REMINDER], end)
+/// The key of some of the reminders that the commits up to `commit` leave; `count` tells those of
+/// one time apart.
+pub(super) fn reminders_key(earliest_millis: u64, commit: u64, count: u16) -> Vec<u8> {
+    [
+        &[REMINDERS][..],
+        &earliest_millis.to_be_bytes(),
+        &commit.to_be_bytes(),
+        &count.to_be_bytes(),
+    ]
+    .concat()
+}
+
+/// The ranges of the reminders up to and including `now_millis`, in the form of earlier releases
+/// and in ours.
+pub(super) fn due(now_millis: u64) -> [(Vec<u8>, Vec<u8>); 2] {
+    [REMINDER, REMINDERS].map(|kind| {
+        let end = match now_millis.checked_add(1) {
+            Some(end) => [&[kind][..], &end.to_be_bytes()].concat(),
+            None => vec![kind + 1],
+        };
+        (vec![kind], end)
+    })
 }
 
 pub(super) fn entry_key(log: &str, number: u64) -> Vec<u8> {
@@ -85,11 +111,11 @@ fn log_key(kind: u8, log: &str) -> Vec<u8> {
 pub(super) const OLD: u8 = 1;
 /// A record of the first release with an expiry.
 pub(super) const OLD_EXPIRING: u8 = 2;
-/// A counter, a reminder, an anchor, or a record that never expires.
+/// A counter, an anchor, a record that never expires, or a reminder of format 2.
 const PLAIN: u8 = 3;
 /// A record with an expiry.
 const EXPIRING: u8 = 4;
-/// An entry.
+/// An entry of format 2.
 const CHAINED: u8 = 5;
 
 pub(super) fn encode_counter(commits: u64) -> Vec<u8> {
@@ -108,17 +134,6 @@ pub(super) fn encode_record(
         None => seal(key, PLAIN, &[&version, value]),
         Some(at) => seal(key, EXPIRING, &[&version, &at.to_be_bytes(), value]),
     }
-}
-
-/// The value under `key`, a [`reminder_key`].
-pub(super) fn encode_reminder(key: &[u8]) -> Vec<u8> {
-    seal(key, PLAIN, &[])
-}
-
-/// The value under `key`, an [`entry_key`].
-pub(super) fn encode_entry(key: &[u8], version: Version, hash: EntryHash, entry: &[u8]) -> Vec<u8> {
-    let version = version.as_u64().to_be_bytes();
-    seal(key, CHAINED, &[&version, hash.as_bytes(), entry])
 }
 
 /// The value under `key`, an [`anchor_key`].
@@ -148,22 +163,17 @@ pub(super) enum Item {
         trimmed: Tail,
     },
     Counter(u64),
-    Entry {
+    /// One or more, numbered one after the other.
+    Entries {
         log: String,
-        number: u64,
-        version: Version,
-        /// None in the form of the first release.
-        hash: Option<EntryHash>,
-        bytes: Bytes,
+        entries: Vec<Entered>,
     },
     Record {
         key: Key,
         record: Versioned,
     },
-    Reminder {
-        at_millis: u64,
-        key: Key,
-    },
+    /// One or more.
+    Reminders(Vec<Reminder>),
 }
 
 impl Item {
@@ -182,7 +192,10 @@ impl Item {
             LOG => {
                 let (log, number) = log_name(rest).ok_or_else(unknown)?;
                 let number = number.try_into().map_err(|_| unknown())?;
-                entry(log, u64::from_be_bytes(number), unseal(key, value)?).ok_or_else(unknown)
+                let entries = entries(u64::from_be_bytes(number), unseal(key, value)?);
+                entries
+                    .map(|entries| Self::Entries { log, entries })
+                    .ok_or_else(unknown)
             }
             RECORD => Ok(Self::Record {
                 key: Key::from_bytes(rest).map_err(|_| unknown())?,
@@ -191,14 +204,24 @@ impl Item {
             REMINDER => {
                 // The first release's have no bytes.
                 let known = value.is_empty() || unseal(key, value)? == (PLAIN, &[]);
-                reminder(rest).filter(|_| known).ok_or_else(unknown)
+                let reminder = reminder(rest).filter(|_| known).ok_or_else(unknown)?;
+                Ok(Self::Reminders(vec![reminder]))
+            }
+            REMINDERS => {
+                let (earliest, _) = reminders_name(rest).ok_or_else(unknown)?;
+                let (tag, fields) = unseal(key, value)?;
+                gathered::reminders(earliest, fields)
+                    .filter(|_| tag == gathered::REMINDERS)
+                    .map(Self::Reminders)
+                    .ok_or_else(unknown)
             }
             _ => Err(unknown()),
         }
     }
 }
 
-/// What to call the item under a key, whatever it is: `record client/orders`.
+/// What to call the item under a key, whatever it is: `record client/orders`. Entries that lie
+/// together are called by the last of them.
 pub(super) fn name_of(key: &[u8]) -> String {
     named(key).unwrap_or_else(|| {
         // A key of ours is not much longer than that.
@@ -232,6 +255,12 @@ fn named(key: &[u8]) -> Option<String> {
             let (at_millis, key) = (u64::from_be_bytes(*at_millis), Key::from_bytes(key).ok()?);
             Some(format!("the reminder at {at_millis} of {key}"))
         }
+        REMINDERS => {
+            let (earliest, commit) = reminders_name(rest)?;
+            Some(format!(
+                "the reminders from {earliest} on of commit {commit}"
+            ))
+        }
         _ => None,
     }
 }
@@ -242,8 +271,11 @@ fn log_name(rest: &[u8]) -> Option<(String, &[u8])> {
     Some((String::from_utf8(log.to_vec()).ok()?, rest))
 }
 
-fn entry(log: String, number: u64, (tag, rest): (u8, &[u8])) -> Option<Item> {
-    let (version, rest) = rest.split_first_chunk()?;
+fn entries(last: u64, (tag, fields): (u8, &[u8])) -> Option<Vec<Entered>> {
+    if tag == gathered::ENTRIES {
+        return gathered::entries(last, fields);
+    }
+    let (version, rest) = fields.split_first_chunk()?;
     let (hash, bytes) = match tag {
         OLD => (None, rest),
         CHAINED => {
@@ -252,21 +284,28 @@ fn entry(log: String, number: u64, (tag, rest): (u8, &[u8])) -> Option<Item> {
         }
         _ => return None,
     };
-    Some(Item::Entry {
-        log,
-        number,
+    Some(vec![Entered {
+        number: last,
         version: Version::new(u64::from_be_bytes(*version)),
         hash,
         bytes: Bytes::copy_from_slice(bytes),
-    })
+    }])
 }
 
-fn reminder(rest: &[u8]) -> Option<Item> {
+fn reminder(rest: &[u8]) -> Option<Reminder> {
     let (at_millis, key) = rest.split_first_chunk()?;
-    Some(Item::Reminder {
+    Some(Reminder {
         at_millis: u64::from_be_bytes(*at_millis),
         key: Key::from_bytes(key).ok()?,
     })
+}
+
+/// The earliest time of reminders that lie together, and the commit that left them.
+fn reminders_name(rest: &[u8]) -> Option<(u64, u64)> {
+    let (earliest, rest) = rest.split_first_chunk()?;
+    let (commit, count) = rest.split_first_chunk()?;
+    let name = (u64::from_be_bytes(*earliest), u64::from_be_bytes(*commit));
+    Some(name).filter(|_| count.len() == 2)
 }
 
 /// A record's value alone, where the key is known.

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::backup::BACKUPS_MAX;
 use super::contents::Contents;
-use super::layout::{self, Item};
+use super::layout::{self, Entered, Item};
 use super::{Broken, Database};
 use crate::{Anchor, Entry, Health, Key, Log, Page, StoreError, Versioned, chain};
 
@@ -159,22 +159,29 @@ impl Shared {
         let wanted = from.max(1);
         let from = std::ops::Bound::Included(layout::entry_key(log.name(), wanted));
         let until = layout::entries_end(log.name());
-        let found = self.database()?.range(from, until, limit);
         let mut entries: Vec<Entry> = Vec::new();
-        for item in found.map_err(|broken| self.broken(&broken))? {
-            let entry = entry(item).map_err(|broken| self.broken(&broken))?;
-            if entry.number > head {
-                break;
+        let read = self.database()?.items(from, until, |_, item| {
+            let Item::Entries { entries: found, .. } = item else {
+                return Ok(true);
+            };
+            for found in found {
+                if found.number > head || entries.len() == limit {
+                    return Ok(false);
+                }
+                // A trim fell between two reads: what was read before it is gone by now.
+                if entries
+                    .last()
+                    .is_some_and(|last| last.number + 1 < found.number)
+                {
+                    entries.clear();
+                }
+                if found.number >= wanted {
+                    entries.push(entry(found)?);
+                }
             }
-            // A trim fell between two reads: what was read before it is gone by now.
-            if entries
-                .last()
-                .is_some_and(|last| last.number + 1 < entry.number)
-            {
-                entries.clear();
-            }
-            entries.push(entry);
-        }
+            Ok(entries.len() < limit)
+        });
+        read.map_err(|broken| self.broken(&broken))?;
         let mut seen = Seen::default();
         if entries.first().is_some_and(|first| first.number > wanted) {
             seen.absence();
@@ -358,20 +365,15 @@ impl Shared {
     }
 }
 
-fn entry(item: Item) -> Result<Entry, Broken> {
-    match item {
-        Item::Entry {
-            number,
-            bytes,
-            hash: Some(hash),
-            ..
-        } => Ok(Entry {
-            number,
-            bytes,
+fn entry(entered: Entered) -> Result<Entry, Broken> {
+    match entered.hash {
+        Some(hash) => Ok(Entry {
+            number: entered.number,
+            bytes: entered.bytes,
             hash,
         }),
         // The start gave one to each that had none.
-        _ => Err(Broken::new("an entry of a log has no hash")),
+        None => Err(Broken::new("an entry of a log has no hash")),
     }
 }
 

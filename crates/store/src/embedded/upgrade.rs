@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Bound;
 
 use super::contents::Heads;
-use super::layout::{self, Item, Tail};
+use super::layout::{self, Entered, Item, Tail};
 use super::{Broken, Database, Disk, Edits};
 use crate::chain;
 
@@ -45,17 +45,17 @@ fn hash_entries(database: &Database, log: &str, disk: &dyn Disk) -> Result<Tail,
         let items = database.range(from, layout::entries_end(log), STEP)?;
         let mut edits = Edits::new();
         let ends = items.len() < STEP;
-        for item in items {
-            let Item::Entry {
-                number,
-                version,
-                hash,
-                bytes,
-                ..
-            } = item
-            else {
-                continue;
-            };
+        let entries = items.into_iter().filter_map(|item| match item {
+            Item::Entries { entries, .. } => Some(entries),
+            _ => None,
+        });
+        for Entered {
+            number,
+            version,
+            hash,
+            bytes,
+        } in entries.flatten()
+        {
             if number != last.number + 1 {
                 return Err(Broken::new("an entry of a log is missing"));
             }

@@ -115,13 +115,13 @@ async fn one_of_a_later_release_is_newer() {
     let place = used().await;
     let marker = place.path().join("store");
     let text = fs::read_to_string(&marker).unwrap();
-    fs::write(&marker, text.replace("format 2", "format 3")).unwrap();
+    fs::write(&marker, text.replace("format 3", "format 4")).unwrap();
     check_refused(
         place.path(),
         "newer",
-        "later release (its format is 3, this release knows 2)",
+        "later release (its format is 4, this release knows 3)",
     );
-    fs::write(&marker, text.replace("format 2", "format 0")).unwrap();
+    fs::write(&marker, text.replace("format 3", "format 0")).unwrap();
     check_refused(place.path(), "not_ours", "`store`");
     fs::write(&marker, text).unwrap();
     open(place.path()).expect("nothing was changed");

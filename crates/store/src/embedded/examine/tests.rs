@@ -86,7 +86,7 @@ async fn whatever_is_wrong_is_found_and_named() {
     let lasting = layout::record_key(&Key::of("client").and("c"));
     let family = Key::of("family").and("c");
     let expiring = layout::record_key(&family);
-    let reminder = layout::reminder_key(102, &family);
+    let reminder = layout::reminders_key(102, 3, 0);
     let [entry, first, last] = [7, 4, 10].map(|n| layout::entry_key("log", n));
     let anchor = layout::anchor_key("log");
     let flip = |mut value: Vec<u8>| {

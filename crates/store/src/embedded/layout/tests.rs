@@ -7,18 +7,34 @@ fn forms() -> Vec<(Vec<u8>, Vec<u8>)> {
     let hash = EntryHash::from_bytes([9; 32]);
     let tail = Tail { number: 3, hash };
     let [record, reminder] = [record_key(&key), reminder_key(5, &key)];
+    let together = reminders_key(5, 7, 1);
+    let reminders = [(5, Key::of("k")), (5, key.clone()), (6, key.clone())];
+    let reminders = reminders.map(|(at_millis, key)| Reminder { at_millis, key });
+    let mut entries = Vec::new();
+    for entry in [&b"one"[..], b"", b"three"] {
+        add_entry(&mut entries, version, hash, entry);
+    }
     let [entry, anchor] = [entry_key("log", 4), anchor_key("log")];
     let lasting = encode_record(&record, version, None, b"value");
     let expiring = encode_record(&record, version, Some(5), b"value");
-    let reminded = encode_reminder(&reminder);
-    let entered = encode_entry(&entry, version, hash, b"entry");
+    let reminded = seal(&reminder, PLAIN, &[]);
+    let chained = seal(
+        &entry,
+        CHAINED,
+        &[&7_u64.to_be_bytes(), hash.as_bytes(), b"entry"],
+    );
+    let alone = encode_entry(&entry, version, hash, b"entry");
+    let gathered = encode_entries(&entry, &entries);
     let anchored = encode_anchor(&anchor, tail);
     vec![
         (COUNTER.to_vec(), encode_counter(7)),
         (record.clone(), lasting),
         (record, expiring),
         (reminder, reminded),
-        (entry, entered),
+        (together.clone(), encode_reminders(&together, &reminders)),
+        (entry.clone(), chained),
+        (entry.clone(), alone),
+        (entry, gathered),
         (anchor, anchored),
     ]
 }
@@ -92,14 +108,75 @@ fn the_old_forms_are_read() {
     let item = read(&entry_key("log", 4), &lasting);
     assert!(matches!(
         item,
-        Item::Entry {
-            number: 4,
-            hash: None,
-            ..
-        }
+        Item::Entries { entries, .. } if matches!(
+            entries[..],
+            [Entered { number: 4, hash: None, .. }]
+        )
     ));
     let item = read(COUNTER, &lasting[..9]);
     assert!(matches!(item, Item::Counter(7)));
     let item = read(&reminder_key(5, &key), &[]);
-    assert!(matches!(item, Item::Reminder { at_millis: 5, .. }));
+    let alone = Reminder { at_millis: 5, key };
+    assert!(matches!(item, Item::Reminders(reminders) if reminders == [alone]));
+}
+
+/// Entries that lie together have the numbers up to the last one's, which the key has, and what
+/// each was given.
+#[test]
+fn entries_that_lie_together_are_numbered() {
+    let (key, version) = (entry_key("log", 9), Version::new(7));
+    let hashes = [1, 2, 3].map(|n| EntryHash::from_bytes([n; 32]));
+    let mut together = Vec::new();
+    for (hash, entry) in hashes.into_iter().zip(["one", "", "three"]) {
+        add_entry(&mut together, version, hash, entry.as_bytes());
+    }
+    let value = encode_entries(&key, &together);
+    let Ok(Item::Entries { log, entries }) = Item::decode(&key, &value) else {
+        panic!("entries")
+    };
+    let expected = [(7, "one"), (8, ""), (9, "three")];
+    let expected = expected.into_iter().zip(hashes);
+    let expected = expected.map(|((number, entry), hash)| Entered {
+        number,
+        version,
+        hash: Some(hash),
+        bytes: Bytes::from(entry),
+    });
+    assert_eq!((&log[..], entries), ("log", expected.collect()));
+}
+
+/// With a checksum that is right, none is taken that could not have been written: no entries,
+/// numbers from below one on, lengths beyond the end, times out of order or before the key's.
+#[test]
+fn lists_that_are_none_are_refused() {
+    let (version, hash) = (Version::new(7), EntryHash::from_bytes([9; 32]));
+    let mut entries = Vec::new();
+    add_entry(&mut entries, version, hash, b"one");
+    add_entry(&mut entries, version, hash, b"two");
+    let third = entry_key("log", 3);
+    let mut long = entries.clone();
+    long[43] += 100;
+    let lists = [
+        (entry_key("log", 1), &entries[..]),
+        (entry_key("log", 0), &[]),
+        (third.clone(), &[]),
+        (third.clone(), &entries[..entries.len() - 1]),
+        (third.clone(), &long[..]),
+    ];
+    for (key, list) in lists {
+        let value = encode_entries(&key, list);
+        assert!(Item::decode(&key, &value).is_err(), "{key:?}: {list:?}");
+    }
+
+    let key = reminders_key(5, 7, 0);
+    let reminder = |at_millis| Reminder {
+        at_millis,
+        key: Key::of("k"),
+    };
+    let lists = [vec![], vec![4], vec![6], vec![5, 4], vec![6, 5]];
+    for times in lists {
+        let reminders: Vec<_> = times.iter().copied().map(reminder).collect();
+        let value = encode_reminders(&key, &reminders);
+        assert!(Item::decode(&key, &value).is_err(), "{times:?}");
+    }
 }

@@ -56,7 +56,7 @@ async fn a_store_of_the_first_release_is_read_and_goes_on() {
             ..Options::default()
         };
         let store = EmbeddedStore::open(directory.path(), options).unwrap();
-        assert_eq!(marker(directory.path()), format!("{MARKER}2\n"));
+        assert_eq!(marker(directory.path()), format!("{MARKER}3\n"));
         let keys = ["lasting", "expiring"].map(Key::of);
         let found = store.load(&keys).await.unwrap();
         let values = found.iter().flatten().map(|found| &found.value[..]);
@@ -87,7 +87,7 @@ async fn an_upgrade_that_was_cut_off_goes_on() {
         database.release();
         // With the marker rewritten, as it is before the first entry is; for nothing done, without.
         if hashed > 0 {
-            fs::write(directory.path().join("store"), format!("{MARKER}2\n")).unwrap();
+            fs::write(directory.path().join("store"), format!("{MARKER}3\n")).unwrap();
         }
         let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
         check(&store, ENTRIES).await;
