@@ -1,16 +1,17 @@
-//! Changes, sweeps and trims: what they do to the database.
+//! Changes, sweeps (`sweep.rs`) and trims (`trim.rs`): what they do to the database.
 
 mod logs;
 mod reminders;
+mod sweep;
+mod trim;
 
 use std::collections::HashMap;
-use std::ops::Bound;
 
 use self::logs::Logs;
-use super::layout::{self, Entered, Head, Item, Reminder, Tail};
+use super::layout::{self, Head, Reminder};
 use super::upgrade::Tails;
 use super::{Broken, Database, Edits};
-use crate::{Change, Commit, Done, Expect, Key, Log, Swept, Trimmed, Version};
+use crate::{Change, Commit, Done, Expect, Key, Version};
 
 /// The most commits in one batch of the driver. A batch shuts readers out while it is applied, some
 /// 10 µs a commit; a new one costs a write to the disk.
@@ -122,131 +123,6 @@ impl<'a> Writer<'a> {
         Ok(Commit::Done(Done { version, numbers }))
     }
 
-    /// Looks at up to `max` reminders that are due, and removes the records that have expired.
-    pub(super) fn sweep(
-        &mut self,
-        now_millis: u64,
-        max: usize,
-        removing: impl FnOnce(u64),
-    ) -> Result<Swept, Broken> {
-        // The database is asked for what is due.
-        self.apply()?;
-        let due = self.due(now_millis, max)?;
-        let mut swept = Swept::default();
-        if due.is_empty() {
-            return Ok(swept);
-        }
-        self.commits += 1;
-        self.batch.commits += 1;
-        removing(self.commits);
-        for (key, reminders) in due {
-            self.batch.edit(key, None);
-            for Reminder { at_millis, key } in reminders {
-                if at_millis > now_millis || swept.looked == max {
-                    swept.more |= at_millis <= now_millis;
-                    self.batch.remind(at_millis, key);
-                    continue;
-                }
-                swept.looked += 1;
-                match self.head(&key)?.and_then(|head| head.expires_at_millis) {
-                    Some(at) if at <= now_millis => {
-                        self.batch.edit(layout::record_key(&key), None);
-                        self.batch.records.insert(key, None);
-                        swept.removed += 1;
-                    }
-                    // It was given more time.
-                    Some(at) => self.batch.remind(at, key),
-                    None => {}
-                }
-            }
-        }
-        Ok(swept)
-    }
-
-    /// The reminders that are due, and those that lie with them, under their keys: more than `max`
-    /// that are due, if there are.
-    fn due(&self, now_millis: u64, max: usize) -> Result<Vec<(Vec<u8>, Vec<Reminder>)>, Broken> {
-        let mut due = Vec::new();
-        let mut count = 0;
-        for (from, until) in layout::due(now_millis) {
-            self.database
-                .items(Bound::Included(from), until, |key, item| {
-                    if let Item::Reminders(reminders) = item {
-                        count += reminders.partition_point(|next| next.at_millis <= now_millis);
-                        due.push((key.to_vec(), reminders));
-                    }
-                    Ok(count <= max)
-                })?;
-        }
-        Ok(due)
-    }
-
-    /// Removes up to `max` of the first entries of a log, if they are numbered below `below`, and
-    /// notes where it begins then. The last one stays.
-    pub(super) fn trim(
-        &mut self,
-        log: Log,
-        below: u64,
-        max: usize,
-        removing: impl FnOnce(u64),
-    ) -> Result<Trimmed, Broken> {
-        // The database is asked for what is there.
-        self.apply()?;
-        let until = below.min(self.logs.last(log));
-        let mut trimmed = Trimmed::default();
-        let mut edits = Edits::new();
-        let mut anchor = None;
-        for entries in self.first_entries(log, until, max)? {
-            let old = entries.partition_point(|entry| entry.number < until);
-            let goes = old.min(max - trimmed.removed);
-            trimmed.more |= goes < old;
-            let (gone, rest) = entries.split_at(goes);
-            let (Some(gone), Some(last)) = (gone.last(), entries.last()) else {
-                break;
-            };
-            trimmed.removed += goes;
-            anchor = Some(Tail {
-                number: gone.number,
-                hash: gone.hash.ok_or_else(unhashed)?,
-            });
-            let key = layout::entry_key(log.name(), last.number);
-            let rest = remaining(&key, rest)?;
-            edits.push((key, rest));
-        }
-        let Some(anchor) = anchor else {
-            return Ok(trimmed);
-        };
-        self.commits += 1;
-        self.batch.commits += 1;
-        removing(self.commits);
-        for (key, value) in edits {
-            self.batch.edit(key, value);
-        }
-        let key = layout::anchor_key(log.name());
-        let anchor = layout::encode_anchor(&key, anchor);
-        self.batch.edit(key, Some(anchor));
-        Ok(trimmed)
-    }
-
-    /// The first entries of a log, those that lie together together: more than `max` that are
-    /// numbered below `until`, if there are.
-    fn first_entries(&self, log: Log, until: u64, max: usize) -> Result<Vec<Vec<Entered>>, Broken> {
-        let mut first = Vec::new();
-        let mut count = 0;
-        let from = Bound::Included(layout::entry_key(log.name(), 0));
-        self.database
-            .items(from, layout::entries_end(log.name()), |_, item| {
-                let Item::Entries { entries, .. } = item else {
-                    return Ok(true);
-                };
-                count += entries.len();
-                let goes_on = entries.last().is_some_and(|last| last.number < until);
-                first.push(entries);
-                Ok(goes_on && count <= max)
-            })?;
-        Ok(first)
-    }
-
     /// Brings everything into the database that is not there yet.
     pub(super) fn apply(&mut self) -> Result<(), Broken> {
         if self.batch.commits == 0 {
@@ -293,21 +169,6 @@ impl Batch {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.edits.push((key, value));
     }
-}
-
-/// What is left of entries that lie together under `key`, the last one's.
-fn remaining(key: &[u8], entries: &[Entered]) -> Result<Option<Vec<u8>>, Broken> {
-    let mut rest = Vec::new();
-    for entry in entries {
-        let hash = entry.hash.ok_or_else(unhashed)?;
-        layout::add_entry(&mut rest, entry.version, hash, &entry.bytes);
-    }
-    Ok((!rest.is_empty()).then(|| layout::encode_entries(key, &rest)))
-}
-
-/// The start gave one to each that had none.
-fn unhashed() -> Broken {
-    Broken::new("an entry of a log has no hash")
 }
 
 /// Whether a record that ends at `at_millis` is looked at in time, because of what it was before.

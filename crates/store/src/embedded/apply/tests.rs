@@ -2,8 +2,9 @@
 
 use tempfile::{TempDir, tempdir};
 
+use super::super::layout::{Item, Tail};
 use super::*;
-use crate::Write;
+use crate::{Log, Swept, Trimmed, Write};
 
 const LOG: Log = Log::named("log");
 const OTHER: Log = Log::named("other");

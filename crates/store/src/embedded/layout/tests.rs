@@ -8,7 +8,7 @@ fn forms() -> Vec<(Vec<u8>, Vec<u8>)> {
     let tail = Tail { number: 3, hash };
     let [record, reminder] = [record_key(&key), reminder_key(5, &key)];
     let together = reminders_key(5, 7, 1);
-    let reminders = [(5, Key::of("k")), (5, key.clone()), (6, key.clone())];
+    let reminders = [(5, Key::of("k")), (5, key.clone()), (6, key)];
     let reminders = reminders.map(|(at_millis, key)| Reminder { at_millis, key });
     let mut entries = Vec::new();
     for entry in [&b"one"[..], b"", b"three"] {
@@ -161,7 +161,7 @@ fn lists_that_are_none_are_refused() {
         (entry_key("log", 0), &[]),
         (third.clone(), &[]),
         (third.clone(), &entries[..entries.len() - 1]),
-        (third.clone(), &long[..]),
+        (third, &long[..]),
     ];
     for (key, list) in lists {
         let value = encode_entries(&key, list);
