@@ -3,7 +3,10 @@
 //! a disk is not the same from minute to minute; the medians count. And what a commit pays for its
 //! checksums and its place in the chain.
 //!
-//! `cargo run --release -p countersign-store --example durable [directory] [turns]`
+//! `cargo run --release -p countersign-store --example durable [directory] [turns] [sync]`
+//!
+//! `sync` is the least time that a sync takes on both sides, in microseconds: on a fast disk it
+//! shows what a slower one would.
 #![expect(clippy::print_stdout, reason = "an example tells its result")]
 
 use std::fs::File;
@@ -36,9 +39,10 @@ const WRITERS: u64 = 64;
 const TURN: Duration = Duration::from_millis(1500);
 const EXPIRES: u64 = 1 << 40;
 
-/// What the store writes for a commit besides its record's and its entry's bytes: the keys of
-/// record, reminder and entry, and of each value its tag, version, expiry or hash, and checksum.
-const AROUND_BYTES: usize = 37 + 45 + 15 + 22 + 6 + 46;
+/// What the store writes for a commit besides its record's and its entry's bytes, those of a
+/// group's values aside: the record's key, tag, version, expiry and checksum; the entry's version,
+/// hash and length; the reminder's time, length and key.
+const AROUND_BYTES: usize = 37 + 22 + 44 + 46;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Any> {
@@ -46,18 +50,23 @@ async fn main() -> Result<(), Any> {
     // In the folder where it is run, or the one named: a temporary folder may be no disk at all.
     let place = arguments.next().unwrap_or_else(|| ".".to_owned());
     let turns: usize = arguments.next().map_or(Ok(9), |turns| turns.parse())?;
+    let sync_min: u64 = arguments.next().map_or(Ok(0), |micros| micros.parse())?;
+    let sync_min = Duration::from_micros(sync_min);
     let folder = tempfile::tempdir_in(place)?;
-    let syncs = Arc::new(Counting::default());
+    let disk = Arc::new(Counting {
+        syncs: AtomicU64::new(0),
+        sync_min,
+    });
     let options = Options {
-        disk: syncs.clone(),
+        disk: disk.clone(),
         ..Options::default()
     };
     let store = Arc::new(EmbeddedStore::open(folder.path().join("store"), options)?);
-    let bare = Bare::start(&folder.path().join("bare"))?;
+    let bare = Bare::start(&folder.path().join("bare"), sync_min)?;
     let numbers = Arc::new(AtomicU64::new(0));
     let [mut stored, mut silent, mut floor] = [Vec::new(), Vec::new(), Vec::new()];
     for turn in 0..turns {
-        let before = syncs.0.load(Ordering::Relaxed);
+        let before = disk.syncs.load(Ordering::Relaxed);
         let committing = Arc::clone(&store);
         let commit = move |change| {
             let store = Arc::clone(&committing);
@@ -69,7 +78,7 @@ async fn main() -> Result<(), Any> {
             }
         };
         let there = turn_of(&numbers, approval, commit.clone()).await?;
-        let groups = syncs.0.load(Ordering::Relaxed) - before;
+        let groups = disk.syncs.load(Ordering::Relaxed) - before;
         let without = turn_of(&numbers, without_event, commit).await?;
         silent.push(without.rate);
         let before = bare.syncs.load(Ordering::Relaxed);
@@ -163,14 +172,23 @@ where
     })
 }
 
-#[derive(Default)]
-struct Counting(AtomicU64);
+struct Counting {
+    syncs: AtomicU64,
+    sync_min: Duration,
+}
 
 impl Disk for Counting {
     fn sync(&self, file: &File) -> io::Result<()> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        file.sync_data()
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        sync(file, self.sync_min)
     }
+}
+
+fn sync(file: &File, sync_min: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    let synced = file.sync_data();
+    thread::sleep(sync_min.saturating_sub(begun.elapsed()));
+    synced
 }
 
 /// One thread that takes what has come, writes it, syncs once, and answers.
@@ -180,7 +198,7 @@ struct Bare {
 }
 
 impl Bare {
-    fn start(path: &Path) -> io::Result<Self> {
+    fn start(path: &Path, sync_min: Duration) -> io::Result<Self> {
         let mut file = File::create(path)?;
         let (jobs, mut received) = mpsc::channel::<(Vec<u8>, oneshot::Sender<()>)>(4096);
         let syncs = Arc::new(AtomicU64::new(0));
@@ -195,7 +213,7 @@ impl Bare {
                     next = received.try_recv().ok();
                 }
                 file.write_all(&group)?;
-                file.sync_data()?;
+                sync(&file, sync_min)?;
                 counted.fetch_add(1, Ordering::Relaxed);
                 group.clear();
                 for answer in answers.drain(..) {
@@ -225,7 +243,7 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// What the checksums of a commit's three values and the hash of its entry cost.
+/// What the checksums over a commit's bytes and the hash of its entry cost.
 fn price() {
     const TIMES: u32 = 200_000;
     let each = |work: &dyn Fn(u64)| {
@@ -238,17 +256,12 @@ fn price() {
             .collect();
         median(&mut runs)
     };
-    let keys = [vec![1; 37], vec![1; 45], vec![1; 15]];
-    let values = [
-        vec![2; 18 + FAMILY_BYTES],
-        vec![2; 2],
-        vec![2; 42 + EVENT_BYTES],
-    ];
+    let record = [vec![1; 37], vec![2; 18 + FAMILY_BYTES]].concat();
+    let shares = vec![3; 46 + 44 + EVENT_BYTES];
     let sums = each(&|n| {
-        for (key, value) in keys.iter().zip(&values) {
+        for bytes in [&record, &shares] {
             let mut sum = crc32fast::Hasher::new_with_initial(n as u32);
-            sum.update(key);
-            sum.update(value);
+            sum.update(bytes);
             black_box(sum.finalize());
         }
     });
