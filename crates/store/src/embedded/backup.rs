@@ -23,7 +23,7 @@ use futures_core::Stream;
 use tokio::sync::mpsc::{self, WeakSender};
 use tokio::sync::{OwnedSemaphorePermit, mpsc::Sender};
 
-pub(super) use self::format::{Frame, Totals, Unpacker, Unreadable};
+pub(super) use self::format::{BODY_BYTES_MAX, Frame, Totals, Unpacker, Unreadable};
 pub(super) use self::tap::{Tap, Taps};
 
 use self::format::Packer;

@@ -220,8 +220,7 @@ impl Item {
     }
 }
 
-/// What to call the item under a key, whatever it is: `record client/orders`. Entries that lie
-/// together are called by the last of them.
+/// What to call the item under a key, whatever it is: `record client/orders`.
 pub(super) fn name_of(key: &[u8]) -> String {
     named(key).unwrap_or_else(|| {
         // A key of ours is not much longer than that.
@@ -247,7 +246,8 @@ fn named(key: &[u8]) -> Option<String> {
         LOG => {
             let (log, number) = log_name(rest)?;
             let number = u64::from_be_bytes(number.try_into().ok()?);
-            Some(format!("entry {number} of {}", log.escape_debug()))
+            // What lies with it cannot be told without the value.
+            Some(format!("entries up to {number} of {}", log.escape_debug()))
         }
         RECORD => Some(format!("record {}", Key::from_bytes(rest).ok()?)),
         REMINDER => {
@@ -272,6 +272,7 @@ fn log_name(rest: &[u8]) -> Option<(String, &[u8])> {
 }
 
 fn entries(last: u64, (tag, fields): (u8, &[u8])) -> Option<Vec<Entered>> {
+    numbered(last)?;
     if tag == gathered::ENTRIES {
         return gathered::entries(last, fields);
     }
@@ -290,6 +291,11 @@ fn entries(last: u64, (tag, fields): (u8, &[u8])) -> Option<Vec<Entered>> {
         hash,
         bytes: Bytes::copy_from_slice(bytes),
     }])
+}
+
+/// A number that an entry can have: there is always a next one.
+fn numbered(number: u64) -> Option<u64> {
+    (number < u64::MAX).then_some(number)
 }
 
 fn reminder(rest: &[u8]) -> Option<Reminder> {
@@ -356,7 +362,7 @@ pub(super) fn decode_anchor(key: &[u8], value: &[u8]) -> Result<Tail, Broken> {
     let trimmed = rest.split_first_chunk().filter(|_| matches!(tag, PLAIN));
     let trimmed = trimmed.and_then(|(number, hash)| {
         Some(Tail {
-            number: u64::from_be_bytes(*number),
+            number: numbered(u64::from_be_bytes(*number))?,
             hash: EntryHash::from_bytes(hash.try_into().ok()?),
         })
     });

@@ -227,7 +227,8 @@ pub fn accept(
     })
 }
 
-/// The counter first: cut off in between, the store is still behind its mark, or without one.
+/// The counter first: with the mark alone, the store would be behind it. Cut off in between, a store
+/// whose mark is there opens; that it was set back has been noted by then, outside of the database.
 fn set_back(mut directory: Directory, commit: u64) -> io::Result<()> {
     let refused = |error: OpenError| io::Error::other(error.to_string());
     let broken = |Broken(why): Broken| io::Error::other(why);

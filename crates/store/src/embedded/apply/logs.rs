@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::Edits;
+use super::super::backup::BODY_BYTES_MAX;
 use super::super::layout::{self, Tail};
 use super::super::upgrade::Tails;
 use crate::{Log, Version, chain};
@@ -10,6 +11,10 @@ use crate::{Log, Version, chain};
 /// The most bytes of entries that lie together, unless one alone has more: who reads one of them
 /// reads them all.
 const TOGETHER_BYTES_MAX: usize = 32 * 1024;
+
+// What would not fit into a backup could not be restored. An entry of no bytes takes 44, and the
+// last one comes on top.
+const _: () = assert!(TOGETHER_BYTES_MAX + 256 <= BODY_BYTES_MAX);
 
 /// The last entry of each log, and those that are not in the database yet.
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! What lies in the database after a batch, a sweep and a trim, item by item.
 
+mod random;
+
 use tempfile::{TempDir, tempdir};
 
 use super::super::layout::{Item, Tail};
@@ -166,4 +168,32 @@ fn a_trim_ends_wherever_it_has_to() {
             assert_eq!(anchor, Some(Tail { number, hash }));
         }
     }
+}
+
+/// One record that is made and removed again and again, always with the same end: a sweep leaves it
+/// a reminder or two, not one for each time.
+#[test]
+fn reminders_of_one_record_do_not_pile_up() {
+    let (_directory, database) = database();
+    let mut writer = Writer::new(&database, 0, Tails::new());
+    let key = Key::of("k");
+    let mut made = None;
+    for n in 0..=100 {
+        if let Some(version) = made {
+            let removed = Change::of([Write::delete(key.clone(), version)]);
+            writer.commit(&removed, |_| {}).unwrap();
+        }
+        let write = Write::create(key.clone(), "value").expiring_at(END + n % 2);
+        let Commit::Done(done) = writer.commit(&Change::of([write]), |_| {}).unwrap() else {
+            panic!("a conflict")
+        };
+        made = Some(done.version);
+        writer.apply().unwrap();
+    }
+    let write = Write::replace(key, made.unwrap(), "value").expiring_at(2 * END);
+    writer.commit(&Change::of([write]), |_| {}).unwrap();
+    while writer.sweep(END + 1, 32, |_| {}).unwrap().more {}
+    writer.apply().unwrap();
+    let left: usize = lying(&database).1.iter().map(Vec::len).sum();
+    assert!((1..=5).contains(&left), "{left}");
 }

@@ -28,7 +28,7 @@ pub(super) const CHUNK_BYTES_MAX: usize = 32 * 1024;
 
 /// The largest body: a record of the largest key and the largest value, and what is stored with it,
 /// which is well below 256 bytes.
-const BODY_BYTES_MAX: usize = Key::BYTES_MAX + Change::VALUE_BYTES_MAX + 256;
+pub(in super::super) const BODY_BYTES_MAX: usize = Key::BYTES_MAX + Change::VALUE_BYTES_MAX + 256;
 
 const HEADER: u8 = b'h';
 const SET: u8 = b's';

@@ -117,7 +117,7 @@ async fn whatever_is_wrong_is_found_and_named() {
         (
             &entry,
             altered(&entry, flip).await,
-            "entry 7 of log: the checksum",
+            "entries up to 7 of log: the checksum",
         ),
         (
             &anchor,

@@ -28,8 +28,8 @@ pub(in super::super) struct Entered {
     pub(in super::super) bytes: Bytes,
 }
 
-/// A wish to look then whether the record under `key` has expired.
-#[derive(PartialEq, Eq, Debug)]
+/// A wish to look then whether the record under `key` has expired. The earliest comes first.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in super::super) struct Reminder {
     pub(in super::super) at_millis: u64,
     pub(in super::super) key: Key,
@@ -94,9 +94,10 @@ pub(super) fn entries(last: u64, fields: &[u8]) -> Option<Vec<Entered>> {
             bytes: taken(&mut fields, length as usize)?,
         });
     }
-    let before = last.checked_sub(entries.len() as u64)?;
-    for (number, entry) in (before + 1..).zip(&mut entries) {
+    let mut number = last;
+    for entry in entries.iter_mut().rev() {
         entry.number = number;
+        number = number.checked_sub(1)?;
     }
     Some(entries).filter(|entries| !entries.is_empty())
 }

@@ -158,7 +158,10 @@ fn lists_that_are_none_are_refused() {
     long[43] += 100;
     let lists = [
         (entry_key("log", 1), &entries[..]),
+        (entry_key("log", 0), &entries[..47]),
         (entry_key("log", 0), &[]),
+        (entry_key("log", u64::MAX), &entries[..]),
+        (entry_key("log", u64::MAX), &[]),
         (third.clone(), &[]),
         (third.clone(), &entries[..entries.len() - 1]),
         (third, &long[..]),
@@ -167,6 +170,13 @@ fn lists_that_are_none_are_refused() {
         let value = encode_entries(&key, list);
         assert!(Item::decode(&key, &value).is_err(), "{key:?}: {list:?}");
     }
+
+    let last = entry_key("log", u64::MAX - 1);
+    assert!(Item::decode(&last, &encode_entries(&last, &entries[..47])).is_ok());
+    let anchor = anchor_key("log");
+    let number = u64::MAX;
+    let trimmed = encode_anchor(&anchor, Tail { number, hash });
+    assert!(Item::decode(&anchor, &trimmed).is_err());
 
     let key = reminders_key(5, 7, 0);
     let reminder = |at_millis| Reminder {
