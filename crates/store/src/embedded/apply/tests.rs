@@ -124,6 +124,23 @@ fn a_sweep_leaves_the_rest_together() {
     assert_eq!(lying(&database).1, [[]; 0]);
 }
 
+/// What lies beside something due is not counted as due: others that are due may come after it.
+#[test]
+fn a_sweep_says_that_there_is_more() {
+    let (_directory, database) = database();
+    let mut writer = Writer::new(&database, 0, Tails::new());
+    for (n, ends) in [(0, [END, END + 900]), (2, [END + 1, END + 901])] {
+        for (n, end) in (n..).zip(ends) {
+            commit(&mut writer, n, end);
+        }
+        writer.apply().unwrap();
+    }
+    for more in [true, false] {
+        let swept = writer.sweep(END + 500, 1, |_| {}).unwrap();
+        assert_eq!((swept.looked, swept.removed, swept.more), (1, 1, more));
+    }
+}
+
 /// A trim may end between entries that lie together: the rest stays, with the hashes that it had.
 #[test]
 fn a_trim_ends_wherever_it_has_to() {
