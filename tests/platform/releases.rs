@@ -14,6 +14,7 @@ use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::{Builder, Countersign, Credential, Secret};
 use countersign_jose::{SigningKey, UnixTime};
+use countersign_store::embedded::verify;
 use countersign_testkit::{MovableClock, Platform, Problem};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -74,7 +75,14 @@ async fn opens(archive: &Path) -> Result<(), Problem> {
         issues(&platform, &known).await?;
         platform.stop().await?;
     }
-    Ok(())
+    let verified = verify(&folder.path().join("data"))?;
+    let log = verified.report.logs.get("audit");
+    let findings = verified.findings;
+    expect(findings.is_empty(), format!("findings {findings:?}"))?;
+    expect(
+        log.is_some_and(|log| log.first == 1 && log.last > known.clients.len() as u64),
+        format!("the audit log {log:?}"),
+    )
 }
 
 async fn is_what_it_was(platform: &Platform, known: &Known) -> Result<(), Problem> {

@@ -24,6 +24,7 @@ use countersign_client::{Builder, Countersign, Credential, Secret};
 use countersign_jose::SigningKey;
 use countersign_server::{Config, Running, Server};
 use countersign_testkit::{Problem, person_client, service_client, sign_in};
+use futures_util::future::try_join_all;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::UnixStream;
@@ -32,6 +33,9 @@ use tower::service_fn;
 
 const RESOURCE: &str = "https://orders.example";
 const BACK: &str = "http://127.0.0.1/back";
+
+/// Sign-ins at once.
+const AT_ONCE: usize = 16;
 
 /// The key that `desk` holds its refresh tokens by.
 const DESK_KEY: [u8; 32] = [7; 32];
@@ -106,6 +110,9 @@ async fn fill(running: &Running) -> Result<serde_json::Value, Problem> {
         return Err("an old refresh token was accepted".into());
     }
     let newest = newest.refresh_token.ok_or("no refresh token")?;
+    // Of commits that come together some of what they leave lies together.
+    let at_once = (0..AT_ONCE).map(|_| rotated(&desk, &login, running.issuer()));
+    try_join_all(at_once).await?;
     let keys = countersign::keys::v1::key_service_client::KeyServiceClient::connect(
         running.url().to_owned(),
     )

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_store::laws::Place;
-use countersign_store::{Change, EmbeddedStore, Health, Key, Options, Store, Write};
+use countersign_store::{Change, EmbeddedStore, Health, Key, Log, Options, Store, Write};
 
 use crate::child;
 use crate::place::{DirectoryPlace, large};
@@ -18,6 +18,9 @@ use crate::refused::copy;
 /// As the store has it.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 const RECORDS: u32 = 400;
+/// Each with an entry, so many in a commit.
+const TOGETHER: usize = 4;
+const LOG: Log = Log::named("log");
 const FLIPS: u64 = 200;
 const OPENED: &str = "opened, all records whole";
 const REFUSED: &str = "refused:";
@@ -154,6 +157,9 @@ async fn read_all(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
             "record {n}"
         );
     }
+    let entries = store.entries(LOG, 1, RECORDS as usize).await?;
+    let entries = entries.into_iter().map(|entry| entry.bytes.to_vec());
+    assert!(entries.eq((0..RECORDS).map(value)), "the entries");
     store.close().await?;
     Ok(())
 }
@@ -161,8 +167,13 @@ async fn read_all(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
 async fn filled() -> DirectoryPlace {
     let place = DirectoryPlace::default();
     let store = place.open().await;
-    for n in 0..RECORDS {
-        let change = Change::of([Write::create(key(n), value(n)).expiring_at(u64::MAX)]);
+    for first in (0..RECORDS).step_by(TOGETHER) {
+        let mut change = Change::of([]);
+        for n in first..first + TOGETHER as u32 {
+            let write = Write::create(key(n), value(n)).expiring_at(u64::MAX);
+            change.writes.push(write);
+            change = change.append(LOG, value(n));
+        }
         store.commit(change).await.unwrap();
     }
     store.close().await.unwrap();

@@ -177,6 +177,57 @@ async fn whatever_is_wrong_is_found_and_named() {
     }
 }
 
+/// Of what lies together, the one that is wrong is named.
+#[tokio::test]
+async fn what_is_wrong_in_the_middle_is_named() {
+    let directory = tempdir().unwrap();
+    let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
+    let mut change = Change::of([]);
+    for n in 1..=5_u8 {
+        let write = Write::create(Key::of("family").and([n]), vec![n]);
+        change.writes.push(write.expiring_at(100 + u64::from(n)));
+        change = change.append(LOG, vec![n]);
+    }
+    store.commit(change).await.unwrap();
+    let entries = store.entries(LOG, 1, 5).await.unwrap();
+    store.close().await.unwrap();
+
+    let mut together = Vec::new();
+    for entry in entries {
+        let hash = match entry.number {
+            3 => EntryHash::from_bytes([1; 32]),
+            _ => entry.hash,
+        };
+        layout::add_entry(&mut together, Version::new(1), hash, &entry.bytes);
+    }
+    let key = layout::entry_key(LOG.name(), 5);
+    let forged = layout::encode_entries(&key, &together);
+    let reminders = layout::reminders_key(101, 1, 0);
+    let without_one = [1, 2, 4, 5].map(|n: u8| Reminder {
+        at_millis: 100 + u64::from(n),
+        key: Key::of("family").and([n]),
+    });
+    let without_one = layout::encode_reminders(&reminders, &without_one);
+    let database = database(directory.path());
+    let edits = [(key, forged), (reminders, without_one)];
+    let edits = edits.into_iter().map(|(key, value)| (key, Some(value)));
+    database.apply(edits.collect()).unwrap();
+    database.settle(&Fdatasync).unwrap();
+    database.release();
+    let found = verify(directory.path()).unwrap().findings;
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let expected = [
+        "entry 3 of log: its hash does not",
+        // What comes after it was made from the hash that it had.
+        "entry 4 of log: its hash does not",
+        "record family/\\x03: it expires, and no",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}, not {expected}");
+    }
+}
+
 /// Too much that is wrong is counted, not listed.
 #[tokio::test]
 async fn findings_are_bounded() {

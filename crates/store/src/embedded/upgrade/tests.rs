@@ -1,9 +1,11 @@
 use std::fs;
 use std::path::Path;
 
+use futures_util::StreamExt as _;
 use tempfile::{TempDir, tempdir};
 
-use super::super::{EmbeddedStore, Fdatasync, Options, mark};
+use super::super::seal::seal;
+use super::super::{EmbeddedStore, Fdatasync, Options, mark, restore, verify};
 use super::*;
 use crate::{Change, Entry, Key, Log, Store, Write};
 
@@ -66,6 +68,68 @@ async fn a_store_of_the_first_release_is_read_and_goes_on() {
         check(&store, ENTRIES + 1).await;
         assert_eq!(store.sweep(5, 9).await.unwrap().removed, 1);
         store.close().await.unwrap();
+    }
+}
+
+/// Format 2 had each entry and each reminder by itself. Pages, trims and sweeps cross the border to
+/// those that lie together, and a backup takes both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_format_2_is_read_and_goes_on() {
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("store"), format!("{MARKER}2\n")).unwrap();
+    mark::write(&directory.path().join("mark"), 10).unwrap();
+    let database = database(directory.path());
+    let record = |n: u64| Key::of("old").and(n.to_be_bytes());
+    let mut edits = vec![(layout::COUNTER.to_vec(), layout::encode_counter(10))];
+    let mut before = chain::origin(LOG);
+    for n in 1..=10_u64 {
+        let version = crate::Version::new(n);
+        let key = layout::record_key(&record(n));
+        let value = layout::encode_record(&key, version, Some(100 + n), b"old");
+        edits.push((key, value));
+        let key = layout::reminder_key(100 + n, &record(n));
+        let value = seal(&key, 3, &[]);
+        edits.push((key, value));
+        before = chain::next(before, n, &bytes(n));
+        let key = layout::entry_key(LOG.name(), n);
+        let value = seal(&key, 5, &[&n.to_be_bytes(), before.as_bytes(), &bytes(n)]);
+        edits.push((key, value));
+    }
+    let edits = edits.into_iter().map(|(key, value)| (key, Some(value)));
+    database.apply(edits.collect()).unwrap();
+    database.settle(&Fdatasync).unwrap();
+    database.release();
+
+    let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
+    assert_eq!(marker(directory.path()), format!("{MARKER}3\n"));
+    let mut change = Change::of([]);
+    for n in 1..=5_u64 {
+        let write = Write::create(Key::of("new").and(n.to_be_bytes()), "new");
+        change.writes.push(write.expiring_at(105 + n));
+        change = change.append(LOG, bytes(10 + n));
+    }
+    store.commit(change).await.unwrap();
+    check(&store, 15).await;
+    assert_eq!(store.sweep(108, 99).await.unwrap().removed, 8 + 3);
+    let trimmed = store.trim(LOG, 13, 99).await.unwrap();
+    assert_eq!((trimmed.removed, trimmed.more), (12, false));
+    let rest = store.entries(LOG, 1, 99).await.unwrap();
+    let rest: Vec<_> = rest.into_iter().map(|entry| entry.number).collect();
+    assert_eq!(rest, [13, 14, 15]);
+
+    let mut backup = store.backup().await.unwrap();
+    let mut packed = Vec::new();
+    while let Some(chunk) = backup.next().await {
+        packed.extend_from_slice(&chunk.unwrap());
+    }
+    store.close().await.unwrap();
+    let target = directory.path().join("restored");
+    restore(&packed[..], &target, |_| Ok(())).unwrap();
+    for directory in [directory.path(), &target] {
+        let verified = verify(directory).unwrap();
+        assert_eq!(verified.findings, []);
+        assert_eq!(verified.report.records["old"], 2);
+        assert_eq!(verified.report.records["new"], 2);
     }
 }
 
