@@ -36,7 +36,25 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
 /// Plans of backups, and whole ones.
 pub(crate) fn backups() -> Vec<Vec<u8>> {
     let record = [3, 4, 12, b'r', b'a', 0, 1];
-    let entry = [3, 15, 20, b'l', 5, b'a', b'u', b'd', b'i', b't'];
+    let log = [b'l', 5, b'a', b'u', b'd', b'i', b't'];
+    let second = 2_u64.to_be_bytes();
+    let entry = [
+        &1_u64.to_be_bytes()[..],
+        &[9; 32],
+        &3_u32.to_be_bytes(),
+        b"one",
+    ]
+    .concat();
+    let entries = [&[6, 15, 94][..], &log, &second, &entry, &entry].concat();
+    let reminder = [&second[..], &[0, 3, b'a', 0, 1]].concat();
+    let reminders = [
+        &[7, 19, 26, b'y'][..],
+        &second,
+        &second,
+        &[0, 0],
+        &reminder,
+        &reminder,
+    ];
     let plans = [
         vec![],
         vec![1, 0, 0, 0, 0, 0, 0, 0, 5],
@@ -46,7 +64,16 @@ pub(crate) fn backups() -> Vec<Vec<u8>> {
             &[0, 0, 0, 0, 0, 0, 0, 5, b'v', b'a', b'l', b'u'],
         ]
         .concat(),
-        [&[1, 0, 0, 0, 0, 0, 0, 0, 5][..], &entry, &[0; 28]].concat(),
+        [&[1, 0, 0, 0, 0, 0, 0, 0, 5][..], &entries].concat(),
+        [&[1, 0, 0, 0, 0, 0, 0, 0, 5][..], &reminders.concat()].concat(),
+        [
+            &[1, 0, 0, 0, 0, 0, 0, 0, 5][..],
+            &[5, 15, 48],
+            &log,
+            &second,
+            &entry,
+        ]
+        .concat(),
         [
             &[0, 0, 0, 0, 0, 0, 0, 0, 7][..],
             &record,

@@ -3,7 +3,7 @@
 use std::{env, fs, process};
 
 use countersign_jose::sha256;
-use countersign_store::embedded::fuzz::{COUNTER, FORMAT, Unpacked, pack, sealed, unpack};
+use countersign_store::embedded::fuzz::{COUNTER, FORMAT, Unpacked, decodes, pack, sealed, unpack};
 use countersign_store::embedded::{restore, verify};
 
 /// One in so many goes into a database as well, which takes a thousand times as long.
@@ -18,6 +18,10 @@ pub fn check(input: &[u8]) {
         restored(input);
     }
     let plan = planned(input);
+    for (key, value) in &plan.items {
+        // Whatever the answer: it must come.
+        value.as_ref().map(|value| decodes(key, value));
+    }
     let packed = pack(&plan);
     assert_eq!(unpack(&packed).as_ref(), Some(&plan));
     // Where it is cut or changed is for the input to say.

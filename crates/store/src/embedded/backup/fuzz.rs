@@ -47,6 +47,11 @@ pub fn sealed(key: &[u8], tag: u8, fields: &[u8]) -> Vec<u8> {
     seal::seal(key, tag, &[fields])
 }
 
+/// Whether a value of the database is one under its key.
+pub fn decodes(key: &[u8], value: &[u8]) -> bool {
+    layout::Item::decode(key, value).is_ok()
+}
+
 /// The format of directories that this release makes.
 pub const FORMAT: u64 = super::FORMAT;
 
