@@ -181,6 +181,9 @@ impl Trace {
             "-y",
             "-e",
             "trace=fdatasync,write,writev,sendto,sendmsg",
+            // An answer begins in the first of them, after a few small frames at most.
+            "-s",
+            "1024",
             "-o",
             &log.to_string(),
         ]
@@ -205,10 +208,9 @@ impl Trace {
         let sync = during
             .iter()
             .position(|line| line.contains("fdatasync") && line.contains("/db>"));
-        let sent = during.iter().rposition(|line| {
-            ["TCP:", "UNIX", "socket:"]
-                .iter()
-                .any(|name| line.contains(name))
+        let sent = during.iter().position(|line| {
+            let socket = ["TCP:", "UNIX", "socket:"];
+            socket.iter().any(|name| line.contains(name)) && begins_an_answer(line)
         });
         match (sync, sent) {
             (Some(sync), Some(sent)) if sync < sent => {
@@ -226,4 +228,68 @@ impl Trace {
         let text = fs::read_to_string(self.0.path())?;
         Ok(text.lines().map(str::to_owned).collect())
     }
+}
+
+/// Whether what was sent has a HEADERS frame (RFC 9113, section 6.2) in it, as every answer has: the
+/// other frames that a server sends are no answers, and may leave at any time.
+fn begins_an_answer(line: &str) -> bool {
+    const HEADERS: u8 = 1;
+    const FRAME_HEAD_BYTES: usize = 9;
+    let sent: Vec<u8> = literals(line).flat_map(bytes_of).collect();
+    let mut rest = &sent[..];
+    while let [a, b, c, kind, ..] = *rest {
+        if kind == HEADERS {
+            return true;
+        }
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        rest = rest.get(FRAME_HEAD_BYTES + length..).unwrap_or_default();
+    }
+    false
+}
+
+/// What stands between quotation marks.
+fn literals(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let begins = rest.find('"')? + 1;
+        let text = &rest[begins..];
+        let mut escaped = false;
+        let ends = text.find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        })?;
+        rest = &text[ends + 1..];
+        Some(&text[..ends])
+    })
+}
+
+/// The bytes that `strace` shows like this, as C does.
+fn bytes_of(literal: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = literal.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'\\' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = rest
+            .iter()
+            .take(3)
+            .take_while(|c| (b'0'..=b'7').contains(c));
+        let digits = digits.count();
+        let (number, after) = rest.split_at(digits.max(1).min(rest.len()));
+        rest = after;
+        bytes.push(match number {
+            b"n" => b'\n',
+            b"t" => b'\t',
+            b"r" => b'\r',
+            b"v" => 0x0b,
+            b"f" => 0x0c,
+            _ if digits > 0 => number.iter().fold(0, |n, c| n << 3 | (c - b'0')),
+            _ => number.first().copied().unwrap_or_default(),
+        });
+    }
+    bytes
 }
