@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{Ran, Service, feed, program, run, serve, wait};
+use crate::program::{Ran, Service, feed, finish, program, run, serve, wait};
 
 const ORDERS: &str = "https://orders.internal:8443";
 
@@ -217,7 +217,12 @@ fn what_is_damaged_is_named_with_an_exit_code() {
     fs::write(&db, &bytes).unwrap();
     let verified = service.run(&format!("store verify --data {here}"));
     let recovered = service.run(&format!("store recover --data {here} --yes"));
-    for ran in [verified, recovered] {
+    let served = finish(
+        program()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", &here])
+            .current_dir(&folder),
+    );
+    for ran in [verified, recovered, served] {
         assert_eq!(ran.code, 4, "{ran:?}");
         assert!(!ran.err.contains("panicked"), "{ran:?}");
         assert!(ran.err.contains(" next: "), "{ran:?}");
