@@ -30,7 +30,7 @@ mod upgrade;
 mod verify;
 mod watchdog;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,7 @@ type Edits = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 impl Database {
     fn open(path: &Path, cache_bytes: u64) -> Result<Self, Unopened> {
         await_release(&path.join("db"))?;
+        remove_unfinished(path).map_err(Unopened::System)?;
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
@@ -256,6 +257,26 @@ fn broken(error: &sled::Error) -> Broken {
             Broken::new("the driver met a state that it does not know")
         }
     }
+}
+
+/// Removes a snapshot that a killed process was writing. The driver makes one whenever it opens a
+/// database, takes an unfinished one for the newest there is, and then finds damage in it. Nothing
+/// is lost: an older one is removed only after the newer has its name, and where there is none, the
+/// whole log is read.
+fn remove_unfinished(database: &Path) -> io::Result<()> {
+    let names = match fs::read_dir(database) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    for entry in names {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn await_release(file: &Path) -> Result<(), Unopened> {

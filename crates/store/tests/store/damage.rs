@@ -45,6 +45,32 @@ async fn flipped_bytes_are_an_error_or_harmless() {
     assert!(refused > 0, "some of the bytes mattered");
 }
 
+/// What a process leaves that is killed while the driver writes a snapshot, which it does whenever it
+/// opens a database.
+#[tokio::test]
+async fn an_unfinished_snapshot_is_no_damage() {
+    let place = filled().await;
+    place.open().await.close().await.unwrap();
+    let database = place.path().join("database");
+    let whole = fs::read_dir(&database)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("/snap."))
+        .unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    for length in [0, 1, bytes.len() - 12, bytes.len() - 4, bytes.len()] {
+        let copied = copy_of(&place);
+        // A later one than the one that is there.
+        let unfinished = copied
+            .path()
+            .join("database/snap.00000000FFFFFFFF.generating");
+        fs::write(&unfinished, &bytes[..length]).unwrap();
+        let what = format!("{length} bytes of a snapshot");
+        assert!(!check(copied.path(), &what), "{what}");
+        assert!(!unfinished.exists(), "{what}");
+    }
+}
+
 #[tokio::test]
 async fn cut_tails_are_an_error() {
     let place = filled().await;
