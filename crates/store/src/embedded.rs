@@ -259,20 +259,21 @@ fn broken(error: &sled::Error) -> Broken {
     }
 }
 
-/// Removes a snapshot that a killed process was writing. The driver makes one whenever it opens a
-/// database, takes an unfinished one for the newest there is, and then finds damage in it. Nothing
-/// is lost: an older one is removed only after the newer has its name, and where there is none, the
-/// whole log is read.
+/// Removes what the driver was writing in a process that was killed, and would take for damage now.
+/// Nothing is lost: its settings come before its first record, and of its snapshots, one of which
+/// it makes at each opening, an older one is removed only after the newer has its name.
 fn remove_unfinished(database: &Path) -> io::Result<()> {
     let names = match fs::read_dir(database) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         names => names?,
     };
+    let is_new = !database.join("db").try_exists()?;
     for entry in names {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
+        let is_snapshot = name.starts_with("snap.") && name.ends_with(".generating");
+        if is_snapshot || is_new && entry.path() == settings(database) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -71,6 +71,22 @@ async fn an_unfinished_snapshot_is_no_damage() {
     }
 }
 
+/// What a process leaves that is killed while the driver makes its first file.
+#[tokio::test]
+async fn unfinished_settings_are_no_damage() {
+    let place = filled().await;
+    let settings = fs::read(place.path().join("database/conf")).unwrap();
+    for length in [0, 1, settings.len() - 4, settings.len()] {
+        let made = DirectoryPlace::default();
+        fs::create_dir(made.path().join("database")).unwrap();
+        fs::copy(place.path().join("store"), made.path().join("store")).unwrap();
+        fs::write(made.path().join("mark"), "countersign mark, commit 0\n").unwrap();
+        fs::write(made.path().join("database/conf"), &settings[..length]).unwrap();
+        let store = made.open().await;
+        store.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn cut_tails_are_an_error() {
     let place = filled().await;
