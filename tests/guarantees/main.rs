@@ -77,6 +77,8 @@ fn trials() -> Vec<Trial> {
         trial!(offline::a_recovery_killed_at_any_instant_is_done_or_goes_on),
         trial!(offline::a_first_start_killed_at_a_step_begins_the_epoch, needs "cc"),
         trial!(offline::a_first_start_killed_at_any_instant_begins_the_epoch),
+        trial!(offline::a_founding_killed_at_a_step_goes_on, needs "cc"),
+        trial!(offline::a_founding_killed_at_any_instant_goes_on),
         trial!(offline::an_upgrade_killed_at_a_step_goes_on, needs "cc"),
         trial!(offline::an_upgrade_killed_at_any_instant_goes_on),
         trial!(clocks::a_jump_brings_nothing_back),

@@ -4,6 +4,7 @@
 
 mod first_start;
 mod folder;
+mod founding;
 mod recovery;
 mod restoration;
 mod set_back;
@@ -22,6 +23,7 @@ use crate::dice::Dice;
 use crate::shim::Shim;
 use crate::{counts, scale};
 use first_start::FirstStart;
+use founding::Founding;
 use recovery::Recovery;
 use restoration::Restoration;
 use upgrade::{FORMATS, Upgrade};
@@ -94,6 +96,17 @@ pub(crate) fn a_first_start_killed_at_a_step_begins_the_epoch(cc: &Path) -> Resu
 /// The same at any instant.
 pub(crate) fn a_first_start_killed_at_any_instant_begins_the_epoch() -> Result<(), String> {
     in_a_runtime(async { at_any_instant(&mut FirstStart::begin().await?).await })
+}
+
+/// The first start of all, killed at a step: the next one makes a store, or goes on
+/// with the one that there is.
+pub(crate) fn a_founding_killed_at_a_step_goes_on(cc: &Path) -> Result<(), String> {
+    in_a_runtime(async { at_each_step(cc, &mut Founding::begin()?).await })
+}
+
+/// The same at any instant.
+pub(crate) fn a_founding_killed_at_any_instant_goes_on() -> Result<(), String> {
+    in_a_runtime(async { at_any_instant(&mut Founding::begin()?).await })
 }
 
 /// The first start on a store of an earlier release, killed at a step: the next one

@@ -46,7 +46,7 @@ impl Scene {
             tokens.push(issued.refresh_token.ok_or("no refresh token")?);
         }
         // More than one batch of a restoration, in the full form.
-        register(&service, "before", scale::of(50, 600)).await?;
+        register(&service, "before", scale::of(50, 1_200)).await?;
         let resources = count(&service, "resource")?;
         Ok(Self {
             service,
