@@ -8,7 +8,7 @@ mod ring;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign::admin::v1::signing_key_service_client::SigningKeyServiceClient;
 use countersign::admin::v1::{
@@ -28,6 +28,10 @@ use ring::{Ring, Step};
 
 /// While nothing is to be done, the keys are listed: not all the time.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A next key that has just become active is followed by one that is made then, in
+/// a commit of its own.
+const NEXT_DUE: Duration = Duration::from_secs(10);
 
 pub(super) struct Keys {
     keys: SigningKeyServiceClient<Channel>,
@@ -100,12 +104,21 @@ impl Keys {
 
     /// Whether the keys are as whoever changed them knows them: each that was
     /// revoked stays gone, each that was replaced has retired, exactly one is
-    /// active, and a replacement that waits is not forgotten.
+    /// active, one is next, and a replacement that waits is not forgotten.
     pub(super) async fn hold(&self) -> Result<(), Problem> {
-        let listed = self.list().await?;
+        let begun = Instant::now();
         for ring in &self.rings {
-            let looked_at = ring.lock().await.settled(&listed)?;
-            counts::add("keys looked at after a crash", looked_at);
+            let mut ring = ring.lock().await;
+            loop {
+                let listed = self.list().await?;
+                ring.settled(&listed)?;
+                match ring.goes_on(&listed) {
+                    Err(error) if begun.elapsed() > NEXT_DUE => return Err(error),
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                    Ok(()) => break,
+                }
+            }
+            counts::add("keys looked at after a crash", ring.count());
         }
         Ok(())
     }

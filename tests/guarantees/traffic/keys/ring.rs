@@ -170,14 +170,24 @@ impl Ring {
     }
 
     /// The same after a restart: what was not answered happened by now, or never
-    /// will, and there is one key to go on with.
-    pub(super) fn settled(&mut self, listed: &[SigningKey]) -> Result<usize, Problem> {
+    /// will.
+    pub(super) fn settled(&mut self, listed: &[SigningKey]) -> Result<(), Problem> {
         self.read(listed)?;
         self.asked = None;
+        Ok(())
+    }
+
+    /// Whether there is one key to go on with.
+    pub(super) fn goes_on(&self, listed: &[SigningKey]) -> Result<(), Problem> {
         match self.listed(listed, SigningKeyState::Next).count() {
-            1 => Ok(self.keys.len()),
+            1 => Ok(()),
             next => Err(format!("{next} keys for {} are next", self.named()).into()),
         }
+    }
+
+    /// How many there ever were.
+    pub(super) fn count(&self) -> usize {
+        self.keys.len()
     }
 
     /// What the log must tell of each key at least.
