@@ -24,6 +24,7 @@ mod disk;
 mod failpoints;
 mod kill;
 mod naive;
+mod offline;
 mod races;
 mod scale;
 mod shim;
@@ -70,6 +71,16 @@ fn trials() -> Vec<Trial> {
         trial!(races::an_assertion_is_spent_once),
         trial!(races::a_restart_between_two_uses_changes_nothing),
         trial!(backup::an_older_refresh_token_does_not_come_back_with_a_backup),
+        trial!(offline::a_restoration_killed_at_a_step_is_whole_or_none, needs "cc"),
+        trial!(offline::a_restoration_killed_at_any_instant_is_whole_or_none),
+        trial!(offline::a_recovery_killed_at_a_step_is_done_or_goes_on, needs "cc"),
+        trial!(offline::a_recovery_killed_at_any_instant_is_done_or_goes_on),
+        trial!(offline::a_first_start_killed_at_a_step_begins_the_epoch, needs "cc"),
+        trial!(offline::a_first_start_killed_at_any_instant_begins_the_epoch),
+        trial!(offline::a_founding_killed_at_a_step_goes_on, needs "cc"),
+        trial!(offline::a_founding_killed_at_any_instant_goes_on),
+        trial!(offline::an_upgrade_killed_at_a_step_goes_on, needs "cc"),
+        trial!(offline::an_upgrade_killed_at_any_instant_goes_on),
         trial!(clocks::a_jump_brings_nothing_back),
     ]
 }

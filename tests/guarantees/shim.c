@@ -5,9 +5,10 @@
  *   ACTION CALL FILE N
  *
  * ACTION  kill-before, kill-after, or the number of an error to answer with,
- *         from the n-th call on
+ *         from the n-th call on; tell only tells of them
  * CALL    pwrite64, fdatasync, sync_file_range, fsync, write, rename, send
- *         (send stands for writev and sendmsg, too)
+ *         (send stands for writev and sendmsg, too); step is each of them but
+ *         send, and each mkdir, unlink, ftruncate and open that may make a file
  * FILE    a part of the file's path; "socket:" for a socket. A socket counts
  *         only once the database was synced since the orders came.
  *
@@ -19,11 +20,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -75,7 +78,8 @@ static void end(const char *what) {
 static int is_meant(const char *what, int fd, const char *path) {
   char link[64], target[512];
   if (!atomic_load(&armed)) read_orders();
-  if (!atomic_load(&armed) || strcmp(what, call)) return 0;
+  if (!atomic_load(&armed)) return 0;
+  if (strcmp(what, call) && (strcmp(call, "step") || !strcmp(what, "send"))) return 0;
   if (!path) {
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     long length = syscall(SYS_readlinkat, AT_FDCWD, link, target, sizeof target - 1);
@@ -93,6 +97,7 @@ static int is_meant(const char *what, int fd, const char *path) {
   do {                                                            \
     int meant = is_meant(what, fd, path);                         \
     if (meant && !strcmp(action, "kill-before")) end(what);       \
+    if (meant && !strcmp(action, "tell")) tell(what);             \
     if (meant && error) {                                         \
       tell(what);                                                 \
       errno = error;                                              \
@@ -128,6 +133,31 @@ ssize_t write(int fd, const void *bytes, size_t count) {
 
 int rename(const char *old, const char *new) {
   INSTEAD("rename", -1, old, syscall(SYS_renameat2, AT_FDCWD, old, AT_FDCWD, new, 0));
+}
+
+int mkdir(const char *path, mode_t mode) {
+  INSTEAD("mkdir", -1, path, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+}
+
+int unlink(const char *path) {
+  INSTEAD("unlink", -1, path, syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+}
+
+int ftruncate64(int fd, off64_t length) {
+  INSTEAD("ftruncate", fd, NULL, syscall(SYS_ftruncate, fd, length));
+}
+
+static int open_at(const char *path, int flags, mode_t mode) {
+  if (!(flags & O_CREAT)) return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+  INSTEAD("open", -1, path, syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
+int open64(const char *path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_at(path, flags, mode);
 }
 
 ssize_t send(int fd, const void *bytes, size_t count, int flags) {

@@ -2,6 +2,7 @@
 //! acknowledged, and whether it all holds after a restart.
 
 mod families;
+mod keys;
 mod registrations;
 mod told;
 
@@ -17,16 +18,17 @@ use tokio::time::timeout;
 
 use crate::counts;
 use families::Families;
+use keys::Keys;
 use registrations::Registrations;
 use told::{AuditLog, Told};
 
 /// Rotations, sign-ins with revocations, and registrations, each from as many
-/// clients at once.
+/// clients at once. Keys are changed by one client for each purpose.
 const EACH: usize = 3;
 
-/// A retry is answered for as long as a restart takes on a busy machine.
-pub(crate) const CONFIGURATION: &str =
-    "[tokens]\nrefresh_retry_secs = 60\n\n[limits]\nclient_calls_per_sec = 0\n";
+/// A retry is answered for as long as a restart takes on a busy machine. A key set
+/// is kept for a short time, so that a next key is ready soon.
+pub(crate) const CONFIGURATION: &str = "[tokens]\nrefresh_retry_secs = 60\n\n[limits]\nclient_calls_per_sec = 0\n\n[keys]\nmax_age_secs = 1\n";
 
 /// A client that has no answer for so long never gets one.
 const CALL_SECS_MAX: Duration = Duration::from_secs(20);
@@ -35,6 +37,7 @@ const CALL_SECS_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Traffic {
     families: Arc<Families>,
     registrations: Arc<Registrations>,
+    keys: Arc<Keys>,
     acknowledged: Arc<Acknowledged>,
     log: tokio::sync::Mutex<AuditLog>,
 }
@@ -78,6 +81,7 @@ impl Traffic {
         Ok(Self {
             log: tokio::sync::Mutex::new(AuditLog::new(admin.clone())),
             families: Arc::new(families),
+            keys: Arc::new(Keys::new(admin.clone(), Arc::clone(&acknowledged))),
             registrations: Arc::new(Registrations::new(
                 service.url(),
                 admin,
@@ -104,6 +108,10 @@ impl Traffic {
             let registrations = Arc::clone(&self.registrations);
             clients.spawn(async move { registrations.register(client).await });
         }
+        for client in 0..Keys::CLIENTS {
+            let keys = Arc::clone(&self.keys);
+            clients.spawn(async move { keys.change(client).await });
+        }
         let ended = end.await?;
         while let Some(client) = timeout(CALL_SECS_MAX, clients.join_next())
             .await
@@ -119,6 +127,7 @@ impl Traffic {
     /// Whether everything that was acknowledged holds, and the rest happened
     /// whole or not at all.
     pub(crate) async fn holds(&self) -> Result<(), Problem> {
+        self.keys.hold().await?;
         self.families.hold().await?;
         self.registrations.hold().await
     }
@@ -138,6 +147,7 @@ impl Traffic {
         let mut log = self.log.lock().await;
         log.read_on().await?;
         self.registrations.are_told(&log)?;
+        self.keys.are_told(&log).await?;
         let told = std::mem::take(&mut *self.acknowledged.told.lock());
         for told in &told {
             log.holds(told)?;

@@ -30,7 +30,7 @@ mod upgrade;
 mod verify;
 mod watchdog;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,7 @@ type Edits = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 impl Database {
     fn open(path: &Path, cache_bytes: u64) -> Result<Self, Unopened> {
         await_release(&path.join("db"))?;
+        remove_unfinished(path).map_err(Unopened::System)?;
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
@@ -279,6 +280,27 @@ fn broken(error: &sled::Error) -> Broken {
             Broken::new("the driver met a state that it does not know")
         }
     }
+}
+
+/// Removes what the driver was writing in a process that was killed, and would take for damage now.
+/// Nothing is lost: its settings come before its first record, and of its snapshots, one of which
+/// it makes at each opening, an older one is removed only after the newer has its name.
+fn remove_unfinished(database: &Path) -> io::Result<()> {
+    let names = match fs::read_dir(database) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    let is_new = !database.join("db").try_exists()?;
+    for entry in names {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_snapshot = name.starts_with("snap.") && name.ends_with(".generating");
+        if is_snapshot || is_new && entry.path() == settings(database) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn await_release(file: &Path) -> Result<(), Unopened> {

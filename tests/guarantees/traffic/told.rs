@@ -115,6 +115,14 @@ impl AuditLog {
         self.about.get(object).map_or(&[], Vec::as_slice)
     }
 
+    /// To what this happened.
+    pub(super) fn objects_of(&self, event: &str) -> Vec<&str> {
+        let happened = |events: &&Vec<String>| events.iter().any(|told| told == event);
+        let objects = self.about.iter();
+        let objects = objects.filter(|(_, events)| happened(events));
+        objects.map(|(object, _)| object.as_str()).collect()
+    }
+
     /// Whether it tells of that.
     pub(super) fn holds(&self, told: &Told) -> Result<(), Problem> {
         match self.told.contains(told) {

@@ -23,6 +23,9 @@ use super::{Broken, Fdatasync, OpenError, layout, mark};
 /// some more; this is ten seconds of the most commits that were ever measured.
 const PASSED_OVER: u64 = 1_000_000;
 
+/// Copies that are named after one second: more often nobody gives the command.
+const COPIES_PER_SECOND_MAX: u32 = 100;
+
 /// What was found in a directory, which stays locked until this is accepted or dropped.
 pub struct Diagnosis {
     directory: Directory,
@@ -182,8 +185,8 @@ pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, OpenError> {
 }
 
 /// Accepts a loss: copies all files to a folder beside the directory, named
-/// `<directory>.lost-<seconds>`, and lets the store go on from what is there. Version numbers go on
-/// well above those that were lost.
+/// `<directory>.lost-<seconds>`, with a number behind it where that is taken, and lets the store go
+/// on from what is there. Version numbers go on well above those that were lost.
 ///
 /// `before` is run after the copy was made, and before the store opens again: what it writes into
 /// the directory is there whenever the store opens.
@@ -245,9 +248,18 @@ fn set_back(mut directory: Directory, commit: u64) -> io::Result<()> {
 fn beside(path: &Path, now_unix_secs: u64) -> PathBuf {
     // `.` and `..` have no name to build on; where they lead has.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".lost-{now_unix_secs}"));
-    path.with_file_name(name)
+    let named = |end: &str| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".lost-{now_unix_secs}{end}"));
+        path.with_file_name(name)
+    };
+    // One that was killed in the same second has left its copy, whole or not.
+    let numbered = (2..=COPIES_PER_SECOND_MAX).map(|number| named(&format!("-{number}")));
+    let is_free = |path: &PathBuf| !path.try_exists().unwrap_or(false);
+    std::iter::once(named(""))
+        .chain(numbered)
+        .find(is_free)
+        .unwrap_or_else(|| named(""))
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

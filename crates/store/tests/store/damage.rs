@@ -48,6 +48,48 @@ async fn flipped_bytes_are_an_error_or_harmless() {
     assert!(refused > 0, "some of the bytes mattered");
 }
 
+/// What a process leaves that is killed while the driver writes a snapshot, which it does whenever it
+/// opens a database.
+#[tokio::test]
+async fn an_unfinished_snapshot_is_no_damage() {
+    let place = filled().await;
+    place.open().await.close().await.unwrap();
+    let database = place.path().join("database");
+    let whole = fs::read_dir(&database)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("/snap."))
+        .unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    for length in [0, 1, bytes.len() - 12, bytes.len() - 4, bytes.len()] {
+        let copied = copy_of(&place);
+        // A later one than the one that is there.
+        let unfinished = copied
+            .path()
+            .join("database/snap.00000000FFFFFFFF.generating");
+        fs::write(&unfinished, &bytes[..length]).unwrap();
+        let what = format!("{length} bytes of a snapshot");
+        assert!(!check(copied.path(), &what), "{what}");
+        assert!(!unfinished.exists(), "{what}");
+    }
+}
+
+/// What a process leaves that is killed while the driver makes its first file.
+#[tokio::test]
+async fn unfinished_settings_are_no_damage() {
+    let place = filled().await;
+    let settings = fs::read(place.path().join("database/conf")).unwrap();
+    for length in [0, 1, settings.len() - 4, settings.len()] {
+        let made = DirectoryPlace::default();
+        fs::create_dir(made.path().join("database")).unwrap();
+        fs::copy(place.path().join("store"), made.path().join("store")).unwrap();
+        fs::write(made.path().join("mark"), "countersign mark, commit 0\n").unwrap();
+        fs::write(made.path().join("database/conf"), &settings[..length]).unwrap();
+        let store = made.open().await;
+        store.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn cut_tails_are_an_error() {
     let place = filled().await;

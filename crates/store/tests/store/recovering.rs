@@ -157,15 +157,32 @@ async fn damage_is_not_mended() {
 async fn nothing_is_accepted_without_its_copy() {
     let home = Home::new().await;
     fs::remove_file(home.store().join("mark")).unwrap();
-    fs::create_dir(home.0.path().join(format!("store.lost-{NOW}"))).unwrap();
+    // With what the copy's name adds, it is longer than a name may be.
+    let long = home.0.path().join("s".repeat(250));
+    fs::rename(home.store(), &long).unwrap();
     let before = |_: &std::path::Path| panic!("nothing was accepted yet");
-    let refused =
-        accept(diagnose(home.store()).unwrap(), NOW, before).expect_err("the name is taken");
+    let refused = accept(diagnose(&long).unwrap(), NOW, before).expect_err("no such name");
     assert!(
         refused.to_string().contains("could not be copied"),
         "{refused}"
     );
-    assert_eq!(home.label(), "no_mark");
+    assert_eq!(label(&long), "no_mark");
+}
+
+/// One that was killed in the same second keeps nobody from trying again, and its copy stays.
+#[tokio::test]
+async fn a_copy_of_the_same_second_is_left_alone() {
+    let home = Home::new().await;
+    fs::remove_file(home.store().join("mark")).unwrap();
+    let taken = home.0.path().join(format!("store.lost-{NOW}"));
+    fs::create_dir(&taken).unwrap();
+    fs::write(taken.join("part"), "of a copy").unwrap();
+    let recovered = accept(diagnose(home.store()).unwrap(), NOW, |_| Ok(())).unwrap();
+    let aside = home.0.path().join(format!("store.lost-{NOW}-2"));
+    assert_eq!(recovered.aside, fs::canonicalize(aside).unwrap());
+    assert!(recovered.aside.join("database/db").is_file());
+    assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
+    assert_eq!(home.label(), "opens");
 }
 
 /// What is to be there whenever the store opens is written before it does; without it, it does not.
