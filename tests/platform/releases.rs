@@ -75,7 +75,7 @@ async fn opens(archive: &Path) -> Result<(), Problem> {
         issues(&platform, &known).await?;
         platform.stop().await?;
     }
-    let verified = verify(&folder.path().join("data"))?;
+    let verified = verify(folder.path().join("data"))?;
     let log = verified.report.logs.get("audit");
     let findings = verified.findings;
     expect(findings.is_empty(), format!("findings {findings:?}"))?;
