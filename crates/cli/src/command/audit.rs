@@ -4,6 +4,7 @@ mod asked;
 mod beginning;
 mod chain;
 mod export;
+mod exported;
 mod line;
 mod list;
 mod tail;
