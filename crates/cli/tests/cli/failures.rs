@@ -293,7 +293,7 @@ fn a_token_that_is_none_is_never_told() {
     let service = Service::start();
     for line in [
         "token rotate --client-id nobody --token marked-secret",
-        "token revoke --client-id nobody --token marked-secret",
+        "token revoke --client-id nobody --token marked-secret --yes",
         "token introspect --client-id nobody --token marked-secret",
     ] {
         let ran = service.run(line);

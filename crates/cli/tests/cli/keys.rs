@@ -7,13 +7,13 @@ use crate::program::Service;
 const SIGNING: &str = "SIGNING_KEY_PURPOSE_ACCESS_TOKENS";
 
 /// The keys of a service that runs.
-fn keys(service: &Service) -> Vec<Value> {
+pub(crate) fn keys(service: &Service) -> Vec<Value> {
     let listed = service.run("--json key list --all").json();
     listed["signing_keys"].as_array().unwrap().clone()
 }
 
 /// The name of the signing key in that state.
-fn kid(service: &Service, state: &str) -> String {
+pub(crate) fn kid(service: &Service, state: &str) -> String {
     let is_it = |key: &&Value| key["purpose"] == SIGNING && key["state"] == state;
     let keys = keys(service);
     let key = keys.iter().find(is_it).unwrap();

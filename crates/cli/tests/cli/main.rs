@@ -4,6 +4,7 @@
     reason = "helpers of tests fail as the tests do: with a panic that names the line"
 )]
 
+mod asks;
 mod audit;
 mod bench;
 mod code;
