@@ -5,6 +5,8 @@ mod beginning;
 mod chain;
 mod export;
 mod exported;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod line;
 mod list;
 mod tail;
