@@ -13,6 +13,9 @@ mod serve;
 mod store;
 mod token;
 
+#[cfg(feature = "fuzz")]
+pub use self::audit::fuzz;
+
 use clap::{Parser, Subcommand};
 
 use crate::demo;

@@ -63,7 +63,7 @@ mod wire;
 pub use config::{Config, ConfigError, KeyPlace};
 pub use keyring::{KeyFileError, KeyProgramError};
 pub use listen::SocketProblem;
-pub use rekey::{Rekeyed, rekey};
+pub use rekey::{IfInForce, Rekeyed, rekey};
 pub use reload::{Occasion, ReloadError, Reloaded};
 pub use running::{Running, Stopped};
 pub use start::{Server, StartError};

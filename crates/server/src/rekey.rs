@@ -31,13 +31,28 @@ pub struct Rekeyed {
     pub old_file: Option<PathBuf>,
 }
 
+/// What to do where the key-encryption key that is named is the one that is in force.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum IfInForce {
+    /// Nothing: whoever changes a key wants another one.
+    Refuse,
+    /// Encrypt all the same: a key service may have another version of a key behind the same name,
+    /// and goes on to open what it encrypted under the former one.
+    Anew,
+}
+
 /// Encrypts the service's keys under the key-encryption key at `to`, which is made where it is a
 /// file that is not there. `config` says where the store is, and who has the old one. In the audit
 /// log stands the account that this process runs as.
 ///
 /// # Errors
-/// As a start; nothing was changed.
-pub async fn rekey(config: &Config, to: KeyPlace, now: UnixTime) -> Result<Rekeyed, StartError> {
+/// As a start, and where `to` has no other key; nothing was changed.
+pub async fn rekey(
+    config: &Config,
+    to: KeyPlace,
+    if_in_force: IfInForce,
+    now: UnixTime,
+) -> Result<Rekeyed, StartError> {
     config.check()?;
     let directory = &config.store.directory;
     let from = config.key_place().outside(directory)?;
@@ -46,7 +61,7 @@ pub async fn rekey(config: &Config, to: KeyPlace, now: UnixTime) -> Result<Rekey
         return Err(nothing_there(config));
     }
     let store: Arc<dyn Store> = open_store(config).await?;
-    let changed = change(config, Arc::clone(&store), &from, &to, now).await;
+    let changed = change(config, Arc::clone(&store), [&from, &to], if_in_force, now).await;
     let closed = store.close().await;
     let changed = changed?;
     closed?;
@@ -56,8 +71,8 @@ pub async fn rekey(config: &Config, to: KeyPlace, now: UnixTime) -> Result<Rekey
 async fn change(
     config: &Config,
     store: Arc<dyn Store>,
-    from: &KeyPlace,
-    to: &KeyPlace,
+    [from, to]: [&KeyPlace; 2],
+    if_in_force: IfInForce,
     now: UnixTime,
 ) -> Result<Rekeyed, StartError> {
     let directory = &config.store.directory;
@@ -68,7 +83,7 @@ async fn change(
     let old = Custody::at(from, directory, IfMissing::Refuse)?;
     let known = held(&records, directory, &old).await?.known;
     let new = Custody::at(to, directory, IfMissing::Make)?;
-    if from == to || opens_any(&new, &known).await {
+    if if_in_force == IfInForce::Refuse && (from == to || are_one(&old, &new, &known).await?) {
         return Err(new.in_force().into());
     }
     let mut resealed = Vec::with_capacity(known.len());
@@ -92,19 +107,22 @@ async fn change(
     }
 }
 
-/// Whether a file has the key that is in force, whatever it is called: somebody whose key leaked
-/// must not believe that it was changed. Of programs nobody knows: one may open what was encrypted
-/// under its former key.
-async fn opens_any(new: &Custody, known: &[Known<ServiceKey>]) -> bool {
-    let Custody::File { .. } = new else {
-        return false;
-    };
+/// Whether both have one key, whatever they are called: somebody whose key leaked must not believe
+/// that it was changed. Each must open what the other encrypts: a program that has another key may
+/// well have kept its former one, to open what was encrypted under it.
+async fn are_one(
+    old: &Custody,
+    new: &Custody,
+    known: &[Known<ServiceKey>],
+) -> Result<bool, StartError> {
     for Known { value: key, .. } in known {
+        // One that does not open it may say so in any way.
         if open(new, key).await.is_ok() {
-            return true;
+            let resealed = resealed(key, old, new).await?;
+            return Ok(open(old, &resealed).await.is_ok());
         }
     }
-    false
+    Ok(false)
 }
 
 /// The key under the new lock, which was tried.
@@ -113,18 +131,27 @@ async fn reseal(
     old: &Custody,
     new: &Custody,
 ) -> Result<(KeyId, SealedKey), StartError> {
+    let resealed = resealed(key, old, new).await?;
+    open(new, &resealed).await?;
+    Ok((resealed.id, resealed.sealed))
+}
+
+/// The key under the new lock.
+async fn resealed(
+    key: &ServiceKey,
+    old: &Custody,
+    new: &Custody,
+) -> Result<ServiceKey, StartError> {
     let data_key = old.unwrap(key).await?;
     let sealed = SealedKey {
         data_key: new.wrap(Label::of(key), &data_key).await?,
         lock: new.lock(),
         ..key.sealed.clone()
     };
-    let resealed = ServiceKey {
+    Ok(ServiceKey {
         sealed,
         ..key.clone()
-    };
-    open(new, &resealed).await?;
-    Ok((resealed.id, resealed.sealed))
+    })
 }
 
 fn nothing_there(config: &Config) -> StartError {

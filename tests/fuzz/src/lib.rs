@@ -12,6 +12,8 @@ pub mod world;
 
 #[path = "targets/assertion.rs"]
 pub mod assertion;
+#[path = "targets/audit.rs"]
+pub mod audit;
 #[path = "targets/backup.rs"]
 pub mod backup;
 #[path = "targets/challenge.rs"]

@@ -105,7 +105,8 @@ const ROWS: &[Row] = &[
     row(
         "token revoke",
         &[
-            "token revoke --client-id cart --client-secret-file secret2 --token-file token",
+            "token revoke --client-id cart --client-secret-file secret2 --token-file token --yes",
+            "token revoke --client-id cart --client-secret-file secret2 --token-file garbage --yes",
             "token revoke --client-id cart --client-secret-file secret2 --token-file garbage",
         ],
     ),

@@ -4,6 +4,9 @@ mod asked;
 mod beginning;
 mod chain;
 mod export;
+mod exported;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod line;
 mod list;
 mod tail;

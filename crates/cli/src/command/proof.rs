@@ -47,7 +47,7 @@ pub(crate) struct ProofCommand {
     token: OptionalTokenArgs,
 
     /// The nonce that the service asked for; empty for none
-    #[arg(long, value_name = "NONCE")]
+    #[arg(long, value_name = "NONCE", allow_hyphen_values = true)]
     nonce: Option<String>,
 
     #[command(flatten)]

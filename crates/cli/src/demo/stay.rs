@@ -79,7 +79,7 @@ With grpcurl (https://github.com/fullstorydev/grpcurl):
 For 70 seconds after its start the guard asks for a nonce: the inner call fetches
 it. Once the token is no longer wanted:
 
-    countersign token revoke --client-id checkout --client-secret-file checkout.secret --token-file token
+    countersign token revoke --client-id checkout --client-secret-file checkout.secret --token-file token --yes
 ",
         programs = programs.display(),
         tokens = world.token_service(),

@@ -304,6 +304,11 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
             }),
             &after,
         ),
+        (
+            "a member that is there twice",
+            altered(&|l| l[of_billing] = l[of_billing].replacen('{', "{\"event\":\"X\",", 1)),
+            &format!("export.jsonl:{}: this is no line", of_billing + 1),
+        ),
     ] {
         let (what, code, err) = verify(what, &lines);
         assert_eq!(code, 1, "{what}: {err}");

@@ -161,11 +161,20 @@ fn a_family_is_revoked_by_its_name() {
     let service = prepared();
     let issued = redeem(&service, &approve(&service)).json();
     let family = issued["family_id"].as_str().unwrap();
-    let revoked = service.run(&format!("token revoke --client-id desk --family={family}"));
-    assert_eq!(revoked.code, 0, "{revoked:?}");
     fs::write(service.file("r"), issued["refresh_token"].as_str().unwrap()).unwrap();
     private(&service, "r");
-    let dead = service.run("token rotate --client-id desk --token-file r");
+    let rotate = "token rotate --client-id desk --token-file r --refresh-token-file r";
+    let revoke = format!("token revoke --client-id desk --family={family}");
+    let unasked = service.run(&revoke);
+    assert_eq!(unasked.code, 3, "{unasked:?}");
+    assert!(
+        unasked.err.contains("whoever uses it must sign in again"),
+        "{unasked:?}"
+    );
+    assert_eq!(service.run(rotate).code, 0, "it is alive");
+    let revoked = service.run(&format!("{revoke} --yes"));
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    let dead = service.run(rotate);
     assert_eq!(dead.code, 6, "{dead:?}");
 }
 

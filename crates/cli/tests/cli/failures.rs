@@ -293,12 +293,38 @@ fn a_token_that_is_none_is_never_told() {
     let service = Service::start();
     for line in [
         "token rotate --client-id nobody --token marked-secret",
-        "token revoke --client-id nobody --token marked-secret",
+        "token revoke --client-id nobody --token marked-secret --yes",
         "token introspect --client-id nobody --token marked-secret",
     ] {
         let ran = service.run(line);
         check(&ran, 6, &["REASON_"]);
         assert!(!ran.err.contains("marked-secret"), "{line}: {ran:?}");
+    }
+}
+
+/// Names of keys and families, nonces and verifiers are base64url: one in 64 begins so.
+#[test]
+fn a_value_may_begin_with_a_hyphen() {
+    let service = Service::start();
+    let verifier = format!("-{}", "a".repeat(42));
+    let issue = "token issue --client-id nobody";
+    let code = format!("{issue} --code c --redirect-uri http://127.0.0.1/ --code-verifier");
+    for (line, code) in [
+        ("key revoke -sxyz --yes".to_owned(), 7),
+        ("key revoke --yes --sxyz".to_owned(), 7),
+        ("audit list --object -sxyz --json".to_owned(), 0),
+        (
+            "proof --url https://o.internal/a.B/C --nonce -sxyz".to_owned(),
+            0,
+        ),
+        (format!("{code} {verifier}"), 6),
+        (
+            format!("{issue} --client-key none --client-key-id -sxyz"),
+            3,
+        ),
+    ] {
+        let ran = service.run(&line);
+        assert_eq!(ran.code, code, "{line}: {ran:?}");
     }
 }
 

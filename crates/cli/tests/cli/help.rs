@@ -3,7 +3,7 @@
 use crate::program::run;
 
 /// Every command that does something.
-const COMMANDS: &[&str] = &[
+pub(crate) const COMMANDS: &[&str] = &[
     "serve",
     "demo",
     "client add",

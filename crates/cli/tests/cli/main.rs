@@ -4,6 +4,7 @@
     reason = "helpers of tests fail as the tests do: with a panic that names the line"
 )]
 
+mod asks;
 mod audit;
 mod bench;
 mod code;
@@ -11,8 +12,11 @@ mod demo;
 mod deploy;
 mod failures;
 mod help;
+mod key_program;
+mod key_start;
 mod keys;
 mod program;
+mod rekey;
 mod reload;
 mod serve;
 mod signals;

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::program::{Service, feed, finish, program, serve, wait};
 
-const ORDERS: &str = "https://orders.internal:8443";
+pub(crate) const ORDERS: &str = "https://orders.internal:8443";
 
 /// A service with a resource, a client with a secret, and one that introspects.
-fn prepared() -> Service {
+pub(crate) fn prepared() -> Service {
     let service = Service::start();
     let issuer = service.url.clone();
     for line in [
@@ -85,8 +85,7 @@ fn a_token_is_issued_introspected_and_revoked() {
     assert_eq!(known["aud"], serde_json::json!([ORDERS]));
     assert!(known["cnf"]["jkt"].as_str().unwrap().len() == 43);
 
-    let revoke =
-        "token revoke --json --client-id checkout --client-secret-file checkout.secret --token -";
+    let revoke = "token revoke --json --client-id checkout --client-secret-file checkout.secret --token - --yes";
     let revoked = feed(service.command().args(revoke.split(' ')), token);
     assert_eq!(revoked.json(), serde_json::json!({}));
     assert_eq!(introspect(token)["active"], false);
@@ -203,41 +202,6 @@ fn clients_and_resources_are_listed_shown_and_removed() {
     let refused =
         service.run("token issue --client-id checkout --client-secret-file checkout.secret");
     assert_eq!(refused.code, 6, "{refused:?}");
-}
-
-#[test]
-fn what_takes_something_away_asks_first() {
-    let service = prepared();
-    let add = "client add web --allow https://orders.internal:8443=orders.read";
-    let secret = "client rotate-secret web --secret-file second";
-    assert_eq!(service.run(add).code, 0);
-    let before = service.run("client show web").out;
-    for (line, says) in [
-        ("client remove web", "its refresh tokens are dead"),
-        (secret, "the old one is refused at once"),
-        (
-            "resource remove https://orders.internal:8443",
-            "nobody gets a token for it",
-        ),
-    ] {
-        // Nobody is there to be asked.
-        let unasked = service.run(line);
-        assert_eq!(unasked.code, 3, "{line}: {unasked:?}");
-        for part in [says, "--yes", "nothing was changed"] {
-            assert!(unasked.err.contains(part), "{line}: {unasked:?}");
-        }
-        assert_eq!(service.run("client show web").out, before, "{line}");
-        assert!(service.run("resource list").out.contains(ORDERS), "{line}");
-    }
-    assert!(!service.file("second").exists());
-    for line in [
-        "client rotate-secret web --yes",
-        "client remove web --yes",
-        "resource remove https://orders.internal:8443 --yes",
-    ] {
-        let ran = service.run(line);
-        assert_eq!(ran.code, 0, "{line}: {ran:?}");
-    }
 }
 
 #[test]

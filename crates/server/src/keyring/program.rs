@@ -49,8 +49,8 @@ pub enum KeyProgramError {
     },
     /// Encrypting the keys anew would change nothing.
     #[error(
-        "store.key_command: {program} has no new key: it is the key that they are encrypted under \
-         already"
+        "{program} has no new key: it opens what the keys are encrypted under already, and what it \
+         encrypts is opened by what had the key before"
     )]
     InForce {
         /// The program.

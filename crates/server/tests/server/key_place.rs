@@ -6,17 +6,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use countersign::admin::v1::SigningKeyPurpose;
-use countersign_server::{KeyPlace, Rekeyed, Server, StartError, rekey};
+use countersign_server::{IfInForce, KeyPlace, Rekeyed, Server, StartError, rekey};
 
 use crate::harness::Service;
 use crate::keys::{active, listed};
 
-/// Three bytes before the key are no secret, but an answer of the right form.
+/// Three bytes before the key are no secret, but an answer of the right form. They stand for its
+/// own key: what begins with others is not opened.
 const TOY: &str = r#"#!/bin/sh
 read -r verb label bytes
-case "$verb" in
-wrap) echo "ok AAAA$bytes" ;;
-unwrap) echo "ok ${bytes#????}" ;;
+case "$verb $bytes" in
+wrap*) echo "ok AAAA$bytes" ;;
+unwrap\ AAAA*) echo "ok ${bytes#????}" ;;
+*) echo "error not mine" ;;
 esac
 "#;
 
@@ -111,7 +113,7 @@ async fn the_key_encryption_key_is_changed_between_all_places() {
         KeyPlace::File(folder.join("third.key")),
     ] {
         let old = service.config.clone();
-        let changed = rekey(&service.config, place.clone(), service.now()).await;
+        let changed = changed_to(&service, place.clone(), IfInForce::Refuse).await;
         let changed = changed.unwrap_or_else(|error| panic!("{place:?}: {error}"));
         assert_eq!(changed.keys, before.len());
         let store = &mut service.config.store;
@@ -123,19 +125,56 @@ async fn the_key_encryption_key_is_changed_between_all_places() {
         if let Some(file) = changed.old_file {
             assert!(file.exists(), "the old one is left in place");
         }
-        let again = rekey(&service.config, place, service.now()).await;
+        let again = changed_to(&service, place, IfInForce::Refuse).await;
         let told = again.expect_err("nothing would change").to_string();
         assert!(told.contains("encrypted under already"), "{told}");
         let new = std::mem::replace(&mut service.config, old);
-        if service.config.key_place() != KeyPlace::Command(command(&toy)) {
-            let told = refused(&service).await.to_string();
-            assert!(told.contains("the keys in the store"), "{told}");
-        }
+        let told = refused(&service).await.to_string();
+        let reasons = ["the keys in the store", "says: not mine"];
+        assert!(reasons.iter().any(|why| told.contains(why)), "{told}");
         service.config = new;
         service.run().await;
         assert_eq!(names(&service).await, before);
         service.stop().await;
     }
+}
+
+async fn changed_to(
+    service: &Service,
+    place: KeyPlace,
+    if_in_force: IfInForce,
+) -> Result<Rekeyed, StartError> {
+    rekey(&service.config, place, if_in_force, service.now()).await
+}
+
+/// A key service that has a new key keeps its former one, to open what is of that. The change is
+/// one, since the program before does not open what is of the new key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_opens_what_is_of_the_key_before_is_taken_if_it_has_another() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let toy = script(folder.path(), "toy", TOY);
+    let opens_both = TOY.replace("ok AAAA", "ok BBBB").replace("AAAA*", "????*");
+    let both = script(folder.path(), "both", &opens_both);
+    let same = script(folder.path(), "same", TOY);
+    let mut service = Service::start_cold(|config| config.store.key_command = command(&toy)).await;
+    service.stop().await;
+    let to_same = KeyPlace::Command(command(&same));
+    let told = changed_to(&service, to_same.clone(), IfInForce::Refuse).await;
+    let told = told.expect_err("nothing would change").to_string();
+    assert!(told.contains("same has no new key"), "{told}");
+    let anew = changed_to(&service, to_same, IfInForce::Anew).await;
+    assert_eq!(anew.expect("asked for").keys, 4);
+    let changed = changed_to(
+        &service,
+        KeyPlace::Command(command(&both)),
+        IfInForce::Refuse,
+    )
+    .await;
+    assert_eq!(changed.expect("another key").keys, 4);
+    refused(&service).await;
+    service.config.store.key_command = command(&both);
+    service.run().await;
+    service.stop().await;
 }
 
 async fn names(service: &Service) -> Vec<String> {
@@ -148,20 +187,21 @@ async fn a_running_service_or_a_folder_without_a_store_is_not_rekeyed() {
     let mut service = Service::start().await;
     let place = KeyPlace::File(service.path("second.key"));
     let refused = |changed: Result<Rekeyed, StartError>| changed.expect_err("refused").to_string();
-    let told = refused(rekey(&service.config, place.clone(), service.now()).await);
+    let told = refused(changed_to(&service, place.clone(), IfInForce::Refuse).await);
     assert!(told.contains("is using this store"), "{told}");
     assert!(!service.path("second.key").exists(), "nothing was made");
     service.stop().await;
 
     let mut elsewhere = service.config.clone();
     elsewhere.store.directory = service.path("elsewhere");
-    let told = refused(rekey(&elsewhere, place.clone(), service.now()).await);
+    let told = rekey(&elsewhere, place.clone(), IfInForce::Refuse, service.now()).await;
+    let told = refused(told);
     assert!(told.contains("holds no store"), "{told}");
     assert!(!service.path("elsewhere").exists(), "nothing was made");
 
     // A program that cannot take over changes nothing.
     let broken = KeyPlace::Command(vec!["/bin/false".to_owned()]);
-    let told = refused(rekey(&service.config, broken, service.now()).await);
+    let told = refused(changed_to(&service, broken, IfInForce::Refuse).await);
     assert!(told.contains("/bin/false"), "{told}");
     service.run().await;
     service.stop().await;

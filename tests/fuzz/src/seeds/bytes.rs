@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use countersign::keys::v1::{ListKeysResponse, VerificationKey};
+use countersign_fuzz::audit::planned as planned_export;
 use countersign_fuzz::backup::planned;
 use countersign_fuzz::handle::KEYS;
 use countersign_fuzz::rule::EXEMPT;
@@ -84,6 +85,59 @@ pub(crate) fn backups() -> Vec<Vec<u8>> {
     ];
     let whole = plans.iter().map(|plan| pack(&planned(plan)));
     whole.chain(plans.iter().cloned()).collect()
+}
+
+/// Plans of exported logs, whole exports, and notes.
+pub(crate) fn exports() -> Vec<Vec<u8>> {
+    // `AuditEntry` of `countersign/storage/v1/record.proto`: time, event, client, object, count.
+    let entry = |event: u8, client: &str, object: &str| {
+        let text = |tag: u8, text: &str| {
+            let length = u8::try_from(text.len()).expect("a short one");
+            [&[tag, length], text.as_bytes()].concat()
+        };
+        let begun = [&[0x08, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31, 0x10, event][..]];
+        [
+            begun.concat(),
+            text(0x1a, client),
+            text(0x2a, object),
+            vec![0x40, 3],
+        ]
+        .concat()
+    };
+    let sized = |entry: &Vec<u8>| {
+        let length = u8::try_from(entry.len()).expect("a short one");
+        [&[length], &entry[..]].concat()
+    };
+    let plan = |log: u8, first: u64, entries: &[Vec<u8>]| {
+        let entries: Vec<_> = entries.iter().map(sized).collect();
+        [&[log], &first.to_be_bytes()[..], &entries.concat()].concat()
+    };
+    // A block holds entries as its first field.
+    let block = |entries: &[Vec<u8>]| {
+        let entries = entries.iter();
+        let fields = entries.map(|entry| [&[0x0a], &sized(entry)[..]].concat());
+        fields.collect::<Vec<_>>().concat()
+    };
+    let (one, two) = (entry(1, "billing", "family"), entry(7, "a\"\u{1f}ü", ""));
+    let trimmed = entry(30, "", &format!("audit:6:{}", "5".repeat(64)));
+    let plans = [
+        plan(0, 1, &[one.clone()]),
+        plan(0, 1, &[one.clone(), two.clone(), trimmed.clone()]),
+        plan(0, 7, &[one.clone(), two.clone()]),
+        plan(0, 7, &[trimmed, two.clone()]),
+        plan(0, u64::MAX - 2, &[one.clone(), two.clone()]),
+        plan(
+            1,
+            1,
+            &[block(&[one.clone(), two.clone()]), block(&[two.clone()])],
+        ),
+        plan(1, 9, &[block(&[one]), block(&[two.clone(), two])]),
+    ];
+    let lines = plans.iter().filter_map(|plan| planned_export(plan));
+    let whole = lines.map(|lines| (lines.join("\n") + "\n").into_bytes());
+    let notes = ["1", "+7", "18446744073709551615"]
+        .map(|number| format!("issuance:{number}:{}", "0a".repeat(32)).into_bytes());
+    whole.chain(notes).chain(plans.iter().cloned()).collect()
 }
 
 /// Marks, and notes of stores that were set back.

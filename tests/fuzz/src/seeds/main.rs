@@ -19,6 +19,7 @@ fn main() -> io::Result<()> {
     };
     for (target, inputs) in [
         ("assertion", signed::assertions()),
+        ("audit", bytes::exports()),
         ("backup", bytes::backups()),
         ("challenge", bytes::answers()),
         (

@@ -45,7 +45,7 @@ pub(crate) struct Asked {
     actor: Option<String>,
 
     /// Done to this client, resource, family or token
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", allow_hyphen_values = true)]
     object: Option<String>,
 
     /// For this reason, as in client_wrong_secret

@@ -182,13 +182,17 @@ impl FromStr for Noted {
             && let Ok(number) = number.parse()
             && let Some(hash) = hash_of(hash)
         {
-            return Ok(Self { log, number, hash });
+            let noted = Self { log, number, hash };
+            // A number has other texts, such as +7.
+            if noted.to_string() == text {
+                return Ok(noted);
+            }
         }
         Err("write it as `audit verify` prints it: log:number:hash".to_owned())
     }
 }
 
-/// The hash that is written so.
+/// The hash that is written so, in small letters.
 pub(crate) fn hash_of(hex: &str) -> Option<EntryHash> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.is_ascii() {
@@ -197,5 +201,7 @@ pub(crate) fn hash_of(hex: &str) -> Option<EntryHash> {
     for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
         *byte = u8::from_str_radix(&hex[at..at + 2], 16).ok()?;
     }
-    Some(EntryHash::from_bytes(bytes))
+    let hash = EntryHash::from_bytes(bytes);
+    // A byte has other texts, such as +7 and 0A.
+    (hash.to_string() == hex).then_some(hash)
 }

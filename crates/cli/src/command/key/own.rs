@@ -29,7 +29,7 @@ pub(crate) struct Rotate {
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
     /// Its name, as `countersign key list --all` shows it
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: String,
 
     /// Do not ask

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_client::clock::{Clock, SystemClock};
-use countersign_server::{Config, KeyPlace, Rekeyed, rekey};
+use countersign_server::{Config, IfInForce, KeyPlace, Rekeyed, rekey};
 
 use crate::command::data::DataArgs;
 use crate::command::serve::{failure, text};
@@ -16,14 +16,18 @@ pub(super) const EXAMPLES: &str = "\
 The service must be stopped. Its keys stay the same, and so do all tokens: only
 what they are encrypted under changes, in one step. A crash leaves the old
 key-encryption key in force, or the new one. The old file is not removed: backups
-that were made until now open with it alone.
+that were made until now open with it alone. A key that is in force already is
+refused as a new one, whatever it is called; --anew takes it, for a program whose
+key service has a new version of its key and opens what is of the former one.
 
 Examples:
   countersign key rekey --config /etc/countersign/countersign.toml \\
     --new-key-file /etc/countersign/kek-2
   countersign key rekey --data /var/lib/countersign/data \\
     --key-file /etc/countersign/kek \\
-    --new-key-command /usr/local/bin/kms-key,eu-1";
+    --new-key-command /usr/local/bin/kms-key,eu-1
+  countersign key rekey --config /etc/countersign/countersign.toml \\
+    --new-key-command /usr/local/bin/kms-key,eu-1 --anew";
 
 /// The key-encryption key to change.
 #[derive(Args, Debug)]
@@ -48,6 +52,11 @@ pub(crate) struct Rekey {
     #[arg(long, value_name = "PROGRAM,ARGUMENT…", value_delimiter = ',')]
     new_key_command: Vec<String>,
 
+    /// Encrypt them also where the program opens what they are encrypted under: its
+    /// key service has a new version of the key
+    #[arg(long, conflicts_with = "new_key_file")]
+    anew: bool,
+
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -60,8 +69,12 @@ impl Rekey {
             Some(path) => KeyPlace::File(whole(path)),
             None => KeyPlace::Command(self.new_key_command),
         };
-        confirm(&question(&config, &to), self.yes)?;
-        let rekeyed = rekey(&config, to.clone(), SystemClock.now())
+        let if_in_force = match self.anew {
+            true => IfInForce::Anew,
+            false => IfInForce::Refuse,
+        };
+        confirm(&question(&config, &to, if_in_force), self.yes)?;
+        let rekeyed = rekey(&config, to.clone(), if_in_force, SystemClock.now())
             .await
             .map_err(|cause| failure::start(&cause))?;
         let facts = serde_json::json!({
@@ -78,7 +91,7 @@ impl Rekey {
     }
 }
 
-fn question(config: &Config, to: &KeyPlace) -> String {
+fn question(config: &Config, to: &KeyPlace, if_in_force: IfInForce) -> String {
     let data = config.store.directory.display();
     let new = match to {
         KeyPlace::File(path) if path.exists() => format!("the key in {}", path.display()),
@@ -88,9 +101,11 @@ fn question(config: &Config, to: &KeyPlace) -> String {
             format!("what {} has", command.first().map_or("", String::as_str))
         }
     };
-    format!(
-        "this encrypts the keys in {data} under {new}; the service does not start with the old one any more"
-    )
+    let outcome = match if_in_force {
+        IfInForce::Refuse => "; the service does not start with the old one any more",
+        IfInForce::Anew => ", whether that is another key or not",
+    };
+    format!("this encrypts the keys in {data} under {new}{outcome}")
 }
 
 fn done(rekeyed: &Rekeyed, to: &KeyPlace) -> String {

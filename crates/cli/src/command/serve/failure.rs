@@ -88,7 +88,7 @@ fn key_program(cause: &KeyProgramError) -> Failure {
             "see whether what the program asks can be reached and lets it in; without the key that it has, the keys in the store are lost",
         ),
         KeyProgramError::InForce { .. } => {
-            failure.next("nothing was changed; name another program, or other arguments")
+            failure.next("nothing was changed. To ask this one from now on, name it in store.key_command, and nothing else; for another key, name another program or other arguments; --anew, if its key service has a new version of the key")
         }
         KeyProgramError::Answer { .. } => {
             failure.next("docs/keys-at-rest.md says what such a program reads and writes")

@@ -32,7 +32,12 @@ pub(crate) struct CredentialArgs {
     client_key: Option<PathBuf>,
 
     /// The key's `kid` in the registered JWK Set [default: its thumbprint]
-    #[arg(long, value_name = "KID", requires = "client_key")]
+    #[arg(
+        long,
+        value_name = "KID",
+        requires = "client_key",
+        allow_hyphen_values = true
+    )]
     client_key_id: Option<String>,
 }
 

@@ -58,7 +58,12 @@ pub(crate) struct Issue {
     redirect_uri: Option<String>,
 
     /// The PKCE verifier whose challenge the authorization was pushed with
-    #[arg(long, value_name = "VERIFIER", requires = "code")]
+    #[arg(
+        long,
+        value_name = "VERIFIER",
+        requires = "code",
+        allow_hyphen_values = true
+    )]
     code_verifier: Option<RedactedText>,
 
     #[command(flatten)]

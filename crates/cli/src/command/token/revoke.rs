@@ -10,6 +10,7 @@ use countersign::token::v1::token_service_client::TokenServiceClient;
 use super::credential::CredentialArgs;
 use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
+use crate::confirm::confirm;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::proven;
@@ -23,11 +24,11 @@ pub(crate) const EXAMPLES: &str = "\
 An access token is revoked alone; a refresh token is revoked with its family and
 all access tokens of it. A token that is unknown counts as revoked (RFC 7009);
 another client's is refused. A public client revokes what is bound to its proof
-key, and nothing else.
+key, and nothing else. Nothing brings a token back: this asks first, or wants --yes.
 
 Examples:
   countersign token revoke --client-id checkout \\
-    --client-secret-file checkout.secret --token-file token
+    --client-secret-file checkout.secret --token-file token --yes
   countersign token revoke --client-id web --family FAMILY";
 
 /// What to revoke.
@@ -38,6 +39,10 @@ pub(crate) struct Revoke {
 
     #[command(flatten)]
     target: TargetArgs,
+
+    /// Do not ask first
+    #[arg(long)]
+    yes: bool,
 
     #[command(flatten)]
     key: ProofKeyArgs,
@@ -75,11 +80,26 @@ impl TargetArgs {
     }
 }
 
+/// What is dead then. The service alone knows what kind of token it is.
+fn question(what: &Target) -> &'static str {
+    match what {
+        Target::Token(_) => {
+            "revoking the token: it is dead at once; a refresh token with its whole family, and \
+             whoever uses that must sign in again"
+        }
+        Target::FamilyId(_) => {
+            "revoking the family: its refresh token and all its access tokens are dead at once, and \
+             whoever uses it must sign in again"
+        }
+    }
+}
+
 impl Revoke {
     /// Revokes.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let target = proven::target(&self.server.server, PATH)?;
         let what = self.target.read()?;
+        confirm(question(&what), self.yes)?;
         let prover = self.key.prover(output)?;
         let channel = self.server.connect().await?;
         let request = RevokeTokenRequest {

@@ -224,6 +224,11 @@ fn a_note_that_is_none_is_refused() {
         format!("audit:1:{hash}0"),
         format!("audit:1:{}", "zz".repeat(32)),
         format!("audit:1:{hash}:1"),
+        // Found by fuzzing: other texts of the same numbers.
+        format!("audit:+1:{hash}"),
+        format!("audit:01:{hash}"),
+        format!("audit:1:{}", "+0".repeat(32)),
+        format!("audit:1:{}", "0A".repeat(32)),
     ] {
         assert!(text.parse::<Noted>().is_err(), "{text}");
     }
