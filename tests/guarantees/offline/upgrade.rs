@@ -19,7 +19,7 @@ use super::{Ended, How, Subject};
 pub(super) const FORMATS: [u32; 2] = [1, 2];
 
 /// What this release writes.
-const MARKER: &str = "countersign store, format 2\n";
+const MARKER: &str = "countersign store, format 3\n";
 
 pub(super) struct Upgrade {
     service: Service,

@@ -209,11 +209,11 @@ impl Item {
             }
             REMINDERS => {
                 let (earliest, _) = reminders_name(rest).ok_or_else(unknown)?;
-                let (tag, fields) = unseal(key, value)?;
-                gathered::reminders(earliest, fields)
-                    .filter(|_| tag == gathered::REMINDERS)
-                    .map(Self::Reminders)
-                    .ok_or_else(unknown)
+                let reminders = match unseal(key, value)? {
+                    (gathered::REMINDERS, fields) => gathered::reminders(earliest, fields),
+                    _ => None,
+                };
+                reminders.map(Self::Reminders).ok_or_else(unknown)
             }
             _ => Err(unknown()),
         }
@@ -273,24 +273,25 @@ fn log_name(rest: &[u8]) -> Option<(String, &[u8])> {
 
 fn entries(last: u64, (tag, fields): (u8, &[u8])) -> Option<Vec<Entered>> {
     numbered(last)?;
-    if tag == gathered::ENTRIES {
-        return gathered::entries(last, fields);
-    }
-    let (version, rest) = fields.split_first_chunk()?;
-    let (hash, bytes) = match tag {
-        OLD => (None, rest),
-        CHAINED => {
-            let (hash, bytes) = rest.split_first_chunk()?;
-            (Some(EntryHash::from_bytes(*hash)), bytes)
-        }
-        _ => return None,
+    let alone = |hash, (version, bytes): (&[u8; 8], &[u8])| {
+        vec![Entered {
+            number: last,
+            version: Version::new(u64::from_be_bytes(*version)),
+            hash,
+            bytes: Bytes::copy_from_slice(bytes),
+        }]
     };
-    Some(vec![Entered {
-        number: last,
-        version: Version::new(u64::from_be_bytes(*version)),
-        hash,
-        bytes: Bytes::copy_from_slice(bytes),
-    }])
+    match tag {
+        OLD => Some(alone(None, fields.split_first_chunk()?)),
+        CHAINED => {
+            let (version, rest) = fields.split_first_chunk()?;
+            let (hash, bytes) = rest.split_first_chunk()?;
+            let hash = Some(EntryHash::from_bytes(*hash));
+            Some(alone(hash, (version, bytes)))
+        }
+        gathered::ENTRIES => gathered::entries(last, fields),
+        _ => None,
+    }
 }
 
 /// A number that an entry can have: there is always a next one.
