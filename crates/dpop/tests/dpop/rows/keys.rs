@@ -319,12 +319,18 @@ fn xy(x_bytes: &[u8], y_bytes: &[u8]) -> Case {
     x(x_bytes).jwk_member("y", &format!("\"{}\"", base64url::encode(y_bytes)))
 }
 
+/// With the curve's base point: a good key of its kind.
 fn p384() -> String {
-    let number = |byte| base64url::encode([byte; 48]);
+    let x = hex(
+        "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+    );
+    let y = hex(
+        "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+    );
     format!(
         r#"{{"kty":"EC","crv":"P-384","x":"{}","y":"{}"}}"#,
-        number(1),
-        number(2)
+        base64url::encode(x),
+        base64url::encode(y)
     )
 }
 
