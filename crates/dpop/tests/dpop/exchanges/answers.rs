@@ -146,7 +146,6 @@ fn no_challenges() -> Vec<Value> {
         asked("unavailable")
             .with("code", 14)
             .with("reason", "REASON_STORE_UNAVAILABLE")
-            .with("oauth_error", "temporarily_unavailable")
             .with("www_authenticate", json!([]))
             .with("dpop_nonce", json!([]))
             .then("finish", "n1"),
