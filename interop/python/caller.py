@@ -19,6 +19,9 @@ orders_pb2, orders_grpc = grpc.protos_and_services("countersign/example/v1/order
 TOKEN_SERVICE = "/countersign.token.v1.TokenService/"
 ORDER_SERVICE = "/countersign.example.v1.OrderService/"
 
+# Longer than any call here takes on a busy machine.
+PATIENCE_SECS = 120
+
 
 @dataclass
 class Outcome:
@@ -44,10 +47,13 @@ class Origin:
 
     def __init__(self, url: str, prover: Prover, token: Callable[[], str] | None = None):
         self.url = url
-        self.channel = grpc.insecure_channel(url.removeprefix("http://"))
+        # What retries must do so above what signs.
+        options = [("grpc.enable_retries", 0), ("grpc.service_config_disable_resolution", 1)]
+        self.channel = grpc.insecure_channel(url.removeprefix("http://"), options)
         self._prover = prover
         self._token = token
-        self._nonce: str | None = None
+        # The newest of this server.
+        self.nonce: str | None = None
 
     def call(self, path: str, start: Callable, requests: list, extra: tuple = ()) -> Outcome:
         """Makes the call: at most twice, and the second time only where the server asks for it.
@@ -58,14 +64,14 @@ class Origin:
         token = self._token and self._token()
         attempt = 1
         while True:
-            nonce = self._nonce
+            nonce = self.nonce
             proof = self._prover.prove(self.url, path, nonce, token)
             sent = (("dpop", proof), *extra)
             if token:
                 sent = (("authorization", f"DPoP {token}"), *sent)
             outcome, answer = started(start, kept.attempt(), sent, attempt)
-            self._nonce = answers.newest(nonce, answer)
-            match answers.then(answer, attempt, kept.complete, nonce, self._nonce):
+            self.nonce = answers.newest(nonce, answer)
+            match answers.then(answer, attempt, kept.complete, nonce, self.nonce):
                 case "finish":
                     return outcome
                 case "send_again_with_another_token":
@@ -113,7 +119,8 @@ def started(
     """One attempt, read to its end."""
     if isinstance(start, (grpc.UnaryUnaryMultiCallable, grpc.UnaryStreamMultiCallable)):
         requests = next(requests)
-    call = (start.future if hasattr(start, "future") else start)(requests, metadata=metadata)
+    begin = start.future if hasattr(start, "future") else start
+    call = begin(requests, metadata=metadata, timeout=PATIENCE_SECS)
     messages = []
     try:
         # A call with one answer is a future, one with a stream of them is an iterator.
@@ -128,6 +135,8 @@ def started(
     code = call.code()
     answer = answers.Answer(
         code=code.value[0],
+        # Headers without metadata are not told from none at all; then what counts is that guards
+        # strip www-authenticate from whatever is not their own.
         headers_first=bool(messages or headers),
         www_authenticate=trailers.get("www-authenticate", []),
         dpop_nonce=(headers or trailers).get("dpop-nonce", []),
@@ -148,9 +157,9 @@ def values(metadata) -> dict:
 class Tokens:
     """Asks the token service for tokens in the client's own name."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, prover: Prover):
-        self.origin = Origin(url, prover)
-        self._stub = tokens_grpc.TokenServiceStub(self.origin.channel)
+    def __init__(self, origin: Origin, client_id: str, client_secret: str):
+        self._origin = origin
+        self._stub = tokens_grpc.TokenServiceStub(origin.channel)
         self._client = {"client_id": client_id, "client_secret": client_secret}
 
     def ask(self, resource: str, scopes: list[str] = ()) -> Outcome:
@@ -158,7 +167,7 @@ class Tokens:
         request = tokens_pb2.IssueTokenRequest(
             client=self._client, client_credentials={}, scopes=scopes, resources=[resource]
         )
-        return self.origin.call(TOKEN_SERVICE + "IssueToken", self._stub.IssueToken, [request])
+        return self._origin.call(TOKEN_SERVICE + "IssueToken", self._stub.IssueToken, [request])
 
     def issue(self, resource: str, scopes: list[str] = ()) -> str:
         """An access token."""

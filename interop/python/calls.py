@@ -9,9 +9,12 @@ from prover import Prover
 def run(settings, secret: str) -> None:
     """All calls, one line each. `settings` are the command line's."""
     prover = Prover()
-    tokens = Tokens(settings.token_service, settings.client, secret, prover)
+    token_service = Origin(settings.token_service, prover)
+    tokens = Tokens(token_service, settings.client, secret)
     issued = tokens.ask(settings.resource)
     say("a token", issued, issued.messages and issued.messages[0].token_type)
+    if issued.code != "OK":
+        raise SystemExit("no token")
     token = issued.messages[0].access_token
 
     orders = Origin(settings.orders, prover, lambda: token)
@@ -40,7 +43,7 @@ def run(settings, secret: str) -> None:
         return started(method, iter([request]), metadata, 1)[0]
 
     def proven(path: str) -> tuple:
-        proof = prover.prove(settings.orders, path, orders._nonce, token)
+        proof = prover.prove(settings.orders, path, orders.nonce, token)
         return (("authorization", f"DPoP {token}"), ("dpop", proof))
 
     say("a proof used before", bare(stub.CreateOrder, tea, created.sent))
@@ -71,7 +74,7 @@ def run(settings, secret: str) -> None:
     )
     say("a stream that outlives its token", ended, f"{len(ended.messages)} messages")
 
-    liar = Tokens(settings.token_service, settings.client, "not the secret", prover)
+    liar = Tokens(token_service, settings.client, "not the secret")
     say("a wrong client secret", liar.ask(settings.resource))
 
 

@@ -20,7 +20,7 @@ def run(settings, secret: str) -> None:
     trace.set_tracer_provider(provider)
 
     prover = Prover()
-    tokens = Tokens(settings.token_service, settings.client, secret, prover)
+    tokens = Tokens(Origin(settings.token_service, prover), settings.client, secret)
     token = tokens.issue(settings.resource)
     orders = Origin(settings.orders, prover, lambda: token)
     stub = orders_grpc.OrderServiceStub(orders.channel)
