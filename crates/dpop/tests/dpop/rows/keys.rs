@@ -179,6 +179,18 @@ pub(super) fn rows(t: &mut Table) {
             .jwk_member("ext", "true"),
         Ok(()),
     );
+    t.check(
+        "jwk for Ed25519 by its older name",
+        proof()
+            .signed_by(Signer::Ed25519([2; 32]))
+            .jwk_member("alg", r#""EdDSA""#),
+        Ok(()),
+    );
+    t.check(
+        "jwk with a kid that is a number",
+        proof().jwk_member("kid", "7"),
+        Err(KeyMalformed),
+    );
 
     // Coordinates
     t.check(
@@ -218,7 +230,17 @@ pub(super) fn rows(t: &mut Table) {
     );
     t.check(
         "an Ed25519 key of small order",
-        small_order(),
+        edwards([0; 32]),
+        Err(KeyMalformed),
+    );
+    t.check(
+        "an Ed25519 key that is not canonical",
+        edwards(little_endian(0xf0, 0x7f)),
+        Err(KeyMalformed),
+    );
+    t.check(
+        "an Ed25519 key that is no point",
+        edwards([&[2][..], &[0; 31]].concat().try_into().unwrap()),
         Err(KeyMalformed),
     );
 
@@ -334,13 +356,21 @@ fn p384() -> String {
     )
 }
 
-fn small_order() -> Case {
-    let zero = base64url::encode([0; 32]);
+/// A number of 32 bytes that begins and ends with these, with ones in between.
+fn little_endian(first: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    (bytes[0], bytes[31]) = (first, last);
+    bytes
+}
+
+/// An Ed25519 key of these bytes, and a signature that a careless verifier takes for one by it.
+fn edwards(point: [u8; 32]) -> Case {
+    let x = base64url::encode(point);
     proof()
         .signed_by(Signer::Ed25519([2; 32]))
         .header(
             "jwk",
-            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{zero}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#),
         )
         .signature(|_| vec![0; 64])
 }
