@@ -82,6 +82,9 @@ func runCalls(s settings) error {
 			return orders.tell("a challenge that a handler passes on", "GetOrder", nothing, `{"order_id": "pass-on"}`)
 		},
 		func() error {
+			if s.briefOrders == "" {
+				return nil
+			}
 			brief, err := newOrigin(s.briefOrders, c, p, func() (string, error) { return own.issue(s.briefResource) })
 			if err != nil {
 				return err

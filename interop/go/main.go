@@ -33,7 +33,7 @@ func run(words []string) error {
 		flags.StringVar(&s.client, "client", "", "the client's identifier; its secret is read from CLIENT_SECRET")
 		flags.StringVar(&s.orders, "orders", "", "the guarded service's URL")
 		flags.StringVar(&s.resource, "resource", "", "the resource that its tokens are for")
-		flags.StringVar(&s.briefOrders, "brief-orders", "", "another one's URL, whose tokens live for seconds")
+		flags.StringVar(&s.briefOrders, "brief-orders", "", "another one's URL, whose tokens live for seconds, if there is one")
 		flags.StringVar(&s.briefResource, "brief-resource", "", "the resource that those are for")
 		if err := flags.Parse(words[1:]); err != nil {
 			return err

@@ -28,8 +28,9 @@ def main() -> None:
         command.add_argument("--orders", required=True)
         command.add_argument("--resource", required=True)
         if name == "calls":
-            command.add_argument("--brief-orders", required=True)
-            command.add_argument("--brief-resource", required=True)
+            brief = "of a service whose tokens live for seconds, if there is one"
+            command.add_argument("--brief-orders", help=f"the URL {brief}")
+            command.add_argument("--brief-resource", help=f"the resource {brief}")
         else:
             command.add_argument("--otlp", required=True)
     settings = parser.parse_args()

@@ -6,37 +6,26 @@ use std::time::Duration;
 
 use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign_client::{Builder, Credential};
-use countersign_telemetry::{LogFormat, LogSink, Logs, Settings, Traces};
 use countersign_testkit::service::{Service, Terms};
 use countersign_testkit::{Problem, parts, setup, work};
 
 use crate::client::run;
 use crate::jaeger::{Jaeger, Trace};
 use crate::shop::Shop;
+use crate::stock;
 
 const PLACE: &str = "place an order";
 const CREATE: &str = "shop: countersign.example.v1.OrderService/CreateOrder";
-const GET: &str = "shop: countersign.example.v1.OrderService/GetOrder";
+/// The handler's call, and the same in the process that is called.
+const ASKS: &str = "shop: countersign.example.v1.OrderService/GetOrder";
+const ANSWERS: &str = "stock: countersign.example.v1.OrderService/GetOrder";
 const STOCK: &str = "https://stock.example:8443";
 
 pub(crate) fn from_python(launcher: &Path) -> Result<(), String> {
     let program = parts::find("jaeger").ok_or("jaeger is not installed as well")?;
     let jaeger = Jaeger::start(&program)?;
     // The only test of this program that starts telemetry, which is the process's own.
-    let telemetry = countersign_telemetry::start(Settings {
-        service: countersign_telemetry::Service {
-            name: "shop".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance_id: "test".to_owned(),
-        },
-        logs: Logs {
-            format: LogFormat::Pretty,
-            filter: "off".to_owned(),
-            sink: LogSink::Stderr,
-        },
-        traces: Some(Traces::to(jaeger.endpoint())),
-    })
-    .map_err(|error| error.to_string())?;
+    let telemetry = stock::telemetry("shop", jaeger.endpoint())?;
     work::in_a_runtime(drive(launcher, jaeger.endpoint()))?;
     telemetry
         .shutdown(Duration::from_secs(10))
@@ -52,10 +41,8 @@ pub(crate) fn from_python(launcher: &Path) -> Result<(), String> {
 fn whole(trace: &Trace) -> Result<(), String> {
     let place = format!("python: {PLACE}");
     trace.path(&[&place, CREATE, "shop: countersign.guard"])?;
-    // The handler's call: the client's span and the server's.
-    let onward = [&place, CREATE, "shop: countersign.handler", GET, GET];
-    trace.path(&onward)?;
-    for last in ["shop: countersign.guard", "shop: countersign.handler"] {
+    let onward = [&place, CREATE, "shop: countersign.handler", ASKS, ANSWERS];
+    for last in ["stock: countersign.guard", "stock: countersign.handler"] {
         trace.path(&[&onward[..], &[last]].concat())?;
     }
     Ok(())
@@ -70,12 +57,17 @@ async fn drive(launcher: &Path, otlp: String) -> Result<(), Problem> {
     let allow = format!("{STOCK}=orders.read");
     let shop = setup::client(&service, "shop", &["--allow", &allow])?;
 
-    let stock = Shop::default().serve(&service.url(), STOCK).await?;
+    let order = stock::Order {
+        issuer: service.url(),
+        resource: STOCK.to_owned(),
+        otlp: otlp.clone(),
+    };
+    let stock = tokio::task::spawn_blocking(move || order.give()).await??;
     let onward = Builder::new(service.url())
         .client(shop.client_id, Credential::ClientSecret(shop.secret.into()))
         .connect()
         .await?
-        .channel(format!("http://{stock}"))
+        .channel(format!("http://{}", stock.address))
         .resource(STOCK)
         .connect()
         .await?;
@@ -102,7 +94,9 @@ async fn drive(launcher: &Path, otlp: String) -> Result<(), Problem> {
         ];
         run(&launcher, "python", &words, &python.secret)
     });
-    match ended.await??.well()?.as_slice() {
+    let said = ended.await??.well()?;
+    tokio::task::spawn_blocking(|| drop(stock)).await?;
+    match said.as_slice() {
         [line] if line == "placed: tea" => Ok(()),
         other => Err(format!("it said {other:?}").into()),
     }

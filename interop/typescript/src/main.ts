@@ -10,8 +10,9 @@ switch (command) {
     process.exitCode = (await runVectors(words[0] ?? "../../docs/grpc-dpop-vectors.json")) ? 0 : 1;
     break;
   case "calls": {
-    const names = ["token-service", "client", "orders", "resource", "brief-orders", "brief-resource"];
-    const options = Object.fromEntries([...names, "proto"].map((name) => [name, { type: "string" as const }]));
+    const names = ["token-service", "client", "orders", "resource"];
+    const others = ["proto", "brief-orders", "brief-resource"];
+    const options = Object.fromEntries([...names, ...others].map((name) => [name, { type: "string" as const }]));
     const { values } = parseArgs({ args: words, options });
     const missing = names.filter((name) => !values[name]);
     if (missing.length > 0) throw new Error(`missing: --${missing.join(", --")}`);
