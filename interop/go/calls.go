@@ -33,8 +33,11 @@ func runCalls(s settings) error {
 	}
 	own := &tokens{tokenService, s.client, s.secret}
 	issued, err := own.ask(s.resource)
-	if err != nil || issued.code != codes.OK {
-		return fmt.Errorf("no token: %s %w", issued.failure(), err)
+	if err != nil {
+		return err
+	}
+	if issued.code != codes.OK {
+		return fmt.Errorf("no token: %s", issued.failure())
 	}
 	say("a token", issued, text(issued.messages[0], "token_type"))
 	token := func() (string, error) { return text(issued.messages[0], "access_token"), nil }
@@ -81,16 +84,7 @@ func runCalls(s settings) error {
 		func() error {
 			return orders.tell("a challenge that a handler passes on", "GetOrder", nothing, `{"order_id": "pass-on"}`)
 		},
-		func() error {
-			if s.briefOrders == "" {
-				return nil
-			}
-			brief, err := newOrigin(s.briefOrders, c, p, func() (string, error) { return own.issue(s.briefResource) })
-			if err != nil {
-				return err
-			}
-			return brief.tell("a stream that outlives its token", "WatchOrders", count, `{}`)
-		},
+		func() error { return outlived(s, c, p, own) },
 		func() error {
 			refused, err := (&tokens{tokenService, s.client, "not the secret"}).ask(s.resource)
 			say("a wrong client secret", refused, "")
@@ -142,6 +136,31 @@ func misuse(orders *origin) error {
 		say(attempt.what, came, "")
 	}
 	return nil
+}
+
+// outlived opens a stream that ends with its token, and makes a call with what is left of that.
+func outlived(s settings, c contracts, p *prover, own *tokens) error {
+	if s.briefOrders == "" {
+		return nil
+	}
+	var given []string
+	brief, err := newOrigin(s.briefOrders, c, p, func() (string, error) {
+		// The second call has the first one's token; another only once the guard asks for it.
+		if len(given) == 1 {
+			given = append(given, given[0])
+			return given[0], nil
+		}
+		token, err := own.issue(s.briefResource)
+		given = append(given, token)
+		return token, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := brief.tell("a stream that outlives its token", "WatchOrders", count, `{}`); err != nil {
+		return err
+	}
+	return brief.tell("a token that has expired, replaced", "GetOrder", items, `{"order_id": "tea"}`)
 }
 
 // tell makes a call of the order service and prints what it came to.

@@ -68,14 +68,28 @@ def run(settings, secret: str) -> None:
     say("a challenge that a handler passes on", passed_on)
 
     if settings.brief_orders:
-        brief = Origin(settings.brief_orders, prover, lambda: tokens.issue(settings.brief_resource))
-        brief_stub = orders_grpc.OrderServiceStub(brief.channel)
-        ended = brief.call(
-            ORDER_SERVICE + "WatchOrders", brief_stub.WatchOrders, [orders_pb2.WatchOrdersRequest()]
-        )
-        say("a stream that outlives its token", ended, f"{len(ended.messages)} messages")
+        outlived(settings, tokens, prover)
+
     liar = Tokens(token_service, settings.client, "not the secret")
     say("a wrong client secret", liar.ask(settings.resource))
+
+
+def outlived(settings, tokens: Tokens, prover: Prover) -> None:
+    """A stream that ends with its token, and a call with what is left of that."""
+    given: list[str] = []
+
+    def token() -> str:
+        # The second call has the first one's token; another only once the guard asks for it.
+        given.append(given[0] if len(given) == 1 else tokens.issue(settings.brief_resource))
+        return given[-1]
+
+    brief = Origin(settings.brief_orders, prover, token)
+    stub = orders_grpc.OrderServiceStub(brief.channel)
+    watch, get = orders_pb2.WatchOrdersRequest(), orders_pb2.GetOrderRequest(order_id="tea")
+    ended = brief.call(ORDER_SERVICE + "WatchOrders", stub.WatchOrders, [watch])
+    say("a stream that outlives its token", ended, f"{len(ended.messages)} messages")
+    shown = brief.call(ORDER_SERVICE + "GetOrder", stub.GetOrder, [get])
+    say("a token that has expired, replaced", shown, shown.messages and shown.messages[0].order.item)
 
 
 def say(what: str, outcome: Outcome, came: str | None = None) -> None:

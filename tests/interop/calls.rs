@@ -31,6 +31,7 @@ const SAID: &[&str] = &[
     "a method without a rule: PERMISSION_DENIED REASON_METHOD_NOT_ALLOWED, attempts 1",
     "a challenge that a handler passes on: UNAUTHENTICATED REASON_DPOP_NONCE_REQUIRED use_dpop_nonce, attempts 1",
     "a stream that outlives its token: 3 messages, UNAUTHENTICATED REASON_TOKEN_EXPIRED invalid_token, attempts 2",
+    "a token that has expired, replaced: tea, attempts 2",
     "a wrong client secret: UNAUTHENTICATED REASON_CLIENT_AUTHENTICATION_FAILED invalid_client, attempts 1",
 ];
 

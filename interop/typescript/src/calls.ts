@@ -67,9 +67,16 @@ export async function runCalls(settings: Settings, secret: string): Promise<void
 
   const { "brief-orders": briefUrl, "brief-resource": briefResource } = settings;
   if (briefUrl && briefResource) {
-    const brief = origin(briefUrl, () => tokens.issue(briefResource));
+    const given: string[] = [];
+    const brief = origin(briefUrl, async () => {
+      // The second call has the first one's token; another only once the guard asks for it.
+      given.push(given.length === 1 ? given[0]! : await tokens.issue(briefResource));
+      return given.at(-1)!;
+    });
     const ended = await brief.call(`${ORDER_SERVICE}WatchOrders`, [{}]);
     say("a stream that outlives its token", ended, `${ended.messages.length} messages`);
+    const shown = await brief.call(`${ORDER_SERVICE}GetOrder`, [{ order_id: "tea" }]);
+    say("a token that has expired, replaced", shown, shown.messages[0]?.order.item);
   }
 
   const liar = new Tokens(tokenService, settings.client, "not the secret");

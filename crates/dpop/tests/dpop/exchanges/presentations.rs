@@ -34,6 +34,12 @@ pub(super) fn rows() -> Vec<Value> {
             "bound",
             malformed(),
         ),
+        shown(
+            "two tokens joined by a comma",
+            "DPoP TOKEN,TOKEN",
+            "bound",
+            malformed(),
+        ),
         shown("a scheme without a token", "DPoP", "bound", malformed()),
         shown(
             "two tokens in one value",
