@@ -12,7 +12,7 @@ use crate::shop::Shop;
 
 /// A resource whose tokens end soon; late enough that a busy machine opens a stream with one.
 const BRIEF: &str = "https://brief.example:8443";
-const BRIEF_LIFETIME: &str = "6s";
+const BRIEF_LIFETIME: &str = "10s";
 
 /// What each client prints. Two attempts are a challenge that was answered, one is a nonce that was
 /// kept, or a refusal that no client sends a call again for.

@@ -170,6 +170,10 @@ END
 
 install_interop_typescript() {
   command -v npm >/dev/null || from_debian npm || return
+  # The libraries want the cryptography that Node has had in the open since then.
+  local major
+  major="$(node -p 'process.versions.node.split(".")[0]')"
+  ((major >= 20)) || { echo "this part needs Node 20 or newer, and node is $major" >&2; return 1; }
   local packages="$tools/interop-packages/typescript"
   rm -rf "$packages"
   mkdir -p "$packages"

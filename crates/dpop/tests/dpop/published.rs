@@ -40,7 +40,7 @@ fn the_file_is_what_the_rows_make() {
 
 fn document(table: &Table) -> String {
     let head = json!({
-        "about": "Test vectors for docs/grpc-dpop.md. Run each proof against the call beside it.",
+        "about": "Test vectors for docs/grpc-dpop.md, which says how each table is run.",
         "now": NOW_SECS,
         "origins": ORIGINS,
         "limits": {"age": 60, "skew": 10, "algorithms": ["ES256", "Ed25519"]},
