@@ -87,6 +87,13 @@ impl Builder {
         self
     }
 
+    /// Makes connections so, instead of by [`trust_ca`](Self::trust_ca) and
+    /// [`allow_plaintext`](Self::allow_plaintext).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// Tells the time by this clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

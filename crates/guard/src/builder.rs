@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_client::ConnectError;
+use countersign_client::{ConnectError, Countersign, Credential};
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_client::random::{self, NoRandomness};
 use countersign_client::transport::Transport;
@@ -15,16 +15,23 @@ use crate::authority::Authority;
 use crate::check::{Checks, Tally};
 use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
-use crate::horizon::Horizon;
 use crate::keys::{Fetched, KeyRing, KeySetFile, KeySource, TokenServiceKeys};
 use crate::ledger::{Ledger, LedgerLimits};
+use crate::readiness::Readiness;
 use crate::respond::Responder;
+use crate::revocations::{Kept, Knowledge, RevocationSource, TokenServiceRevocations, Watch};
 use crate::routes::{Routes, RulesError};
 
 /// A new key is published long before it signs, so a token that names an
 /// unknown one is nearly always forged; this is how often strangers can make
 /// the guard ask.
 const KEY_FETCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a client of the token service needs to watch revocations.
+const WATCH_SCOPE: &str = "revocations.watch";
+
+/// Three heartbeats of the token service: one may be late.
+const KNOWLEDGE_AGE_LEAST: Duration = Duration::from_secs(15);
 
 /// Why a guard does not start.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +70,16 @@ pub enum BuildError {
         /// What it was expected to say.
         expected: String,
     },
+    /// The limit is shorter than the time between two signs of life.
+    #[error(
+        "knowledge_age_max is {0:?}: give at least 15 s, three times what the token service lets pass between two signs of life"
+    )]
+    KnowledgeAge(Duration),
+    /// There is a limit, and nothing that it could be kept with.
+    #[error(
+        "knowledge_age_max is set, and revocations are not watched: call client(…), or revocation_source(…)"
+    )]
+    NoWatch,
     /// No nonce key could be made.
     #[error("no nonce key could be made: {0}")]
     Randomness(#[from] NoRandomness),
@@ -86,6 +103,10 @@ pub struct Builder {
     keys: Option<Arc<dyn KeySource>>,
     key_set_file: Option<PathBuf>,
     key_fetch_interval: Duration,
+    client: Option<(String, Credential)>,
+    revocations: Option<Arc<dyn RevocationSource>>,
+    knowledge_age_max: Option<Duration>,
+    stream_age_max: Option<Duration>,
     transport: Transport,
     clock: Arc<dyn Clock>,
 }
@@ -108,6 +129,10 @@ impl Builder {
             keys: None,
             key_set_file: None,
             key_fetch_interval: KEY_FETCH_INTERVAL,
+            client: None,
+            revocations: None,
+            knowledge_age_max: None,
+            stream_age_max: None,
             transport: Transport::new(),
             clock: Arc::new(SystemClock),
         }
@@ -217,6 +242,37 @@ impl Builder {
         self
     }
 
+    /// Who the guard is when it calls the token service. With this it watches
+    /// revocations: what is revoked is refused within a second, and streams of it
+    /// end. The client must be registered for the scope `revocations.watch` of the
+    /// token service's own API.
+    ///
+    /// Without a client, a token that was revoked is accepted until it ends.
+    pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
+        self.client = Some((id.into(), credential));
+        self
+    }
+
+    /// Learns from here what was revoked, instead of asking the token service.
+    pub fn revocation_source(mut self, revocations: Arc<dyn RevocationSource>) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Lets nobody in once the guard has not heard of revocations for so long: at
+    /// least 15 s. Without a limit it goes by what it knows until tokens end.
+    pub fn knowledge_age_max(mut self, age: Duration) -> Self {
+        self.knowledge_age_max = Some(age);
+        self
+    }
+
+    /// Ends streams that have been open for so long. Without a limit they end with
+    /// their token.
+    pub fn stream_age_max(mut self, age: Duration) -> Self {
+        self.stream_age_max = Some(age);
+        self
+    }
+
     /// Trusts this certificate authority (PEM) instead of the system's when
     /// calling the token service.
     pub fn trust_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -244,20 +300,36 @@ impl Builder {
     ///
     /// # Errors
     /// When the configuration is wrong; see [`BuildError`].
-    pub async fn connect(self) -> Result<Guard, BuildError> {
+    pub async fn connect(mut self) -> Result<Guard, BuildError> {
         let routes = self.routes()?;
         let (origins, resources) = self.served()?;
         let freshness = self.own_or_shared_freshness()?;
-        let issuer = self.issuer.unwrap_or_else(|| self.token_service.clone());
+        let issuer = self.issuer.clone().unwrap_or_else(|| self.token_service.clone());
+        let revocations = self.revocation_watch(&issuer).await?;
         let source = match self.keys {
             Some(source) => source,
             None => Arc::new(TokenServiceKeys::new(
                 self.transport.channel(&self.token_service)?,
             )),
         };
+        let readiness = Arc::new(Readiness::default());
         let file = self.key_set_file.map(KeySetFile::new);
-        let keys = KeyRing::new(issuer.clone(), source, file, self.key_fetch_interval);
-        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys));
+        let interval = self.key_fetch_interval;
+        let keys = KeyRing::new(issuer.clone(), source, file, interval, Arc::clone(&readiness));
+        let kept = Kept {
+            set: Arc::default(),
+            streams: Arc::default(),
+            knowledge: Arc::new(match revocations {
+                Some(_) => Knowledge::new(self.knowledge_age_max),
+                None => Knowledge::none(),
+            }),
+            horizon: Arc::default(),
+            clock: Arc::clone(&self.clock),
+            readiness: Arc::clone(&readiness),
+        };
+        let streams = Arc::clone(&kept.streams);
+        let horizon = Arc::clone(&kept.horizon);
+        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys), &kept);
 
         let first = keys.begin().await;
         if let Fetched::OfAnother(published) = first {
@@ -267,20 +339,68 @@ impl Builder {
             });
         }
         keys.keep_fresh(&first);
+        let watch = match revocations {
+            Some(source) => Some(Watch::begin(source, kept).await),
+            None => None,
+        };
         let checks = Checks {
             routes,
             origins,
             resources,
             responder: Responder::new(self.limits.algorithms),
-            horizon: Horizon::default(),
             limits: self.limits,
             freshness,
             authority,
             ledger: self.ledger.unwrap_or_default(),
+            horizon,
+            streams,
+            stream_age_max: self.stream_age_max,
             clock: self.clock,
             tally: Tally::default(),
+            _watch: watch,
         };
-        Ok(Guard::new(checks, keys.readiness()))
+        Ok(Guard::new(checks, readiness.subscribe()))
+    }
+
+    /// Where revocations are learnt from, if they are.
+    async fn revocation_watch(
+        &mut self,
+        issuer: &str,
+    ) -> Result<Option<Arc<dyn RevocationSource>>, BuildError> {
+        if let Some(age) = self.knowledge_age_max {
+            if age < KNOWLEDGE_AGE_LEAST {
+                return Err(BuildError::KnowledgeAge(age));
+            }
+            if self.client.is_none() && self.revocations.is_none() {
+                return Err(BuildError::NoWatch);
+            }
+        }
+        if let Some(source) = &self.revocations {
+            return Ok(Some(Arc::clone(source)));
+        }
+        let Some(countersign) = self.countersign(issuer).await? else {
+            return Ok(None);
+        };
+        let channel = countersign
+            .channel(&self.token_service)
+            .resource(issuer)
+            .scopes([WATCH_SCOPE])
+            .connect()
+            .await?;
+        Ok(Some(Arc::new(TokenServiceRevocations::new(channel))))
+    }
+
+    /// The guard as a client of the token service, if it is one.
+    async fn countersign(&mut self, issuer: &str) -> Result<Option<Countersign>, BuildError> {
+        let Some((id, credential)) = self.client.take() else {
+            return Ok(None);
+        };
+        let client = countersign_client::Builder::new(&self.token_service)
+            .issuer(issuer)
+            .client(id, credential)
+            .transport(self.transport.clone())
+            .clock(Arc::clone(&self.clock));
+        Ok(Some(client.connect().await?))
     }
 
     fn routes(&self) -> Result<Routes, BuildError> {

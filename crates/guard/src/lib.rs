@@ -111,6 +111,7 @@
 //! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
 
 mod authority;
+mod backoff;
 mod builder;
 mod check;
 mod credentials;
@@ -124,15 +125,21 @@ mod keys;
 pub mod layer;
 mod ledger;
 mod permit;
+mod readiness;
 mod refusal;
 mod respond;
+mod revocations;
 mod routes;
+mod streams;
 
 pub use self::builder::{BuildError, Builder};
 pub use self::freshness::{Freshness, NonceMode, Sharing};
-pub use self::guard::{Counts, Guard};
-pub use self::keys::{KeySource, KeysUnavailable, PublishedKeys};
+pub use self::guard::{Counts, Guard, Knowledge};
+pub use self::keys::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};
 pub use self::layer::GuardLayer;
 pub use self::ledger::{Ledger, LedgerLimits, LedgerRefusal};
 pub use self::permit::{Permit, PermitExt};
+pub use self::revocations::{
+    Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
+};
 pub use self::routes::RulesError;

@@ -22,6 +22,8 @@ pub(crate) enum Refusal {
     Proof(countersign_dpop::Refusal),
     /// No key set was ever had, so nobody can vouch for the token.
     AuthorityUnreachable,
+    /// What was revoked was last heard too long ago.
+    KnowledgeTooOld,
     /// The token lacks these scopes.
     ScopeInsufficient(Vec<String>),
     /// The proof was used before, or cannot be remembered.
@@ -57,6 +59,9 @@ pub(crate) enum TokenRefusal {
     WrongAudience,
     /// `exp` is not in the future.
     Expired,
+    /// It was revoked: alone, or with all that its family, client, subject or
+    /// key had.
+    Revoked,
     /// `nbf` or `iat` is in the future.
     NotYetValid,
     /// The token is bound to something that cannot be checked here, alone or
@@ -83,6 +88,7 @@ impl Refusal {
             Self::Token(token) => token.label(),
             Self::Proof(proof) => proof.label(),
             Self::AuthorityUnreachable => "no_key_set",
+            Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::Ledger(ledger) => ledger.label(),
         }
@@ -105,6 +111,7 @@ impl TokenRefusal {
             Self::WrongIssuer => "token_wrong_issuer",
             Self::WrongAudience => "token_wrong_audience",
             Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
             Self::NotYetValid => "token_not_yet_valid",
             Self::BindingNotSupported => "token_binding_not_supported",
             Self::Unbound => "token_unbound",

@@ -1,12 +1,14 @@
 //! Introspection (RFC 7662): what a token is worth now, to those it is for.
 
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::access_token::{self, Claims};
 use crate::change::Known;
 use crate::handle::{Handle, HandleKind};
+use crate::holder::Holder;
 use crate::issuer::Issuer;
 use crate::model::{Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
 
@@ -28,6 +30,11 @@ pub struct Standing {
     pub token_revoked: bool,
     /// The family of [`Recognised::family`].
     pub family: Option<Known<Family>>,
+    /// The client that an access token was issued to, if it is registered.
+    pub owner: Option<Arc<Client>>,
+    /// The latest time until when everything was revoked that one of the token's
+    /// [holders](Recognised::holders) had.
+    pub holders_revoked_at: Option<UnixTime>,
 }
 
 /// What a token is worth. Whatever is not active is told apart from nothing.
@@ -88,6 +95,22 @@ impl Recognised {
         }
     }
 
+    /// The client that an access token was issued to: what to load.
+    pub fn owner(&self) -> Option<&ClientId> {
+        match self {
+            Self::Access(claims) => Some(&claims.client),
+            Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
+    /// Those whose access token it is: what of theirs was revoked is to be loaded.
+    pub fn holders(&self) -> Option<[Holder; 3]> {
+        match self {
+            Self::Access(claims) => Some(Holder::of_token(claims)),
+            Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
     /// The family to load.
     pub fn family(&self) -> Option<FamilyId> {
         match self {
@@ -138,10 +161,19 @@ fn access_is_active(
         .iter()
         .any(|uri| caller.serves.contains(uri));
     let is_remembered = !issuer.may_have_forgotten(claims.issued_at);
+    let owner_stands = standing.owner.as_deref().is_some_and(|owner| {
+        // Made in whole seconds, for this client and not for an earlier one of its name.
+        !owner.disabled && claims.issued_at.as_secs() >= owner.created_at.as_secs()
+    });
+    let holders_stand = standing
+        .holders_revoked_at
+        .is_none_or(|at| claims.issued_at > at);
     is_for_caller
         && now < claims.expires_at
         && !standing.token_revoked
         && family_stands
+        && owner_stands
+        && holders_stand
         && is_remembered
 }
 

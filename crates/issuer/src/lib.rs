@@ -89,6 +89,7 @@ mod change;
 mod event;
 mod family;
 mod handle;
+mod holder;
 pub mod introspect;
 mod issue;
 mod issuer;
@@ -99,6 +100,7 @@ mod redeem;
 mod refusal;
 pub mod register;
 mod revoke;
+mod revoke_all;
 mod rotate;
 pub mod set_back;
 
@@ -114,9 +116,11 @@ pub use change::{
 };
 pub use event::{Actor, Event, EventKind, Granted, Object, Outcome};
 pub use handle::{Handle, HandleKind, HandleText, MacKey, MacKeyId, MacKeys, NotOurs};
+pub use holder::{Holder, RevokedHolder};
 pub use issue::{Entered, Issued, issue};
 pub use issuer::{
     ACCESS_TOKEN_LIFETIME_MAX, CLOCK_MARGIN, Issuer, IssuerName, Lifetimes, NotAnIssuer,
+    REFRESH_ABSOLUTE_MAX,
 };
 pub use policy::Ask;
 pub use redeem::{CodeForm, Fresh, Redemption, redeem};
@@ -124,4 +128,5 @@ pub use refusal::{
     AuthenticationCause, FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause, TargetCause,
 };
 pub use revoke::{Revoking, revoke};
+pub use revoke_all::{Found, Target, revoke_all};
 pub use rotate::{Rotation, rotate};

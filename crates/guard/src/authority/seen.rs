@@ -10,14 +10,6 @@ use parking_lot::Mutex;
 
 use super::Claims;
 
-/// A token that was verified.
-#[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) claims: Arc<Claims>,
-    /// The key that signed it.
-    pub(super) signer: Thumbprint,
-}
-
 /// Verified tokens by their SHA-256. Bounded: the ones that were not used for
 /// longest go first, and cost one check when they come again.
 pub(super) struct SeenTokens {
@@ -35,8 +27,8 @@ const HALF_MAX: usize = 1024;
 /// young half is full it becomes the old, and the old is forgotten.
 #[derive(Default)]
 struct Shard {
-    young: HashMap<[u8; 32], Seen>,
-    old: HashMap<[u8; 32], Seen>,
+    young: HashMap<[u8; 32], Arc<Claims>>,
+    old: HashMap<[u8; 32], Arc<Claims>>,
 }
 
 impl Default for SeenTokens {
@@ -48,20 +40,20 @@ impl Default for SeenTokens {
 }
 
 impl SeenTokens {
-    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Seen> {
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Arc<Claims>> {
         let mut shard = self.shard(hash).lock();
         if let Some(seen) = shard.young.get(hash) {
-            return Some(seen.clone());
+            return Some(Arc::clone(seen));
         }
         let seen = shard.old.remove(hash)?;
-        let forgotten = shard.put(*hash, seen.clone());
+        let forgotten = shard.put(*hash, Arc::clone(&seen));
         drop(shard);
         // Freed without the lock.
         drop(forgotten);
         Some(seen)
     }
 
-    pub(super) fn remember(&self, hash: [u8; 32], seen: Seen) {
+    pub(super) fn remember(&self, hash: [u8; 32], seen: Arc<Claims>) {
         let forgotten = self.shard(&hash).lock().put(hash, seen);
         // Freed without the lock.
         drop(forgotten);
@@ -71,8 +63,9 @@ impl SeenTokens {
     pub(super) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            shard.young.retain(|_, seen| signer(&seen.signer));
-            shard.old.retain(|_, seen| signer(&seen.signer));
+            let keeps = |seen: &Claims| seen.signer.as_ref().is_none_or(&signer);
+            shard.young.retain(|_, seen| keeps(seen));
+            shard.old.retain(|_, seen| keeps(seen));
         }
     }
 
@@ -82,7 +75,7 @@ impl SeenTokens {
 }
 
 impl Shard {
-    fn put(&mut self, hash: [u8; 32], seen: Seen) -> HashMap<[u8; 32], Seen> {
+    fn put(&mut self, hash: [u8; 32], seen: Arc<Claims>) -> HashMap<[u8; 32], Arc<Claims>> {
         let mut forgotten = HashMap::new();
         if self.young.len() >= HALF_MAX {
             forgotten = mem::replace(&mut self.old, mem::take(&mut self.young));
@@ -98,14 +91,11 @@ mod tests {
 
     use super::*;
 
-    fn seen(signer: u8) -> Seen {
+    fn seen(signer: u8) -> Arc<Claims> {
         let payload =
             br#"{"iss":"i","sub":"s","client_id":"c","jti":"j","aud":"a","iat":1,"exp":2}"#;
-        let claims = Claims::read(&json::object(payload).unwrap(), "i").unwrap();
-        Seen {
-            claims: Arc::new(claims),
-            signer: Thumbprint::from_bytes([signer; 32]),
-        }
+        let signer = Thumbprint::from_bytes([signer; 32]);
+        Arc::new(Claims::read(&json::object(payload).unwrap(), "i", signer).unwrap())
     }
 
     fn hash(n: u32) -> [u8; 32] {

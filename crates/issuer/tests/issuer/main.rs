@@ -18,6 +18,7 @@ mod records;
 mod registration;
 mod resources;
 mod revocation;
+mod revoke_all;
 mod rotation;
 mod rotation_laws;
 mod set_back;

@@ -4,6 +4,7 @@
 mod given;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_issuer::authorize::{
@@ -15,9 +16,9 @@ use countersign_issuer::model::{
     Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
 };
 use countersign_issuer::{
-    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known, Record,
-    RecordName, Redemption, Refusal, Revocation, Revoking, Rotation, Version, Write, access_token,
-    issue, redeem, revoke, rotate,
+    Actor, Ask, Change, CodeForm, Decision, Event, Expect, Found, Fresh, Holder, Issued, Issuer,
+    Known, Record, RecordName, Redemption, Refusal, Revocation, RevokedHolder, Revoking, Rotation,
+    Target, Version, Write, access_token, issue, redeem, revoke, revoke_all, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 
@@ -35,6 +36,7 @@ pub(crate) struct World {
     pub(crate) authorizations: HashMap<RecordId, Known<Authorization>>,
     pub(crate) spent: Vec<(ClientId, String)>,
     pub(crate) revoked: Vec<TokenId>,
+    pub(crate) holders: HashMap<Holder, Known<RevokedHolder>>,
     pub(crate) events: Vec<Event>,
     pub(crate) revocations: Vec<Revocation>,
     signing: SigningKey,
@@ -59,6 +61,7 @@ impl World {
             authorizations: HashMap::new(),
             spent: Vec::new(),
             revoked: Vec::new(),
+            holders: HashMap::new(),
             events: Vec::new(),
             revocations: Vec::new(),
             signing: SigningKey::generate_ed25519([3; 32]).unwrap(),
@@ -184,7 +187,7 @@ impl World {
             }
         }
         self.events.extend(change.events.iter().cloned());
-        self.revocations.extend(change.revocations.iter().copied());
+        self.revocations.extend(change.revocations.iter().cloned());
         Ok(())
     }
 
@@ -199,6 +202,7 @@ impl World {
                 .contains(&(it.client.clone(), it.jti.clone()))
                 .then_some(Version::new(0)),
             Record::RevokedToken(it) => self.revoked.contains(&it.token).then_some(Version::new(0)),
+            Record::RevokedHolder(it) => self.holders.get(&it.holder).map(|k| k.version),
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
@@ -229,8 +233,48 @@ impl World {
             }
             Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
             Record::RevokedToken(it) => self.revoked.push(it.token),
+            Record::RevokedHolder(it) => {
+                self.holders
+                    .insert(it.holder.clone(), Known::new(it, version));
+            }
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
+    }
+
+    /// The family as a store's records have it: with what was revoked of its holders'.
+    pub(crate) fn family(&self, id: FamilyId) -> Option<Known<Family>> {
+        let Known { value, version } = self.families.get(&id)?.clone();
+        let value = match self.revoked_until(&Holder::of_family(&value)) {
+            Some(at) => value.revoked_until(at),
+            None => value,
+        };
+        Some(Known::new(value, version))
+    }
+
+    fn revoked_until(&self, holders: &[Holder]) -> Option<UnixTime> {
+        let known = holders.iter().filter_map(|holder| self.holders.get(holder));
+        known.map(|known| known.value.at).max()
+    }
+
+    /// An operator revokes.
+    pub(crate) fn revoke_all(&mut self, target: &Target) -> Result<UnixTime, Refusal> {
+        let found = match target {
+            Target::Token(token) => Found {
+                token_revoked: self.revoked.contains(token),
+                ..Found::default()
+            },
+            Target::Family(family) => Found {
+                family: self.family(*family),
+                ..Found::default()
+            },
+            Target::Holder(holder) => Found {
+                holder: self.holders.get(holder).cloned(),
+                ..Found::default()
+            },
+        };
+        let operator = Actor::Operator { uid: 0 };
+        let decision = revoke_all(target, &found, &operator, self.now);
+        self.settle(decision)
     }
 
     /// Commits what was decided, and answers.
@@ -344,13 +388,13 @@ impl World {
             family: FamilyId::new(RecordId::from_bytes(self.fresh())),
         };
         let known = self.authorizations.get(&redemption.record());
-        let earlier = known.and_then(|known| self.families.get(&known.value.redeemed_for()?));
+        let earlier = known.and_then(|known| self.family(known.value.redeemed_for()?));
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
         Ok(redeem(
             &shown(&client),
             &redemption,
             known,
-            earlier,
+            earlier.as_ref(),
             &catalogue,
             issuer,
             proof,
@@ -387,12 +431,12 @@ impl World {
         let rotation = Rotation::parse(token, scopes, &[] as &[&str], &self.issuer.mac_keys)?;
         let client = self.client(who);
         let id = TokenId::from_bytes(self.fresh());
-        let known = self.families.get(&rotation.family());
+        let known = self.family(rotation.family());
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
         Ok(rotate(
             &shown(&client),
             &rotation,
-            known,
+            known.as_ref(),
             &catalogue,
             issuer,
             proof,
@@ -448,14 +492,29 @@ impl World {
     pub(crate) fn standing(&self, token: Option<TokenId>, family: Option<FamilyId>) -> Standing {
         Standing {
             token_revoked: token.is_some_and(|token| self.revoked.contains(&token)),
-            family: family.and_then(|family| self.families.get(&family).cloned()),
+            family: family.and_then(|family| self.family(family)),
+            ..Standing::default()
+        }
+    }
+
+    /// What is known of a token, for its introspection.
+    pub(crate) fn standing_of(&self, recognised: &Recognised) -> Standing {
+        let owner = recognised
+            .owner()
+            .and_then(|owner| self.clients.get(owner.as_str()));
+        Standing {
+            owner: owner.map(|known| Arc::new(known.value.clone())),
+            holders_revoked_at: recognised
+                .holders()
+                .and_then(|holders| self.revoked_until(&holders)),
+            ..self.standing(recognised.token(), recognised.family())
         }
     }
 
     /// Whether `who` is told that the token is active.
     pub(crate) fn is_active(&self, text: &str, who: &str) -> bool {
         let recognised = recognise(text, &self.published(), &self.issuer);
-        let standing = self.standing(recognised.token(), recognised.family());
+        let standing = self.standing_of(&recognised);
         let caller = self.clients.get(who).map(|known| &known.value);
         introspect(&recognised, &standing, caller, &self.issuer, self.now)
             != Introspection::Inactive

@@ -22,8 +22,20 @@ pub(crate) async fn find(
     recognised: &Recognised,
     caller: &ClientId,
 ) -> Result<Findings, Refused> {
+    let owner = match recognised.owner() {
+        Some(owner) => records.registration(owner).await?,
+        None => None,
+    };
+    let holders_revoked_at = match recognised.holders() {
+        Some(holders) => records.revoked_until(&holders).await?,
+        None => None,
+    };
     Ok(Findings {
-        standing: standing(records, recognised.token(), recognised.family()).await?,
+        standing: Standing {
+            owner: owner.map(|known| known.value),
+            holders_revoked_at,
+            ..standing(records, recognised.token(), recognised.family()).await?
+        },
         caller: records.registration(caller).await?.map(|known| known.value),
     })
 }
