@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_client::{ConnectError, Countersign, Credential};
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_client::random::{self, NoRandomness};
 use countersign_client::transport::Transport;
+use countersign_client::{ConnectError, Countersign, Credential};
 use countersign_dpop::{Limits, NonceKey, Origin, OriginError};
 use countersign_jose::Algorithms;
 
@@ -304,7 +304,10 @@ impl Builder {
         let routes = self.routes()?;
         let (origins, resources) = self.served()?;
         let freshness = self.own_or_shared_freshness()?;
-        let issuer = self.issuer.clone().unwrap_or_else(|| self.token_service.clone());
+        let issuer = self
+            .issuer
+            .clone()
+            .unwrap_or_else(|| self.token_service.clone());
         let revocations = self.revocation_watch(&issuer).await?;
         let source = match self.keys {
             Some(source) => source,
@@ -315,7 +318,13 @@ impl Builder {
         let readiness = Arc::new(Readiness::default());
         let file = self.key_set_file.map(KeySetFile::new);
         let interval = self.key_fetch_interval;
-        let keys = KeyRing::new(issuer.clone(), source, file, interval, Arc::clone(&readiness));
+        let keys = KeyRing::new(
+            issuer.clone(),
+            source,
+            file,
+            interval,
+            Arc::clone(&readiness),
+        );
         let kept = Kept {
             set: Arc::default(),
             streams: Arc::default(),

@@ -8,11 +8,11 @@ mod source;
 mod token_service;
 mod watch;
 
-pub use self::source::{
-    Revocation, RevocationSource, RevocationsTold, RevokedTarget, Revocations, WatchFailed,
-};
 pub(crate) use self::knowledge::Knowledge;
 pub(crate) use self::marks::Marks;
 pub(crate) use self::set::RevokedSet;
+pub use self::source::{
+    Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
+};
 pub(crate) use self::token_service::TokenServiceRevocations;
 pub(crate) use self::watch::{Kept, Watch};

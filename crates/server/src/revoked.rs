@@ -147,7 +147,8 @@ impl Revoked {
     }
 
     /// How many are kept.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.kept.read().revocations.len()
     }
 

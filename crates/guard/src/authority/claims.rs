@@ -41,7 +41,7 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Reads the claims of a token of `issuer` that this key signed.
-    pub(super) fn read(
+    pub(crate) fn read(
         payload: &Object<'_>,
         issuer: &str,
         signer: Thumbprint,

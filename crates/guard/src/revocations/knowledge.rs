@@ -73,7 +73,8 @@ impl Knowledge {
     /// Whether that is too long. Asked on every call, so the clock is only looked at where there
     /// is a limit.
     pub(crate) fn is_too_old(&self) -> bool {
-        self.age_max.is_some_and(|max| self.never_known() || self.age() > max)
+        self.age_max
+            .is_some_and(|max| self.never_known() || self.age() > max)
     }
 
     /// What may have been revoked before the start was never told.

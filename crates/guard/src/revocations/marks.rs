@@ -37,9 +37,15 @@ impl Marks {
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = Mark> {
-        [Some(self.token), self.family, Some(self.client), Some(self.subject), self.key]
-            .into_iter()
-            .flatten()
+        [
+            Some(self.token),
+            self.family,
+            Some(self.client),
+            Some(self.subject),
+            self.key,
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -73,7 +73,9 @@ impl RevokedSet {
         issued_secs <= self.everything.load(Ordering::Relaxed)
             || marks.each().any(|mark| {
                 let shard = self.shards[mark.shard(SHARDS)].read();
-                shard.get(&mark).is_some_and(|until| until.hits(issued_secs))
+                shard
+                    .get(&mark)
+                    .is_some_and(|until| until.hits(issued_secs))
             })
     }
 
@@ -110,7 +112,8 @@ impl RevokedSet {
             if shard.len() < shard.capacity() / 4 {
                 shard.shrink_to_fit();
             }
-            self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
+            self.count
+                .fetch_sub(before - shard.len(), Ordering::Relaxed);
         }
     }
 

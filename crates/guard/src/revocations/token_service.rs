@@ -93,7 +93,10 @@ fn read(message: Message) -> Option<Revocation> {
     };
     let revocation = read();
     if revocation.is_none() {
-        warn!(number, "a revocation cannot be read, and is not in force here");
+        warn!(
+            number,
+            "a revocation cannot be read, and is not in force here"
+        );
     }
     revocation
 }

@@ -106,8 +106,8 @@ impl Watching {
             match timeout(LOOK, told.next()).await {
                 Ok(Some(Ok(told))) => {
                     *backoff = Backoff::default();
-                    patience = told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX)
-                        * HEARTBEATS_MISSED;
+                    patience =
+                        told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX) * HEARTBEATS_MISSED;
                     heard = Instant::now();
                     self.take(told);
                 }

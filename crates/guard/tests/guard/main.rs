@@ -13,6 +13,7 @@ mod keys;
 mod nonce;
 mod presentation;
 mod replay;
+mod revocation;
 mod stand;
 mod startup;
 mod stream;

@@ -147,6 +147,17 @@ impl Stand {
         self.address = serve(&self.guard).await;
     }
 
+    /// A guard that is not up yet.
+    pub(crate) fn describe() -> Builder {
+        let keys = TestKeys {
+            published: Mutex::new(Some(published(&[("k1", &es256(1))]))),
+            fetches: AtomicU32::new(0),
+            takes: Mutex::new(Duration::ZERO),
+        };
+        let clock = TestClock(AtomicU64::new(1_760_000_000_000));
+        builder(&Arc::new(clock), &Arc::new(keys))
+    }
+
     pub(crate) fn now(&self) -> u64 {
         self.clock.now().as_secs()
     }
@@ -302,6 +313,8 @@ pub(crate) enum Expected {
     T,
     /// `invalid_token`, because it has expired
     Expired,
+    /// `invalid_token`, because it was revoked
+    Revoked,
     /// `use_dpop_nonce`, and a nonce
     N,
     /// `invalid_request`
@@ -351,7 +364,7 @@ impl Expected {
         let algs = format!("algs=\"{algorithms}\"");
         let expected = match self {
             Self::Missing => Some(format!("DPoP {algs}")),
-            Self::P | Self::Spent | Self::T | Self::Expired | Self::N => {
+            Self::P | Self::Spent | Self::T | Self::Expired | Self::Revoked | Self::N => {
                 Some(format!("DPoP error=\"{}\", {algs}", error.unwrap()))
             }
             Self::Scope => Some(format!(
@@ -374,6 +387,7 @@ impl Expected {
             Self::Spent => (16, Reason::DpopProofReplayed, Some("invalid_dpop_proof")),
             Self::T => (16, Reason::TokenInvalid, Some("invalid_token")),
             Self::Expired => (16, Reason::TokenExpired, Some("invalid_token")),
+            Self::Revoked => (16, Reason::TokenRevoked, Some("invalid_token")),
             Self::N => (16, Reason::DpopNonceRequired, Some("use_dpop_nonce")),
             Self::R => (3, Reason::InvalidRequest, Some("invalid_request")),
             Self::X => (8, Reason::RateLimited, None),

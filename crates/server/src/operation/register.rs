@@ -3,8 +3,8 @@
 use countersign_issuer::model::{Client, ClientId, Resource, ResourceUri};
 use countersign_issuer::register::{
     ClientChange, NewClient, NewResource, Registered, RenewedSecret, ResourceChange, create_client,
-    create_resource, delete_client, delete_resource, ensure_own_resource, own_resource_uri, rotate_client_secret,
-    update_client, update_resource,
+    create_resource, delete_client, delete_resource, ensure_own_resource, own_resource_uri,
+    rotate_client_secret, update_client, update_resource,
 };
 use countersign_issuer::{Actor, Decision, FieldFault, Known, Refusal, Version};
 use zeroize::Zeroizing;

@@ -6,8 +6,8 @@ use countersign::keys::v1::key_service_server::KeyService;
 use countersign::keys::v1::{
     ListKeysRequest, ListKeysResponse, WatchKeysRequest, WatchKeysResponse,
 };
-use futures_util::stream::{self, BoxStream};
 use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};

@@ -66,9 +66,9 @@ pub(crate) fn target(request: RevokeTokensRequest) -> Result<Target, Refused> {
                 expected: "must be the jti of an access token: 22 characters of base64url",
             })?)
         }
-        Some(Asked::FamilyId(text)) => Target::Family(
-            FamilyId::parse(&text).map_err(|problem| fault("family_id", problem))?,
-        ),
+        Some(Asked::FamilyId(text)) => {
+            Target::Family(FamilyId::parse(&text).map_err(|problem| fault("family_id", problem))?)
+        }
         Some(Asked::ClientId(text)) => Target::Holder(Holder::Client(
             ClientId::parse(&text).map_err(|problem| fault("client_id", problem))?,
         )),

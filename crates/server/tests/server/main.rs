@@ -25,6 +25,7 @@ mod proof;
 mod reflection;
 mod refresh;
 mod reload;
+mod revocations;
 mod silent;
 mod start;
 mod stop;
