@@ -96,7 +96,11 @@
 //! - A bound token that is presented as a bearer token is refused and
 //!   [counted](Guard::counts): someone may have stolen it.
 //! - Streams are authorised when they open and end with TOKEN_EXPIRED at their
-//!   token's end.
+//!   token's end, with TOKEN_REVOKED when it is revoked, and with
+//!   STREAM_TOO_OLD at the age that [`Builder::stream_age_max`] sets.
+//! - A guard with a [client](Builder::client) of its own is told what is revoked
+//!   and refuses it within a second. [`Guard::knowledge`] says how old what it
+//!   knows is; past [`Builder::knowledge_age_max`] it lets nobody in.
 //! - `www-authenticate` and `dpop-nonce` in what handlers answer are removed:
 //!   clients take them for the guard's own, and send the call again.
 //! - Spent proofs are remembered in memory, in a bounded [`Ledger`]. For the
@@ -140,6 +144,7 @@ pub use self::layer::GuardLayer;
 pub use self::ledger::{Ledger, LedgerLimits, LedgerRefusal};
 pub use self::permit::{Permit, PermitExt};
 pub use self::revocations::{
-    Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
+    Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget,
+    TokenServiceRevocations, WatchFailed,
 };
 pub use self::routes::RulesError;

@@ -14,5 +14,5 @@ pub(crate) use self::set::RevokedSet;
 pub use self::source::{
     Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
 };
-pub(crate) use self::token_service::TokenServiceRevocations;
+pub use self::token_service::TokenServiceRevocations;
 pub(crate) use self::watch::{Kept, Watch};

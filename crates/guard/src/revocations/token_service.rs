@@ -26,11 +26,14 @@ const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// What a message says that does not say when the next one comes.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Asks the token service.
-pub(crate) struct TokenServiceRevocations(RevocationServiceClient<GuardedChannel>);
+/// Watches the token service, over a connection that several guards of a process
+/// may share. A guard with a [client](crate::Builder::client) makes its own.
+pub struct TokenServiceRevocations(RevocationServiceClient<GuardedChannel>);
 
 impl TokenServiceRevocations {
-    pub(crate) fn new(channel: GuardedChannel) -> Self {
+    /// Over a channel to the token service, whose tokens are for its own API and
+    /// have the scope `revocations.watch`.
+    pub fn new(channel: GuardedChannel) -> Self {
         let client = RevocationServiceClient::new(channel);
         Self(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
     }

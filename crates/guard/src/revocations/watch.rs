@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::set::Batch;
 use super::{Knowledge, RevocationSource, RevocationsTold, RevokedSet, WatchFailed};
@@ -26,6 +26,9 @@ const HEARTBEATS_MISSED: u32 = 3;
 /// However often or seldom a source says that it is alive.
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
+
+/// A watch that went on for so long was a good one.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether knowledge is too old.
 const LOOK: Duration = Duration::from_secs(1);
@@ -79,11 +82,18 @@ impl Watching {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
-            let failed = self.watch(&mut backoff).await;
+            let begun = Instant::now();
+            let failed = self.watch().await;
             self.kept.knowledge.ended();
             self.first = None;
             if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
                 info!("revocations are asked for from the beginning");
+                continue;
+            }
+            if begun.elapsed() > SETTLED {
+                // Connections do not live for ever: this one had its time.
+                debug!(cause = %failed, "the watch of revocations is begun again");
+                backoff = Backoff::default();
                 continue;
             }
             warn!(cause = %failed, age = ?self.kept.knowledge.age(), "the last known revocations stay in force");
@@ -92,7 +102,7 @@ impl Watching {
     }
 
     /// Until the watch ends.
-    async fn watch(&mut self, backoff: &mut Backoff) -> WatchFailed {
+    async fn watch(&mut self) -> WatchFailed {
         let late = |what: &str| WatchFailed::Unavailable(what.to_owned());
         let begun = self.source.watch(self.cursor.clone());
         let mut told = match timeout(BEGIN, begun).await {
@@ -105,7 +115,6 @@ impl Watching {
         loop {
             match timeout(LOOK, told.next()).await {
                 Ok(Some(Ok(told))) => {
-                    *backoff = Backoff::default();
                     patience =
                         told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX) * HEARTBEATS_MISSED;
                     heard = Instant::now();

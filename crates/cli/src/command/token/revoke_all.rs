@@ -93,7 +93,7 @@ impl TargetArgs {
             )),
             (_, _, _, _, Some(id)) => Ok((
                 Target::TokenId(id.clone()),
-                revoking(format!("the access token {id}")),
+                revoking(format!("the access token {id} alone")),
             )),
             (None, None, None, None, None) => Err(Failure::internal("no target was named")),
         }
@@ -104,7 +104,10 @@ impl RevokeAll {
     /// Revokes.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let (target, what) = self.target.target()?;
-        confirm(&what, self.yes)?;
+        confirm(
+            &format!("{what}: what is revoked is dead at once, and nothing brings it back"),
+            self.yes,
+        )?;
         let request = RevokeTokensRequest {
             target: Some(target),
         };
