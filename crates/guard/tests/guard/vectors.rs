@@ -3,6 +3,7 @@
 //! The guard stands at the vectors' origins, tells the vectors' time and has the vectors' nonce
 //! key. What differs: a guard wants an access token and its `ath`, so the proofs are given one.
 
+#[path = "vectors/published.rs"]
 pub(crate) mod published;
 
 use std::convert::Infallible;
@@ -31,7 +32,7 @@ use published::{Document, Keys, PATH, Refusals, Rule, Signed, Terms, Vector};
 
 /// The service of the vectors: whatever reaches it is answered with OK.
 #[derive(Clone)]
-struct Orders;
+pub(crate) struct Orders;
 
 impl NamedService for Orders {
     const NAME: &'static str = "orders.v1.Orders";
@@ -91,7 +92,7 @@ fn descriptors() -> Vec<u8> {
 }
 
 /// A guard on these terms, at the vectors' time.
-async fn guard(stand: &Stand, document: &Document, terms: &Terms) -> Guard {
+pub(crate) async fn guard(stand: &Stand, document: &Document, terms: &Terms) -> Guard {
     // Long enough ago for a start to be forgotten.
     let long_ago = document.now_secs - 10_000;
     let (mode, started_secs) = match terms.rule {
@@ -140,7 +141,7 @@ async fn channel(guard: &Guard) -> Channel {
 }
 
 /// A call by hand: whatever method, path and proof.
-async fn call(
+pub(crate) async fn call(
     channel: &Channel,
     vector: &Vector,
     token: &str,
@@ -166,7 +167,11 @@ async fn call(
 }
 
 /// An access token for everything here, bound to the key of the proof.
-fn token(stand: &Stand, document: &Document, key: &countersign_jose::SigningKey) -> String {
+pub(crate) fn token(
+    stand: &Stand,
+    document: &Document,
+    key: &countersign_jose::SigningKey,
+) -> String {
     let mut claims = stand.claims();
     claims["aud"] = json!(document.origins);
     claims["cnf"] = json!({ "jkt": key.public().thumbprint().to_string() });
@@ -174,7 +179,7 @@ fn token(stand: &Stand, document: &Document, key: &countersign_jose::SigningKey)
 }
 
 /// The vector's proof for a guard: with the `ath` of our access token, or as wrong as it was.
-fn for_guard(vector: &Vector, mut signed: Signed, token: &str, number: usize) -> String {
+pub(crate) fn for_guard(vector: &Vector, mut signed: Signed, token: &str, number: usize) -> String {
     signed.jti(number);
     let ours = Ath::of(token).to_string();
     match &vector.access_token {
@@ -207,7 +212,7 @@ fn hex(token: &str) -> String {
 }
 
 /// What comes back, and for which cause.
-fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, Option<String>) {
+pub(crate) fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, Option<String>) {
     let cause = match vector.refused.as_deref() {
         // No method of that name has a rule, whatever its proof.
         _ if vector.path != PATH => return (Expected::NoRule, Some("method_without_rule".into())),

@@ -1,0 +1,119 @@
+//! Each byte of a proof and of a token, as they are sent.
+
+use crate::case::{Case, Cases, Class};
+use crate::mutation::{self, WAYS};
+use crate::range::{self, Range};
+use crate::stand::Expected;
+
+/// Prime to the number of ways.
+const STRIDE: usize = 23;
+
+const PROOF: [&str; 4] = [
+    "a byte of a proof's header",
+    "a byte of a proof's payload",
+    "a byte of a proof's signature",
+    "a dot of a proof",
+];
+
+const TOKEN: [&str; 4] = [
+    "a byte of a token's header",
+    "a byte of a token's payload",
+    "a byte of a token's signature",
+    "a dot of a token",
+];
+
+const BEHIND: [&str; 4] = [
+    "a byte of the header of the token that a proof is for",
+    "a byte of the payload of the token that a proof is for",
+    "a byte of the signature of the token that a proof is for",
+    "a dot of the token that a proof is for",
+];
+
+/// Which of three segments, or a dot.
+fn segment(text: &str, at: usize, names: [&'static str; 4]) -> &'static str {
+    match text.as_bytes()[at] {
+        b'.' => names[3],
+        _ => names[text[..at].matches('.').count()],
+    }
+}
+
+/// Nothing of it can be changed.
+pub(crate) fn proofs() -> Class {
+    Class::of(STRIDE, &PROOF, |range| {
+        let token = range.stand.token();
+        let proof = range.proof("of which each byte is changed", &token);
+        let count = proof.len() * WAYS;
+        let make = move |number| {
+            let change = mutation::of(proof.as_bytes(), number);
+            Case {
+                group: segment(&proof, change.at, PROOF),
+                row: change.row,
+                http2: mutation::is_no_field_value(&change.bytes),
+                sent: range::presented(token.as_bytes(), &change.bytes),
+                expected: vec![Expected::P],
+            }
+        };
+        (count, Box::new(make))
+    })
+}
+
+/// Nothing of it can be changed, though the proof is one for what it was changed to.
+pub(crate) fn tokens() -> Class {
+    Class::of(STRIDE, &TOKEN, |range| {
+        let token = range.stand.token();
+        let count = token.len() * WAYS;
+        let make = move |number| {
+            let change = mutation::of(token.as_bytes(), number);
+            let shown = String::from_utf8_lossy(&change.bytes);
+            // Spaces after the scheme are as many as one likes.
+            let proof = range.proof(&number.to_string(), shown.trim_start_matches(' '));
+            Case {
+                group: segment(&token, change.at, TOKEN),
+                row: change.row,
+                http2: mutation::is_no_field_value(&change.bytes),
+                sent: range::presented(&change.bytes, proof.as_bytes()),
+                expected: vec![of_token(&change.bytes, Expected::T)],
+            }
+        };
+        (count, Box::new(make))
+    })
+}
+
+/// The same with the proof for what it was: `ath` tells, before anything of the token is read.
+pub(crate) fn tokens_behind_a_proof() -> Class {
+    Class::of(3 * STRIDE, &BEHIND[..3], |range: &Range| -> Cases<'_> {
+        let token = range.stand.token();
+        let count = token.len() * WAYS;
+        let make = move |number| {
+            let change = mutation::of(token.as_bytes(), number);
+            let proof = range.proof(&number.to_string(), &token);
+            Case {
+                group: segment(&token, change.at, BEHIND),
+                row: change.row,
+                http2: mutation::is_no_field_value(&change.bytes),
+                sent: range::presented(&change.bytes, proof.as_bytes()),
+                expected: vec![of_token(&change.bytes, Expected::P)],
+            }
+        };
+        (count, Box::new(make))
+    })
+}
+
+/// What comes of a token of these bytes: `otherwise`, unless it is no token at all.
+fn of_token(bytes: &[u8], otherwise: Expected) -> Expected {
+    let token = bytes.trim_ascii_start();
+    let is_none = token.is_empty()
+        || bytes
+            .iter()
+            .any(|byte| b", ".contains(byte) || *byte >= 0x7f);
+    let spaces_only_before = bytes.first() == Some(&b' ')
+        && !token.is_empty()
+        && !token
+            .iter()
+            .any(|byte| b", ".contains(byte) || *byte >= 0x7f);
+    if is_none && !spaces_only_before {
+        Expected::R
+    } else {
+        otherwise
+    }
+}
