@@ -4,6 +4,7 @@ use countersign_jose::SigningKey;
 use serde_json::json;
 
 use crate::case::{Case, Cases, Class};
+use crate::mutation::{self, WAYS};
 use crate::range::{self, Range, Sent};
 use crate::stand::{Expected, proof_of};
 use crate::{model, pipe};
@@ -18,9 +19,6 @@ const FIELDS: [&str; 8] = [
     "a byte of a header block: authorization",
     "a byte of a header block: dpop",
 ];
-
-/// Each bit.
-const WAYS: usize = 8;
 
 /// What a guard may say when fields have become others.
 const REFUSED: [Expected; 4] = [
@@ -46,18 +44,18 @@ pub(crate) fn each() -> Class {
         let first = begins[0];
         let count = (original(0).len() - first) * WAYS;
         let make = move |number: usize| {
-            let (at, bit) = (first + number / WAYS, number % WAYS);
             let original = original(number);
-            let mut block = original.clone();
-            block[at] ^= 1 << bit;
+            let (begin, fields) = original.split_at(first);
+            let change = mutation::of(fields, number);
+            let block = [begin, &change.bytes].concat();
             let same = match (pipe::read(&block), pipe::read(&original)) {
                 (Some(changed), Some(original)) => model::block(&changed, &original),
                 _ => false,
             };
-            let field = begins.partition_point(|begin| *begin <= at) - 1;
+            let field = begins.partition_point(|begin| *begin <= first + change.at) - 1;
             Case {
                 group: FIELDS[field],
-                row: format!("bit {bit} of byte {at} ({number})"),
+                row: change.row,
                 sent: Sent::Block(block),
                 expected: if same {
                     vec![Expected::Ok]

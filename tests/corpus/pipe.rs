@@ -143,6 +143,13 @@ fn length(onto: &mut Vec<u8>, length: usize) {
     onto.push(u8::try_from(rest).unwrap());
 }
 
+/// What stands for a text in Huffman coding, which is not read here. No field has it.
+const CODED: &[u8] = b"\0";
+
+/// The shortest name that counts, `dpop`, has four letters, and no code has less than five bits
+/// (RFC 7541, appendix B).
+const CODED_NAME_BYTES_MAX: usize = 2;
+
 /// What a block says, if it is written as [`block`] writes, or in another kind of literal.
 pub(crate) fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut rest = block.strip_prefix(&EMPTIED)?;
@@ -153,18 +160,24 @@ pub(crate) fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
             return None;
         }
         rest = after;
-        fields.push((text(&mut rest)?, text(&mut rest)?));
+        let name = match text(&mut rest)? {
+            (name, false) => name,
+            (name, true) if name.len() <= CODED_NAME_BYTES_MAX => CODED,
+            (_, true) => return None,
+        };
+        let value = match text(&mut rest)? {
+            (value, false) => value,
+            (_, true) => CODED,
+        };
+        fields.push((name, value));
     }
     Some(fields)
 }
 
-fn text<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+/// The next text, and whether it is in Huffman coding (RFC 7541 §5.2).
+fn text<'b>(rest: &mut &'b [u8]) -> Option<(&'b [u8], bool)> {
     let (first, mut after) = rest.split_first()?;
-    let mut length = usize::from(*first);
-    if length > 0x7f {
-        // Huffman coding.
-        return None;
-    }
+    let mut length = usize::from(first & 0x7f);
     if length == 0x7f {
         for shift in [0, 7, 14] {
             let (byte, next) = after.split_first()?;
@@ -177,7 +190,7 @@ fn text<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     }
     let (text, after) = after.split_at_checked(length)?;
     *rest = after;
-    Some(text)
+    Some((text, first & 0x80 != 0))
 }
 
 /// How many bytes a length takes.
