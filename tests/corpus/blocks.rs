@@ -28,7 +28,7 @@ const REFUSED: [Expected; 4] = [
     Expected::NoRule,
 ];
 
-pub(crate) fn each() -> Class {
+pub(crate) fn each_byte_of_a_header_block() -> Class {
     Class::of(19, &FIELDS, |range: &Range| -> Cases<'_> {
         // Ed25519 makes the same signature every time: both times the same bytes are sent.
         let key = SigningKey::generate_ed25519([3; 32]).unwrap();

@@ -36,7 +36,7 @@ fn either(texts: [Vec<u8>; 2], number: usize) -> (usize, String, [Vec<u8>; 2]) {
     (which, row, changed)
 }
 
-pub(crate) fn proofs() -> Class {
+pub(crate) fn each_byte_of_what_a_proof_says() -> Class {
     Class::of(STRIDE, &PROOF, |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let texts = {
@@ -73,7 +73,7 @@ pub(crate) fn proofs() -> Class {
     })
 }
 
-pub(crate) fn tokens() -> Class {
+pub(crate) fn each_byte_of_what_a_token_says() -> Class {
     Class::of(STRIDE, &TOKEN, |range: &Range| -> Cases<'_> {
         let texts = [
             json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" }),

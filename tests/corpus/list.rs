@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 use crate::case::letter;
 use crate::stand::{Expected, Stand};
 use crate::vectors::published::{Document, Keys};
-use crate::vectors::{self, Orders};
+use crate::vectors::{self, Attempt, Orders};
 use crate::{counts, range};
 
 /// Each twice, where HTTP/2 has words for it.
@@ -29,16 +29,12 @@ async fn each() -> Result<(), String> {
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
         for vector in vectors.into_iter().filter(|vector| vector.can_be_sent()) {
             sent += 1;
-            let signed = vector.signed(&keys);
-            let key = signed
-                .as_ref()
-                .map_or(&stand.caller_key, |signed| &signed.key);
-            let token = vectors::token(&stand, &document, key);
-            let (comes, _) = vectors::expected(vector, signed.as_ref());
-            let proof = match signed {
-                Some(signed) => vectors::for_guard(vector, signed, &token, sent),
-                None => vector.proof.clone(),
-            };
+            let Attempt {
+                token,
+                proof,
+                comes,
+                ..
+            } = Attempt::of(vector, &keys, &stand, &document, sent);
             let before = handled.load(Ordering::SeqCst);
             let mut reached = 0;
             for again in [false, true] {

@@ -64,34 +64,37 @@ fn main() {
     conclusion.exit();
 }
 
-fn trials() -> Vec<Trial> {
-    let held = |class: fn() -> case::Class, name| {
-        Trial::test(name, move || case::hold(&class()).map_err(Into::into))
+/// A test under the name of its function, which makes the class whose cases are sent.
+macro_rules! held {
+    ($class:path) => {
+        Trial::test(stringify!($class), || {
+            case::hold(&$class()).map_err(Into::into)
+        })
     };
+}
+
+macro_rules! trial {
+    ($run:path) => {
+        Trial::test(stringify!($run), || $run().map_err(Into::into))
+    };
+}
+
+fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("list::every_published_vector", || {
-            list::every_published_vector().map_err(Into::into)
-        }),
-        held(texts::proofs, "texts::each_byte_of_a_proof"),
-        held(texts::tokens, "texts::each_byte_of_a_token"),
-        held(
-            texts::tokens_behind_a_proof,
-            "texts::each_byte_of_a_token_behind_a_proof",
-        ),
-        held(json::proofs, "json::each_byte_of_what_a_proof_says"),
-        held(json::tokens, "json::each_byte_of_what_a_token_says"),
-        held(pairs::of_a_proof, "pairs::any_two_fields_of_a_proof"),
-        held(pairs::of_a_token, "pairs::any_two_fields_of_a_token"),
-        held(pairs::twice, "pairs::any_field_twice"),
-        held(presented::any, "presented::any_scheme_token_and_proof"),
-        held(nonces::each, "nonces::each_byte_of_a_nonce"),
-        held(blocks::each, "blocks::each_byte_of_a_metadata_block"),
-        held(sizes::each, "sizes::any_size"),
-        Trial::test("memory::what_keeps_memory_is_found", || {
-            memory::what_keeps_memory_is_found().map_err(Into::into)
-        }),
-        Trial::test("range::a_panic_is_heard", || {
-            range::a_panic_is_heard().map_err(Into::into)
-        }),
+        trial!(list::every_published_vector),
+        held!(texts::each_byte_of_a_proof),
+        held!(texts::each_byte_of_a_token),
+        held!(texts::each_byte_of_a_token_behind_a_proof),
+        held!(json::each_byte_of_what_a_proof_says),
+        held!(json::each_byte_of_what_a_token_says),
+        held!(pairs::any_two_fields_of_a_proof),
+        held!(pairs::any_two_fields_of_a_token),
+        held!(pairs::any_field_twice),
+        held!(presented::any_scheme_token_and_proof),
+        held!(nonces::each_byte_of_a_nonce),
+        held!(blocks::each_byte_of_a_header_block),
+        held!(sizes::metadata_of_any_size),
+        trial!(memory::what_keeps_memory_is_found),
+        trial!(range::a_panic_is_heard),
     ]
 }

@@ -48,7 +48,7 @@ pub(crate) fn what_keeps_memory_is_found() -> Result<(), String> {
             })
         }),
         counted: false,
-        ..texts::proofs()
+        ..texts::each_byte_of_a_proof()
     };
     match case::hold(&class) {
         Err(fault) if fault.contains("more are held") => Ok(()),

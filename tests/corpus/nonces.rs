@@ -24,7 +24,7 @@ const OTHERS: [fn() -> Value; 8] = [
     || json!("\u{1F511}"),
 ];
 
-pub(crate) fn each() -> Class {
+pub(crate) fn each_byte_of_a_nonce() -> Class {
     let class = Class::of(7, &NONCES, |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let nonce = range.nonce.clone();

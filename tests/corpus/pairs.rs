@@ -257,7 +257,7 @@ fn proof_fields(range: &Range, token: &str) -> Vec<Field> {
     ]
 }
 
-pub(crate) fn of_a_proof() -> Class {
+pub(crate) fn any_two_fields_of_a_proof() -> Class {
     Class::of(37, &OF_A_PROOF, |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let (said, fields) = (proof_said(range, &token), proof_fields(range, &token));
@@ -417,7 +417,7 @@ fn token_fields(range: &Range) -> Vec<Field> {
     ]
 }
 
-pub(crate) fn of_a_token() -> Class {
+pub(crate) fn any_two_fields_of_a_token() -> Class {
     Class::of(37, &OF_A_TOKEN, |range: &Range| -> Cases<'_> {
         let (said, fields) = (token_said(range), token_fields(range));
         let pairs = pairs(&fields);
@@ -447,7 +447,7 @@ pub(crate) fn of_a_token() -> Class {
 
 /// Said again first or last, the same or something else, its name in letters or with one of them
 /// escaped: two readers might take two different ones.
-pub(crate) fn twice() -> Class {
+pub(crate) fn any_field_twice() -> Class {
     Class::of(3, &TWICE, |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let of_either = [proof_said(range, &token), token_said(range)];

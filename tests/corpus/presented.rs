@@ -122,7 +122,7 @@ const PROOFS: [(&str, Expected); 16] = [
     ("a good proof, and two of authorization", Expected::R),
 ];
 
-pub(crate) fn any() -> Class {
+pub(crate) fn any_scheme_token_and_proof() -> Class {
     let class = Class::of(7, &PRESENTED, |range: &Range| -> Cases<'_> {
         let tokens = tokens(range);
         let count = SCHEMES.len() * tokens.len() * PROOFS.len();

@@ -27,7 +27,7 @@ const BYTES: [usize; 12] = [
     1 << 20,
 ];
 
-pub(crate) fn each() -> Class {
+pub(crate) fn metadata_of_any_size() -> Class {
     Class::of(1, &SIZES, |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let make = move |number: usize| {

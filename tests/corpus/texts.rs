@@ -38,7 +38,7 @@ fn segment(text: &str, at: usize, names: [&'static str; 4]) -> &'static str {
 }
 
 /// Nothing of it can be changed.
-pub(crate) fn proofs() -> Class {
+pub(crate) fn each_byte_of_a_proof() -> Class {
     Class::of(STRIDE, &PROOF, |range| {
         let token = range.stand.token();
         let proof = range.proof("of which each byte is changed", &token);
@@ -58,7 +58,7 @@ pub(crate) fn proofs() -> Class {
 }
 
 /// Nothing of it can be changed, though the proof is one for what it was changed to.
-pub(crate) fn tokens() -> Class {
+pub(crate) fn each_byte_of_a_token() -> Class {
     Class::of(STRIDE, &TOKEN, |range| {
         let token = range.stand.token();
         let count = token.len() * WAYS;
@@ -80,7 +80,7 @@ pub(crate) fn tokens() -> Class {
 }
 
 /// The same with the proof for what it was: `ath` tells, before anything of the token is read.
-pub(crate) fn tokens_behind_a_proof() -> Class {
+pub(crate) fn each_byte_of_a_token_behind_a_proof() -> Class {
     Class::of(3 * STRIDE, &BEHIND[..3], |range: &Range| -> Cases<'_> {
         let token = range.stand.token();
         let count = token.len() * WAYS;

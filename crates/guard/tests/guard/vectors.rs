@@ -179,7 +179,7 @@ pub(crate) fn token(
 }
 
 /// The vector's proof for a guard: with the `ath` of our access token, or as wrong as it was.
-pub(crate) fn for_guard(vector: &Vector, mut signed: Signed, token: &str, number: usize) -> String {
+fn for_guard(vector: &Vector, mut signed: Signed, token: &str, number: usize) -> String {
     signed.jti(number);
     let ours = Ath::of(token).to_string();
     match &vector.access_token {
@@ -212,7 +212,7 @@ fn hex(token: &str) -> String {
 }
 
 /// What comes back, and for which cause.
-pub(crate) fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, Option<String>) {
+fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, Option<String>) {
     let cause = match vector.refused.as_deref() {
         // No method of that name has a rule, whatever its proof.
         _ if vector.path != PATH => return (Expected::NoRule, Some("method_without_rule".into())),
@@ -233,6 +233,43 @@ pub(crate) fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, O
     (comes, cause.map(str::to_owned))
 }
 
+/// What is sent for a vector, and what comes back.
+pub(crate) struct Attempt {
+    pub(crate) token: String,
+    pub(crate) proof: String,
+    pub(crate) comes: Expected,
+    /// Why it is refused.
+    cause: Option<String>,
+}
+
+impl Attempt {
+    /// The `number` is that of no other.
+    pub(crate) fn of(
+        vector: &Vector,
+        keys: &Keys,
+        stand: &Stand,
+        document: &Document,
+        number: usize,
+    ) -> Self {
+        let signed = vector.signed(keys);
+        let key = signed
+            .as_ref()
+            .map_or(&stand.caller_key, |signed| &signed.key);
+        let token = token(stand, document, key);
+        let (comes, cause) = expected(vector, signed.as_ref());
+        let proof = match signed {
+            Some(signed) => for_guard(vector, signed, &token, number),
+            None => vector.proof.clone(),
+        };
+        Self {
+            token,
+            proof,
+            comes,
+            cause,
+        }
+    }
+}
+
 /// On one thread, so that what is logged can be heard.
 #[tokio::test]
 async fn every_published_vector_through_a_guarded_channel() {
@@ -246,16 +283,12 @@ async fn every_published_vector_through_a_guarded_channel() {
         let channel = channel(&guard).await;
         for vector in vectors.into_iter().filter(|vector| vector.can_be_sent()) {
             sent += 1;
-            let signed = vector.signed(&keys);
-            let key = signed
-                .as_ref()
-                .map_or(&stand.caller_key, |signed| &signed.key);
-            let token = token(&stand, &document, key);
-            let (comes, cause) = expected(vector, signed.as_ref());
-            let proof = match signed {
-                Some(signed) => for_guard(vector, signed, &token, sent),
-                None => vector.proof.clone(),
-            };
+            let Attempt {
+                token,
+                proof,
+                comes,
+                cause,
+            } = Attempt::of(vector, &keys, &stand, &document, sent);
             let outcome = call(&channel, vector, &token, &proof).await;
             if proof.len() > 16 * 1024 {
                 // HTTP/2 refuses before us: the header list is over its limit.
