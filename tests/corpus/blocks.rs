@@ -1,8 +1,5 @@
 //! Each byte of the header block of a call, as HTTP/2 carries it: lengths, names and values.
 
-use countersign_jose::SigningKey;
-use serde_json::json;
-
 use crate::case::{Case, Cases, Class};
 use crate::mutation::{self, WAYS};
 use crate::range::{self, Range, Sent};
@@ -30,14 +27,12 @@ const REFUSED: [Expected; 4] = [
 
 pub(crate) fn each_byte_of_a_header_block() -> Class {
     Class::of(19, &FIELDS, |range: &Range| -> Cases<'_> {
-        // Ed25519 makes the same signature every time: both times the same bytes are sent.
-        let key = SigningKey::generate_ed25519([3; 32]).unwrap();
-        let mut claims = range.stand.claims();
-        claims["cnf"] = json!({ "jkt": key.public().thumbprint().to_string() });
-        let token = range.stand.token_of(&claims);
+        // Both times the same bytes are to be sent.
+        let key = &range.edwards;
+        let token = range.token_for(key);
         let original = move |number: usize| {
             let claims = range.proof_claims(&format!("{number:06}"), &token);
-            let proof = proof_of(&key, &claims);
+            let proof = proof_of(key, &claims);
             range::block_of(&range::fields(token.as_bytes(), proof.as_bytes()))
         };
         let begins = begins(&original(0));

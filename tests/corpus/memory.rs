@@ -9,9 +9,8 @@ use crate::case::{self, Class};
 use crate::range::Range;
 use crate::texts;
 
-/// Far more than an allocator keeps for itself between two times the same load, far less than the
-/// load itself: the smallest class in its full form is over a thousand calls of 2 KiB and more,
-/// the largest over ten thousand.
+/// Far more than an allocator keeps for itself between two times the same load, and far less than
+/// the large classes are in their full form: ten thousand calls and more, of 2 KiB each, twice.
 const GROWTH_KIB_MAX: u64 = 24 * 1024;
 
 /// What is held now, in KiB.

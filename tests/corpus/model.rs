@@ -13,17 +13,29 @@ pub(crate) struct Facts<'f> {
     now_secs: u64,
     /// The caller's public key.
     jwk: &'f Value,
-    /// Its thumbprint.
+    /// What the algorithm of such keys is called.
+    algorithms: &'f [&'f str],
+    /// The thumbprint of the caller's key.
     jkt: &'f str,
 }
 
 impl<'f> Facts<'f> {
     pub(crate) fn of(range: &'f Range) -> Self {
+        Self::of_key(range, &range.jwk, &["ES256"])
+    }
+
+    /// Of a caller with another key.
+    pub(crate) fn of_key(range: &'f Range, jwk: &'f Value, algorithms: &'f [&'f str]) -> Self {
         Self {
             now_secs: range.stand.now(),
-            jwk: &range.jwk,
+            jwk,
+            algorithms,
             jkt: &range.jkt,
         }
+    }
+
+    fn is_algorithm(&self, name: &Value) -> bool {
+        self.algorithms.iter().any(|known| name == known)
     }
 }
 
@@ -36,8 +48,8 @@ pub(crate) fn proof(header: &[u8], payload: &[u8], token: &str, facts: Facts<'_>
     let iat = claims.get("iat").and_then(seconds);
     well_formed(&header)
         && header.get("typ").is_some_and(|typ| typ == "dpop+jwt")
-        && header.get("alg").is_some_and(|alg| alg == "ES256")
-        && header.get("jwk").is_some_and(|jwk| is_key(jwk, facts.jwk))
+        && header.get("alg").is_some_and(|alg| facts.is_algorithm(alg))
+        && header.get("jwk").is_some_and(|jwk| is_key(jwk, facts))
         && text("jti").is_some_and(|jti| (1..=128).contains(&jti.len()))
         && text("htm") == Some("POST")
         && text("htu").is_some_and(is_target)
@@ -156,16 +168,19 @@ fn well_formed(header: &Map<String, Value>) -> bool {
 }
 
 /// The caller's public key, and nothing that says otherwise (RFC 7517 §4).
-fn is_key(jwk: &Value, right: &Value) -> bool {
+fn is_key(jwk: &Value, facts: Facts<'_>) -> bool {
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let may = |name: &str, only: Value| jwk.get(name).is_none_or(|value| *value == only);
-    ["kty", "crv", "x", "y"]
-        .iter()
-        .all(|name| jwk.get(*name) == right.get(*name))
-        && private.iter().all(|name| jwk.get(*name).is_none())
-        && may("alg", "ES256".into())
-        && may("use", "sig".into())
-        && may("key_ops", vec!["verify"].into())
+    let only = |name: &str, only: Value| jwk.get(name).is_none_or(|value| *value == only);
+    let right = facts.jwk.as_object();
+    // Members that are not of its kind do not matter: y of an Ed25519 key.
+    right.is_some_and(|right| {
+        right
+            .iter()
+            .all(|(name, value)| jwk.get(name) == Some(value))
+    }) && private.iter().all(|name| jwk.get(*name).is_none())
+        && jwk.get("alg").is_none_or(|alg| facts.is_algorithm(alg))
+        && only("use", "sig".into())
+        && only("key_ops", vec!["verify"].into())
         && jwk.get("kid").is_none_or(Value::is_string)
 }
 

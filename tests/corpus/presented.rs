@@ -33,12 +33,15 @@ enum Scheme {
     Other,
 }
 
+const OF_THE_OTHER_KEY: &str = "of another key";
+
 /// What a token is.
 struct Token {
     row: &'static str,
     text: String,
     /// With a proof of the caller's.
     comes: Expected,
+    of_the_other_key: bool,
 }
 
 fn tokens(range: &Range) -> Vec<Token> {
@@ -61,7 +64,7 @@ fn tokens(range: &Range) -> Vec<Token> {
             T,
         ),
         (
-            "of another key",
+            OF_THE_OTHER_KEY,
             claims(&|c| c["cnf"] = json!({ "jkt": other })),
             T,
         ),
@@ -98,29 +101,78 @@ fn tokens(range: &Range) -> Vec<Token> {
         ("two, with a comma", format!("{good},{good}"), R),
         ("of 8 KiB and a byte", "x".repeat(8193), T),
     ]
-    .map(|(row, text, comes)| Token { row, text, comes })
+    .map(|(row, text, comes)| Token {
+        of_the_other_key: row == OF_THE_OTHER_KEY,
+        row,
+        text,
+        comes,
+    })
     .into()
 }
 
-/// How a proof is presented, and what comes of it where the token is good and comes as DPoP.
-const PROOFS: [(&str, Expected); 16] = [
-    ("a good proof", Expected::Ok),
-    ("no proof", Expected::P),
-    ("a good proof twice", Expected::P),
-    ("two good proofs", Expected::P),
-    ("two good proofs with a comma", Expected::P),
-    ("a good proof as dpop-bin", Expected::P),
-    ("a good proof, and one as dpop-bin", Expected::Ok),
-    ("a proof of another key", Expected::T),
-    ("a proof for another token", Expected::P),
-    ("a proof for the value with its scheme", Expected::P),
-    ("a proof for another method", Expected::P),
-    ("a proof signed by nobody", Expected::P),
-    ("a proof that was used before", Expected::Spent),
-    ("an empty proof", Expected::P),
-    ("the token as proof", Expected::P),
-    ("a good proof, and two of authorization", Expected::R),
+/// How a proof is presented, and what else is.
+#[derive(Copy, Clone, Debug, PartialEq)]
+enum Proof {
+    Good,
+    None,
+    TheSameTwice,
+    Two,
+    TwoWithAComma,
+    AsBinary,
+    GoodAndOneAsBinary,
+    OfAnotherKey,
+    ForAnotherToken,
+    /// `ath` is of the whole value of `authorization`.
+    ForTheWholeValue,
+    ForAnotherMethod,
+    SignedByNobody,
+    Spent,
+    Empty,
+    TheToken,
+    GoodAndAuthorizationTwice,
+}
+
+const PROOFS: [Proof; 16] = [
+    Proof::Good,
+    Proof::None,
+    Proof::TheSameTwice,
+    Proof::Two,
+    Proof::TwoWithAComma,
+    Proof::AsBinary,
+    Proof::GoodAndOneAsBinary,
+    Proof::OfAnotherKey,
+    Proof::ForAnotherToken,
+    Proof::ForTheWholeValue,
+    Proof::ForAnotherMethod,
+    Proof::SignedByNobody,
+    Proof::Spent,
+    Proof::Empty,
+    Proof::TheToken,
+    Proof::GoodAndAuthorizationTwice,
 ];
+
+impl Proof {
+    /// With a good token that comes as DPoP.
+    fn comes(self) -> Expected {
+        match self {
+            Self::Good | Self::GoodAndOneAsBinary => Expected::Ok,
+            Self::OfAnotherKey => Expected::T,
+            Self::Spent => Expected::Spent,
+            Self::GoodAndAuthorizationTwice => Expected::R,
+            Self::None
+            | Self::TheSameTwice
+            | Self::Two
+            | Self::TwoWithAComma
+            | Self::AsBinary
+            | Self::ForAnotherToken
+            | Self::ForTheWholeValue
+            | Self::ForAnotherMethod
+            | Self::SignedByNobody
+            | Self::Empty
+            | Self::TheToken => Expected::P,
+        }
+    }
+}
 
 pub(crate) fn any_scheme_token_and_proof() -> Class {
     let class = Class::of(7, &PRESENTED, |range: &Range| -> Cases<'_> {
@@ -137,12 +189,12 @@ pub(crate) fn any_scheme_token_and_proof() -> Class {
                 number,
                 &authorization,
                 &token.text,
-                PROOFS[proof].0,
+                PROOFS[proof],
                 &mut sent,
             );
             Case {
                 group: PRESENTED[0],
-                row: format!("({number}) {written:?}, {}, {}", token.row, PROOFS[proof].0),
+                row: format!("({number}) {written:?}, {}, {:?}", token.row, PROOFS[proof]),
                 http2: range::are_too_much(&sent),
                 sent: Sent::Fields(sent),
                 expected: vec![comes(scheme, token, PROOFS[proof])],
@@ -157,12 +209,14 @@ pub(crate) fn any_scheme_token_and_proof() -> Class {
 }
 
 /// In the order in which the guard looks: the form of the fields, the proof, the token.
-fn comes(scheme: Scheme, token: &Token, (row, proof): (&str, Expected)) -> Expected {
+fn comes(scheme: Scheme, token: &Token, proof: Proof) -> Expected {
     // More than one, or a comma, whatever it is.
-    if proof == Expected::R || token.text.contains(',') {
+    if proof.comes() == Expected::R || token.text.contains(',') {
         return Expected::R;
     }
-    match (scheme, token.comes, proof) {
+    // A token of the other key, with a proof of that key: who holds the key may use it.
+    let of_the_other = token.of_the_other_key && proof == Proof::OfAnotherKey;
+    match (scheme, token.comes, proof.comes()) {
         (Scheme::Other, _, _) => Expected::Missing,
         (_, Expected::R, _) => Expected::R,
         // Of 8 KiB and more nothing is looked at.
@@ -171,13 +225,8 @@ fn comes(scheme: Scheme, token: &Token, (row, proof): (&str, Expected)) -> Expec
         (Scheme::Bearer, Expected::Expired, _) => Expected::Expired,
         (Scheme::Bearer, _, _) => Expected::T,
         (Scheme::Dpop, _, Expected::P) => Expected::P,
+        (Scheme::Dpop, _, Expected::T) if of_the_other => Expected::Ok,
         (Scheme::Dpop, Expected::Ok, proof) => proof,
-        // The token of another key, with a proof of that key: its holder may use it.
-        (Scheme::Dpop, _, Expected::T)
-            if row == "a proof of another key" && token.row == "of another key" =>
-        {
-            Expected::Ok
-        }
         (Scheme::Dpop, Expected::Scope, Expected::T) => Expected::T,
         (Scheme::Dpop, token, _) => token,
     }
@@ -188,7 +237,7 @@ fn present(
     number: usize,
     authorization: &str,
     token: &str,
-    how: &str,
+    how: Proof,
     sent: &mut Fields,
 ) {
     let jti = number.to_string();
@@ -198,38 +247,37 @@ fn present(
     let another = || range.proof(&format!("{jti} again"), token);
     let mut show = |name, value: String| sent.push((name, value.into_bytes()));
     match how {
-        "a good proof" => show("dpop", good),
-        "no proof" => {}
-        "a good proof twice" => {
+        Proof::Good => show("dpop", good),
+        Proof::None => {}
+        Proof::TheSameTwice => {
             show("dpop", good.clone());
             show("dpop", good);
         }
-        "two good proofs" => {
+        Proof::Two => {
             show("dpop", good);
             show("dpop", another());
         }
-        "two good proofs with a comma" => show("dpop", format!("{good},{}", another())),
-        "a good proof as dpop-bin" => show("dpop-bin", good),
-        "a good proof, and one as dpop-bin" => {
+        Proof::TwoWithAComma => show("dpop", format!("{good},{}", another())),
+        Proof::AsBinary => show("dpop-bin", good),
+        Proof::GoodAndOneAsBinary => {
             show("dpop", good);
             show("dpop-bin", another());
         }
-        "a proof of another key" => show("dpop", proof_of(&es256(9), &claims(token))),
-        "a proof for another token" => show("dpop", own(&claims("another"))),
-        "a proof for the value with its scheme" => show("dpop", own(&claims(authorization))),
-        "a proof for another method" => {
+        Proof::OfAnotherKey => show("dpop", proof_of(&es256(9), &claims(token))),
+        Proof::ForAnotherToken => show("dpop", own(&claims("another"))),
+        Proof::ForTheWholeValue => show("dpop", own(&claims(authorization))),
+        Proof::ForAnotherMethod => {
             let mut claims = claims(token);
             claims["htu"] = format!("{}{SERVICE}GetOrder", crate::stand::ORIGIN).into();
             show("dpop", own(&claims));
         }
-        "a proof signed by nobody" => show("dpop", unsigned(&range.proof_header(), &claims(token))),
-        "a proof that was used before" => show("dpop", range.proof(SPENT, token)),
-        "an empty proof" => show("dpop", String::new()),
-        "the token as proof" => show("dpop", token.to_owned()),
-        "a good proof, and two of authorization" => {
+        Proof::SignedByNobody => show("dpop", unsigned(&range.proof_header(), &claims(token))),
+        Proof::Spent => show("dpop", range.proof(SPENT, token)),
+        Proof::Empty => show("dpop", String::new()),
+        Proof::TheToken => show("dpop", token.to_owned()),
+        Proof::GoodAndAuthorizationTwice => {
             show("dpop", good);
             show("authorization", authorization.to_owned());
         }
-        other => panic!("nobody presents {other}"),
     }
 }

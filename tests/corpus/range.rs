@@ -12,6 +12,7 @@ use countersign::example::v1::order_service_server::OrderServiceServer;
 use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use countersign_dpop::Ath;
 use countersign_guard::{Guard, NonceMode};
+use countersign_jose::SigningKey;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -91,6 +92,8 @@ pub(crate) struct Range {
     pub(crate) jwk: Value,
     /// Its thumbprint.
     pub(crate) jkt: String,
+    /// A key of the other kind. It makes the same signature every time.
+    pub(crate) edwards: SigningKey,
     /// Where nonces are on, one that was handed out.
     pub(crate) nonce: String,
     address: String,
@@ -116,6 +119,7 @@ impl Range {
         Self {
             jwk: serde_json::from_str(&stand.caller_key.public().to_jwk()).unwrap(),
             jkt: stand.caller_key.public().thumbprint().to_string(),
+            edwards: SigningKey::generate_ed25519([3; 32]).unwrap(),
             nonce: String::new(),
             stand,
             client: OrderServiceClient::new(channel.connect_lazy()),
@@ -136,6 +140,13 @@ impl Range {
             "jti": jti, "htm": "POST", "htu": target(), "iat": self.stand.now(),
             "ath": Ath::of(token).to_string(),
         })
+    }
+
+    /// A good token for the holder of `key`.
+    pub(crate) fn token_for(&self, key: &SigningKey) -> String {
+        let mut claims = self.stand.claims();
+        claims["cnf"] = json!({ "jkt": key.public().thumbprint().to_string() });
+        self.stand.token_of(&claims)
     }
 
     /// A good proof for `token`.

@@ -99,19 +99,13 @@ pub(crate) fn each_byte_of_a_token_behind_a_proof() -> Class {
     })
 }
 
-/// What comes of a token of these bytes: `otherwise`, unless it is no token at all.
+/// What comes of a token of these bytes: `otherwise`, unless it is no token at all. Spaces before
+/// it belong to the scheme.
 fn of_token(bytes: &[u8], otherwise: Expected) -> Expected {
-    let token = bytes.trim_ascii_start();
-    let is_none = token.is_empty()
-        || bytes
-            .iter()
-            .any(|byte| b", ".contains(byte) || *byte >= 0x7f);
-    let spaces_only_before = bytes.first() == Some(&b' ')
-        && !token.is_empty()
-        && !token
-            .iter()
-            .any(|byte| b", ".contains(byte) || *byte >= 0x7f);
-    if is_none && !spaces_only_before {
+    let begin = bytes.iter().take_while(|byte| **byte == b' ').count();
+    let token = &bytes[begin..];
+    let outside = |byte: &u8| matches!(byte, b',' | b' ' | 0x7f..);
+    if token.is_empty() || token.iter().any(outside) {
         Expected::R
     } else {
         otherwise
