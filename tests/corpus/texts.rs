@@ -59,44 +59,37 @@ pub(crate) fn each_byte_of_a_proof() -> Class {
 
 /// Nothing of it can be changed, though the proof is one for what it was changed to.
 pub(crate) fn each_byte_of_a_token() -> Class {
-    Class::of(STRIDE, &TOKEN, |range| {
-        let token = range.stand.token();
-        let count = token.len() * WAYS;
-        let make = move |number| {
-            let change = mutation::of(token.as_bytes(), number);
-            let shown = String::from_utf8_lossy(&change.bytes);
-            // Spaces after the scheme are as many as one likes.
-            let proof = range.proof(&number.to_string(), shown.trim_start_matches(' '));
-            Case {
-                group: segment(&token, change.at, TOKEN),
-                row: change.row,
-                http2: mutation::is_no_field_value(&change.bytes),
-                sent: range::presented(&change.bytes, proof.as_bytes()),
-                expected: vec![of_token(&change.bytes, Expected::T)],
-            }
-        };
-        (count, Box::new(make))
-    })
+    Class::of(STRIDE, &TOKEN, |range| tokens(range, TOKEN, Expected::T))
 }
 
 /// The same with the proof for what it was: `ath` tells, before anything of the token is read.
 pub(crate) fn each_byte_of_a_token_behind_a_proof() -> Class {
-    Class::of(3 * STRIDE, &BEHIND[..3], |range: &Range| -> Cases<'_> {
-        let token = range.stand.token();
-        let count = token.len() * WAYS;
-        let make = move |number| {
-            let change = mutation::of(token.as_bytes(), number);
-            let proof = range.proof(&number.to_string(), &token);
-            Case {
-                group: segment(&token, change.at, BEHIND),
-                row: change.row,
-                http2: mutation::is_no_field_value(&change.bytes),
-                sent: range::presented(&change.bytes, proof.as_bytes()),
-                expected: vec![of_token(&change.bytes, Expected::P)],
-            }
-        };
-        (count, Box::new(make))
+    Class::of(3 * STRIDE, &BEHIND[..3], |range| {
+        tokens(range, BEHIND, Expected::P)
     })
+}
+
+fn tokens<'r>(range: &'r Range, names: [&'static str; 4], comes: Expected) -> Cases<'r> {
+    let token = range.stand.token();
+    let count = token.len() * WAYS;
+    let make = move |number: usize| {
+        let change = mutation::of(token.as_bytes(), number);
+        let shown = String::from_utf8_lossy(&change.bytes);
+        let meant = match comes {
+            Expected::P => &*token,
+            // Spaces after the scheme are as many as one likes.
+            _ => shown.trim_start_matches(' '),
+        };
+        let proof = range.proof(&number.to_string(), meant);
+        Case {
+            group: segment(&token, change.at, names),
+            row: change.row,
+            http2: mutation::is_no_field_value(&change.bytes),
+            sent: range::presented(&change.bytes, proof.as_bytes()),
+            expected: vec![of_token(&change.bytes, comes)],
+        }
+    };
+    (count, Box::new(make))
 }
 
 /// What comes of a token of these bytes: `otherwise`, unless it is no token at all. Spaces before
