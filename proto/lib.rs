@@ -49,6 +49,9 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 /// The full name of the method option that holds a [`policy::v1::Rule`].
 pub const RULE_OPTION: &str = "countersign.policy.v1.rule";
 
+/// The full name of the service option that holds a [`policy::v1::ServiceRule`].
+pub const SERVICE_OPTION: &str = "countersign.policy.v1.service";
+
 /// Registration of clients and resources, and what happened.
 pub mod admin {
     /// Version 1.

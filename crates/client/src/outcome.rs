@@ -27,6 +27,11 @@ pub struct Refused {
     pub message: String,
     /// The scopes that were lacking.
     pub scopes_missing: Vec<String>,
+    /// How the person must prove who they are: one of these, the preferred one
+    /// first (RFC 9470 §3).
+    pub acr_values: Vec<String>,
+    /// How long ago they may have done so (RFC 9470 §3).
+    pub max_age: Option<Duration>,
     /// How long to wait before another attempt, where waiting helps.
     pub retry_after: Option<Duration>,
     /// The fields of the request that were wrong, and how.
@@ -49,6 +54,16 @@ impl Refused {
                 .get("scope")
                 .map(|scopes| scopes.split(' ').map(str::to_owned).collect())
                 .unwrap_or_default(),
+            acr_values: info
+                .metadata
+                .get("acr_values")
+                .map(|values| values.split(' ').map(str::to_owned).collect())
+                .unwrap_or_default(),
+            max_age: info
+                .metadata
+                .get("max_age")
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             fields: details
                 .bad_request()

@@ -1,6 +1,7 @@
 //! Who vouches for an access token: the issuer's key set, offline.
 
 mod claims;
+mod details;
 pub(crate) mod offline;
 mod seen;
 
@@ -12,6 +13,7 @@ use countersign_jose::{Algorithms, UnixTime};
 use countersign_telemetry::spans;
 
 pub(crate) use self::claims::Claims;
+pub use self::details::Detail;
 use self::offline::Offline;
 use self::seen::SeenTokens;
 use crate::keys::{KeyRing, KeySet};

@@ -9,7 +9,7 @@ use countersign_client::random::{self, NoRandomness};
 use countersign_client::transport::Transport;
 use countersign_client::{ConnectError, Countersign, Credential};
 use countersign_dpop::{Limits, NonceKey, Origin, OriginError};
-use countersign_jose::Algorithms;
+use countersign_jose::{Algorithms, UnixTime};
 
 use crate::authority::Authority;
 use crate::check::{Checks, Tally};
@@ -17,10 +17,11 @@ use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
 use crate::keys::{Fetched, KeyRing, KeySetFile, KeySource, TokenServiceKeys};
 use crate::ledger::{Ledger, LedgerLimits};
+use crate::observe::Observed;
 use crate::readiness::Readiness;
 use crate::respond::Responder;
 use crate::revocations::{Kept, Knowledge, RevocationSource, TokenServiceRevocations, Watch};
-use crate::routes::{Routes, RulesError};
+use crate::routes::{Routes, RulesError, read_rules};
 
 /// A new key is published long before it signs, so a token that names an
 /// unknown one is nearly always forged; this is how often strangers can make
@@ -54,7 +55,7 @@ pub enum BuildError {
     Rules(#[from] RulesError),
     /// No method has a rule, so every call would be refused.
     #[error(
-        "no method has a rule: add the option countersign.policy.v1.rule to the rpcs, and give descriptors() a set encoded by protox or protoc (prost's own types drop options)"
+        "no method has a rule: add the option countersign.policy.v1.rule to the rpcs, and give descriptors() a set encoded by protox or protoc (prost's own types drop options); or give rules_file() a file"
     )]
     NoRules,
     /// The token service's URL is wrong.
@@ -85,6 +86,12 @@ pub enum BuildError {
     Randomness(#[from] NoRandomness),
 }
 
+/// Rules from configuration.
+enum RuleText {
+    Here(String),
+    In(PathBuf),
+}
+
 /// Describes a guard.
 #[must_use]
 pub struct Builder {
@@ -93,7 +100,10 @@ pub struct Builder {
     /// Origins and their resources.
     origins: Vec<(String, String)>,
     descriptors: Vec<Vec<u8>>,
+    rules: Vec<RuleText>,
     exempt: Vec<String>,
+    bearer: Vec<(String, UnixTime)>,
+    observing: bool,
     limits: Limits,
     token_algorithms: Algorithms,
     ledger: Option<Arc<Ledger>>,
@@ -119,7 +129,10 @@ impl Builder {
             issuer: None,
             origins: Vec::new(),
             descriptors: Vec::new(),
+            rules: Vec::new(),
             exempt: Vec::new(),
+            bearer: Vec::new(),
+            observing: false,
             limits: Limits::default(),
             token_algorithms: Algorithms::DEFAULT,
             ledger: None,
@@ -164,6 +177,59 @@ impl Builder {
     /// called for several.
     pub fn descriptors(mut self, encoded: impl Into<Vec<u8>>) -> Self {
         self.descriptors.push(encoded.into());
+        self
+    }
+
+    /// The rules of a TOML file, for methods whose `.proto` cannot be changed, in
+    /// the words of the option:
+    ///
+    /// ```toml
+    /// ["/orders.v1.Orders/Create"]
+    /// scopes = ["orders.write"]
+    ///
+    /// ["orders.v1.Orders"]
+    /// resource = "https://orders.internal:8443"
+    /// ```
+    ///
+    /// A method has one rule: in its `.proto` or in one file. Where
+    /// [`descriptors`](Self::descriptors) are given, they must have every method
+    /// that a file names; where there are none, a unary call ends with its token,
+    /// as a stream does, because nobody says which of them stream.
+    pub fn rules_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.rules.push(RuleText::In(path.into()));
+        self
+    }
+
+    /// Rules as in a [file](Self::rules_file), from a text.
+    pub fn rules(mut self, toml: impl Into<String>) -> Self {
+        self.rules.push(RuleText::Here(toml.into()));
+        self
+    }
+
+    /// Only looks, for a service that gets its guard while it is in use:
+    /// everything is checked, nothing is refused. What would have been refused is
+    /// [counted](Guard::would_have_refused), logged as a warning with reason and
+    /// method, and noted in the trace.
+    ///
+    /// A handler gets a [`Permit`](crate::Permit) only where every check passed.
+    /// Otherwise the request holds a [`WouldRefuse`](crate::WouldRefuse), and
+    /// `request.permit()` fails with what the guard would have answered: so a
+    /// handler that needs a permit refuses by itself, and one that does not goes
+    /// on. Streams are not ended with their token, and that is not counted. Spent
+    /// proofs are remembered, and nonces handed out, as always.
+    pub fn observe(mut self) -> Self {
+        self.observing = true;
+        self
+    }
+
+    /// Accepts tokens that are bound to no key as bearer tokens
+    /// (`authorization: Bearer …`) for one method (`/package.Service/Method`)
+    /// until then, for callers that have no DPoP yet. Everything else about the
+    /// token is checked. Whoever reads such a token on its way can use it: each
+    /// one is [counted](crate::Counts::bearer_tokens_accepted) and logged as a
+    /// warning. A token that is bound to a key stays refused as a bearer token.
+    pub fn accept_bearer(mut self, method: impl Into<String>, until: UnixTime) -> Self {
+        self.bearer.push((method.into(), until));
         self
     }
 
@@ -352,6 +418,18 @@ impl Builder {
             Some(source) => Some(Watch::begin(source, kept).await),
             None => None,
         };
+        if self.observing {
+            tracing::warn!("observing: this guard refuses nothing");
+        }
+        for (method, until) in &self.bearer {
+            let until_secs = until.as_secs();
+            tracing::warn!(
+                method,
+                until_secs,
+                over = self.clock.now() >= *until,
+                "bearer tokens are accepted"
+            );
+        }
         let checks = Checks {
             routes,
             origins,
@@ -367,6 +445,7 @@ impl Builder {
             clock: self.clock,
             tally: Tally::default(),
             _watch: watch,
+            observing: self.observing.then(Observed::default),
         };
         Ok(Guard::new(checks, readiness.subscribe()))
     }
@@ -417,11 +496,22 @@ impl Builder {
         for descriptors in &self.descriptors {
             routes.add(descriptors)?;
         }
+        for rules in &self.rules {
+            match rules {
+                RuleText::Here(text) => routes.configure("rules", text)?,
+                RuleText::In(path) => {
+                    routes.configure(&path.display().to_string(), &read_rules(path)?)?;
+                }
+            }
+        }
         if routes.is_empty() {
             return Err(BuildError::NoRules);
         }
         for name in &self.exempt {
             routes.exempt(name)?;
+        }
+        for (method, until) in &self.bearer {
+            routes.accept_bearer(method, *until)?;
         }
         Ok(routes)
     }

@@ -2,6 +2,8 @@
 //! after them, and the ledger last, so that strangers can neither fill it nor
 //! burn somebody else's `jti`.
 
+mod asked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,11 +22,12 @@ use crate::freshness::Freshness;
 use crate::horizon::Horizon;
 use crate::layer::EndCause;
 use crate::ledger::{Ledger, LedgerRefusal};
+use crate::observe::{Observed, WouldRefuse};
 use crate::permit::Permit;
 use crate::refusal::{Refusal, TokenRefusal};
 use crate::respond::Responder;
 use crate::revocations::Watch;
-use crate::routes::{Route, Routes};
+use crate::routes::{Guarded, Route, Routes};
 use crate::streams::{OpenStreams, Place};
 
 /// Everything that a guard checks with.
@@ -45,6 +48,8 @@ pub(crate) struct Checks {
     pub(crate) tally: Tally,
     /// Goes on for as long as anybody is guarded.
     pub(crate) _watch: Option<Watch>,
+    /// What would have been refused. `None`: it is refused.
+    pub(crate) observing: Option<Observed>,
 }
 
 /// What was found that someone should look into.
@@ -53,6 +58,7 @@ pub(crate) struct Tally {
     pub(crate) bound_as_bearer: AtomicU64,
     pub(crate) ledger_full: AtomicU64,
     pub(crate) knowledge_too_old: AtomicU64,
+    pub(crate) bearer_accepted: AtomicU64,
 }
 
 /// The part of a request that the guard looks at.
@@ -77,13 +83,6 @@ impl<'a> Head<'a> {
     }
 }
 
-/// What a method's rule asks.
-#[derive(Copy, Clone)]
-struct Asked<'a> {
-    scopes: &'a [Box<str>],
-    streaming: bool,
-}
-
 /// What becomes of a call, or what must be done first.
 pub(crate) enum Verdict {
     /// It is decided.
@@ -101,6 +100,8 @@ pub(crate) enum Decision {
     Public,
     /// On to the handler.
     Permitted(Permitted),
+    /// On to the handler, without a permit: the guard only looks.
+    Observed(Box<Observation>),
     /// No further.
     Refused(Status),
 }
@@ -124,6 +125,13 @@ pub(crate) struct OpenStream {
     pub(crate) place: Arc<Place>,
 }
 
+/// A call that goes on although it would have been refused.
+pub(crate) struct Observation {
+    pub(crate) found: WouldRefuse,
+    /// What the refusal would have brought, so that the next call is better.
+    pub(crate) nonce: Option<String>,
+}
+
 /// A call whose proof was verified, and is not spent yet.
 pub(crate) struct Proven {
     proof: Option<VerifiedProof>,
@@ -135,18 +143,14 @@ impl Checks {
         match self.routes.find(head.path) {
             Some(Route::Exempt) => Verdict::Decided(Decision::Exempt),
             Some(Route::Public) => Verdict::Decided(Decision::Public),
-            Some(Route::Guarded { scopes, streaming }) => {
+            Some(Route::Guarded(asked)) => {
                 let now = self.now();
-                let asked = Asked {
-                    scopes,
-                    streaming: *streaming,
-                };
                 self.guarded(head, asked, now)
-                    .unwrap_or_else(|refusal| Verdict::Decided(self.refused(&refusal, now)))
+                    .unwrap_or_else(|refusal| Verdict::Decided(self.refused(head, &refusal, now)))
             }
             None => {
                 let now = self.clock.now();
-                Verdict::Decided(self.refused(&Refusal::MethodNotAllowed, now))
+                Verdict::Decided(self.refused(head, &Refusal::MethodNotAllowed, now))
             }
         }
     }
@@ -155,20 +159,14 @@ impl Checks {
     pub(crate) fn resume(&self, head: Head<'_>, proven: Proven) -> Decision {
         let now = self.now();
         let verdict = match self.routes.find(head.path) {
-            Some(Route::Guarded { scopes, streaming }) => {
-                let asked = Asked {
-                    scopes,
-                    streaming: *streaming,
-                };
-                credentials::access_token(head.headers)
-                    .and_then(|presented| self.admit(presented.token, proven, asked, now))
-            }
+            Some(Route::Guarded(asked)) => credentials::access_token(head.headers)
+                .and_then(|presented| self.admit(presented.token, proven, asked, now)),
             _ => Err(Refusal::MethodNotAllowed),
         };
         match verdict {
             Ok(Verdict::Decided(decision)) => decision,
-            Ok(Verdict::KeyUnknown(_)) => self.refused(&TokenRefusal::UnknownKey.into(), now),
-            Err(refusal) => self.refused(&refusal, now),
+            Ok(Verdict::KeyUnknown(_)) => self.refused(head, &TokenRefusal::UnknownKey.into(), now),
+            Err(refusal) => self.refused(head, &refusal, now),
         }
     }
 
@@ -186,7 +184,7 @@ impl Checks {
         self.authority.fetch_keys().await;
     }
 
-    fn guarded(&self, head: Head<'_>, asked: Asked<'_>, now: UnixTime) -> Result<Verdict, Refusal> {
+    fn guarded(&self, head: Head<'_>, asked: &Guarded, now: UnixTime) -> Result<Verdict, Refusal> {
         let presented = credentials::access_token(head.headers)?;
         let proven = self.prove(head, presented, now)?;
         self.admit(presented.token, proven, asked, now)
@@ -206,7 +204,7 @@ impl Checks {
         let ath = Ath::of(presented.token);
         let proof = match presented.scheme {
             Scheme::Dpop => Some(self.proof(head, &ath, now)?),
-            // Refused in any case; what it is decides as what.
+            // Accepted only under a grace; what it is decides as what it is refused.
             Scheme::Bearer => None,
         };
         Ok(Proven { proof, ath })
@@ -232,7 +230,7 @@ impl Checks {
         &self,
         token: &str,
         proven: Proven,
-        asked: Asked<'_>,
+        asked: &Guarded,
         now: UnixTime,
     ) -> Result<Verdict, Refusal> {
         let claims = match self.authority.vouch(token, &proven.ath, now)? {
@@ -241,21 +239,25 @@ impl Checks {
         };
         spans::note_client(&claims.client_id);
         self.note_knowledge();
-        let proof = self.bound(&claims, proven.proof)?;
-        self.not_revived(&claims, &proof)?;
-        let resource = &self.resources[proof.origin];
-        if !claims.is_for(resource) {
-            return Err(TokenRefusal::WrongAudience.into());
+        let proof = self.bound(&claims, proven.proof, asked, now)?;
+        self.not_revived(&claims, proof.as_ref())?;
+        let resource = self
+            .resource(&claims, proof.as_ref(), asked)
+            .ok_or(TokenRefusal::WrongAudience)?;
+        asked::sufficient(&claims, &asked.needs, now)?;
+        match &proof {
+            Some(proof) => self.ledger.spend(proof, now)?,
+            None => self.accepted_bearer(&claims),
         }
-        sufficient(&claims, asked.scopes)?;
-        self.ledger.spend(&proof, now)?;
 
-        let stream = asked.streaming.then(|| self.open(&claims, now));
+        let stream =
+            (asked.needs.streaming && self.observing.is_none()).then(|| self.open(&claims, now));
+        let jkt = proof.as_ref().map(|proof| proof.jkt);
         Ok(Verdict::Decided(Decision::Permitted(Permitted {
-            permit: Permit::new(claims, Arc::clone(resource), proof.jkt),
-            nonce: match proof.nonce {
-                NonceStanding::Expiring => self.freshness.rule(now).mint(now),
-                NonceStanding::Fresh | NonceStanding::Absent => None,
+            permit: Permit::new(claims, Arc::clone(resource), jkt),
+            nonce: match proof.map(|proof| proof.nonce) {
+                Some(NonceStanding::Expiring) => self.freshness.rule(now).mint(now),
+                Some(NonceStanding::Fresh | NonceStanding::Absent) | None => None,
             },
             stream,
         })))
@@ -290,37 +292,61 @@ impl Checks {
         }
     }
 
+    /// The resource that is called, if the token is for it: the rule's, else that
+    /// of the proof's origin. A bearer token proves no origin: then one of ours.
+    fn resource<'a>(
+        &'a self,
+        claims: &Claims,
+        proof: Option<&VerifiedProof>,
+        asked: &'a Guarded,
+    ) -> Option<&'a Arc<str>> {
+        let is_for = |resource: &&Arc<str>| claims.is_for(resource);
+        match (&asked.needs.resource, proof) {
+            (Some(resource), _) => Some(resource).filter(is_for),
+            (None, Some(proof)) => Some(&self.resources[proof.origin]).filter(is_for),
+            (None, None) => self.resources.iter().find(is_for),
+        }
+    }
+
     /// Decides by the token, not by the scheme (RFC 9449 §6, §7.2).
     fn bound(
         &self,
         claims: &Claims,
         proof: Option<VerifiedProof>,
-    ) -> Result<VerifiedProof, TokenRefusal> {
+        asked: &Guarded,
+        now: UnixTime,
+    ) -> Result<Option<VerifiedProof>, TokenRefusal> {
         match (claims.jkt, proof) {
-            (Some(jkt), Some(proof)) if jkt == proof.jkt => Ok(proof),
+            (Some(jkt), Some(proof)) if jkt == proof.jkt => Ok(Some(proof)),
             (Some(_), Some(_)) => Err(TokenRefusal::OtherKey),
             (Some(_), None) => {
                 self.tally.bound_as_bearer.fetch_add(1, Ordering::Relaxed);
                 Err(TokenRefusal::BoundAsBearer)
             }
+            (None, None) if asked.bearer_until.is_some_and(|until| now < until) => Ok(None),
             (None, _) => Err(TokenRefusal::Unbound),
         }
     }
 
+    fn accepted_bearer(&self, claims: &Claims) {
+        self.tally.bearer_accepted.fetch_add(1, Ordering::Relaxed);
+        countersign_telemetry::bearer_accepted(&claims.client_id);
+    }
+
     /// A clock that is set back revives no token that had expired.
-    fn not_revived(&self, claims: &Claims, proof: &VerifiedProof) -> Result<(), Refusal> {
+    fn not_revived(&self, claims: &Claims, proof: Option<&VerifiedProof>) -> Result<(), Refusal> {
         if !self.horizon.is_past(claims.expires_at) {
             return Ok(());
         }
         // The ledger would not take the proof either: say that, since "expired"
         // makes clients ask for another token, which would not help.
-        if self.horizon.is_past(proof.remember_until) {
+        if proof.is_some_and(|proof| self.horizon.is_past(proof.remember_until)) {
             return Err(LedgerRefusal::Forgotten.into());
         }
         Err(TokenRefusal::Expired.into())
     }
 
-    fn refused(&self, refusal: &Refusal, now: UnixTime) -> Decision {
+    fn refused(&self, head: Head<'_>, refusal: &Refusal, now: UnixTime) -> Decision {
         if let Refusal::Ledger(LedgerRefusal::Full | LedgerRefusal::KeyFull) = refusal {
             self.tally.ledger_full.fetch_add(1, Ordering::Relaxed);
         }
@@ -332,19 +358,15 @@ impl Checks {
             Refusal::Proof(proof) if proof.asks_for_nonce() => self.freshness.rule(now).mint(now),
             _ => None,
         };
-        Decision::Refused(self.responder.refuse(refusal, nonce))
-    }
-}
-
-fn sufficient(claims: &Claims, scopes: &[Box<str>]) -> Result<(), Refusal> {
-    let missing: Vec<String> = scopes
-        .iter()
-        .filter(|scope| !claims.has_scope(scope))
-        .map(|scope| scope.to_string())
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::ScopeInsufficient(missing))
+        match &self.observing {
+            None => Decision::Refused(self.responder.refuse(refusal, nonce)),
+            Some(observed) => {
+                let found = self.responder.would_refuse(refusal);
+                observed.count(found.reason);
+                let reason = found.reason.as_str_name();
+                countersign_telemetry::would_refuse(head.path, reason, found.cause);
+                Decision::Observed(Box::new(Observation { found, nonce }))
+            }
+        }
     }
 }

@@ -85,8 +85,10 @@ impl Rules {
     pub fn scopes(&self, path: &str) -> Option<Vec<String>> {
         match self.0.find(path)? {
             Route::Exempt | Route::Public => Some(Vec::new()),
-            Route::Guarded { scopes, .. } => {
-                Some(scopes.iter().map(|scope| scope.to_string()).collect())
+            Route::Guarded(guarded) => {
+                let needs = &guarded.needs;
+                let scopes = needs.scopes().chain(needs.any_scopes());
+                Some(scopes.map(str::to_owned).collect())
             }
         }
     }

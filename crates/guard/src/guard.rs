@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use countersign::error::v1::Reason;
 use tokio::sync::watch;
 
 use crate::check::Checks;
 use crate::layer::GuardLayer;
+use crate::observe::Observed;
 
 /// A guard: hands out the layer that goes in front of handlers. Cheap to clone;
 /// clones and their layers share everything.
@@ -34,6 +36,12 @@ pub struct Counts {
     pub open_streams: usize,
     /// Revocations that could still hit a token.
     pub revocations: usize,
+    /// Bearer tokens that were accepted: see
+    /// [`Builder::accept_bearer`](crate::Builder::accept_bearer).
+    pub bearer_tokens_accepted: u64,
+    /// Calls that an [observing](crate::Builder::observe) guard let through and
+    /// would have refused.
+    pub would_have_refused: u64,
 }
 
 /// What a guard knows of revocations.
@@ -92,7 +100,16 @@ impl Guard {
             knowledge_too_old: tally.knowledge_too_old.load(Ordering::Relaxed),
             open_streams: self.checks.streams.len(),
             revocations: self.checks.authority.revocations(),
+            bearer_tokens_accepted: tally.bearer_accepted.load(Ordering::Relaxed),
+            would_have_refused: self.checks.observing.as_ref().map_or(0, Observed::total),
         }
+    }
+
+    /// What an [observing](crate::Builder::observe) guard would have refused: how
+    /// many calls for which reason. Empty where it is not observing.
+    pub fn would_have_refused(&self) -> Vec<(Reason, u64)> {
+        let observing = self.checks.observing.as_ref();
+        observing.map(Observed::by_reason).unwrap_or_default()
     }
 }
 

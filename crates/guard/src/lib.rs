@@ -128,6 +128,7 @@ mod horizon;
 mod keys;
 pub mod layer;
 mod ledger;
+mod observe;
 mod permit;
 mod readiness;
 mod refusal;
@@ -136,15 +137,19 @@ mod revocations;
 mod routes;
 mod streams;
 
+pub use self::authority::Detail;
 pub use self::builder::{BuildError, Builder};
 pub use self::freshness::{Freshness, NonceMode, Sharing};
 pub use self::guard::{Counts, Guard, Knowledge};
 pub use self::keys::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};
 pub use self::layer::GuardLayer;
 pub use self::ledger::{Ledger, LedgerLimits, LedgerRefusal};
+pub use self::observe::WouldRefuse;
 pub use self::permit::{Permit, PermitExt};
 pub use self::revocations::{
     Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget,
     TokenServiceRevocations, WatchFailed,
 };
-pub use self::routes::RulesError;
+pub use self::routes::{MethodRule, Needs, RuleBook, RulesError, Who};
+/// A point in time, as permits and [`Builder::accept_bearer`] say it.
+pub use countersign_jose::UnixTime;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use countersign_jose::{Thumbprint, UnixTime};
 use tonic::Status;
 
-use crate::authority::Claims;
+use crate::authority::{Claims, Detail};
+use crate::observe::WouldRefuse;
 use crate::respond;
 
 /// What the guard found out about the caller. Handlers take it from the
@@ -14,11 +15,15 @@ use crate::respond;
 pub struct Permit {
     claims: Arc<Claims>,
     resource: Arc<str>,
-    thumbprint: Thumbprint,
+    thumbprint: Option<Thumbprint>,
 }
 
 impl Permit {
-    pub(crate) fn new(claims: Arc<Claims>, resource: Arc<str>, thumbprint: Thumbprint) -> Self {
+    pub(crate) fn new(
+        claims: Arc<Claims>,
+        resource: Arc<str>,
+        thumbprint: Option<Thumbprint>,
+    ) -> Self {
         Self {
             claims,
             resource,
@@ -71,14 +76,59 @@ impl Permit {
         }
     }
 
-    /// The resource that was called: that of the origin the proof was made for.
-    /// The token names it in `aud`.
+    /// What the token allows beyond scopes (RFC 9396), as far as it is meant for
+    /// the resource that was called: details whose `locations` name others are
+    /// left out.
+    pub fn details(&self) -> impl Iterator<Item = &Detail> {
+        let here = |detail: &&Detail| detail.is_for(&self.resource);
+        self.claims.details.iter().filter(here)
+    }
+
+    /// Those details that are of this `type`.
+    pub fn details_of(&self, kind: &str) -> impl Iterator<Item = &Detail> {
+        self.details().filter(move |detail| detail.kind() == kind)
+    }
+
+    /// Whether the token is for this one thing: it has a detail of the `type`
+    /// `kind` whose `identifier` this is (RFC 9396 §2.2).
+    pub fn owns(&self, kind: &str, identifier: &str) -> bool {
+        self.details_of(kind)
+            .any(|detail| detail.identifier() == Some(identifier))
+    }
+
+    /// Refuses a caller whose token is not for this one thing, as
+    /// [`owns`](Self::owns).
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
+    pub fn require_owned(&self, kind: &str, identifier: &str) -> Result<(), Status> {
+        if self.owns(kind, identifier) {
+            Ok(())
+        } else {
+            Err(respond::not_owner())
+        }
+    }
+
+    /// How the person proved who they are (`acr`, RFC 9068 §2.2.1), if one did.
+    pub fn acr(&self) -> Option<&str> {
+        self.claims.acr.as_deref()
+    }
+
+    /// When they last did so (`auth_time`, RFC 9068 §2.2.1).
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.claims.auth_time
+    }
+
+    /// The resource that was called: that of the method's rule, or of the origin
+    /// the proof was made for. The token names it in `aud`.
     pub fn audience(&self) -> &str {
         &self.resource
     }
 
-    /// The key that the token is bound to and that signed the proof.
-    pub fn thumbprint(&self) -> Thumbprint {
+    /// The key that the token is bound to and that signed the proof. `None` only
+    /// for a bearer token, under
+    /// [`Builder::accept_bearer`](crate::Builder::accept_bearer).
+    pub fn thumbprint(&self) -> Option<Thumbprint> {
         self.thumbprint
     }
 
@@ -104,12 +154,25 @@ pub trait PermitExt {
     ///
     /// # Errors
     /// INTERNAL where no guard stands in front of the handler, or its method is
-    /// public: both are mistakes of the server's.
+    /// public: both are mistakes of the server's. Where the guard is
+    /// [observing](crate::Builder::observe), what it would have refused with.
     fn permit(&self) -> Result<&Permit, Status>;
+
+    /// What an [observing](crate::Builder::observe) guard found wrong with this
+    /// call. `None`: nothing, or the guard is not observing.
+    fn would_refuse(&self) -> Option<&WouldRefuse>;
 }
 
 impl<T> PermitExt for tonic::Request<T> {
     fn permit(&self) -> Result<&Permit, Status> {
-        self.extensions().get().ok_or_else(respond::no_permit)
+        let extensions = self.extensions();
+        extensions.get().ok_or_else(|| match extensions.get() {
+            Some(found) => respond::observed(found),
+            None => respond::no_permit(),
+        })
+    }
+
+    fn would_refuse(&self) -> Option<&WouldRefuse> {
+        self.extensions().get()
     }
 }

@@ -1,5 +1,7 @@
 //! Every way in which the guard refuses a call.
 
+use std::time::Duration;
+
 use crate::ledger::LedgerRefusal;
 
 /// Why a call is refused, in the order in which the guard looks.
@@ -26,8 +28,19 @@ pub(crate) enum Refusal {
     KnowledgeTooOld,
     /// The token lacks these scopes.
     ScopeInsufficient(Vec<String>),
+    /// The person behind the token must prove again, or in another way, who they
+    /// are (RFC 9470).
+    StepUpRequired(Box<StepUp>),
     /// The proof was used before, or cannot be remembered.
     Ledger(LedgerRefusal),
+}
+
+/// How and how recently someone must have proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StepUp {
+    /// One of these; empty: in any way.
+    pub(crate) acr_values: Vec<String>,
+    pub(crate) max_age: Option<Duration>,
 }
 
 /// Why an access token is refused, in the order of RFC 9068 §4 and RFC 9449
@@ -90,6 +103,7 @@ impl Refusal {
             Self::AuthorityUnreachable => "no_key_set",
             Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
+            Self::StepUpRequired(_) => "step_up_required",
             Self::Ledger(ledger) => ledger.label(),
         }
     }

@@ -12,7 +12,8 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::layer::EndCause;
 use crate::ledger::LedgerRefusal;
-use crate::refusal::{Refusal, TokenRefusal};
+use crate::observe::WouldRefuse;
+use crate::refusal::{Refusal, StepUp, TokenRefusal};
 
 /// Who our `ErrorInfo` comes from.
 const DOMAIN: &str = "countersign";
@@ -63,6 +64,16 @@ impl Responder {
         status
     }
 
+    /// What the refusal would be, for a guard that refuses nothing.
+    pub(crate) fn would_refuse(&self, refusal: &Refusal) -> WouldRefuse {
+        let answer = answer(refusal);
+        WouldRefuse {
+            reason: answer.reason,
+            cause: refusal.label(),
+            status: answer.status(details(refusal)),
+        }
+    }
+
     /// RFC 9449 §7.1. Without credentials there is no error to name (RFC 6750
     /// §3.1).
     fn challenge(&self, answer: &Answer, refusal: &Refusal) -> Option<HeaderValue> {
@@ -74,6 +85,13 @@ impl Responder {
             (Refusal::ScopeInsufficient(missing), Some(error)) => {
                 let scope = missing.join(" ");
                 format!("DPoP error=\"{error}\", scope=\"{scope}\", algs=\"{algs}\"")
+            }
+            // RFC 9470 §3.
+            (Refusal::StepUpRequired(asked), Some(error)) => {
+                let asked: String = said(asked)
+                    .map(|(name, value)| format!("{name}=\"{value}\", "))
+                    .collect();
+                format!("DPoP error=\"{error}\", {asked}algs=\"{algs}\"")
             }
             (_, Some(error)) => format!("DPoP error=\"{error}\", algs=\"{algs}\""),
             (_, None) => return None,
@@ -119,6 +137,13 @@ pub(crate) fn scope_insufficient(missing: &str) -> Status {
     let answer = answer(&refusal);
     countersign_telemetry::refused(answer.reason.as_str_name(), refusal.label());
     answer.status(details(&refusal))
+}
+
+/// For a handler that asks an observing guard for a permit: what the guard would
+/// have said.
+pub(crate) fn observed(found: &WouldRefuse) -> Status {
+    countersign_telemetry::refused(found.reason.as_str_name(), found.cause);
+    found.status.clone()
 }
 
 /// For a handler whose object belongs to somebody else.
@@ -253,6 +278,12 @@ fn answer(refusal: &Refusal) -> Answer {
             Some("insufficient_scope"),
             "the access token lacks a scope",
         ),
+        Refusal::StepUpRequired(_) => of(
+            Code::Unauthenticated,
+            Reason::StepUpRequired,
+            Some("insufficient_user_authentication"),
+            "the person must prove again who they are, as acr_values and max_age say",
+        ),
         Refusal::Ledger(LedgerRefusal::Replayed) => of(
             Code::Unauthenticated,
             Reason::DpopProofReplayed,
@@ -287,6 +318,10 @@ fn details(refusal: &Refusal) -> ErrorDetails {
             let scope = ("scope".to_owned(), missing.join(" "));
             details.set_error_info("", "", HashMap::from([scope]));
         }
+        Refusal::StepUpRequired(asked) => {
+            let asked = said(asked).map(|(name, value)| (name.to_owned(), value));
+            details.set_error_info("", "", HashMap::<String, String>::from_iter(asked));
+        }
         Refusal::AuthorityUnreachable
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
@@ -300,6 +335,16 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         | Refusal::Ledger(LedgerRefusal::Replayed | LedgerRefusal::Forgotten) => {}
     }
     details
+}
+
+/// What a step-up asks, in the words of RFC 9470 §3.
+fn said(asked: &StepUp) -> impl Iterator<Item = (&'static str, String)> {
+    let acr_values = (!asked.acr_values.is_empty()).then(|| asked.acr_values.join(" "));
+    let max_age = asked.max_age.map(|max_age| max_age.as_secs().to_string());
+    let acr_values = acr_values.map(|values| ("acr_values", values));
+    acr_values
+        .into_iter()
+        .chain(max_age.map(|seconds| ("max_age", seconds)))
 }
 
 impl Answer {

@@ -1,17 +1,28 @@
 //! Which rule a method has: the option `countersign.policy.v1.rule`, read from
-//! the descriptors of the services that are guarded.
+//! the descriptors of the services that are guarded, or configuration in the
+//! same words.
+
+mod book;
+mod config;
+mod descriptors;
+mod error;
+mod rule;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use countersign::policy::v1::Rule;
-use prost_reflect::prost::Message as _;
-use prost_reflect::prost_types::FileDescriptorSet;
-use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
+use countersign_jose::UnixTime;
+
+pub(crate) use self::book::read as read_rules;
+pub use self::book::{MethodRule, RuleBook, Who};
+use self::config::{Stated, Statement};
+pub use self::error::RulesError;
+use self::rule::Meaning;
+pub use self::rule::Needs;
 
 /// What the guard does with a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +31,18 @@ pub(crate) enum Route {
     Exempt,
     /// Lets every call through.
     Public,
-    /// Lets a call through whose token has these scopes.
-    Guarded {
-        scopes: Arc<[Box<str>]>,
-        streaming: bool,
-    },
+    /// Lets a call through whose token has what it needs.
+    Guarded(Guarded),
+}
+
+/// A method that asks for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Guarded {
+    pub(crate) needs: Needs,
+    /// Its resource is that of its service.
+    inherits: bool,
+    /// Until when a token without a key is accepted as a bearer token.
+    pub(crate) bearer_until: Option<UnixTime>,
 }
 
 /// The rules of all methods.
@@ -34,57 +52,10 @@ pub(crate) struct Routes {
     methods: HashMap<Box<str>, Route>,
     /// Full names of services.
     exempt: HashSet<Box<str>>,
-}
-
-/// Why a guard does not start with these rules.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RulesError {
-    /// Not a descriptor set, or one without what it imports.
-    #[error(
-        "the descriptor set cannot be read: {0}. Give an encoded FileDescriptorSet that includes imports, as protox's encode_file_descriptor_set writes it"
-    )]
-    Descriptors(String),
-    /// A rule with scopes that also lets everybody in.
-    #[error("{method}: the rule is public and names scopes; it must be one of the two")]
-    PublicAndScopes {
-        /// `package.Service.Method`.
-        method: String,
-    },
-    /// A rule that says nothing.
-    #[error("{method}: the rule names no scope; name one, or write public: true")]
-    Empty {
-        /// `package.Service.Method`.
-        method: String,
-    },
-    /// A scope that no token can hold.
-    #[error(
-        "{method}: {scope:?} is not a scope; a scope is printable ASCII without spaces, quotes and backslashes (RFC 6749 §3.3)"
-    )]
-    Scope {
-        /// `package.Service.Method`.
-        method: String,
-        /// As written.
-        scope: String,
-    },
-    /// The option holds something that is not a rule.
-    #[error("{method}: the option countersign.policy.v1.rule does not hold a rule: {cause}")]
-    NotARule {
-        /// `package.Service.Method`.
-        method: String,
-        /// What it holds.
-        cause: String,
-    },
-    /// Two descriptor sets disagree.
-    #[error("{path}: two descriptor sets give it different rules")]
-    Conflict {
-        /// `/package.Service/Method`.
-        path: String,
-    },
-    /// Neither a service nor a method.
-    #[error(
-        "cannot exempt {0:?}: write a service as package.Service, a method as /package.Service/Method"
-    )]
-    Exempt(String),
+    /// All methods of all descriptor sets, and which of them stream.
+    known: BTreeMap<Box<str>, bool>,
+    /// The resources of services.
+    resources: HashMap<Box<str>, Arc<str>>,
 }
 
 impl Routes {
@@ -132,23 +103,101 @@ impl Routes {
         Ok(())
     }
 
+    /// Accepts unbound bearer tokens for a method until then.
+    pub(crate) fn accept_bearer(&mut self, path: &str, until: UnixTime) -> Result<(), RulesError> {
+        match self.methods.get_mut(path) {
+            Some(Route::Guarded(guarded)) => {
+                guarded.bearer_until = Some(until);
+                Ok(())
+            }
+            Some(Route::Exempt | Route::Public) | None => Err(RulesError::Bearer(path.to_owned())),
+        }
+    }
+
     /// Adds the rules of all services in an encoded `FileDescriptorSet`.
     pub(crate) fn add(&mut self, descriptors: &[u8]) -> Result<(), RulesError> {
-        let pool = pool(descriptors)?;
-        // By its full name: another extension may bear the same number.
-        let Some(option) = pool.get_extension_by_name(countersign::RULE_OPTION) else {
-            return Ok(());
-        };
-        let files = files(descriptors)?;
-        let services = pool
-            .services()
-            .filter(|service| files.contains(service.parent_file().name()));
-        for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            if let Some(route) = route(&method, &option)? {
-                self.put(path(&method), route)?;
+        first(self.add_all(descriptors)?)
+    }
+
+    /// Adds the rules of a text, which messages call `file`, after all
+    /// descriptor sets.
+    pub(crate) fn configure(&mut self, file: &str, text: &str) -> Result<(), RulesError> {
+        first(self.configure_all(file, text)?)
+    }
+
+    /// The same, and tells everything that is wrong with them.
+    fn add_all(&mut self, descriptors: &[u8]) -> Result<Vec<RulesError>, RulesError> {
+        let mut wrong = Vec::new();
+        for service in descriptors::services(descriptors)? {
+            let resource = service.resource.and_then(|uri| match uri.as_str() {
+                "" => Ok(()),
+                uri => self.put_resource(&service.name, rule::resource(&service.name, uri)?),
+            });
+            wrong.extend(resource.err());
+            for method in service.methods {
+                self.known
+                    .insert(method.path.as_str().into(), method.streaming);
+                let put = match method.rule {
+                    Ok(None) => Ok(()),
+                    Ok(Some(said)) => rule::meaning(&method.name, said)
+                        .map(|meaning| Route::of(meaning, method.streaming))
+                        .and_then(|route| self.put(method.path, route)),
+                    Err(error) => Err(error),
+                };
+                wrong.extend(put.err());
             }
         }
-        Ok(())
+        self.spread_resources();
+        Ok(wrong)
+    }
+
+    fn configure_all(&mut self, file: &str, text: &str) -> Result<Vec<RulesError>, RulesError> {
+        let mut wrong = Vec::new();
+        for Stated { line, statement } in config::read(file, text)? {
+            let put = statement.and_then(|statement| self.state(statement));
+            wrong.extend(put.err().map(|cause| RulesError::InFile {
+                file: file.to_owned(),
+                line,
+                cause: Box::new(cause),
+            }));
+        }
+        self.spread_resources();
+        Ok(wrong)
+    }
+
+    fn state(&mut self, statement: Statement) -> Result<(), RulesError> {
+        match statement {
+            Statement::Method { path, rule } => {
+                // Where nobody says what streams, every call ends with its token.
+                let streaming = match self.known.get(path.as_str()) {
+                    Some(streaming) => *streaming,
+                    None if self.known.is_empty() => true,
+                    None => return Err(RulesError::Unknown { path }),
+                };
+                let route = Route::of(rule::meaning(&path, *rule)?, streaming);
+                match self.methods.entry(path.into()) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(route);
+                        Ok(())
+                    }
+                    Entry::Occupied(known) => Err(RulesError::SecondRule {
+                        path: known.key().to_string(),
+                    }),
+                }
+            }
+            Statement::Service { name, resource } => {
+                let prefix = format!("/{name}/");
+                let known = |path: &str| path.starts_with(&prefix);
+                if !self.known.is_empty() && !self.known.keys().any(|path| known(path)) {
+                    return Err(RulesError::Unknown { path: name });
+                }
+                let resource = rule::resource(&name, &resource)?;
+                if self.resources.contains_key(name.as_str()) {
+                    return Err(RulesError::SecondRule { path: name });
+                }
+                self.put_resource(&name, resource)
+            }
+        }
     }
 
     fn put(&mut self, path: String, route: Route) -> Result<(), RulesError> {
@@ -158,107 +207,74 @@ impl Routes {
                 Ok(())
             }
             // The same service in two sets; or exempted by name, which wins.
-            Entry::Occupied(known) if *known.get() == route => Ok(()),
+            Entry::Occupied(known) if known.get().says_the_same(&route) => Ok(()),
             Entry::Occupied(known) if *known.get() == Route::Exempt => Ok(()),
             Entry::Occupied(known) => Err(RulesError::Conflict {
                 path: known.key().to_string(),
             }),
         }
     }
-}
 
-/// A set that lacks the policy's own file is completed with it.
-fn pool(descriptors: &[u8]) -> Result<DescriptorPool, RulesError> {
-    of_known_syntax(descriptors)?;
-    let alone = match DescriptorPool::decode(descriptors) {
-        Ok(pool) => return Ok(pool),
-        Err(error) => error,
-    };
-    let mut pool = DescriptorPool::decode(countersign::FILE_DESCRIPTOR_SET)
-        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
-    pool.decode_file_descriptor_set(descriptors)
-        .map_err(|_| RulesError::Descriptors(alone.to_string()))?;
-    Ok(pool)
-}
+    fn put_resource(&mut self, service: &str, resource: Arc<str>) -> Result<(), RulesError> {
+        match self.resources.entry(service.into()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(resource);
+                Ok(())
+            }
+            Entry::Occupied(known) if *known.get() == resource => Ok(()),
+            Entry::Occupied(known) => Err(RulesError::Conflict {
+                path: known.key().to_string(),
+            }),
+        }
+    }
 
-/// prost-reflect knows no editions, and panics where it should say so.
-fn of_known_syntax(descriptors: &[u8]) -> Result<(), RulesError> {
-    let set = FileDescriptorSet::decode(descriptors)
-        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
-    match set
-        .file
-        .iter()
-        .find(|file| !matches!(file.syntax(), "" | "proto2" | "proto3"))
-    {
-        None => Ok(()),
-        Some(file) => Err(RulesError::Descriptors(format!(
-            "{} is of the syntax {:?}, and only proto2 and proto3 are understood",
-            file.name(),
-            file.syntax()
-        ))),
+    /// Gives the methods that name no resource that of their service.
+    fn spread_resources(&mut self) {
+        for (path, route) in &mut self.methods {
+            let service = path[1..].split_once('/').map(|(service, _)| service);
+            let resource = service.and_then(|service| self.resources.get(service));
+            if let (Route::Guarded(guarded), Some(resource)) = (route, resource) {
+                if guarded.needs.resource.is_none() {
+                    guarded.needs.resource = Some(Arc::clone(resource));
+                    guarded.inherits = true;
+                }
+            }
+        }
     }
 }
 
-/// The files of the set itself: completing it must not add rules for services
-/// that it does not have.
-fn files(descriptors: &[u8]) -> Result<HashSet<String>, RulesError> {
-    let set = FileDescriptorSet::decode(descriptors)
-        .map_err(|error| RulesError::Descriptors(error.to_string()))?;
-    Ok(set.file.into_iter().filter_map(|file| file.name).collect())
+impl Route {
+    fn of(meaning: Meaning, streaming: bool) -> Self {
+        match meaning {
+            Meaning::Public => Self::Public,
+            Meaning::Guarded(needs) => Self::Guarded(Guarded {
+                needs: Needs { streaming, ..needs },
+                inherits: false,
+                bearer_until: None,
+            }),
+        }
+    }
+
+    /// Whether a set that is read again says what was read before. That may have
+    /// its service's resource by now.
+    fn says_the_same(&self, again: &Self) -> bool {
+        match (self, again) {
+            (Self::Guarded(known), Self::Guarded(again)) if known.inherits => {
+                let mut needs = known.needs.clone();
+                needs.resource = None;
+                needs == again.needs
+            }
+            (known, again) => known == again,
+        }
+    }
 }
 
-fn route(
-    method: &MethodDescriptor,
-    option: &ExtensionDescriptor,
-) -> Result<Option<Route>, RulesError> {
-    let options = method.options();
-    if !options.has_extension(option) {
-        return Ok(None);
-    }
-    let name = || method.full_name().to_owned();
-    let not_a_rule = |cause: String| RulesError::NotARule {
-        method: name(),
-        cause,
-    };
-    let held = options.get_extension(option);
-    let rule: Rule = held
-        .as_message()
-        .ok_or_else(|| not_a_rule("not a message".to_owned()))?
-        .transcode_to()
-        .map_err(|error| not_a_rule(error.to_string()))?;
-    if rule.public && !rule.scopes.is_empty() {
-        return Err(RulesError::PublicAndScopes { method: name() });
-    }
-    if rule.public {
-        return Ok(Some(Route::Public));
-    }
-    if rule.scopes.is_empty() {
-        return Err(RulesError::Empty { method: name() });
-    }
-    if let Some(scope) = rule.scopes.iter().find(|scope| !is_scope(scope)) {
-        return Err(RulesError::Scope {
-            method: name(),
-            scope: scope.clone(),
-        });
-    }
-    Ok(Some(Route::Guarded {
-        scopes: rule.scopes.into_iter().map(Into::into).collect(),
-        streaming: method.is_client_streaming() || method.is_server_streaming(),
-    }))
-}
-
-fn path(method: &MethodDescriptor) -> String {
-    format!("/{}/{}", method.parent_service().full_name(), method.name())
+fn first(wrong: Vec<RulesError>) -> Result<(), RulesError> {
+    wrong.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// As protobuf names a method.
 fn is_name(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.is_empty() && text.bytes().all(is_part)
-}
-
-/// RFC 6749 §3.3, scope-token.
-fn is_scope(text: &str) -> bool {
-    let is_nqchar = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    !text.is_empty() && text.bytes().all(is_nqchar)
 }

@@ -47,6 +47,12 @@ pub const SERVER_PORT: &str = "server.port";
 pub const REFUSAL_REASON: &str = "countersign.refusal.reason";
 /// Which check refused it: the operator's word, never sent to the peer.
 pub const REFUSAL_CAUSE: &str = "countersign.refusal.cause";
+/// Why an observing guard would have refused the call: as [`REFUSAL_REASON`].
+pub const OBSERVED_REASON: &str = "countersign.observed.reason";
+/// Which check would have: as [`REFUSAL_CAUSE`].
+pub const OBSERVED_CAUSE: &str = "countersign.observed.cause";
+/// A token without a key was accepted as a bearer token.
+pub const BEARER_ACCEPTED: &str = "countersign.bearer.accepted";
 /// The registered client that calls, whether it showed that it is that client or not.
 pub const CLIENT_ID: &str = "countersign.client.id";
 /// RFC 7638 thumbprint of the proof's key: a hash of a public key.

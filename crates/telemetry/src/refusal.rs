@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use opentelemetry::Context;
 use tracing::Span;
 
-use crate::names;
+use crate::{names, spans};
 
 /// Says why the current call is refused: on the current span, on the call's
 /// server span, and in one log line.
@@ -21,6 +21,22 @@ pub fn refused(reason: &'static str, cause: &'static str) {
         }
     });
     tracing::info!(reason, cause, "refused");
+}
+
+/// Says why the current call would be refused, by a guard that only looks: on
+/// the current span, and in one warning. `path` is the call's.
+pub fn would_refuse(path: &str, reason: &'static str, cause: &'static str) {
+    let span = Span::current();
+    span.record(names::OBSERVED_REASON, reason);
+    span.record(names::OBSERVED_CAUSE, cause);
+    let method = spans::method_of(path);
+    tracing::warn!(method, reason, cause, "would have refused");
+}
+
+/// Says that the current call's bearer token was accepted, under a grace.
+pub fn bearer_accepted(client_id: &str) {
+    Span::current().record(names::BEARER_ACCEPTED, true);
+    tracing::warn!(client_id, "bearer token accepted");
 }
 
 pub(crate) fn note(span: &Span, Refused { reason, cause }: Refused) {

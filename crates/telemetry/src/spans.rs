@@ -95,7 +95,13 @@ pub fn store_outcome(span: &Span, outcome: &'static str) {
 
 /// The guard checks a call, before its handler runs.
 pub fn guard() -> Span {
-    child!(names::GUARD, { names::KNOWLEDGE_AGE } = Empty)
+    child!(
+        names::GUARD,
+        { names::KNOWLEDGE_AGE } = Empty,
+        { names::OBSERVED_REASON } = Empty,
+        { names::OBSERVED_CAUSE } = Empty,
+        { names::BEARER_ACCEPTED } = Empty,
+    )
 }
 
 /// A DPoP proof is checked, RFC 9449 §4.3.
@@ -188,7 +194,12 @@ const METHOD_BYTES_MAX: usize = 256;
 
 /// `package.Service/Method`.
 pub(crate) fn method(uri: &Uri) -> &str {
-    let path = uri.path().trim_start_matches('/');
+    method_of(uri.path())
+}
+
+/// The same, of a path.
+pub(crate) fn method_of(path: &str) -> &str {
+    let path = path.trim_start_matches('/');
     let could_be = path.len() <= METHOD_BYTES_MAX
         && path.split('/').count() == 2
         && path

@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign_jose::json::{Number, Object, Value};
 use countersign_jose::{Thumbprint, UnixTime};
 
+use super::details::{Detail, details};
 use crate::refusal::TokenRefusal;
 use crate::revocations::Marks;
 
@@ -26,6 +27,12 @@ pub(crate) struct Claims {
     pub(crate) family: Option<Box<str>>,
     pub(crate) expires_at: UnixTime,
     pub(crate) issued_at: UnixTime,
+    /// How the person proved who they are (RFC 9068 §2.2.1).
+    pub(crate) acr: Option<Box<str>>,
+    /// When they did so.
+    pub(crate) auth_time: Option<UnixTime>,
+    /// RFC 9396 §9.1.
+    pub(crate) details: Box<[Detail]>,
     audience: Vec<Box<str>>,
     /// The later of `nbf` and `iat`.
     begins_at: UnixTime,
@@ -68,6 +75,9 @@ impl Claims {
                 .map(Into::into)
                 .collect(),
             family: family.map(Into::into),
+            acr: optional(payload, "acr")?.map(Into::into),
+            auth_time: time(payload, "auth_time")?,
+            details: details(payload)?,
             audience: audience(payload)?,
             expires_at: time(payload, "exp")?.ok_or(TokenRefusal::ClaimMalformed)?,
             issued_at,

@@ -18,7 +18,8 @@ use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
 use super::body::{AskedBody, GuardBody, StreamEnd, strip};
-use crate::check::{Checks, Decision, Head, Permitted, Proven, Verdict};
+use crate::check::{Checks, Decision, Head, Observation, Permitted, Proven, Verdict};
+use crate::observe::WouldRefuse;
 use crate::permit::Permit;
 use crate::respond::{self, DPOP_NONCE};
 
@@ -117,6 +118,7 @@ where
                 }
             }
             Decision::Permitted(permitted) => After::permitted(permitted, &mut request),
+            Decision::Observed(observation) => After::observed(*observation, &mut request),
             Decision::Refused(status) => {
                 return Self::Refused {
                     status: Some(status),
@@ -133,7 +135,21 @@ where
 }
 
 impl After {
+    /// What another guard, further out, permits is not what this one asks.
+    fn observed(observation: Observation, request: &mut Request<Body>) -> Self {
+        request.extensions_mut().remove::<Permit>();
+        request.extensions_mut().insert(observation.found);
+        Self {
+            treatment: Treatment::Stripped,
+            nonce: observation
+                .nonce
+                .and_then(|nonce| HeaderValue::try_from(nonce).ok()),
+            end: None,
+        }
+    }
+
     fn permitted(permitted: Permitted, request: &mut Request<Body>) -> Self {
+        request.extensions_mut().remove::<WouldRefuse>();
         request.extensions_mut().insert(permitted.permit);
         let end = permitted.stream.map(StreamEnd::of);
         if let Some(end) = &end {

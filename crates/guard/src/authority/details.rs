@@ -1,0 +1,108 @@
+//! The authorization details of a token (RFC 9396 §9.1).
+
+use countersign_jose::json::{Number, Object, Value};
+
+use crate::refusal::TokenRefusal;
+
+/// What one authorization detail allows (RFC 9396 §2).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    kind: Box<str>,
+    identifier: Option<Box<str>>,
+    /// `None`: at every resource of the token.
+    locations: Option<Box<[Box<str>]>>,
+    members: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Detail {
+    /// What kind it is of: `type`, which says what its members mean.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The one thing that it is about: `identifier` (RFC 9396 §2.2).
+    pub fn identifier(&self) -> Option<&str> {
+        self.identifier.as_deref()
+    }
+
+    /// Whether it allows this action: `actions` (RFC 9396 §2.2) names it.
+    pub fn allows(&self, action: &str) -> bool {
+        self.member("actions")
+            .and_then(serde_json::Value::as_array)
+            .is_some_and(|actions| actions.iter().any(|allowed| allowed == action))
+    }
+
+    /// Any member of it.
+    pub fn member(&self, name: &str) -> Option<&serde_json::Value> {
+        self.members.get(name)
+    }
+
+    /// Whether it counts at this resource: `locations` names it, or nothing
+    /// (RFC 9396 §2.2, §9).
+    pub(crate) fn is_for(&self, resource: &str) -> bool {
+        self.locations
+            .as_ref()
+            .is_none_or(|locations| locations.iter().any(|location| **location == *resource))
+    }
+
+    fn read(object: &Object<'_>) -> Result<Self, TokenRefusal> {
+        let text = |name: &str| match object.member(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(Box::from(text.as_ref()))),
+            Some(_) => Err(TokenRefusal::ClaimMalformed),
+        };
+        let locations = match object.member("locations") {
+            None => None,
+            Some(Value::List(values)) => Some(
+                values
+                    .iter()
+                    .map(|value| value.text().map(Into::into))
+                    .collect::<Option<_>>()
+                    .ok_or(TokenRefusal::ClaimMalformed)?,
+            ),
+            Some(_) => return Err(TokenRefusal::ClaimMalformed),
+        };
+        Ok(Self {
+            // RFC 9396 §2: the one member that there must be.
+            kind: text("type")?.ok_or(TokenRefusal::ClaimMalformed)?,
+            identifier: text("identifier")?,
+            locations,
+            members: owned(object),
+        })
+    }
+}
+
+/// RFC 9396 §9.1: an array of objects. What is not understood might have been
+/// a limit, so nothing is left out.
+pub(super) fn details(payload: &Object<'_>) -> Result<Box<[Detail]>, TokenRefusal> {
+    let values = match payload.member("authorization_details") {
+        None => return Ok(Box::default()),
+        Some(Value::List(values)) => values,
+        Some(_) => return Err(TokenRefusal::ClaimMalformed),
+    };
+    let detail = |value: &Value<'_>| match value {
+        Value::Object(object) => Detail::read(object),
+        _ => Err(TokenRefusal::ClaimMalformed),
+    };
+    values.iter().map(detail).collect()
+}
+
+fn owned(object: &Object<'_>) -> serde_json::Map<String, serde_json::Value> {
+    object
+        .members()
+        .map(|(name, value)| (name.to_owned(), of(value)))
+        .collect()
+}
+
+fn of(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(Number::Whole(number)) => (*number).into(),
+        Value::Number(Number::Negative(number)) => (*number).into(),
+        Value::Number(Number::Float(number)) => (*number).into(),
+        Value::Text(text) => text.as_ref().into(),
+        Value::List(values) => values.iter().map(of).collect(),
+        Value::Object(object) => owned(object).into(),
+    }
+}
