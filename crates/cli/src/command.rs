@@ -9,6 +9,7 @@ mod data;
 mod key;
 mod proof;
 mod resource;
+mod rules;
 mod serve;
 mod store;
 mod token;
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     /// Ask a token service for tokens, and about tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// See who may call what at a guarded service, and check it
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Print one DPoP proof, for calls made by hand
     Proof(proof::ProofCommand),
     /// See the keys of a token service; make keys for clients
@@ -93,6 +97,7 @@ impl Command {
             Self::Client(client) => client.run(output).await,
             Self::Resource(resource) => resource.run(output).await,
             Self::Token(token) => token.run(output).await,
+            Self::Rules(rules) => rules.run(output).await,
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,
             Self::Store(store) => store.run(output).await,

@@ -32,20 +32,47 @@ pub(crate) const URL_FORM: &str =
 ///
 /// A URL that is none, a certificate that is none, or nobody there.
 pub(crate) async fn server(url: &str, ca: Option<&[u8]>) -> Result<Channel, Failure> {
-    let endpoint = endpoint(url, ca)?;
+    connected(
+        "--server",
+        url,
+        ca,
+        "start it with `countersign serve`, or name another with --server",
+    )
+    .await
+}
+
+/// Connects to the server at `url`, which `flag` named. `ca` as above.
+///
+/// # Errors
+///
+/// As above.
+pub(crate) async fn any_server(
+    flag: &str,
+    url: &str,
+    ca: Option<&[u8]>,
+) -> Result<Channel, Failure> {
+    connected(flag, url, ca, "start it, or name another").await
+}
+
+async fn connected(
+    flag: &str,
+    url: &str,
+    ca: Option<&[u8]>,
+    next: &str,
+) -> Result<Channel, Failure> {
+    let endpoint = endpoint(flag, url, ca)?;
     endpoint
         .connect()
         .await
         .map_err(|cause| match tls_error(&cause) {
             Some(tls) => untrusted(url, tls),
             None => Failure::unreachable(format!("nobody answers at {url}: {}", deepest(&cause)))
-                .next("start it with `countersign serve`, or name another with --server"),
+                .next(next),
         })
 }
 
-fn endpoint(url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
-    let wrong =
-        |what: &str| Failure::configuration(format!("--server {url}: {what}")).next(URL_FORM);
+fn endpoint(flag: &str, url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
+    let wrong = |what: &str| Failure::configuration(format!("{flag} {url}: {what}")).next(URL_FORM);
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
     let host = uri.host().ok_or_else(|| wrong("has no host"))?;
     let tls = match uri.scheme_str() {

@@ -3,7 +3,7 @@
 
 mod refusal;
 
-pub(crate) use refusal::{code_name, reason};
+pub(crate) use refusal::{code_name, is_unimplemented, reason};
 
 use std::fmt::Display;
 use std::io::{Write, stderr};

@@ -147,15 +147,19 @@ pub(crate) fn replace_private(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Reads a small file that everybody may read. It may be a pipe.
 pub(crate) fn read_public(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_bounded(path, PUBLIC_FILE_BYTES_MAX)
+}
+
+/// Reads a file of at most so many bytes that everybody may read. It may be a
+/// pipe.
+pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let wrong = |what: String| Failure::configuration(format!("{}: {what}", path.display()));
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(PUBLIC_FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes))
         .map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
-    if bytes.len() as u64 > PUBLIC_FILE_BYTES_MAX {
-        return Err(wrong(format!(
-            "is larger than {PUBLIC_FILE_BYTES_MAX} bytes"
-        )));
+    if bytes.len() as u64 > bytes_max {
+        return Err(wrong(format!("is larger than {bytes_max} bytes")));
     }
     Ok(bytes)
 }

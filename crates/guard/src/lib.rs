@@ -150,6 +150,6 @@ pub use self::revocations::{
     Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget,
     TokenServiceRevocations, WatchFailed,
 };
-pub use self::routes::{MethodRule, Needs, RuleBook, RulesError, Who};
+pub use self::routes::{MethodRule, Needs, RuleBook, RulesError, Who, WrongRule};
 /// A point in time, as permits and [`Builder::accept_bearer`] say it.
 pub use countersign_jose::UnixTime;

@@ -173,6 +173,11 @@ impl<T> PermitExt for tonic::Request<T> {
     }
 
     fn would_refuse(&self) -> Option<&WouldRefuse> {
-        self.extensions().get()
+        let extensions = self.extensions();
+        // A permit is of the guard further in, and has the last word.
+        match extensions.get::<Permit>() {
+            Some(_) => None,
+            None => extensions.get(),
+        }
     }
 }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use countersign_jose::UnixTime;
 
 pub(crate) use self::book::read as read_rules;
-pub use self::book::{MethodRule, RuleBook, Who};
-use self::config::{Stated, Statement};
+pub use self::book::{MethodRule, RuleBook, Who, WrongRule};
+use self::config::Statement;
 pub use self::error::RulesError;
 use self::rule::Meaning;
 pub use self::rule::Needs;
@@ -126,14 +126,17 @@ impl Routes {
     }
 
     /// The same, and tells everything that is wrong with them.
-    fn add_all(&mut self, descriptors: &[u8]) -> Result<Vec<RulesError>, RulesError> {
+    fn add_all(&mut self, descriptors: &[u8]) -> Result<Vec<WrongRule>, RulesError> {
         let mut wrong = Vec::new();
         for service in descriptors::services(descriptors)? {
             let resource = service.resource.and_then(|uri| match uri.as_str() {
                 "" => Ok(()),
                 uri => self.put_resource(&service.name, rule::resource(&service.name, uri)?),
             });
-            wrong.extend(resource.err());
+            wrong.extend(resource.err().map(|error| WrongRule {
+                path: service.name.clone(),
+                error,
+            }));
             for method in service.methods {
                 self.known
                     .insert(method.path.as_str().into(), method.streaming);
@@ -141,24 +144,30 @@ impl Routes {
                     Ok(None) => Ok(()),
                     Ok(Some(said)) => rule::meaning(&method.name, said)
                         .map(|meaning| Route::of(meaning, method.streaming))
-                        .and_then(|route| self.put(method.path, route)),
+                        .and_then(|route| self.put(&method.path, route)),
                     Err(error) => Err(error),
                 };
-                wrong.extend(put.err());
+                wrong.extend(put.err().map(|error| WrongRule {
+                    path: method.path,
+                    error,
+                }));
             }
         }
         self.spread_resources();
         Ok(wrong)
     }
 
-    fn configure_all(&mut self, file: &str, text: &str) -> Result<Vec<RulesError>, RulesError> {
+    fn configure_all(&mut self, file: &str, text: &str) -> Result<Vec<WrongRule>, RulesError> {
         let mut wrong = Vec::new();
-        for Stated { line, statement } in config::read(file, text)? {
-            let put = statement.and_then(|statement| self.state(statement));
-            wrong.extend(put.err().map(|cause| RulesError::InFile {
-                file: file.to_owned(),
-                line,
-                cause: Box::new(cause),
+        for stated in config::read(file, text)? {
+            let put = stated.statement.and_then(|statement| self.state(statement));
+            wrong.extend(put.err().map(|cause| WrongRule {
+                path: stated.name,
+                error: RulesError::InFile {
+                    file: file.to_owned(),
+                    line: stated.line,
+                    cause: Box::new(cause),
+                },
             }));
         }
         self.spread_resources();
@@ -200,7 +209,7 @@ impl Routes {
         }
     }
 
-    fn put(&mut self, path: String, route: Route) -> Result<(), RulesError> {
+    fn put(&mut self, path: &str, route: Route) -> Result<(), RulesError> {
         match self.methods.entry(path.into()) {
             Entry::Vacant(vacant) => {
                 vacant.insert(route);
@@ -269,8 +278,9 @@ impl Route {
     }
 }
 
-fn first(wrong: Vec<RulesError>) -> Result<(), RulesError> {
-    wrong.into_iter().next().map_or(Ok(()), Err)
+fn first(wrong: Vec<WrongRule>) -> Result<(), RulesError> {
+    let first = wrong.into_iter().next();
+    first.map_or(Ok(()), |wrong| Err(wrong.error))
 }
 
 /// As protobuf names a method.

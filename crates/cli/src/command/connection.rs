@@ -1,7 +1,7 @@
 //! Which service a command speaks to: a token service by its URL, or the admin
 //! services by their socket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_server::Config;
@@ -48,20 +48,22 @@ impl ServerArgs {
 
     /// The certificates of `--ca`.
     pub(crate) fn ca_pem(&self) -> Result<Option<Vec<u8>>, Failure> {
-        self.ca
-            .as_deref()
-            .map(|path| {
-                let wrong =
-                    |what: String| Failure::configuration(format!("{}: {what}", path.display()));
-                let pem = key_file::read_public(path)?;
-                // rustls would take it for an authority that trusts nobody.
-                if !pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE) {
-                    return Err(wrong("holds no certificate in PEM".to_owned()));
-                }
-                Ok(pem)
-            })
-            .transpose()
+        self.ca.as_deref().map(certificates).transpose()
     }
+}
+
+/// The certificates of a file.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
+    let pem = key_file::read_public(path)?;
+    // rustls would take it for an authority that trusts nobody.
+    if !pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE) {
+        let what = "holds no certificate in PEM";
+        return Err(Failure::configuration(format!(
+            "{}: {what}",
+            path.display()
+        )));
+    }
+    Ok(pem)
 }
 
 /// The admin services.

@@ -193,7 +193,8 @@ fn about(uri: &str, status: &Status) -> Failure {
     Failure::answered(status).during(format!("resource {uri}"))
 }
 
-async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
+/// All registered resources.
+pub(super) async fn all(admin: &AdminArgs) -> Result<ListResourcesResponse, Failure> {
     let mut service = service(admin).await?;
     let mut all = ListResourcesResponse::default();
     loop {
@@ -208,9 +209,13 @@ async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
         all.resources.extend(page.resources);
         all.next_page_token = page.next_page_token;
         if all.next_page_token.is_empty() {
-            break;
+            return Ok(all);
         }
     }
+}
+
+async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
+    let all = all(admin).await?;
     output.message("countersign.admin.v1.ListResourcesResponse", &all, |all| {
         let rows = all.resources.iter().map(|resource| {
             [

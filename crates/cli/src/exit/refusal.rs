@@ -53,6 +53,11 @@ pub(crate) fn code_name(status: &Status) -> &'static str {
     }
 }
 
+/// Whether what answers has no such method.
+pub(crate) fn is_unimplemented(status: &Status) -> bool {
+    status.code() == Code::Unimplemented
+}
+
 fn refused(reason: Reason, status: &Status) -> Failure {
     let mut what = format!("{} ({})", plain(status.message()), reason.as_str_name());
     let mut registration = false;
@@ -103,7 +108,8 @@ fn kind(reason: Reason) -> Kind {
         | Reason::CredentialsMissing
         | Reason::MethodNotAllowed
         | Reason::CursorTooOld
-        | Reason::NotOwner => Kind::Refused,
+        | Reason::NotOwner
+        | Reason::StepUpRequired => Kind::Refused,
         Reason::StoreUnavailable
         | Reason::RateLimited
         | Reason::Overloaded
@@ -147,6 +153,9 @@ fn next(reason: Reason) -> Option<&'static str> {
             Some("make a proof with the nonce of the answer; see `countersign proof --nonce`")
         }
         Reason::ScopeInsufficient => Some("get a token with the scopes named above"),
+        Reason::StepUpRequired => {
+            Some("get a token for which the person proves again who they are")
+        }
         Reason::CredentialsMissing => Some("present a token and a proof"),
         Reason::StoreUnavailable
         | Reason::RateLimited

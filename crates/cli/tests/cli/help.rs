@@ -20,6 +20,8 @@ pub(crate) const COMMANDS: &[&str] = &[
     "token revoke",
     "token revoke-all",
     "token rotate",
+    "rules list",
+    "rules check",
     "proof",
     "key list",
     "key rotate",

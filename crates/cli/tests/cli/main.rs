@@ -18,6 +18,7 @@ mod keys;
 mod program;
 mod rekey;
 mod reload;
+mod rules;
 mod serve;
 mod signals;
 mod store;

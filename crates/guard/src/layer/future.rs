@@ -19,7 +19,6 @@ use tracing::instrument::Instrumented;
 
 use super::body::{AskedBody, GuardBody, StreamEnd, strip};
 use crate::check::{Checks, Decision, Head, Observation, Permitted, Proven, Verdict};
-use crate::observe::WouldRefuse;
 use crate::permit::Permit;
 use crate::respond::{self, DPOP_NONCE};
 
@@ -149,7 +148,6 @@ impl After {
     }
 
     fn permitted(permitted: Permitted, request: &mut Request<Body>) -> Self {
-        request.extensions_mut().remove::<WouldRefuse>();
         request.extensions_mut().insert(permitted.permit);
         let end = permitted.stream.map(StreamEnd::of);
         if let Some(end) = &end {

@@ -9,7 +9,16 @@ use super::{Needs, Route, Routes, RulesError};
 #[derive(Debug, Default)]
 pub struct RuleBook {
     routes: Routes,
-    wrong: Vec<RulesError>,
+    wrong: Vec<WrongRule>,
+}
+
+/// A rule that no guard would start with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongRule {
+    /// `/package.Service/Method`, or `package.Service`.
+    pub path: String,
+    /// What is wrong with it.
+    pub error: RulesError,
 }
 
 /// A method, and who may call it.
@@ -92,8 +101,8 @@ impl RuleBook {
             .collect()
     }
 
-    /// Everything that is wrong. The methods concerned have no rule.
-    pub fn wrong(&self) -> &[RulesError] {
+    /// Everything that is wrong, in the order in which it was read.
+    pub fn wrong(&self) -> &[WrongRule] {
         &self.wrong
     }
 }

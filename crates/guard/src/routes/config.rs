@@ -20,6 +20,8 @@ const SECONDS: &str = "whole seconds as a string, such as \"300s\"";
 pub(super) struct Stated {
     /// From 1.
     pub(super) line: usize,
+    /// As written: a path or a service.
+    pub(super) name: String,
     pub(super) statement: Result<Statement, RulesError>,
 }
 
@@ -47,6 +49,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Stated>, RulesError> {
         .iter()
         .map(|(name, value)| Stated {
             line: line(text, name.span().start),
+            name: name.get_ref().to_string(),
             statement: statement(name.get_ref(), value),
         })
         .collect();

@@ -1,5 +1,7 @@
+use countersign::policy::v1::{Rule, ServiceRule};
+use prost_reflect::prost::Message as _;
 use prost_reflect::prost_types::{
-    FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
+    Duration, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
 };
 
 use super::*;
@@ -13,10 +15,15 @@ fn ours() -> Routes {
 }
 
 fn guarded(scopes: &[&str], streaming: bool) -> Route {
-    Route::Guarded {
-        scopes: scopes.iter().map(|scope| Box::from(*scope)).collect(),
-        streaming,
-    }
+    Route::Guarded(Guarded {
+        needs: Needs {
+            scopes: scopes.iter().map(|scope| Box::from(*scope)).collect(),
+            streaming,
+            ..Needs::default()
+        },
+        inherits: false,
+        bearer_until: None,
+    })
 }
 
 #[test]
@@ -82,6 +89,11 @@ fn what_is_exempt_is_left_alone() {
 
 /// A set of one file with one method, whose options are these bytes.
 fn set_with(options: &[u8], dependencies: &[&str]) -> Vec<u8> {
+    set_of(options, &[], dependencies)
+}
+
+/// The same, with options of the service besides.
+fn set_of(options: &[u8], of_service: &[u8], dependencies: &[&str]) -> Vec<u8> {
     let file = FileDescriptorProto {
         name: Some("t.proto".to_owned()),
         package: Some("t".to_owned()),
@@ -114,6 +126,7 @@ fn set_with(options: &[u8], dependencies: &[&str]) -> Vec<u8> {
     }
     .encode_to_vec();
     field(&mut service, 2, &method);
+    field(&mut service, 3, of_service);
     let mut bytes = FileDescriptorProto {
         service: Vec::new(),
         ..file
@@ -133,13 +146,21 @@ fn field(onto: &mut Vec<u8>, number: u32, value: &[u8]) {
 }
 
 fn rule(scopes: &[&str], public: bool) -> Vec<u8> {
-    let rule = Rule {
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+    option(&Rule {
+        scopes: texts(scopes),
         public,
-    };
+        ..Rule::default()
+    })
+}
+
+fn option(rule: &impl prost_reflect::prost::Message) -> Vec<u8> {
     let mut options = Vec::new();
     field(&mut options, 59449, &rule.encode_to_vec());
     options
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 const POLICY: &str = "countersign/policy/v1/rule.proto";
@@ -166,14 +187,442 @@ fn impossible_rules_are_refused_by_name() {
         method: method(),
         scope: scope.to_owned(),
     };
-    check(
-        &rule(&["a"], true),
-        RulesError::PublicAndScopes { method: method() },
-    );
+    let public = |also| RulesError::PublicAnd {
+        method: method(),
+        also,
+    };
+    check(&rule(&["a"], true), public("scopes"));
     check(&rule(&[], false), RulesError::Empty { method: method() });
     check(&rule(&[""], false), scope(""));
     check(&rule(&["a", "b c"], false), scope("b c"));
     check(&rule(&["a\"b"], false), scope("a\"b"));
+
+    let good = || Rule {
+        scopes: texts(&["a"]),
+        ..Rule::default()
+    };
+    let everybody = || Rule {
+        public: true,
+        ..Rule::default()
+    };
+    let check = |rule: Rule, expected: RulesError| check(&option(&rule), expected);
+    let age = |seconds, nanos| Some(Duration { seconds, nanos });
+    check(
+        Rule {
+            any_scopes: texts(&["b"]),
+            ..everybody()
+        },
+        public("any_scopes"),
+    );
+    check(
+        Rule {
+            acr_values: texts(&["mfa"]),
+            ..everybody()
+        },
+        public("acr_values"),
+    );
+    check(
+        Rule {
+            max_age: age(1, 0),
+            ..everybody()
+        },
+        public("max_age"),
+    );
+    check(
+        Rule {
+            resource: "urn:r".to_owned(),
+            ..everybody()
+        },
+        public("resource"),
+    );
+    check(
+        Rule {
+            any_scopes: texts(&["b", "c d"]),
+            ..good()
+        },
+        scope("c d"),
+    );
+    check(
+        Rule {
+            any_scopes: texts(&["b", "a"]),
+            ..good()
+        },
+        RulesError::AnyAsksNothing {
+            method: method(),
+            scope: "a".to_owned(),
+        },
+    );
+    check(
+        Rule {
+            acr_values: texts(&["mfa"]),
+            max_age: age(60, 0),
+            ..Rule::default()
+        },
+        RulesError::Empty { method: method() },
+    );
+    for value in ["", "two words", "a\"", "é"] {
+        check(
+            Rule {
+                acr_values: texts(&[value]),
+                ..good()
+            },
+            RulesError::Acr {
+                method: method(),
+                value: value.to_owned(),
+            },
+        );
+    }
+    for max_age in [age(0, 0), age(-1, 0), age(1, 1), age(1, -1), age(0, 5)] {
+        check(Rule { max_age, ..good() }, RulesError::MaxAge { method: method() });
+    }
+    for resource in [
+        "orders",
+        "//orders.test",
+        ":x",
+        "1http://x",
+        "https:",
+        "https://x#f",
+        "https://x y",
+        "https://é",
+    ] {
+        check(
+            Rule {
+                resource: resource.to_owned(),
+                ..good()
+            },
+            RulesError::Resource {
+                of: method(),
+                resource: resource.to_owned(),
+            },
+        );
+    }
+}
+
+/// A later release may add words that ask for more. Read without them, a rule
+/// would let through what its author did not.
+#[test]
+fn a_rule_with_a_word_that_is_not_known_is_refused() {
+    let mut newer = option(&Rule {
+        scopes: texts(&["a"]),
+        ..Rule::default()
+    });
+    newer.clear();
+    let mut said = Rule {
+        scopes: texts(&["a"]),
+        ..Rule::default()
+    }
+    .encode_to_vec();
+    field(&mut said, 77, b"more");
+    field(&mut newer, 59449, &said);
+    let found = Routes::default().add(&set_with(&newer, &[POLICY]));
+    assert!(
+        matches!(&found, Err(RulesError::NotARule { method, cause }) if method == "t.S.Go" && cause.contains("77")),
+        "{found:?}"
+    );
+
+    let mut said = Vec::new();
+    field(&mut said, 9, b"more");
+    let mut newer = Vec::new();
+    field(&mut newer, 59449, &said);
+    let found = Routes::default().add(&set_of(&rule(&["a"], false), &newer, &[POLICY]));
+    assert!(
+        matches!(&found, Err(RulesError::NotARule { method, cause }) if method == "t.S" && cause.contains('9')),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn every_word_of_a_rule_is_read() {
+    let all = Rule {
+        scopes: texts(&["a", "b"]),
+        any_scopes: texts(&["c", "d"]),
+        acr_values: texts(&["urn:mfa", "hwk"]),
+        max_age: Some(Duration {
+            seconds: 300,
+            nanos: 0,
+        }),
+        resource: "urn:example:r".to_owned(),
+        public: false,
+    };
+    let boxed = |texts: &[&str]| texts.iter().map(|text| Box::from(*text)).collect();
+    let expected = Needs {
+        scopes: boxed(&["a", "b"]),
+        any_scopes: boxed(&["c", "d"]),
+        acr_values: boxed(&["urn:mfa", "hwk"]),
+        max_age: Some(std::time::Duration::from_secs(300)),
+        resource: Some("urn:example:r".into()),
+        streaming: false,
+    };
+    let mut routes = Routes::default();
+    routes.add(&set_with(&option(&all), &[POLICY])).unwrap();
+    assert_eq!(needs(&routes, GO), &expected);
+
+    // In a file, the same words come to the same.
+    let mut configured = Routes::default();
+    configured.add(&set_with(&[], &[])).unwrap();
+    configured
+        .configure(
+            "rules",
+            r#"
+                ["/t.S/Go"]
+                scopes = ["a", "b"]
+                any_scopes = ["c", "d"]
+                acr_values = ["urn:mfa", "hwk"]
+                max_age = "300s"
+                resource = "urn:example:r"
+            "#,
+        )
+        .unwrap();
+    assert_eq!(needs(&configured, GO), &expected);
+}
+
+const GO: &str = "/t.S/Go";
+
+fn needs<'a>(routes: &'a Routes, path: &str) -> &'a Needs {
+    match routes.find(path) {
+        Some(Route::Guarded(guarded)) => &guarded.needs,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_method_has_the_resource_of_its_service_unless_it_names_one() {
+    let of_service = |uri: &str| {
+        option(&ServiceRule {
+            resource: uri.to_owned(),
+        })
+    };
+    let read = |method: &Rule, service: &str| {
+        let mut routes = Routes::default();
+        let set = set_of(&option(method), &of_service(service), &[POLICY]);
+        routes.add(&set).map(|()| routes)
+    };
+    let plain = Rule {
+        scopes: texts(&["a"]),
+        ..Rule::default()
+    };
+    let own = Rule {
+        resource: "urn:own".to_owned(),
+        ..plain.clone()
+    };
+    let of = |routes: &Routes| needs(routes, GO).resource().map(str::to_owned);
+    assert_eq!(of(&read(&plain, "").unwrap()), None);
+    assert_eq!(of(&read(&plain, "urn:s").unwrap()).unwrap(), "urn:s");
+    assert_eq!(of(&read(&own, "urn:s").unwrap()).unwrap(), "urn:own");
+    assert_eq!(
+        read(&plain, "not a uri").unwrap_err().to_string(),
+        RulesError::Resource {
+            of: "t.S".to_owned(),
+            resource: "not a uri".to_owned()
+        }
+        .to_string()
+    );
+
+    // The same set again says the same; another resource contradicts it.
+    let mut routes = read(&plain, "urn:s").unwrap();
+    let set = |uri: &str| set_of(&option(&plain), &of_service(uri), &[POLICY]);
+    routes.add(&set("urn:s")).unwrap();
+    let path = "t.S".to_owned();
+    assert_eq!(routes.add(&set("urn:t")), Err(RulesError::Conflict { path }));
+    // One that the method itself named is not the service's.
+    let mut routes = read(&own, "").unwrap();
+    let path = GO.to_owned();
+    assert_eq!(routes.add(&set("")), Err(RulesError::Conflict { path }));
+}
+
+#[test]
+fn a_rule_file_adds_to_the_descriptors() {
+    let mut routes = ours();
+    routes
+        .configure(
+            "rules.toml",
+            r#"
+                # What the proto leaves open.
+                ["/countersign.example.v1.OrderService/PurgeOrders"]
+                any_scopes = ["orders.admin", "admin"]
+
+                ["countersign.example.v1.OrderService"]
+                resource = "urn:example:orders"
+            "#,
+        )
+        .unwrap();
+    let purge = needs(&routes, "/countersign.example.v1.OrderService/PurgeOrders");
+    assert_eq!(
+        Vec::from_iter(purge.any_scopes()),
+        ["orders.admin", "admin"]
+    );
+    assert!(!purge.streaming, "the descriptors say so");
+    assert_eq!(purge.resource(), Some("urn:example:orders"));
+    // Also for the methods whose rules stand in the proto.
+    assert_eq!(needs(&routes, CREATE).resource(), Some("urn:example:orders"));
+}
+
+/// Nobody says which methods stream, so all of them end with their token.
+#[test]
+fn a_rule_file_stands_alone() {
+    let mut routes = Routes::default();
+    routes
+        .configure("r", "["/a.B/C"]
+scopes = ["x"]
+["/a.B/D"]
+public = true")
+        .unwrap();
+    assert_eq!(routes.find("/a.B/C"), Some(&guarded(&["x"], true)));
+    assert_eq!(routes.find("/a.B/D"), Some(&Route::Public));
+    assert_eq!(routes.find("/a.B/E"), None);
+}
+
+#[test]
+fn a_wrong_rule_file_is_refused_with_line_and_method() {
+    let check = |text: &str, line: usize, says: &[&str]| {
+        let mut routes = ours();
+        let error = routes.configure("rules.toml", text).unwrap_err().to_string();
+        let place = format!("rules.toml, line {line}: ");
+        assert!(error.starts_with(&place), "{text}: {error}");
+        for word in says {
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    };
+    const PURGE: &str = "/countersign.example.v1.OrderService/PurgeOrders";
+    let of = |rule: &str| format!("
+# a comment
+["{PURGE}"]
+{rule}
+");
+    let rows: &[(&str, &[&str])] = &[
+        ("scope = ["a"]", &[PURGE, "unknown key `scope`", "any_scopes"]),
+        ("scopes = "a"", &[PURGE, "`scopes` must be a list of strings"]),
+        ("scopes = []", &[PURGE, "`scopes` must be a list"]),
+        ("scopes = [1]", &[PURGE, "`scopes` must be a list"]),
+        ("any_scopes = [["a"]]", &[PURGE, "`any_scopes` must be"]),
+        ("scopes = ["a b"]", &[PURGE, ""a b" is not a scope"]),
+        ("public = "yes"", &[PURGE, "`public` must be true or false"]),
+        ("public = false", &[PURGE, "names no scope"]),
+        ("public = true
+scopes = ["a"]", &[PURGE, "public and says scopes"]),
+        ("scopes = ["a"]
+max_age = 300", &[PURGE, "`max_age` must be", ""300s""]),
+        ("scopes = ["a"]
+max_age = "5m"", &[PURGE, "`max_age` must be"]),
+        ("scopes = ["a"]
+max_age = "s"", &[PURGE, "`max_age` must be"]),
+        ("scopes = ["a"]
+max_age = "-1s"", &[PURGE, "`max_age` must be"]),
+        ("scopes = ["a"]
+max_age = "+1s"", &[PURGE, "`max_age` must be"]),
+        ("scopes = ["a"]
+max_age = "99999999999999999999s"", &[PURGE, "`max_age` must be"]),
+        ("scopes = ["a"]
+max_age = "0s"", &[PURGE, "at least one"]),
+        ("scopes = ["a"]
+acr_values = ["a b"]", &[PURGE, "is not an acr"]),
+        ("scopes = ["a"]
+resource = """, &[PURGE, "`resource` must be a URI"]),
+        ("scopes = ["a"]
+resource = "here"", &[PURGE, ""here" is not a resource"]),
+    ];
+    for (rule, says) in rows {
+        check(&of(rule), 3, says);
+    }
+    check("
+["/a.B/C"]
+scopes = ["a"]", 2, &["/a.B/C", "no descriptor set has it"]);
+    check("["a.B"]
+resource = "urn:x"", 1, &["a.B", "no descriptor set has it"]);
+    let create = format!("# 1
+
+
+["{CREATE}"]
+scopes = ["orders.write"]");
+    check(&create, 4, &[CREATE, "has a rule already"]);
+    check("scopes = ["a"]", 1, &[""scopes" is not a rule's name"]);
+    for name in ["/a.B", "a.B/C", "/a.B/C/D", "", "/", "//C", "/a..B/C", "a-b", "/a.B/C%44"] {
+        check(&format!("["{name}"]
+scopes = ["a"]"), 1, &["is not a rule's name"]);
+    }
+    check(
+        "["countersign.example.v1.OrderService"]
+scopes = ["a"]",
+        1,
+        &["unknown key `scopes`", "a service has resource"],
+    );
+    check("["countersign.example.v1.OrderService"]", 1, &["`resource` must be"]);
+    // Twice in one file: the parser's word, with the line that says it again.
+    let twice = format!("{}{}", of("scopes = ["a"]"), of("scopes = ["b"]"));
+    check(&twice, 7, &["not TOML", "duplicate key", PURGE]);
+    check("["/a.B/C"
+scopes = 1", 1, &["not TOML", "/a.B/C"]);
+    let words = "
+["/a.B/C"]
+scopes = ["a"]
+scopes = ["b"]";
+    check(words, 4, &["duplicate key", "scopes"]);
+}
+
+#[test]
+fn two_rule_files_may_not_name_the_same() {
+    let mut routes = ours();
+    let file = "["/countersign.example.v1.OrderService/PurgeOrders"]
+scopes = ["a"]
+                ["countersign.example.v1.OrderService"]
+resource = "urn:x"";
+    routes.configure("one", file).unwrap();
+    let again = routes.configure("two", file).unwrap_err().to_string();
+    assert!(again.starts_with("two, line 1: /countersign"), "{again}");
+    let service = file.split_once("]
+[").unwrap().1;
+    let again = routes.configure("three", &format!("[{service}")).unwrap_err();
+    assert!(again.to_string().contains("has a rule already"), "{again}");
+}
+
+#[test]
+fn a_rule_file_of_more_than_a_mebibyte_is_not_read() {
+    let text = "#".repeat(1024 * 1024 + 1);
+    let error = Routes::default().configure("big", &text).unwrap_err();
+    assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
+}
+
+#[test]
+fn only_a_method_that_asks_for_a_token_has_a_bearer_grace() {
+    let mut routes = ours();
+    let until = UnixTime::from_secs(1);
+    routes.accept_bearer(CREATE, until).unwrap();
+    for wrong in [
+        "/countersign.example.v1.OrderService/Ping",
+        "/countersign.example.v1.OrderService/PurgeOrders",
+        "countersign.example.v1.OrderService",
+        "/a.B/C",
+    ] {
+        let error = routes.accept_bearer(wrong, until);
+        assert_eq!(error, Err(RulesError::Bearer(wrong.to_owned())));
+    }
+}
+
+#[test]
+fn a_book_tells_everything_that_is_wrong() {
+    let mut book = RuleBook::default();
+    book.add_descriptors(countersign::FILE_DESCRIPTOR_SET).unwrap();
+    book.add_descriptors(&set_with(&rule(&[], false), &[POLICY])).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.toml");
+    std::fs::write(&file, "["/x.Y/Z"]
+public = true
+["/t.S/Go"]
+public = 1").unwrap();
+    book.add_file(&file).unwrap();
+    let wrong: Vec<_> = book.wrong().iter().map(|wrong| wrong.path.as_str()).collect();
+    assert_eq!(wrong, [GO, "/x.Y/Z", GO]);
+    let who = |book: &RuleBook, path: &str| {
+        let methods = book.methods();
+        let found = methods.iter().find(|method| method.path == path);
+        format!("{:?}", found.map(|found| found.who))
+    };
+    assert_eq!(who(&book, GO), "Some(Nobody)");
+    assert_eq!(who(&book, "/countersign.example.v1.OrderService/Ping"), "Some(Everybody)");
+    assert!(who(&book, CREATE).contains("orders.write"));
+    book.exempt("t.S").unwrap();
+    assert_eq!(who(&book, GO), "Some(Exempt)");
+    assert!(book.add_file(&folder.path().join("absent")).is_err());
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn descriptors() -> Vec<u8> {
     };
     let rule = countersign::policy::v1::Rule {
         scopes: vec!["orders.write".to_owned()],
-        public: false,
+        ..Default::default()
     };
     // Options are put in by hand: prost's own types would drop the extension.
     let mut options = Vec::new();

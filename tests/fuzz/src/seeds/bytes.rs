@@ -335,6 +335,7 @@ pub(crate) fn rules() -> Vec<Vec<u8>> {
         "timestamp.proto",
         "rule.proto",
         "descriptor.proto",
+        "duration.proto",
     ]);
     let alone = of(&["orders.proto", "timestamp.proto"]);
     let tokens = of(&["token/v1", "duration.proto"]);
