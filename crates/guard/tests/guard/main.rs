@@ -7,13 +7,18 @@
 )]
 
 mod attacks;
+mod bearer;
 mod client;
 mod key_service;
 mod keys;
 mod nonce;
+mod observe;
+mod orders;
+mod ownership;
 mod presentation;
 mod replay;
 mod revocation;
+mod rules;
 mod stand;
 mod startup;
 mod stream;

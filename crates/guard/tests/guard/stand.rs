@@ -1,36 +1,29 @@
 //! What the tests stand on: an issuer, a clock, a guarded server, and a caller
 //! that can present anything.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
 use countersign::example::v1::order_service_client::OrderServiceClient;
-use countersign::example::v1::order_service_server::{OrderService, OrderServiceServer};
-use countersign::example::v1::{
-    CreateOrderRequest, CreateOrderResponse, ExchangeOrdersRequest, ExchangeOrdersResponse,
-    GetOrderRequest, GetOrderResponse, ImportOrdersRequest, ImportOrdersResponse, Order,
-    PingRequest, PingResponse, PurgeOrdersRequest, PurgeOrdersResponse, WatchOrdersRequest,
-    WatchOrdersResponse,
-};
+use countersign::example::v1::order_service_server::OrderServiceServer;
+use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use countersign_client::clock::Clock;
 use countersign_client::outcome::Refused;
 use countersign_client::source::BoxFuture;
 use countersign_dpop::Ath;
-use countersign_guard::{
-    Builder, Guard, KeySource, KeysUnavailable, NonceMode, PermitExt as _, PublishedKeys,
-};
+use countersign_guard::{Builder, Guard, KeySource, KeysUnavailable, NonceMode, PublishedKeys};
 use countersign_jose::{Algorithms, Jwks, PublishedKey, SigningKey, UnixTime, base64url, jwks};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio_stream::{Stream, StreamExt as _};
 use tonic::metadata::{BinaryMetadataValue, MetadataMap};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status};
 use tonic_types::{ErrorDetail, StatusExt as _};
+
+use crate::orders::Orders;
 
 pub(crate) const ORIGIN: &str = "https://orders.test:8443";
 pub(crate) const ISSUER: &str = "https://tokens.test";
@@ -325,6 +318,9 @@ pub(crate) enum Expected {
     Missing,
     /// `insufficient_scope`
     Scope,
+    /// `insufficient_user_authentication`
+    StepUp,
+    NotOwner,
     NoRule,
     Deadline,
     Unreachable,
@@ -367,6 +363,10 @@ impl Expected {
             Self::P | Self::Spent | Self::T | Self::Expired | Self::Revoked | Self::N => {
                 Some(format!("DPoP error=\"{}\", {algs}", error.unwrap()))
             }
+            Self::StepUp => Some(format!(
+                "DPoP error=\"insufficient_user_authentication\", {}{algs}",
+                asked(&refused)
+            )),
             Self::Scope => Some(format!(
                 "DPoP error=\"insufficient_scope\", scope=\"{}\", {algs}",
                 refused.scopes_missing.join(" ")
@@ -393,6 +393,12 @@ impl Expected {
             Self::X => (8, Reason::RateLimited, None),
             Self::Missing => (16, Reason::CredentialsMissing, None),
             Self::Scope => (7, Reason::ScopeInsufficient, Some("insufficient_scope")),
+            Self::StepUp => (
+                16,
+                Reason::StepUpRequired,
+                Some("insufficient_user_authentication"),
+            ),
+            Self::NotOwner => (7, Reason::NotOwner, None),
             Self::NoRule => (7, Reason::MethodNotAllowed, None),
             Self::Deadline => (4, Reason::DeadlinePassed, None),
             Self::Unreachable => (
@@ -404,111 +410,15 @@ impl Expected {
     }
 }
 
-/// A service that shows what the guard told it.
-pub(crate) struct Orders;
-
-type Sent<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl OrderService for Orders {
-    async fn create_order(
-        &self,
-        request: Request<CreateOrderRequest>,
-    ) -> Result<Response<CreateOrderResponse>, Status> {
-        let permit = request.permit()?;
-        let order = Order {
-            order_id: permit.token_id().to_owned(),
-            item: permit.audience().to_owned(),
-            owner: permit.subject().to_owned(),
-        };
-        Ok(Response::new(CreateOrderResponse { order: Some(order) }))
+/// What a step-up asks, as it stands in the challenge.
+fn asked(refused: &Refused) -> String {
+    let mut asked = String::new();
+    if !refused.acr_values.is_empty() {
+        let values = refused.acr_values.join(" ");
+        asked += &format!("acr_values=\"{values}\", ");
     }
-
-    /// Asks for an owner and a scope by the order's name; `pass-on` answers as
-    /// a guard further down would.
-    async fn get_order(
-        &self,
-        request: Request<GetOrderRequest>,
-    ) -> Result<Response<GetOrderResponse>, Status> {
-        let permit = request.permit()?;
-        match request.get_ref().order_id.split_once(':') {
-            Some(("owner", owner)) => permit.require_owner(owner)?,
-            Some(("scope", scope)) => permit.require_scope(scope)?,
-            _ => return Err(from_further_down()),
-        }
-        Ok(Response::new(GetOrderResponse { order: None }))
+    if let Some(max_age) = refused.max_age {
+        asked += &format!("max_age=\"{}\", ", max_age.as_secs());
     }
-
-    type WatchOrdersStream = Sent<WatchOrdersResponse>;
-
-    /// One order, then nothing more.
-    async fn watch_orders(
-        &self,
-        request: Request<WatchOrdersRequest>,
-    ) -> Result<Response<Self::WatchOrdersStream>, Status> {
-        let owner = request.permit()?.subject().to_owned();
-        let order = Order {
-            owner,
-            ..Order::default()
-        };
-        let one = tokio_stream::once(Ok(WatchOrdersResponse { order: Some(order) }));
-        Ok(Response::new(Box::pin(one.chain(tokio_stream::pending()))))
-    }
-
-    async fn import_orders(
-        &self,
-        request: Request<Streaming<ImportOrdersRequest>>,
-    ) -> Result<Response<ImportOrdersResponse>, Status> {
-        request.permit()?;
-        let mut orders = request.into_inner();
-        let mut count = 0;
-        while orders.message().await?.is_some() {
-            count += 1;
-        }
-        Ok(Response::new(ImportOrdersResponse { count }))
-    }
-
-    type ExchangeOrdersStream = Sent<ExchangeOrdersResponse>;
-
-    async fn exchange_orders(
-        &self,
-        request: Request<Streaming<ExchangeOrdersRequest>>,
-    ) -> Result<Response<Self::ExchangeOrdersStream>, Status> {
-        let owner = request.permit()?.subject().to_owned();
-        let answers = request.into_inner().map(move |asked| {
-            let order = Order {
-                item: asked?.item,
-                owner: owner.clone(),
-                ..Order::default()
-            };
-            Ok(ExchangeOrdersResponse { order: Some(order) })
-        });
-        Ok(Response::new(Box::pin(answers)))
-    }
-
-    async fn ping(&self, request: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
-        assert!(request.permit().is_err(), "a public method has no permit");
-        match request.metadata().get("pass-on") {
-            Some(_) => Err(from_further_down()),
-            None => Ok(Response::new(PingResponse {})),
-        }
-    }
-
-    async fn purge_orders(
-        &self,
-        _: Request<PurgeOrdersRequest>,
-    ) -> Result<Response<PurgeOrdersResponse>, Status> {
-        panic!("no one may call this")
-    }
-}
-
-/// An error that this service got from another guard and passes on.
-fn from_further_down() -> Status {
-    let mut status = Status::unauthenticated("from further down");
-    let challenge = "DPoP error=\"use_dpop_nonce\"".parse().unwrap();
-    status.metadata_mut().insert("www-authenticate", challenge);
-    status
-        .metadata_mut()
-        .insert("dpop-nonce", "n".parse().unwrap());
-    status
+    asked
 }
