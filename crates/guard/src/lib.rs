@@ -24,6 +24,13 @@
 //! or from `protoc`, since prost's own types drop options. The folder with the
 //! imported file is `countersign::PROTO_DIR`.
 //!
+//! A rule may also ask for one of several scopes (`any_scopes`), for how and how
+//! lately a person proved who they are (`acr_values`, `max_age`, [RFC 9470]), and
+//! for a resource where one server hosts several. For protos that cannot be
+//! changed, [`Builder::rules_file`] reads the same words from a file.
+//! [`RuleBook`] is for tools that show or check rules. A service that is in use
+//! already begins with [`Builder::observe`] and [`Builder::accept_bearer`].
+//!
 //! # Put the guard in front
 //!
 //! ```no_run
@@ -88,7 +95,8 @@
 //! The method's rule; that there is exactly one `authorization` and one `dpop`;
 //! the deadline; the proof ([RFC 9449] §4.3, all twelve checks); the token
 //! ([RFC 9068] §4) and that it is bound to the proof's key; the audience; the
-//! scopes; and last that the proof is used for the first time. Refusals carry
+//! scopes; how and when the person proved who they are, where the rule asks;
+//! and last that the proof is used for the first time. Refusals carry
 //! `google.rpc.ErrorInfo` with the domain `countersign` and a reason of
 //! `countersign.error.v1.Reason`, and a `www-authenticate` challenge where one
 //! is due.
@@ -112,6 +120,7 @@
 //!   instance.
 //!
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+//! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
 //! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
 
 mod authority;

@@ -242,11 +242,11 @@ impl Routes {
         for (path, route) in &mut self.methods {
             let service = path[1..].split_once('/').map(|(service, _)| service);
             let resource = service.and_then(|service| self.resources.get(service));
-            if let (Route::Guarded(guarded), Some(resource)) = (route, resource) {
-                if guarded.needs.resource.is_none() {
-                    guarded.needs.resource = Some(Arc::clone(resource));
-                    guarded.inherits = true;
-                }
+            if let (Route::Guarded(guarded), Some(resource)) = (route, resource)
+                && guarded.needs.resource.is_none()
+            {
+                guarded.needs.resource = Some(Arc::clone(resource));
+                guarded.inherits = true;
             }
         }
     }

@@ -115,6 +115,19 @@ const ROWS: &[Row] = &[
         &[
             "token revoke-all --subject nobody --yes",
             "token revoke-all --token-id nonsense --yes",
+        "rules list",
+        &[
+            "rules list --reflect {url}",
+            "rules list --rules garbage",
+            "rules list --descriptors garbage",
+        ],
+    ),
+    row(
+        "rules check",
+        &[
+            "rules check --reflect {url} --registered",
+            "rules check --reflect {url} --resources garbage",
+            "rules check --rules two",
         ],
     ),
     row(

@@ -274,7 +274,7 @@ fn a_method_without_a_rule_fails_the_check() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let purge = format!("{ORDERS}/PurgeOrders");
     assert_eq!(problems(&ran), [("no_rule".to_owned(), purge.clone())]);
-    assert!(ran.err.contains("1 problems"), "{ran:?}");
+    assert!(ran.err.contains("1 problem with"), "{ran:?}");
     assert!(ran.err.contains("scopes are not compared"), "{ran:?}");
 
     let exempt = folder.run(&format!("rules check {by_reflection} --exempt {purge}"));

@@ -176,15 +176,25 @@ fn seconds(value: &DeValue<'_>) -> Option<i64> {
     all_digits.then(|| digits.parse().ok())?
 }
 
+/// Of the text itself only the method or service is repeated in which it goes
+/// wrong: the file may be another one, with secrets in it.
 fn syntax(file: &str, text: &str, error: &toml::de::Error) -> RulesError {
-    let start = error.span().map_or(0, |span| span.start);
-    let line = line(text, start);
-    let said = text.lines().nth(line - 1).unwrap_or_default().trim();
+    let line = line(text, error.span().map_or(0, |span| span.start));
+    let of = text.lines().take(line).filter_map(heading).last();
+    let problem = error.message();
     RulesError::Syntax {
         file: file.to_owned(),
         line,
-        problem: format!("{}: {said}", error.message()),
+        problem: of.map_or_else(|| problem.to_owned(), |of| format!("{of}: {problem}")),
     }
+}
+
+/// The method or service whose rule begins with this line.
+fn heading(line: &str) -> Option<&str> {
+    let name = line.trim().strip_prefix("[\"")?;
+    let (name, _) = name.split_once('"')?;
+    let mut parts = name.strip_prefix('/').unwrap_or(name).split(['/', '.']);
+    parts.all(is_name).then_some(name)
 }
 
 fn line(text: &str, at: usize) -> usize {

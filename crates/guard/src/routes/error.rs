@@ -137,7 +137,7 @@ pub enum RulesError {
         file: String,
         /// From 1.
         line: usize,
-        /// What the parser said, and of what.
+        /// What the parser said, and of which method or service.
         problem: String,
     },
     /// A wrong rule from configuration.

@@ -66,7 +66,7 @@ async fn every_call_goes_on_and_is_counted_by_reason() {
             "no token",
             Shown::new("x", good.of("dpop")),
             Reason::DpopProofInvalid,
-            "wrong_ath",
+            "ath_mismatch",
         ),
         (
             "a bound one as bearer",

@@ -75,6 +75,7 @@ impl Check {
             // A service that was not found is not one that is guarded.
             0 if methods == 0 => Err(Failure::surprise("there are no methods to check")),
             0 => Ok(()),
+            1 => Err(Failure::surprise("1 problem with the rules")),
             n => Err(Failure::surprise(format!("{n} problems with the rules"))),
         }
     }

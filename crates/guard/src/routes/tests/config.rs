@@ -151,9 +151,26 @@ fn what_stands_twice_in_a_file_is_refused() {
     refused(
         &format!("{rule}scopes = [\"b\"]"),
         3,
-        &["duplicate key", "scopes"],
+        &["duplicate key", PURGE],
     );
     refused("[\"/a.B/C\"\nscopes = 1", 1, &["not TOML", "/a.B/C"]);
+}
+
+/// Somebody may name the wrong file.
+#[test]
+fn nothing_of_a_file_that_is_no_rule_file_is_repeated() {
+    const SECRET: &str = "css_0123456789";
+    for text in [
+        SECRET.to_owned(),
+        format!("secret = {SECRET}"),
+        format!("[\"{SECRET} x\"\n"),
+        format!("secret = \"{SECRET}\""),
+        format!("\"\"\"{SECRET}"),
+        format!("{{\"secret\": \"{SECRET}\"}}"),
+    ] {
+        let error = Routes::default().configure("f", &text).unwrap_err();
+        assert!(!error.to_string().contains(SECRET), "{error}");
+    }
 }
 
 #[test]
