@@ -125,6 +125,7 @@ const ROWS: &[Row] = &[
     row(
         "rules check",
         &[
+            "rules check --reflect {url} --exempt grpc.health.v1.Health --exempt grpc.reflection.v1.ServerReflection",
             "rules check --reflect {url} --registered",
             "rules check --reflect {url} --resources garbage",
             "rules check --rules two",
