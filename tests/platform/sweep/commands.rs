@@ -115,6 +115,9 @@ const ROWS: &[Row] = &[
         &[
             "token revoke-all --subject nobody --yes",
             "token revoke-all --token-id nonsense --yes",
+        ],
+    ),
+    row(
         "rules list",
         &[
             "rules list --reflect {url}",

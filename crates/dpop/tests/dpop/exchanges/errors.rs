@@ -31,6 +31,7 @@ const REASONS: &[(u64, &str, Option<&str>)] = &[
     (6, "REASON_RESOURCE_EXISTS", None),
     (10, "REASON_RESOURCE_CHANGED", None),
     (4, "REASON_DEADLINE_PASSED", None),
+    (16, "REASON_STEP_UP_REQUIRED", Some("insufficient_user_authentication")),
     (4, "REASON_STREAM_TOO_OLD", None),
     (11, "REASON_CURSOR_TOO_OLD", None),
     (13, "REASON_INTERNAL", None),
