@@ -84,6 +84,7 @@ fn code(row: &serde_json::Value) -> Option<&'static str> {
         8 => "RESOURCE_EXHAUSTED",
         9 => "FAILED_PRECONDITION",
         10 => "ABORTED",
+        11 => "OUT_OF_RANGE",
         13 => "INTERNAL",
         14 => "UNAVAILABLE",
         16 => "UNAUTHENTICATED",
