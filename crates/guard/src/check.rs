@@ -264,13 +264,10 @@ impl Checks {
     }
 
     fn open(&self, claims: &Arc<Claims>, now: UnixTime) -> OpenStream {
-        let place = self.streams.open(Arc::clone(claims));
-        // Once more, since a revocation that came before the stream had its place
-        // did not find it.
         let authority = &self.authority;
-        if authority.not_revoked(claims).is_err() || !authority.signer_stands(claims) {
-            place.end();
-        }
+        let place = self.streams.open(Arc::clone(claims), |claims| {
+            authority.not_revoked(claims).is_ok() && authority.signer_stands(claims)
+        });
         let left = claims.expires_at.since(now);
         let (ends_in, cause) = match self.stream_age_max {
             Some(max) if max < left => (max, EndCause::TooOld),

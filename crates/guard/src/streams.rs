@@ -51,9 +51,13 @@ pub(crate) struct Place {
 }
 
 impl OpenStreams {
-    /// A stream of this token opens. Whether it is revoked must be asked after this, or a
-    /// revocation in between would miss it.
-    pub(crate) fn open(self: &Arc<Self>, claims: Arc<Claims>) -> Arc<Place> {
+    /// A stream of this token opens. Whether the token still `stands` is asked once the stream has
+    /// its place: a revocation that came before that did not find it, and is known by then.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        claims: Arc<Claims>,
+        stands: impl FnOnce(&Claims) -> bool,
+    ) -> Arc<Place> {
         let open = Arc::new(Open {
             claims,
             revoked: AtomicBool::new(false),
@@ -62,6 +66,9 @@ impl OpenStreams {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.shard(number).lock().insert(number, Arc::clone(&open));
         self.count.fetch_add(1, Ordering::Relaxed);
+        if !stands(&open.claims) {
+            open.end();
+        }
         Arc::new(Place {
             streams: Arc::clone(self),
             number,
@@ -115,11 +122,6 @@ impl Open {
 }
 
 impl Place {
-    /// The stream's token was revoked.
-    pub(crate) fn end(&self) {
-        self.open.end();
-    }
-
     /// Ready when the stream's token was revoked.
     pub(crate) fn poll_revoked(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
         // Registered first, so that a revocation in between is not missed.

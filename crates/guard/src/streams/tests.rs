@@ -24,7 +24,7 @@ fn claims(signer: u8) -> Arc<Claims> {
 #[test]
 fn both_directions_learn_of_it() {
     let streams = Arc::new(OpenStreams::default());
-    let place = streams.open(claims(1));
+    let place = streams.open(claims(1), |_| true);
     let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
     let directions = [Direction::Asked, Direction::Answered];
     for (direction, woken) in directions.into_iter().zip(&woken) {
@@ -47,7 +47,10 @@ fn both_directions_learn_of_it() {
 #[test]
 fn a_signer_that_goes_takes_its_streams_along() {
     let streams = Arc::new(OpenStreams::default());
-    let places = [streams.open(claims(1)), streams.open(claims(2))];
+    let places = [
+        streams.open(claims(1), |_| true),
+        streams.open(claims(2), |_| true),
+    ];
     streams.keep(|signer| *signer == Thumbprint::from_bytes([2; 32]));
     let mut cx = Context::from_waker(Waker::noop());
     let mut ended = |place: &Arc<Place>| place.poll_revoked(Direction::Asked, &mut cx).is_ready();
@@ -59,9 +62,9 @@ fn a_signer_that_goes_takes_its_streams_along() {
 fn nothing_is_left_of_streams_that_are_gone() {
     let streams = Arc::new(OpenStreams::default());
     let claims = claims(1);
-    let held = streams.open(Arc::clone(&claims));
+    let held = streams.open(Arc::clone(&claims), |_| true);
     for _ in 0..100_000 {
-        let place = streams.open(Arc::clone(&claims));
+        let place = streams.open(Arc::clone(&claims), |_| true);
         let other_direction = Arc::clone(&place);
         drop(place);
         drop(other_direction);
@@ -72,4 +75,22 @@ fn nothing_is_left_of_streams_that_are_gone() {
     drop(held);
     assert_eq!(streams.len(), 0);
     assert_eq!(Arc::strong_count(&claims), 1);
+}
+
+#[test]
+fn a_revocation_that_comes_while_a_stream_opens_ends_it() {
+    let streams = Arc::new(OpenStreams::default());
+    let ended = |place: &Arc<Place>| {
+        let mut cx = Context::from_waker(Waker::noop());
+        place.poll_revoked(Direction::Answered, &mut cx).is_ready()
+    };
+    // Before it has its place: whoever asks then is told.
+    streams.revoke(|_, _| true);
+    assert!(ended(&streams.open(claims(1), |_| false)));
+    // While it is asked whether the token stands: the revocation finds the stream.
+    let place = streams.open(claims(1), |_| {
+        streams.revoke(|_, _| true);
+        true
+    });
+    assert!(ended(&place));
 }

@@ -1,5 +1,7 @@
 //! What is removed, by which clock, and how much of it at once.
 
+use countersign_issuer::model::RevokedCause;
+use countersign_issuer::{Revocation, RevocationTarget};
 use countersign_jose::UnixTime;
 use countersign_store::{Change, EmbeddedStore, Key, MemoryStore, Options, Write};
 use parking_lot::Mutex;
@@ -248,4 +250,49 @@ fn belief_is_never_much_faster_than_time() {
 fn a_rest_follows_the_work_within_bounds() {
     let rests = [0, 10, 60_000].map(|millis| rest(Duration::from_millis(millis)));
     assert_eq!(rests, [REST_MIN, Duration::from_millis(30), REST_MAX]);
+}
+
+#[tokio::test]
+async fn revocations_go_from_the_front_when_no_clock_could_bring_their_tokens_back() {
+    let store = MemoryStore::new();
+    // Each forgotten a minute later than the one before; the third as late as the last.
+    for minutes in [1, 2, 600, 3, 600] {
+        let revocation = Revocation {
+            target: RevocationTarget::Everything,
+            at: BEGIN,
+            cause: RevokedCause::SetBack,
+            forget_at: BEGIN.plus(MINUTE * minutes),
+        };
+        let entry = record::revocation_entry(&revocation);
+        let change = Change::default().append(REVOCATIONS, entry);
+        store.commit(change).await.expect("written");
+    }
+    let first = async || store.start(REVOCATIONS).await.expect("read").first;
+    for (minutes, expected) in [(0, 1), (1, 2), (2, 3), (599, 3), (600, 5), (9_999, 5)] {
+        let until = BEGIN.plus(MINUTE * minutes);
+        trim_revocations(&store, until).await.expect("trimmed");
+        assert_eq!(first().await, expected, "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn more_revocations_than_a_batch_go_in_one_pass() {
+    let store = MemoryStore::new();
+    let revocation = Revocation {
+        target: RevocationTarget::Everything,
+        at: BEGIN,
+        cause: RevokedCause::SetBack,
+        forget_at: BEGIN.plus(MINUTE),
+    };
+    let count = 2 * REVOCATIONS_BATCH as u64 + 1;
+    for _ in 0..count {
+        let entry = record::revocation_entry(&revocation);
+        let change = Change::default().append(REVOCATIONS, entry);
+        store.commit(change).await.expect("written");
+    }
+    trim_revocations(&store, BEGIN.plus(HOUR))
+        .await
+        .expect("trimmed");
+    // The last entry of a log stays: numbers go on from it.
+    assert_eq!(store.start(REVOCATIONS).await.expect("read").first, count);
 }
