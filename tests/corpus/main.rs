@@ -32,6 +32,8 @@ mod memory;
 mod model;
 mod mutation;
 mod nonces;
+#[path = "../../crates/guard/tests/guard/orders.rs"]
+mod orders;
 mod pairs;
 mod pipe;
 mod presented;

@@ -24,8 +24,9 @@ use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 use tower::util::MapRequestLayer;
 
+use crate::orders::Orders;
 use crate::pipe::{self, Pipe};
-use crate::stand::{ORIGIN, Orders, SERVICE, Stand, sign};
+use crate::stand::{ORIGIN, SERVICE, Stand, sign};
 
 /// No case waits: whatever takes longer has got stuck.
 const CALL: Duration = Duration::from_secs(60);

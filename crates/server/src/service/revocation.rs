@@ -37,7 +37,7 @@ impl RevocationService for RevocationWatch {
         let messages = pages.map(move |told| {
             // Given back when the watch ends.
             let _ = &place;
-            Ok(page(told))
+            Ok(page(&told))
         });
         Ok(Response::new(messages.boxed()))
     }

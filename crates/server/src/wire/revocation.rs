@@ -24,7 +24,7 @@ pub(crate) fn cursor(text: &str) -> Result<Option<Cursor>, Refused> {
 }
 
 /// Some revocations, or a sign of life.
-pub(crate) fn page(page: Page) -> WatchRevocationsResponse {
+pub(crate) fn page(page: &Page) -> WatchRevocationsResponse {
     WatchRevocationsResponse {
         revocations: page
             .revocations
