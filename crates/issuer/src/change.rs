@@ -8,6 +8,7 @@ use crate::model::{
     Authorization, Client, ClientId, Family, FamilyId, KeyId, RecordId, Resource, ResourceUri,
     RevokedCause, ServiceKey, TokenId,
 };
+use crate::reference::Reference;
 use crate::refusal::Refusal;
 use crate::{Expect, Version};
 
@@ -79,6 +80,8 @@ pub enum Record {
     SpentAssertion(SpentAssertion),
     /// An access token that was revoked alone.
     RevokedToken(RevokedToken),
+    /// What a reference token says.
+    Reference(Reference),
     /// A key of the service.
     Key(ServiceKey),
 }
@@ -222,6 +225,7 @@ impl Record {
             Self::Authorization(_, authorization) => Some(authorization.record_ends_at()),
             Self::SpentAssertion(spent) => Some(spent.until),
             Self::RevokedToken(revoked) => Some(revoked.until),
+            Self::Reference(reference) => Some(reference.record_ends_at()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading and writing the issuer's records: the store on one side, parsed values on the other.
 
 mod decoded;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use countersign_issuer::model::{
     Authorization, Catalogue, Client, ClientId, Family, FamilyId, RecordId, Resource, ResourceUri,
-    ServiceKey, TokenId,
+    ServiceKey,
 };
 use countersign_issuer::{Change, Event, Known, Record, RecordName, Version, Write};
 use countersign_store::{self as store, Commit, Key, Store, StoreError};
@@ -17,6 +18,7 @@ use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
 
 use self::decoded::Decoded;
+pub(crate) use self::standing::Wanted;
 use crate::record::{self, Recorded, StoreMark};
 use crate::refused::Refused;
 
@@ -109,12 +111,6 @@ impl Records {
         id: RecordId,
     ) -> Result<Option<Known<Authorization>>, Refused> {
         self.one(record::authorization_key(id)).await
-    }
-
-    /// Whether the access token was revoked alone.
-    pub(crate) async fn is_revoked(&self, token: TokenId) -> Result<bool, Refused> {
-        let found = self.load(&[record::revoked_key(token)]).await?;
-        Ok(found.iter().any(Option::is_some))
     }
 
     /// The mark of the store; a new one has none.
@@ -290,6 +286,10 @@ fn named(record: &Record) -> (Key, bytes::Bytes) {
         Record::SpentAssertion(spent) => (
             record::assertion_key(&spent.client, &spent.jti),
             record::spent_assertion(),
+        ),
+        Record::Reference(reference) => (
+            record::reference_key(reference.claims.id),
+            record::reference(reference),
         ),
         Record::Key(key) => (record::key_key(Some(key.id.as_str())), key.encode()),
         Record::RevokedToken(revoked) => (

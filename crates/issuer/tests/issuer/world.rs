@@ -16,8 +16,8 @@ use countersign_issuer::model::{
 };
 use countersign_issuer::{
     Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known, Record,
-    RecordName, Redemption, Refusal, Revocation, Revoking, Rotation, Version, Write, access_token,
-    issue, redeem, revoke, rotate,
+    RecordName, Redemption, Reference, Refusal, Revocation, Revoking, Rotation, Version, Write,
+    access_token, issue, redeem, revoke, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 
@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) authorizations: HashMap<RecordId, Known<Authorization>>,
     pub(crate) spent: Vec<(ClientId, String)>,
     pub(crate) revoked: Vec<TokenId>,
+    pub(crate) references: HashMap<TokenId, Reference>,
     pub(crate) events: Vec<Event>,
     pub(crate) revocations: Vec<Revocation>,
     signing: SigningKey,
@@ -59,6 +60,7 @@ impl World {
             authorizations: HashMap::new(),
             spent: Vec::new(),
             revoked: Vec::new(),
+            references: HashMap::new(),
             events: Vec::new(),
             revocations: Vec::new(),
             signing: SigningKey::generate_ed25519([3; 32]).unwrap(),
@@ -199,6 +201,10 @@ impl World {
                 .contains(&(it.client.clone(), it.jti.clone()))
                 .then_some(Version::new(0)),
             Record::RevokedToken(it) => self.revoked.contains(&it.token).then_some(Version::new(0)),
+            Record::Reference(it) => self
+                .references
+                .contains_key(&it.claims.id)
+                .then_some(Version::new(0)),
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
@@ -229,6 +235,9 @@ impl World {
             }
             Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
             Record::RevokedToken(it) => self.revoked.push(it.token),
+            Record::Reference(it) => {
+                self.references.insert(it.claims.id, it);
+            }
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
@@ -425,6 +434,9 @@ impl World {
 
     /// The access token as it leaves the service.
     pub(crate) fn sign(&self, issued: &Issued) -> String {
+        if let Some(handle) = &issued.reference {
+            return handle.reveal().to_owned();
+        }
         let header = access_token::header(self.signing.algorithm(), KID);
         let payload = issued.claims.payload(&self.issuer.name);
         self.signing.sign_segments(&header, &payload).unwrap()
@@ -446,9 +458,14 @@ impl World {
     }
 
     pub(crate) fn standing(&self, token: Option<TokenId>, family: Option<FamilyId>) -> Standing {
+        let reference = token.and_then(|token| self.references.get(&token));
+        let named = reference.and_then(|reference| reference.claims.family);
         Standing {
             token_revoked: token.is_some_and(|token| self.revoked.contains(&token)),
-            family: family.and_then(|family| self.families.get(&family).cloned()),
+            reference: reference.cloned(),
+            family: family
+                .or(named)
+                .and_then(|family| self.families.get(&family).cloned()),
         }
     }
 

@@ -196,6 +196,7 @@ impl Operation for CreateResource {
         Ok(create_resource(
             self.new.clone(),
             known.as_ref(),
+            &at.issuer.name,
             &self.actor,
             at.now,
         ))
@@ -229,6 +230,7 @@ impl Operation for UpdateResource {
         Ok(update_resource(
             &self.change,
             known.as_ref(),
+            &at.issuer.name,
             &self.actor,
             at.now,
         ))
@@ -259,7 +261,9 @@ impl Operation for EnsureOwnResource {
             .map_err(|problem| Refusal::from(FieldFault::new("issuer", problem)))?;
         match records.resource(new.uri()).await? {
             Some(_) => Ok(Decision::without_change(Ok(()))),
-            None => Ok(create_resource(new, None, &Actor::Service, at.now).map(|_| ())),
+            None => Ok(
+                create_resource(new, None, &at.issuer.name, &Actor::Service, at.now).map(|_| ()),
+            ),
         }
     }
 }

@@ -36,7 +36,7 @@ impl Lane {
 
 /// The methods that can be limited: all on the TCP address but health, which a balancer must not
 /// be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 9] = [
+const LIMITABLE: [&str; 10] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -45,6 +45,7 @@ const LIMITABLE: [&str; 9] = [
     "/countersign.authorization.v1.AuthorizationService/ApproveAuthorization",
     "/countersign.authorization.v1.AuthorizationService/DenyAuthorization",
     "/countersign.introspection.v1.IntrospectionService/IntrospectToken",
+    "/countersign.introspection.v1.IntrospectionService/BatchIntrospectTokens",
     "/countersign.keys.v1.KeyService/ListKeys",
 ];
 
