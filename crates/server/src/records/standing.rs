@@ -1,5 +1,8 @@
 //! What the store knows of tokens.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use countersign_issuer::Known;

@@ -72,6 +72,11 @@ fn access(claims: &Claims, issuer: &IssuerName) -> IntrospectTokenResponse {
         family_id: claims
             .family
             .map_or_else(String::new, |family| family.to_string()),
+        auth_time: claims.auth_time.map(timestamp),
+        acr: claims
+            .acr
+            .as_ref()
+            .map_or_else(String::new, |acr| acr.as_str().to_owned()),
     }
 }
 
@@ -89,6 +94,8 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
         jti: String::new(),
         cnf: standing.jkt.map(confirmation),
         family_id: standing.family.to_string(),
+        auth_time: None,
+        acr: String::new(),
     }
 }
 

@@ -22,6 +22,7 @@ mod listing;
 mod overload;
 mod presentation;
 mod proof;
+mod references;
 mod reflection;
 mod refresh;
 mod reload;
