@@ -74,6 +74,12 @@ impl Builder {
         self
     }
 
+    /// Makes connections like this: for whoever has a [`Transport`] already.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// Trusts this certificate authority (PEM) instead of the system's.
     pub fn trust_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.transport = self.transport.trust_ca(pem);

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use countersign_client::ConnectError;
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_client::random::{self, NoRandomness};
 use countersign_client::transport::Transport;
+use countersign_client::{ConnectError, Countersign, Credential};
 use countersign_dpop::{Limits, NonceKey, Origin, OriginError};
 use countersign_jose::Algorithms;
 
 use crate::authority::Authority;
+use crate::authority::online::{Introspector, Online, TokenServiceIntrospection};
 use crate::check::{Checks, Tally};
 use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
@@ -84,6 +86,8 @@ pub struct Builder {
     nonce_key: Option<NonceKey>,
     freshness: Option<Arc<Freshness>>,
     keys: Option<Arc<dyn KeySource>>,
+    client: Option<(String, Credential)>,
+    introspector: Option<Arc<dyn Introspector>>,
     key_set_file: Option<PathBuf>,
     key_fetch_interval: Duration,
     transport: Transport,
@@ -106,6 +110,8 @@ impl Builder {
             nonce_key: None,
             freshness: None,
             keys: None,
+            client: None,
+            introspector: None,
             key_set_file: None,
             key_fetch_interval: KEY_FETCH_INTERVAL,
             transport: Transport::new(),
@@ -202,6 +208,21 @@ impl Builder {
         self
     }
 
+    /// Who the guard is where it asks the token service for more than keys, and
+    /// how it shows it. Needed for reference tokens (`csa_…`): then the client
+    /// must be registered to serve the resources here, with the scope
+    /// `introspect` of the token service itself.
+    pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
+        self.client = Some((id.into(), credential));
+        self
+    }
+
+    /// Asks this what reference tokens say, instead of the token service.
+    pub fn introspector(mut self, introspector: Arc<dyn Introspector>) -> Self {
+        self.introspector = Some(introspector);
+        self
+    }
+
     /// Keeps the key set in this file, and starts with it while the token
     /// service is away. Whoever can write the file decides which tokens are
     /// accepted.
@@ -249,6 +270,30 @@ impl Builder {
         let (origins, resources) = self.served()?;
         let freshness = self.own_or_shared_freshness()?;
         let issuer = self.issuer.unwrap_or_else(|| self.token_service.clone());
+        let countersign = match self.client {
+            Some((id, credential)) => Some(
+                countersign_client::Builder::new(&self.token_service)
+                    .client(id, credential)
+                    .issuer(&issuer)
+                    .origin(&issuer)
+                    .transport(self.transport.clone())
+                    .clock(Arc::clone(&self.clock))
+                    .connect()
+                    .await?,
+            ),
+            None => None,
+        };
+        let asked = asked(
+            self.introspector,
+            countersign.as_ref(),
+            &self.token_service,
+            &issuer,
+        );
+        // Nobody tells of revocations as they happen yet.
+        let watch_is_live = Arc::<AtomicBool>::default();
+        let online = asked
+            .await?
+            .map(|asked| Online::new(asked, &issuer, Arc::clone(&self.clock), watch_is_live));
         let source = match self.keys {
             Some(source) => source,
             None => Arc::new(TokenServiceKeys::new(
@@ -257,7 +302,8 @@ impl Builder {
         };
         let file = self.key_set_file.map(KeySetFile::new);
         let keys = KeyRing::new(issuer.clone(), source, file, self.key_fetch_interval);
-        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys));
+        let authority =
+            Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys)).and_online(online);
 
         let first = keys.begin().await;
         if let Fetched::OfAnother(published) = first {
@@ -323,5 +369,22 @@ impl Builder {
             Some(key) => of(key, Sharing::Replicas),
             None => of(&NonceKey::new(random::bytes()?), Sharing::Private),
         }))
+    }
+}
+
+/// Whom to ask about reference tokens, if there is somebody.
+async fn asked(
+    own: Option<Arc<dyn Introspector>>,
+    countersign: Option<&Countersign>,
+    url: &str,
+    issuer: &str,
+) -> Result<Option<Arc<dyn Introspector>>, ConnectError> {
+    match (own, countersign) {
+        (Some(own), _) => Ok(Some(own)),
+        (None, Some(countersign)) => {
+            let service = TokenServiceIntrospection::connect(countersign, url, issuer).await?;
+            Ok(Some(Arc::new(service)))
+        }
+        (None, None) => Ok(None),
     }
 }

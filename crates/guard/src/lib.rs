@@ -128,6 +128,7 @@ mod refusal;
 mod respond;
 mod routes;
 
+pub use self::authority::online::{Introspected, IntrospectionUnavailable, Introspector};
 pub use self::builder::{BuildError, Builder};
 pub use self::freshness::{Freshness, NonceMode, Sharing};
 pub use self::guard::{Counts, Guard};

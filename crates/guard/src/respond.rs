@@ -183,6 +183,12 @@ fn answer(refusal: &Refusal) -> Answer {
             Some("invalid_token"),
             "the access token has expired",
         ),
+        Refusal::Token(TokenRefusal::Revoked) => of(
+            Code::Unauthenticated,
+            Reason::TokenRevoked,
+            Some("invalid_token"),
+            "the access token was revoked",
+        ),
         Refusal::Token(
             TokenRefusal::TooLarge
             | TokenRefusal::NotJws
@@ -199,7 +205,10 @@ fn answer(refusal: &Refusal) -> Answer {
             | TokenRefusal::BindingNotSupported
             | TokenRefusal::Unbound
             | TokenRefusal::BoundAsBearer
-            | TokenRefusal::OtherKey,
+            | TokenRefusal::OtherKey
+            | TokenRefusal::ReferenceNotTaken
+            | TokenRefusal::ReferenceAsBearer
+            | TokenRefusal::NotActive,
         ) => of(
             Code::Unauthenticated,
             Reason::TokenInvalid,
@@ -218,7 +227,9 @@ fn answer(refusal: &Refusal) -> Answer {
             Some("invalid_dpop_proof"),
             "the DPoP proof is not valid for this call",
         ),
-        Refusal::AuthorityUnreachable => of(
+        Refusal::AuthorityUnreachable
+        | Refusal::IntrospectionUnreachable
+        | Refusal::IntrospectionsFull => of(
             Code::Unavailable,
             Reason::AuthorityUnreachable,
             Some("temporarily_unavailable"),
@@ -265,6 +276,8 @@ fn details(refusal: &Refusal) -> ErrorDetails {
             details.set_error_info("", "", HashMap::from([scope]));
         }
         Refusal::AuthorityUnreachable
+        | Refusal::IntrospectionUnreachable
+        | Refusal::IntrospectionsFull
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
             details.set_retry_info(Some(RETRY_AFTER));
         }

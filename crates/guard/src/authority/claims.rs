@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign_jose::json::{Number, Object, Value};
 use countersign_jose::{Thumbprint, UnixTime};
 
+use super::online::Introspected;
 use crate::refusal::TokenRefusal;
 
 /// How far the issuer's clock may be ahead of ours. Nobody's clock extends a
@@ -54,6 +55,29 @@ impl Claims {
             expires_at: time(payload, "exp")?.ok_or(TokenRefusal::ClaimMalformed)?,
             begins_at: issued_at.max(not_before),
             jkt: binding(payload)?,
+        })
+    }
+
+    /// The claims of a reference token of `issuer`, as they were told.
+    pub(super) fn of_reference(told: Introspected, issuer: &str) -> Result<Self, TokenRefusal> {
+        if told.issuer != issuer {
+            return Err(TokenRefusal::WrongIssuer);
+        }
+        let named = [&told.subject, &told.client_id, &told.token_id];
+        if named.into_iter().any(String::is_empty) || told.audience.is_empty() {
+            return Err(TokenRefusal::ClaimMalformed);
+        }
+        let boxed = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
+        Ok(Self {
+            subject: told.subject.into(),
+            client_id: told.client_id.into(),
+            scopes: boxed(told.scopes),
+            token_id: told.token_id.into(),
+            family: told.family.map(Into::into),
+            expires_at: told.expires_at,
+            audience: boxed(told.audience),
+            begins_at: told.issued_at,
+            jkt: told.jkt,
         })
     }
 

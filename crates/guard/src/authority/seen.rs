@@ -18,10 +18,10 @@ pub(super) struct Seen {
     pub(super) signer: Thumbprint,
 }
 
-/// Verified tokens by their SHA-256. Bounded: the ones that were not used for
-/// longest go first, and cost one check when they come again.
-pub(super) struct SeenTokens {
-    shards: [Mutex<Shard>; SHARDS],
+/// What is known of tokens, by their SHA-256. Bounded: the ones that were not
+/// used for longest go first, and cost one check when they come again.
+pub(super) struct SeenTokens<V> {
+    shards: [Mutex<Shard<V>>; SHARDS],
 }
 
 /// Enough that two cores seldom wait for each other.
@@ -33,13 +33,22 @@ const HALF_MAX: usize = 1024;
 
 /// Two halves: tokens used since the last turn, and those used before. When the
 /// young half is full it becomes the old, and the old is forgotten.
-#[derive(Default)]
-struct Shard {
-    young: HashMap<[u8; 32], Seen>,
-    old: HashMap<[u8; 32], Seen>,
+struct Shard<V> {
+    young: HashMap<[u8; 32], V>,
+    old: HashMap<[u8; 32], V>,
 }
 
-impl Default for SeenTokens {
+// Derived, it would ask the same of `V`.
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+}
+
+impl<V> Default for SeenTokens<V> {
     fn default() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -47,8 +56,8 @@ impl Default for SeenTokens {
     }
 }
 
-impl SeenTokens {
-    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Seen> {
+impl<V: Clone> SeenTokens<V> {
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<V> {
         let mut shard = self.shard(hash).lock();
         if let Some(seen) = shard.young.get(hash) {
             return Some(seen.clone());
@@ -61,28 +70,28 @@ impl SeenTokens {
         Some(seen)
     }
 
-    pub(super) fn remember(&self, hash: [u8; 32], seen: Seen) {
+    pub(super) fn remember(&self, hash: [u8; 32], seen: V) {
         let forgotten = self.shard(&hash).lock().put(hash, seen);
         // Freed without the lock.
         drop(forgotten);
     }
 
-    /// Keeps the tokens of these signers only.
-    pub(super) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
+    /// Keeps those that are to be kept.
+    pub(super) fn keep(&self, kept: impl Fn(&V) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            shard.young.retain(|_, seen| signer(&seen.signer));
-            shard.old.retain(|_, seen| signer(&seen.signer));
+            shard.young.retain(|_, seen| kept(seen));
+            shard.old.retain(|_, seen| kept(seen));
         }
     }
 
-    fn shard(&self, hash: &[u8; 32]) -> &Mutex<Shard> {
+    fn shard(&self, hash: &[u8; 32]) -> &Mutex<Shard<V>> {
         &self.shards[usize::from(hash[0]) % SHARDS]
     }
 }
 
-impl Shard {
-    fn put(&mut self, hash: [u8; 32], seen: Seen) -> HashMap<[u8; 32], Seen> {
+impl<V> Shard<V> {
+    fn put(&mut self, hash: [u8; 32], seen: V) -> HashMap<[u8; 32], V> {
         let mut forgotten = HashMap::new();
         if self.young.len() >= HALF_MAX {
             forgotten = mem::replace(&mut self.old, mem::take(&mut self.young));
@@ -134,7 +143,7 @@ mod tests {
         let tokens = SeenTokens::default();
         tokens.remember(hash(1), seen(1));
         tokens.remember(hash(2), seen(2));
-        tokens.keep(|signer| *signer == Thumbprint::from_bytes([2; 32]));
+        tokens.keep(|seen| seen.signer == Thumbprint::from_bytes([2; 32]));
         assert!(tokens.find(&hash(1)).is_none());
         assert!(tokens.find(&hash(2)).is_some());
     }

@@ -12,6 +12,7 @@ mod key_service;
 mod keys;
 mod nonce;
 mod presentation;
+mod references;
 mod replay;
 mod stand;
 mod startup;

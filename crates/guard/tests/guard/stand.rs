@@ -302,6 +302,8 @@ pub(crate) enum Expected {
     T,
     /// `invalid_token`, because it has expired
     Expired,
+    /// `invalid_token`, because it was revoked
+    Revoked,
     /// `use_dpop_nonce`, and a nonce
     N,
     /// `invalid_request`
@@ -351,7 +353,7 @@ impl Expected {
         let algs = format!("algs=\"{algorithms}\"");
         let expected = match self {
             Self::Missing => Some(format!("DPoP {algs}")),
-            Self::P | Self::Spent | Self::T | Self::Expired | Self::N => {
+            Self::P | Self::Spent | Self::T | Self::Expired | Self::Revoked | Self::N => {
                 Some(format!("DPoP error=\"{}\", {algs}", error.unwrap()))
             }
             Self::Scope => Some(format!(
@@ -374,6 +376,7 @@ impl Expected {
             Self::Spent => (16, Reason::DpopProofReplayed, Some("invalid_dpop_proof")),
             Self::T => (16, Reason::TokenInvalid, Some("invalid_token")),
             Self::Expired => (16, Reason::TokenExpired, Some("invalid_token")),
+            Self::Revoked => (16, Reason::TokenRevoked, Some("invalid_token")),
             Self::N => (16, Reason::DpopNonceRequired, Some("use_dpop_nonce")),
             Self::R => (3, Reason::InvalidRequest, Some("invalid_request")),
             Self::X => (8, Reason::RateLimited, None),
