@@ -11,6 +11,7 @@ mod drain;
 mod floods;
 mod flow;
 mod grants;
+mod guarded;
 mod harness;
 mod health;
 mod introspection;

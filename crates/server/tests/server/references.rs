@@ -25,7 +25,7 @@ use crate::keys::{MAC, active, revoke as revoke_key, rotate as rotate_key};
 use crate::proof::Key;
 
 /// From now on tokens for the resource are these.
-async fn have(service: &Service, uri: &str, format: AccessTokenFormat) {
+pub(crate) async fn have(service: &Service, uri: &str, format: AccessTokenFormat) {
     let request = admin::UpdateResourceRequest {
         resource: Some(admin::Resource {
             uri: uri.to_owned(),
