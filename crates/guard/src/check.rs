@@ -176,7 +176,7 @@ impl Checks {
                     Found::Said(answer) => self
                         .authority
                         .said(answer, now)
-                        .and_then(|claims| self.admit_as(claims, proven, asked, now)),
+                        .and_then(|claims| self.admit_as(claims, proven.proof, asked, now)),
                 }
             }
             _ => Err(Refusal::MethodNotAllowed),
@@ -255,7 +255,7 @@ impl Checks {
                 return Ok(Verdict::Open(Question::Reference(asking), proven));
             }
         };
-        self.admit_as(claims, proven, asked, now)
+        self.admit_as(claims, proven.proof, asked, now)
     }
 
     /// Strangers make up proofs as they make up tokens, but each costs them a
@@ -275,12 +275,12 @@ impl Checks {
     fn admit_as(
         &self,
         claims: Arc<Claims>,
-        proven: Proven,
+        proof: Option<VerifiedProof>,
         asked: Asked<'_>,
         now: UnixTime,
     ) -> Result<Verdict, Refusal> {
         spans::note_client(&claims.client_id);
-        let proof = self.bound(&claims, proven.proof)?;
+        let proof = self.bound(&claims, proof)?;
         self.not_revived(&claims, &proof)?;
         let resource = &self.resources[proof.origin];
         if !claims.is_for(resource) {
