@@ -33,7 +33,8 @@ Examples:
     /// Change a resource; tokens that were issued stay as they are
     #[command(after_help = "\
 Examples:
-  countersign resource update https://billing.internal:8443 --token-format reference
+  countersign resource update https://billing.internal:8443 \\
+    --token-format reference
   countersign resource update https://orders.internal:8443 \\
     --scope orders.read,orders.write,orders.purge")]
     Update(Update),
