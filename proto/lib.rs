@@ -6,6 +6,7 @@
 //! | [`token`] | issue, rotate and revoke tokens |
 //! | [`introspection`] | ask what a token is worth |
 //! | [`keys`] | the keys that verify access tokens |
+//! | [`revocation`] | what was revoked, as it is |
 //! | [`authorization`] | a person's approval |
 //! | [`admin`] | register clients and resources; see what happened |
 //! | [`policy`] | the option that states who may call a method |
@@ -101,6 +102,14 @@ pub mod policy {
     /// Version 1.
     pub mod v1 {
         tonic::include_proto!("countersign.policy.v1");
+    }
+}
+
+/// What was revoked.
+pub mod revocation {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("countersign.revocation.v1");
     }
 }
 

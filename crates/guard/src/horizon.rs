@@ -20,6 +20,11 @@ impl Horizon {
         }
     }
 
+    /// The latest time seen.
+    pub(crate) fn latest(&self) -> UnixTime {
+        UnixTime::from_millis(self.latest_millis.load(Ordering::Relaxed))
+    }
+
     /// Whether this moment has been.
     pub(crate) fn is_past(&self, moment: UnixTime) -> bool {
         moment.as_millis() <= self.latest_millis.load(Ordering::Relaxed)

@@ -3,6 +3,7 @@
 mod file;
 mod ring;
 mod source;
+mod watch;
 
 use countersign_jose::{Algorithm, Jwks, RegisteredKey, Thumbprint};
 
@@ -11,7 +12,7 @@ pub(crate) use self::ring::{Fetched, KeyRing};
 pub(crate) use self::source::TokenServiceKeys;
 #[cfg(feature = "fuzz")]
 pub(crate) use self::source::published;
-pub use self::source::{KeySource, KeysUnavailable, PublishedKeys};
+pub use self::source::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};
 
 /// A key set, with its thumbprints computed once.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
 
+pub(crate) use self::body::EndCause;
 pub use self::body::GuardBody;
 pub use self::future::GuardFuture;
 use crate::check::{Checks, Head};

@@ -114,7 +114,11 @@
 //! - A bound token that is presented as a bearer token is refused and
 //!   [counted](Guard::counts): someone may have stolen it.
 //! - Streams are authorised when they open and end with TOKEN_EXPIRED at their
-//!   token's end.
+//!   token's end, with TOKEN_REVOKED when it is revoked, and with
+//!   STREAM_TOO_OLD at the age that [`Builder::stream_age_max`] sets.
+//! - A guard with a [client](Builder::client) of its own is told what is revoked
+//!   and refuses it within a second. [`Guard::knowledge`] says how old what it
+//!   knows is; past [`Builder::knowledge_age_max`] it lets nobody in.
 //! - `www-authenticate` and `dpop-nonce` in what handlers answer are removed:
 //!   clients take them for the guard's own, and send the call again.
 //! - Spent proofs are remembered in memory, in a bounded [`Ledger`]. For the
@@ -130,6 +134,7 @@
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 
 mod authority;
+mod backoff;
 mod builder;
 mod check;
 mod credentials;
@@ -143,16 +148,23 @@ mod keys;
 pub mod layer;
 mod ledger;
 mod permit;
+mod readiness;
 mod refusal;
 mod respond;
+mod revocations;
 mod routes;
+mod streams;
 
 pub use self::authority::online::{Introspected, IntrospectionUnavailable, Introspector};
 pub use self::builder::{BuildError, Builder};
 pub use self::freshness::{Freshness, NonceMode, Sharing};
-pub use self::guard::{Counts, Guard};
-pub use self::keys::{KeySource, KeysUnavailable, PublishedKeys};
+pub use self::guard::{Counts, Guard, Knowledge};
+pub use self::keys::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};
 pub use self::layer::GuardLayer;
 pub use self::ledger::{Ledger, LedgerLimits, LedgerRefusal};
 pub use self::permit::{Permit, PermitExt};
+pub use self::revocations::{
+    Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget,
+    TokenServiceRevocations, WatchFailed,
+};
 pub use self::routes::RulesError;

@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     IntrospectionUnreachable,
     /// So many reference tokens are being asked about that this one is not.
     IntrospectionsFull,
+    /// What was revoked was last heard too long ago.
+    KnowledgeTooOld,
     /// The token lacks these scopes.
     ScopeInsufficient(Vec<String>),
     /// The proof was used before, or cannot be remembered.
@@ -61,6 +63,9 @@ pub(crate) enum TokenRefusal {
     WrongAudience,
     /// `exp` is not in the future.
     Expired,
+    /// It was revoked: alone, or with all that its family, client, subject or
+    /// key had.
+    Revoked,
     /// `nbf` or `iat` is in the future.
     NotYetValid,
     /// The token is bound to something that cannot be checked here, alone or
@@ -81,8 +86,6 @@ pub(crate) enum TokenRefusal {
     /// A reference token that its issuer says nothing of: unknown, expired,
     /// revoked, or not for this resource.
     NotActive,
-    /// The token was worth something until it was revoked.
-    Revoked,
 }
 
 impl Refusal {
@@ -99,6 +102,7 @@ impl Refusal {
             Self::AuthorityUnreachable => "no_key_set",
             Self::IntrospectionUnreachable => "introspection_unreachable",
             Self::IntrospectionsFull => "introspections_full",
+            Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::Ledger(ledger) => ledger.label(),
         }
@@ -121,6 +125,7 @@ impl TokenRefusal {
             Self::WrongIssuer => "token_wrong_issuer",
             Self::WrongAudience => "token_wrong_audience",
             Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
             Self::NotYetValid => "token_not_yet_valid",
             Self::BindingNotSupported => "token_binding_not_supported",
             Self::Unbound => "token_unbound",
@@ -129,7 +134,6 @@ impl TokenRefusal {
             Self::ReferenceNotTaken => "reference_token_not_taken",
             Self::ReferenceAsBearer => "reference_token_as_bearer",
             Self::NotActive => "token_not_active",
-            Self::Revoked => "token_revoked",
         }
     }
 }

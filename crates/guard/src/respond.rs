@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::layer::EndCause;
 use crate::ledger::LedgerRefusal;
 use crate::refusal::{Refusal, TokenRefusal};
 
@@ -81,18 +82,34 @@ impl Responder {
     }
 }
 
-/// A stream whose token has ended. Never with a challenge: its handler has run,
-/// and the call must not be sent again by itself.
-pub(crate) fn stream_ended() -> Status {
-    let status = stream_over();
-    let reason = Reason::TokenExpired.as_str_name();
-    countersign_telemetry::refused(reason, "stream_outlived_token");
+/// A stream that ends before its handler does. Never with a challenge: its
+/// handler has run, and the call must not be sent again by itself.
+pub(crate) fn stream_ended(cause: EndCause) -> Status {
+    let status = stream_over(cause);
+    let (reason, label) = match cause {
+        EndCause::Expired => (Reason::TokenExpired, "stream_outlived_token"),
+        EndCause::Revoked => (Reason::TokenRevoked, "stream_token_revoked"),
+        EndCause::TooOld => (Reason::StreamTooOld, "stream_too_old"),
+    };
+    countersign_telemetry::refused(reason.as_str_name(), label);
     status
 }
 
 /// The same, for the handler that reads it. The caller is told once.
-pub(crate) fn stream_over() -> Status {
-    let refusal = Refusal::Token(TokenRefusal::Expired);
+pub(crate) fn stream_over(cause: EndCause) -> Status {
+    let refusal = match cause {
+        EndCause::Expired => Refusal::Token(TokenRefusal::Expired),
+        EndCause::Revoked => Refusal::Token(TokenRefusal::Revoked),
+        EndCause::TooOld => {
+            let answer = Answer {
+                code: Code::DeadlineExceeded,
+                reason: Reason::StreamTooOld,
+                oauth_error: None,
+                message: "the stream was open for as long as is allowed: open it again",
+            };
+            return answer.status(ErrorDetails::new());
+        }
+    };
     answer(&refusal).status(details(&refusal))
 }
 
@@ -228,6 +245,7 @@ fn answer(refusal: &Refusal) -> Answer {
             "the DPoP proof is not valid for this call",
         ),
         Refusal::AuthorityUnreachable
+        | Refusal::KnowledgeTooOld
         | Refusal::IntrospectionUnreachable
         | Refusal::IntrospectionsFull => of(
             Code::Unavailable,
@@ -278,6 +296,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         Refusal::AuthorityUnreachable
         | Refusal::IntrospectionUnreachable
         | Refusal::IntrospectionsFull
+        | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
             details.set_retry_info(Some(RETRY_AFTER));
         }

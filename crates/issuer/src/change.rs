@@ -4,6 +4,7 @@ use countersign_jose::UnixTime;
 
 use crate::authenticate::{Authenticated, SpentAssertion};
 use crate::event::Event;
+use crate::holder::{Holder, RevokedHolder};
 use crate::model::{
     Authorization, Client, ClientId, Family, FamilyId, KeyId, RecordId, Resource, ResourceUri,
     RevokedCause, ServiceKey, TokenId,
@@ -82,6 +83,8 @@ pub enum Record {
     RevokedToken(RevokedToken),
     /// What a reference token says.
     Reference(Reference),
+    /// All tokens of somebody that were made until then.
+    RevokedHolder(RevokedHolder),
     /// A key of the service.
     Key(ServiceKey),
 }
@@ -109,7 +112,7 @@ pub struct RevokedToken {
 }
 
 /// That a family or a token is not to be honoured any more, for those who verify offline.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revocation {
     /// What.
     pub target: RevocationTarget,
@@ -122,12 +125,14 @@ pub struct Revocation {
 }
 
 /// What a revocation hits.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum RevocationTarget {
     /// All tokens of a family.
     Family(FamilyId),
     /// One access token.
     Token(TokenId),
+    /// Every access token of that holder that was made until then.
+    Holder(Holder),
     /// Every access token that was made until then.
     Everything,
 }
@@ -226,6 +231,7 @@ impl Record {
             Self::SpentAssertion(spent) => Some(spent.until),
             Self::RevokedToken(revoked) => Some(revoked.until),
             Self::Reference(reference) => Some(reference.record_ends_at()),
+            Self::RevokedHolder(revoked) => Some(revoked.until),
         }
     }
 }

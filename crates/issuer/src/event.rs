@@ -5,6 +5,7 @@ use std::fmt;
 use countersign_jose::UnixTime;
 
 use crate::access_token::Claims;
+use crate::holder::Holder;
 use crate::model::{
     ClientId, Epoch, FamilyId, KeyId, RecordId, ResourceUri, Scopes, Subject, TokenId,
 };
@@ -86,6 +87,8 @@ pub enum EventKind {
     FamilyRevoked,
     /// An access token was revoked at its client's request.
     TokenRevoked,
+    /// An operator revoked all tokens of a holder, a family, or an access token.
+    TokensRevoked,
     /// A copy of the whole store was handed out.
     StoreBackedUp,
     /// The store was restored from a backup; what was issued before is dead.
@@ -135,6 +138,8 @@ pub enum Object {
     Family(FamilyId),
     /// An access token, by its `jti`.
     Token(TokenId),
+    /// All tokens of a holder.
+    Holder(Holder),
     /// An authorization request.
     Authorization(RecordId),
     /// The store, by the epoch that it is in now.
@@ -180,6 +185,7 @@ impl EventKind {
             | Self::RefreshRotated
             | Self::FamilyRevoked
             | Self::TokenRevoked
+            | Self::TokensRevoked
             | Self::StoreBackedUp
             | Self::StoreRestored
             | Self::StoreRecovered
@@ -212,6 +218,7 @@ impl fmt::Display for Object {
             Self::Resource(uri) => uri.fmt(f),
             Self::Family(family) => family.fmt(f),
             Self::Token(token) => token.fmt(f),
+            Self::Holder(holder) => holder.fmt(f),
             Self::Authorization(record) => record.fmt(f),
             Self::Store(epoch) => write!(f, "epoch:{}", epoch.number()),
             Self::StoreAfter(epoch, last) => write!(f, "epoch:{},{last}", epoch.number()),

@@ -1,12 +1,14 @@
 //! Introspection (RFC 7662): what a token is worth now, to those it is for.
 
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::access_token::{self, Claims};
 use crate::change::Known;
 use crate::handle::{Handle, HandleKind};
+use crate::holder::Holder;
 use crate::issuer::Issuer;
 use crate::model::{Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
 use crate::reference::Reference;
@@ -33,6 +35,11 @@ pub struct Standing {
     pub reference: Option<Reference>,
     /// The family of [`Recognised::family`], or the one that the reference names.
     pub family: Option<Known<Family>>,
+    /// The client that an access token was issued to, if it is registered.
+    pub owner: Option<Arc<Client>>,
+    /// The latest time until when everything was revoked that one of the token's
+    /// [holders](Recognised::holders) had.
+    pub holders_revoked_at: Option<UnixTime>,
 }
 
 /// What a token is worth. Whatever is not active is told apart from nothing.
@@ -100,7 +107,26 @@ impl Recognised {
         }
     }
 
-    /// The reference token whose record to load. Its family, if it has one, is known only then.
+    /// The client that an access token was issued to: what to load. Of a reference, its record
+    /// says it.
+    pub fn owner(&self) -> Option<&ClientId> {
+        match self {
+            Self::Access(claims) => Some(&claims.client),
+            Self::Reference(_) | Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
+    /// Those whose access token it is: what of theirs was revoked is to be loaded. Of a reference,
+    /// its record says it.
+    pub fn holders(&self) -> Option<[Holder; 3]> {
+        match self {
+            Self::Access(claims) => Some(Holder::of_token(claims)),
+            Self::Reference(_) | Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
+    /// The reference token whose record to load. Its family, owner and holders are known only
+    /// then.
     pub fn reference(&self) -> Option<TokenId> {
         match self {
             Self::Reference(token) => Some(*token),
@@ -165,10 +191,19 @@ fn access_is_active(
         .iter()
         .any(|uri| caller.serves.contains(uri));
     let is_remembered = !issuer.may_have_forgotten(claims.issued_at);
+    let owner_stands = standing.owner.as_deref().is_some_and(|owner| {
+        // Made in whole seconds, for this client and not for an earlier one of its name.
+        !owner.disabled && claims.issued_at.as_secs() >= owner.created_at.as_secs()
+    });
+    let holders_stand = standing
+        .holders_revoked_at
+        .is_none_or(|at| claims.issued_at > at);
     is_for_caller
         && now < claims.expires_at
         && !standing.token_revoked
         && family_stands
+        && owner_stands
+        && holders_stand
         && is_remembered
 }
 

@@ -14,6 +14,9 @@ use crate::model::Epoch;
 /// honours a revoked one for that long.
 pub const ACCESS_TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(900);
 
+/// The longest that a family lives, whatever is configured.
+pub const REFRESH_ABSOLUTE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How long records outlive what they are about, so that a clock that was set back brings
 /// nothing back to life.
 pub const CLOCK_MARGIN: Duration = Duration::from_secs(60);

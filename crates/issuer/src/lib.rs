@@ -91,6 +91,7 @@ mod change;
 mod event;
 mod family;
 mod handle;
+mod holder;
 pub mod introspect;
 mod issue;
 mod issuer;
@@ -102,6 +103,7 @@ mod reference;
 mod refusal;
 pub mod register;
 mod revoke;
+mod revoke_all;
 mod rotate;
 pub mod set_back;
 
@@ -117,9 +119,11 @@ pub use change::{
 };
 pub use event::{Actor, Event, EventKind, Granted, Object, Outcome};
 pub use handle::{Handle, HandleKind, HandleText, MacKey, MacKeyId, MacKeys, NotOurs};
+pub use holder::{Holder, RevokedHolder};
 pub use issue::{Entered, Issued, issue};
 pub use issuer::{
     ACCESS_TOKEN_LIFETIME_MAX, CLOCK_MARGIN, Issuer, IssuerName, Lifetimes, NotAnIssuer,
+    REFRESH_ABSOLUTE_MAX,
 };
 pub use policy::Ask;
 pub use redeem::{CodeForm, Fresh, Redemption, redeem};
@@ -128,4 +132,5 @@ pub use refusal::{
     AuthenticationCause, FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause, TargetCause,
 };
 pub use revoke::{Revoking, revoke};
+pub use revoke_all::{Found, Target, revoke_all};
 pub use rotate::{Rotation, rotate};

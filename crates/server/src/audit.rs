@@ -148,6 +148,7 @@ impl Audit {
             | Refused::Overloaded { .. }
             | Refused::RateLimited { .. }
             | Refused::Field { .. }
+            | Refused::CursorTooOld
             | Refused::Store(_)
             | Refused::Backup(_)
             | Refused::Contended

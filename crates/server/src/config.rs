@@ -166,6 +166,8 @@ pub struct Limits {
     pub waiting_max: u32,
     /// Calls of a lane that were taken and not answered yet.
     pub in_flight_max: u32,
+    /// Those who watch the key set at once, and as many who watch revocations.
+    pub watchers_max: u32,
     /// Calls a second of one client; of a public client, of one key. 0: any number.
     pub client_calls_per_sec: u32,
     /// Calls a second of a method, by its name without the service. Each name stands once.
@@ -279,6 +281,8 @@ impl Default for Config {
                 waiting_max: 32,
                 // Some 30 KiB each at worst. More than wait for the slowest disk's commits.
                 in_flight_max: 4_096,
+                // As many as there can be connections by default; one takes some 10 KiB.
+                watchers_max: 10_000,
                 // A sixth of what one core can do. A thousand replicas that start within the same
                 // second stay below; what runs in a loop does not.
                 client_calls_per_sec: 2_000,

@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_client::clock::Clock;
+use countersign_jose::UnixTime;
 use countersign_store::Store;
 use countersign_telemetry::spans;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, warn};
 
+use crate::record::{self, REVOCATIONS};
+use crate::refused::Refused;
+use crate::revoked::Revoked;
 use belief::Belief;
 
 /// Expired records are refused by whoever reads them; they only cost room until they are swept.
@@ -38,16 +42,32 @@ const REST_TIMES: u32 = 3;
 const REST_MIN: Duration = Duration::from_millis(5);
 const REST_MAX: Duration = Duration::from_secs(1);
 
+/// Revocations that are looked at, and removed, together.
+const REVOCATIONS_BATCH: usize = 256;
+
 /// How long after its expiry a record stays, by a clock that is [believed](Belief). A clock that
 /// was ahead by less when the service started deletes nothing that is still of use when it is set
 /// back: a spent assertion above all, which would be accepted again.
 const GRACE: Duration = Duration::from_secs(2 * 3600);
 
 /// Sweeps until `stop`.
-pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let mut janitor = Janitor::new(store, clock, PASS_MAX);
+pub(crate) async fn run(
+    store: Arc<dyn Store>,
+    revoked: Arc<Revoked>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    let mut janitor = Janitor::new(Arc::clone(&store), clock, PASS_MAX);
     loop {
         let pause = janitor.sweep().await;
+        let until = janitor.until;
+        revoked.forget(until);
+        if let Err(refused) = trim_revocations(&*store, until.minus(GRACE)).await {
+            warn!(
+                cause = refused.label(),
+                "cannot remove revocations that hit nothing any more"
+            );
+        }
         tokio::select! {
             () = sleep(pause) => {}
             () = stop.cancelled() => return,
@@ -64,12 +84,15 @@ struct Janitor {
     pass_max: usize,
     /// How many records more this pass may look at.
     left: usize,
+    /// Until when what has expired is over, by a clock that is believed.
+    until: UnixTime,
 }
 
 impl Janitor {
     fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, pass_max: usize) -> Self {
         Self {
             belief: Belief::of(clock.now()),
+            until: UnixTime::default(),
             store,
             clock,
             looked: Instant::now(),
@@ -109,7 +132,32 @@ impl Janitor {
                  for two hours"
             );
         }
-        self.belief.earlier(clock).minus(GRACE).as_millis()
+        self.until = self.belief.earlier(clock);
+        self.until.minus(GRACE).as_millis()
+    }
+}
+
+/// Removes the first entries of the log of revocations, as far as all of them were over by `until`.
+async fn trim_revocations(store: &dyn Store, until: UnixTime) -> Result<(), Refused> {
+    loop {
+        let first = store.start(REVOCATIONS).await?.first;
+        let page = store.entries(REVOCATIONS, first, REVOCATIONS_BATCH).await?;
+        let mut below = first;
+        for entry in &page {
+            if record::revocation(&entry.bytes)?.forget_at > until {
+                break;
+            }
+            below = entry.number + 1;
+        }
+        if below == first {
+            return Ok(());
+        }
+        let trimmed = store.trim(REVOCATIONS, below, REVOCATIONS_BATCH).await?;
+        // The last entry of a log stays.
+        if trimmed.removed == 0 {
+            return Ok(());
+        }
+        sleep(REST_MIN).await;
     }
 }
 

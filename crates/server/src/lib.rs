@@ -45,6 +45,7 @@ mod reflection;
 mod refused;
 mod rekey;
 mod reload;
+mod revoked;
 mod running;
 #[cfg(feature = "seed")]
 #[doc(hidden)]
@@ -58,6 +59,7 @@ mod start;
 mod status;
 mod steady;
 mod tls;
+mod watchers;
 mod wire;
 
 pub use config::{Config, ConfigError, KeyPlace};

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod redeem;
 pub(crate) mod register;
 pub(crate) mod revoke;
+pub(crate) mod revoke_all;
 pub(crate) mod rotate;
 
 use std::sync::Arc;

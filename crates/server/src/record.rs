@@ -14,6 +14,7 @@
 //! | `assertion` / client id / SHA-256 of `jti` | `SpentAssertionRecord` | with the assertion |
 //! | `revoked` / `jti`, 16 bytes | `RevokedTokenRecord` | with the token |
 //! | `reference` / `jti`, 16 bytes | `ReferenceTokenRecord` | with the token |
+//! | `holder` / kind / its name | `RevokedHolderRecord` | with the last family that it could hit |
 //!
 //! | log | entries |
 //! | --- | --- |
@@ -35,6 +36,7 @@ mod tests;
 
 use bytes::Bytes;
 use countersign::storage::v1 as stored;
+use countersign_issuer::Holder;
 use countersign_issuer::model::{ClientId, FamilyId, RecordId, ResourceUri, TokenId};
 use countersign_jose::{Thumbprint, UnixTime, sha256};
 use countersign_store::{Key, Log};
@@ -45,8 +47,8 @@ pub(crate) use key::StoreMark;
 #[cfg(test)]
 pub(crate) use log::issued_for_tests;
 pub(crate) use log::{
-    audit_entry, counted_entry, dropped_block, dropped_entry, issued_block, revocation_entry,
-    trimmed_entry,
+    audit_entry, counted_entry, dropped_block, dropped_entry, issued_block, revocation,
+    revocation_entry, trimmed_entry,
 };
 pub(crate) use reference::{read_reference, reference};
 pub(crate) use told::{event_names, told};
@@ -142,6 +144,29 @@ pub(crate) fn revoked_key(token: TokenId) -> Key {
 /// Where it is what the reference token says.
 pub(crate) fn reference_key(token: TokenId) -> Key {
     Key::of("reference").and(token.as_bytes())
+}
+
+/// Where it is noted until when all that the holder had was revoked.
+pub(crate) fn holder_key(holder: &Holder) -> Key {
+    let holders = Key::of("holder");
+    match holder {
+        Holder::Client(client) => holders.and("client").and(client.as_str()),
+        Holder::Subject(subject) => holders.and("subject").and(subject.as_str()),
+        Holder::Key(jkt) => holders.and("key").and(jkt.as_bytes()),
+    }
+}
+
+/// That all that a holder had was revoked.
+pub(crate) fn revoked_holder(at: UnixTime) -> Bytes {
+    bytes_of(&stored::RevokedHolderRecord {
+        revoked_millis: at.as_millis(),
+    })
+}
+
+/// Until when.
+pub(crate) fn holder_revoked_at(bytes: &[u8]) -> Result<UnixTime, Damaged> {
+    let record: stored::RevokedHolderRecord = message_of(bytes)?;
+    time(record.revoked_millis).ok_or(Damaged)
 }
 
 /// That an assertion was used: its key says all.

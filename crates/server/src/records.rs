@@ -10,9 +10,12 @@ use std::sync::Arc;
 
 use countersign_issuer::model::{
     Authorization, Catalogue, Client, ClientId, Family, FamilyId, RecordId, Resource, ResourceUri,
-    ServiceKey,
+    ServiceKey, TokenId,
 };
-use countersign_issuer::{Change, Event, Known, Record, RecordName, Version, Write};
+use countersign_issuer::{
+    Change, Event, Holder, Known, Record, RecordName, RevokedHolder, Version, Write,
+};
+use countersign_jose::UnixTime;
 use countersign_store::{self as store, Commit, Key, Store, StoreError};
 use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
@@ -102,8 +105,53 @@ impl Records {
             .collect()
     }
 
+    /// The family, revoked if what its holders had when it was made was revoked since.
     pub(crate) async fn family(&self, id: FamilyId) -> Result<Option<Known<Family>>, Refused> {
-        self.one(record::family_key(id)).await
+        let found: Option<Known<Family>> = self.one(record::family_key(id)).await?;
+        let Some(Known { value, version }) = found else {
+            return Ok(None);
+        };
+        let value = match self.revoked_until(&Holder::of_family(&value)).await? {
+            Some(at) => value.revoked_until(at),
+            None => value,
+        };
+        Ok(Some(Known::new(value, version)))
+    }
+
+    /// Whether the access token was revoked alone.
+    pub(crate) async fn is_revoked(&self, token: TokenId) -> Result<bool, Refused> {
+        let found = self.load(&[record::revoked_key(token)]).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+
+    /// Until when all was revoked that one of the holders had.
+    pub(crate) async fn revoked_until(
+        &self,
+        holders: &[Holder],
+    ) -> Result<Option<UnixTime>, Refused> {
+        let keys: Vec<Key> = holders.iter().map(record::holder_key).collect();
+        let found = self.load(&keys).await?;
+        let mut latest = None;
+        for (key, found) in keys.iter().zip(found.iter().flatten()) {
+            let at = record::holder_revoked_at(&found.value).inspect_err(|_| unreadable(key))?;
+            latest = latest.max(Some(at));
+        }
+        Ok(latest)
+    }
+
+    /// What of a holder's was revoked.
+    pub(crate) async fn revoked_holder(
+        &self,
+        holder: &Holder,
+    ) -> Result<Option<Known<RevokedHolder>>, Refused> {
+        let key = record::holder_key(holder);
+        let found = self.load(std::slice::from_ref(&key)).await?;
+        let Some(Some(found)) = found.first() else {
+            return Ok(None);
+        };
+        let at = record::holder_revoked_at(&found.value).inspect_err(|_| unreadable(&key))?;
+        let revoked = RevokedHolder::until(holder.clone(), at);
+        Ok(Some(Known::new(revoked, found.version)))
     }
 
     pub(crate) async fn authorization(
@@ -191,6 +239,11 @@ impl Records {
     /// The store itself: for its logs.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// The same, for whoever outlives us.
+    pub(crate) fn shared_store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     async fn commit_stored(&self, change: store::Change) -> Result<Outcome, StoreError> {
@@ -295,6 +348,10 @@ fn named(record: &Record) -> (Key, bytes::Bytes) {
         Record::RevokedToken(revoked) => (
             record::revoked_key(revoked.token),
             record::revoked_token(revoked.at),
+        ),
+        Record::RevokedHolder(revoked) => (
+            record::holder_key(&revoked.holder),
+            record::revoked_holder(revoked.at),
         ),
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Refused {
     },
     /// The proof was used before, or there is no room to remember it.
     Ledger(LedgerRefusal),
+    /// What came after the cursor of a watch is not kept any more.
+    CursorTooOld,
     /// The issuer's decision.
     Issuer(Refusal),
     /// The store failed.
@@ -88,6 +90,7 @@ impl Refused {
             Self::Field { field, .. } => field,
             Self::Proof { refusal, .. } => refusal.label(),
             Self::Ledger(refusal) => refusal.label(),
+            Self::CursorTooOld => "cursor_too_old",
             Self::Issuer(refusal) => refusal.label(),
             Self::Store(error) => error.label(),
             Self::Backup(error) => error.label(),

@@ -129,6 +129,7 @@ impl Running {
         ));
         tokio::spawn(janitor::run(
             Arc::clone(&store),
+            Arc::clone(&edges.platform.revoked),
             Arc::clone(&edges.platform.engine.clock),
             edges.stop.begun.clone(),
         ));

@@ -4,10 +4,12 @@ pub(crate) mod admin_audit;
 pub(crate) mod admin_client;
 pub(crate) mod admin_key;
 pub(crate) mod admin_resource;
+pub(crate) mod admin_revocation;
 pub(crate) mod admin_store;
 pub(crate) mod authorization;
 pub(crate) mod introspection;
 pub(crate) mod keys;
+pub(crate) mod revocation;
 pub(crate) mod token;
 
 use countersign_guard::PermitExt as _;

@@ -11,6 +11,7 @@ use countersign_guard::{KeySource, KeysUnavailable, PublishedKeys};
 use countersign_issuer::model::KeyId;
 use countersign_issuer::{Claims, Issued, IssuerName, access_token};
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, json, jwks};
+use tokio::sync::watch;
 
 use crate::refused::{Fault, Refused};
 
@@ -55,6 +56,7 @@ pub(crate) struct KeySet {
     issuer: String,
     max_age_secs: AtomicU64,
     in_use: ArcSwap<InUse>,
+    news: watch::Sender<()>,
 }
 
 /// Everything that is made of the keys, once for each change of them.
@@ -73,6 +75,7 @@ impl KeySet {
             issuer,
             max_age_secs: AtomicU64::new(max_age.as_secs()),
             in_use: ArcSwap::from_pointee(in_use),
+            news: watch::Sender::new(()),
         }
     }
 
@@ -100,6 +103,12 @@ impl KeySet {
     /// These keys sign and verify from now on.
     pub(crate) fn replace(&self, in_use: InUse) {
         self.in_use.store(Arc::new(in_use));
+        self.news.send_replace(());
+    }
+
+    /// Changes whenever the keys do.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 }
 

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use countersign::admin::v1::audit_service_server::AuditServiceServer;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
+use countersign::admin::v1::revocation_service_server::RevocationServiceServer as AdminRevocationServiceServer;
 use countersign::admin::v1::signing_key_service_server::SigningKeyServiceServer;
 use countersign::admin::v1::store_service_server::StoreServiceServer;
 use countersign::authorization::v1::authorization_service_server::AuthorizationServiceServer;
 use countersign::introspection::v1::introspection_service_server::IntrospectionServiceServer;
 use countersign::keys::v1::key_service_server::KeyServiceServer;
+use countersign::revocation::v1::revocation_service_server::RevocationServiceServer;
 use countersign::token::v1::token_service_server::TokenServiceServer;
 use countersign_guard::Guard;
 use countersign_store::EmbeddedStore;
@@ -27,28 +29,33 @@ use crate::health::Health;
 use crate::keyring::keeper::Keeper;
 use crate::overload::Overload;
 use crate::reflection;
+use crate::revoked::Revoked;
 use crate::serve::Answers;
 use crate::service::admin_audit::Audits;
 use crate::service::admin_client::Clients;
 use crate::service::admin_key::SigningKeys;
 use crate::service::admin_resource::Resources;
+use crate::service::admin_revocation::Revocations;
 use crate::service::admin_store::Stores;
 use crate::service::authorization::Authorizations;
 use crate::service::introspection::Introspections;
 use crate::service::keys::Keys;
+use crate::service::revocation::RevocationWatch;
 use crate::service::token::Tokens;
 use crate::signer::KeySet;
+use crate::watchers::Watchers;
 use crate::wire::MESSAGE_BYTES_MAX;
 use crate::wire::introspection::BATCH_BYTES_MAX;
 use deadline::DeadlineLayer;
 use under_way::UnderWayLayer;
 
 /// Services on the TCP address.
-pub(crate) const PUBLIC: [&str; 5] = [
+pub(crate) const PUBLIC: [&str; 6] = [
     "countersign.token.v1.TokenService",
     "countersign.authorization.v1.AuthorizationService",
     "countersign.introspection.v1.IntrospectionService",
     "countersign.keys.v1.KeyService",
+    "countersign.revocation.v1.RevocationService",
     HEALTH,
 ];
 
@@ -57,10 +64,11 @@ pub(crate) const PUBLIC: [&str; 5] = [
 const LONG: [&str; 1] = ["/countersign.admin.v1.StoreService/GetStoreStats"];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 7] = [
+pub(crate) const ADMIN: [&str; 8] = [
     "countersign.admin.v1.AuditService",
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
+    "countersign.admin.v1.RevocationService",
     "countersign.admin.v1.StoreService",
     "countersign.admin.v1.SigningKeyService",
     "countersign.keys.v1.KeyService",
@@ -91,6 +99,10 @@ pub(crate) struct Platform {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) health: Health,
     pub(crate) overload: Arc<Overload>,
+    pub(crate) revoked: Arc<Revoked>,
+    /// Anybody may watch keys.
+    pub(crate) key_watchers: Arc<Watchers>,
+    pub(crate) revocation_watchers: Arc<Watchers>,
 }
 
 /// What answers on the TCP address.
@@ -123,7 +135,15 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
         .max_decoding_message_size(BATCH_BYTES_MAX)
         .max_encoding_message_size(BATCH_BYTES_MAX),
     )
-    .add_service(key_service(platform.keys))
+    .add_service(key_service(platform.keys, platform.key_watchers))
+    .add_service(
+        RevocationServiceServer::new(RevocationWatch {
+            revoked: platform.revoked,
+            watchers: platform.revocation_watchers,
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
     .add_service(platform.health.server())
     .add_service(
         reflection
@@ -193,7 +213,14 @@ pub(crate) fn admin(
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
-    .add_service(key_service(platform.keys))
+    .add_service(
+        AdminRevocationServiceServer::new(Revocations {
+            engine: platform.engine.clone(),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    )
+    .add_service(key_service(platform.keys, platform.key_watchers))
     .add_service(platform.health.server())
     .add_service(
         reflection
@@ -226,8 +253,8 @@ pub(crate) fn admin(
         .service(routes.prepare())
 }
 
-fn key_service(set: Arc<KeySet>) -> KeyServiceServer<Keys> {
-    KeyServiceServer::new(Keys { set })
+fn key_service(set: Arc<KeySet>, watchers: Arc<Watchers>) -> KeyServiceServer<Keys> {
+    KeyServiceServer::new(Keys { set, watchers })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

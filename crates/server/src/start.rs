@@ -30,12 +30,14 @@ use crate::opening::{self, Opened};
 use crate::overload::Overload;
 use crate::proof::Proofs;
 use crate::records::Records;
+use crate::revoked::{self, InProcess, Revoked};
 use crate::running::{Edges, Running, Whereabouts};
 use crate::serve::{Peers, Stop, Workers, serve};
 use crate::set_back;
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
 use crate::tls::Certificates;
+use crate::watchers::Watchers;
 use crate::{keyring, random};
 pub use error::StartError;
 pub(crate) use error::unreadable;
@@ -272,6 +274,11 @@ pub(crate) async fn platform(
         in_use,
     ));
 
+    let revoked = Arc::new(Revoked::new(opened.epoch));
+    revoked::follow(&revoked, records.shared_store(), now)
+        .await
+        .map_err(|refused| unreadable(&config.store.directory, refused))?;
+
     let mut builder = countersign_guard::Builder::new(issuer)
         .issuer(issuer)
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
@@ -280,6 +287,7 @@ pub(crate) async fn platform(
         .freshness(Arc::clone(&freshness))
         .clock(Arc::clone(&clock))
         .key_source(Arc::clone(&keys) as Arc<dyn countersign_guard::KeySource>)
+        .revocation_source(Arc::new(InProcess(Arc::clone(&revoked))))
         .allow_plaintext();
     for origin in &origins {
         // Whatever name it is reached by, the resource is the service itself.
@@ -329,6 +337,9 @@ pub(crate) async fn platform(
         keeper: Arc::new(keeper),
         health,
         overload: Overload::new(&config.limits),
+        revoked,
+        key_watchers: Watchers::new(config.limits.watchers_max),
+        revocation_watchers: Watchers::new(config.limits.watchers_max),
     };
     Ok((platform, guard))
 }

@@ -106,6 +106,7 @@ fn answer(refused: &Refused) -> Answer {
         Refused::Ledger(LedgerRefusal::Full) | Refused::Overloaded { .. } => {
             plain(Code::ResourceExhausted, Reason::Overloaded)
         }
+        Refused::CursorTooOld => plain(Code::OutOfRange, Reason::CursorTooOld),
         Refused::Issuer(refusal) => decided(refusal),
         Refused::Backup(BackupError::Busy | BackupError::TooSlow) => {
             plain(Code::ResourceExhausted, Reason::Overloaded)
@@ -209,6 +210,7 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
         | Refused::RateLimited { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
+        | Refused::CursorTooOld
         | Refused::Store(_)
         | Refused::Backup(_)
         | Refused::Contended
@@ -235,6 +237,7 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
         | Refused::DeadlinePassed
         | Refused::Field { .. }
         | Refused::Proof { .. }
+        | Refused::CursorTooOld
         | Refused::Issuer(_)
         | Refused::NoNewKey(_)
         | Refused::Fault(_) => None,
@@ -258,6 +261,9 @@ fn message(refused: &Refused) -> String {
         Refused::Ledger(LedgerRefusal::Replayed) => "the DPoP proof was used before".to_owned(),
         Refused::Ledger(LedgerRefusal::KeyFull) => "too many calls with this key".to_owned(),
         Refused::Ledger(LedgerRefusal::Full) => "too many calls".to_owned(),
+        Refused::CursorTooOld => {
+            "what came after the cursor is not kept any more: begin without one".to_owned()
+        }
         Refused::Issuer(refusal) => refusal.to_string(),
         // Only who commands the service's keys gets this.
         Refused::NoNewKey(why) => format!("no key could be made to take its place: {why}"),

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod authorization;
 pub(crate) mod introspection;
+pub(crate) mod revocation;
 pub(crate) mod token;
 
 use std::time::Duration;

@@ -57,6 +57,9 @@ pub const GRANT: &str = "countersign.grant";
 pub const OPERATION: &str = "countersign.operation";
 /// How a token was checked: `offline`, `online`, `remembered`.
 pub const TOKEN_CHECK: &str = "countersign.token.check";
+/// How long ago, in seconds, a guard knew all that was revoked. Only where it is not told as it
+/// happens.
+pub const KNOWLEDGE_AGE: &str = "countersign.guard.knowledge_age";
 /// How many keys a load asked for.
 pub const STORE_KEYS: &str = "countersign.store.keys";
 /// How many writes a commit holds.

@@ -9,6 +9,7 @@
 mod tests;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use http::Uri;
 use opentelemetry::Context;
@@ -94,7 +95,7 @@ pub fn store_outcome(span: &Span, outcome: &'static str) {
 
 /// The guard checks a call, before its handler runs.
 pub fn guard() -> Span {
-    child!(names::GUARD)
+    child!(names::GUARD, { names::KNOWLEDGE_AGE } = Empty)
 }
 
 /// A DPoP proof is checked, RFC 9449 §4.3.
@@ -137,6 +138,11 @@ pub fn note_jkt(jkt: &dyn Display) {
     if !span.is_disabled() {
         span.record(names::JKT, display(jkt));
     }
+}
+
+/// How long ago the guard knew all that was revoked, in whole seconds.
+pub fn note_knowledge_age(age: Duration) {
+    Span::current().record(names::KNOWLEDGE_AGE, age.as_secs());
 }
 
 /// A call that arrived.

@@ -116,6 +116,13 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "token revoke-all",
+        &[
+            "token revoke-all --subject nobody --yes",
+            "token revoke-all --token-id nonsense --yes",
+        ],
+    ),
+    row(
         "proof",
         &[
             "proof --url {url}/a.B/C --token-file token",

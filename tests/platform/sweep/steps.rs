@@ -60,7 +60,7 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
     let login = json!({
         "client_id": "login", "authentication_method": "AUTHENTICATION_METHOD_CLIENT_SECRET",
         "grant_types": ["GRANT_TYPE_CLIENT_CREDENTIALS"], "serves": [RESOURCE],
-        "permissions": permission(url, &["authorizations.decide", "introspect"]),
+        "permissions": permission(url, &["authorizations.decide", "introspect", "revocations.watch"]),
     });
     let public = json!({
         "client_id": "desk", "authentication_method": "AUTHENTICATION_METHOD_NONE",
@@ -96,6 +96,7 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Admin, "countersign.admin.v1.ClientService/UpdateClient", json!({"client": {"client_id": "login", "display_name": "Login"}, "update_mask": "displayName"})),
         step(Admin, "countersign.admin.v1.ClientService/RotateClientSecret", json!({"client_id": "login"})).keep("client_secret", "secret"),
         step(Anybody, "countersign.keys.v1.KeyService/ListKeys", json!({})),
+        step(Anybody, "countersign.keys.v1.KeyService/WatchKeys", json!({})),
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": authenticated("login", "$secret"), "client_credentials": {}, "resources": [url]})).keep("access_token", "own"),
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": {"client_id": "signer", "client_assertion": "$assertion"}, "client_credentials": {}})).keep("access_token", "signed_for"),
         step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "request_uri"),
@@ -115,6 +116,8 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": authenticated("teller", "$teller_secret"), "token": "$reference"})),
         step(Anybody, "countersign.token.v1.TokenService/RotateToken", json!({"client": desk, "refresh_token": "$refresh"})).keep("access_token", "next_access").keep("refresh_token", "next"),
         step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": desk, "token": "$next"})),
+        step(Admin, "countersign.admin.v1.RevocationService/RevokeTokens", json!({"subject": "nobody"})),
+        step(Holder("own"), "countersign.revocation.v1.RevocationService/WatchRevocations", json!({})),
         step(Admin, "countersign.admin.v1.ClientService/DeleteClient", json!({"client_id": "signer"})),
         step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": "https://gone.example"}})),
         step(Admin, "countersign.admin.v1.ResourceService/DeleteResource", json!({"uri": "https://gone.example"})),

@@ -38,8 +38,9 @@ Examples:
     Rotate(own::Rotate),
     /// Drop a key that has been compromised; what it made is refused at once
     #[command(after_help = "\
-Of a key that signs, every access token is refused from now on: here at once,
-elsewhere as soon as the key set is asked for again. Of a key that makes handles,
+Of a key that signs, every access token is refused from now on: here at once, by
+guards that watch within a second, elsewhere as soon as the key set is asked for
+again. Of a key that makes handles,
 every refresh token, code and request_uri is dead: people must sign in again. The
 next key takes the place of the active one at once. Nothing brings a key back.
 

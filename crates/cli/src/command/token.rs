@@ -5,6 +5,7 @@ mod introspect;
 mod issue;
 mod keep;
 mod revoke;
+mod revoke_all;
 mod rotate;
 
 use std::fmt::Display;
@@ -31,6 +32,9 @@ pub(crate) enum TokenCommand {
     /// Revoke a token, or a whole family of tokens
     #[command(after_help = revoke::EXAMPLES)]
     Revoke(Box<revoke::Revoke>),
+    /// Revoke all that a client, a subject or a key has, as an operator
+    #[command(after_help = revoke_all::EXAMPLES)]
+    RevokeAll(Box<revoke_all::RevokeAll>),
     /// Exchange a refresh token for an access token and the next refresh token
     #[command(after_help = rotate::EXAMPLES)]
     Rotate(Box<rotate::Rotate>),
@@ -43,6 +47,7 @@ impl TokenCommand {
             Self::Issue(issue) => issue.run(output).await,
             Self::Introspect(introspect) => introspect.run(output).await,
             Self::Revoke(revoke) => revoke.run(output).await,
+            Self::RevokeAll(revoke) => revoke.run(output).await,
             Self::Rotate(rotate) => rotate.run(output).await,
         }
     }

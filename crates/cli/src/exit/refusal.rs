@@ -102,11 +102,13 @@ fn kind(reason: Reason) -> Kind {
         | Reason::ScopeInsufficient
         | Reason::CredentialsMissing
         | Reason::MethodNotAllowed
+        | Reason::CursorTooOld
         | Reason::NotOwner => Kind::Refused,
         Reason::StoreUnavailable
         | Reason::RateLimited
         | Reason::Overloaded
         | Reason::AuthorityUnreachable
+        | Reason::StreamTooOld
         | Reason::DeadlinePassed => Kind::Unreachable,
         Reason::ResourceNotFound | Reason::ResourceExists | Reason::ResourceChanged => {
             Kind::Registry
@@ -156,6 +158,8 @@ fn next(reason: Reason) -> Option<&'static str> {
         }
         Reason::ResourceExists => Some("choose another name, or remove the one that is there"),
         Reason::ResourceChanged => Some("look at it again, then repeat the change"),
+        Reason::StreamTooOld => Some("open the stream again"),
+        Reason::CursorTooOld => Some("begin without a cursor"),
         Reason::Internal => Some("the cause is in the service's log"),
         Reason::UnsupportedGrantType
         | Reason::MethodNotAllowed

@@ -61,7 +61,7 @@ fn asks(command: &'static str, told: impl Into<String>, says: &'static str) -> A
 }
 
 /// While a service runs; in an order in which all of them can be done.
-fn of_a_service(kid: &str) -> [Asks; 5] {
+fn of_a_service(kid: &str) -> [Asks; 6] {
     let token = "--client-id checkout --client-secret-file checkout.secret --token-file token";
     [
         asks("token revoke", token, "it is dead at once"),
@@ -69,6 +69,11 @@ fn of_a_service(kid: &str) -> [Asks; 5] {
             "client rotate-secret",
             "checkout --secret-file second",
             "the old one is refused at once",
+        ),
+        asks(
+            "token revoke-all",
+            "--client checkout",
+            "all tokens that the client checkout has: what is revoked is dead at once",
         ),
         asks("client remove", "checkout", "its refresh tokens are dead"),
         asks("resource remove", ORDERS, "nobody gets a token for it"),
@@ -126,7 +131,12 @@ fn what_takes_something_away_asks_first() {
         // Of the keys, not when they are ready: the service sets that after its start.
         let keys = keys(&service).into_iter();
         let keys = keys.map(|key| format!("{} {}", key["kid"], key["state"]));
-        let shown = ["client list --json", "resource list --json", introspect];
+        let shown = [
+            "client list --json",
+            "resource list --json",
+            "audit list --event TOKENS_REVOKED --json",
+            introspect,
+        ];
         keys.chain(shown.map(|line| service.run(line).out))
             .collect()
     };

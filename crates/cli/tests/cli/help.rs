@@ -19,6 +19,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "token issue",
     "token introspect",
     "token revoke",
+    "token revoke-all",
     "token rotate",
     "proof",
     "key list",

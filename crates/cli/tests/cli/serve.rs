@@ -92,6 +92,48 @@ fn a_token_is_issued_introspected_and_revoked() {
 }
 
 #[test]
+fn an_operator_revokes_what_a_client_has() {
+    let service = prepared();
+    let issue = "token issue --client-id checkout --client-secret-file checkout.secret \
+                 --access-token-file token";
+    assert_eq!(service.run(issue).code, 0);
+    let worth = || {
+        let introspect = "token introspect --json --client-id orders \
+                          --client-secret-file orders.secret --token-file token";
+        service.run(introspect).json()["active"].clone()
+    };
+    assert_eq!(worth(), true);
+    let told = service.run("token revoke-all --client another --yes");
+    assert_eq!(told.code, 0, "{told:?}");
+    assert_eq!(worth(), true);
+    let told = service.run("token revoke-all --client checkout --yes");
+    assert!(
+        told.out.starts_with("revoked: what was issued until 2"),
+        "{told:?}"
+    );
+    assert_eq!(worth(), false);
+    let listed = service.run("audit list --event TOKENS_REVOKED --object client:checkout");
+    assert!(listed.out.contains("TOKENS_REVOKED"), "{listed:?}");
+
+    for (target, says) in [
+        ("--jkt nonsense", "jkt: must be a thumbprint"),
+        ("--token-id nonsense", "token_id: must be the jti"),
+        ("--family AAAAAAAAAAAAAAAAAAAAAA", "not registered"),
+    ] {
+        let refused = service.run(&format!("token revoke-all {target} --yes"));
+        assert_ne!(refused.code, 0, "{target}");
+        assert!(refused.err.contains(says), "{target}: {}", refused.err);
+    }
+    assert_eq!(service.run("token revoke-all --yes").code, 2);
+    assert_eq!(
+        service
+            .run("token revoke-all --client a --subject b --yes")
+            .code,
+        2
+    );
+}
+
+#[test]
 fn a_resource_can_have_references_and_jwts_again() {
     let service = prepared();
     let format = |line: &str| service.run(line).json()["access_token_format"].clone();

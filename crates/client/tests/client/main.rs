@@ -9,6 +9,7 @@
 mod attempts;
 mod hostile;
 mod leaving;
+mod published;
 mod refresh;
 mod stand;
 mod streams;

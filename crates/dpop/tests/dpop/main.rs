@@ -7,6 +7,7 @@
 
 mod case;
 mod configured;
+mod exchanges;
 mod field;
 mod mint;
 mod nonces;

@@ -14,6 +14,7 @@ use countersign_jose::{Algorithm, Algorithms, UnixTime, base64url};
 use serde_json::{Value, json};
 
 use crate::case::{NONCE_KEY, NONCE_STEP_SECS, NONCE_STEPS, NOW_SECS, ORIGINS, Rule, Situation};
+use crate::exchanges;
 use crate::rows::{Row, Table};
 
 fn file() -> PathBuf {
@@ -39,7 +40,7 @@ fn the_file_is_what_the_rows_make() {
 
 fn document(table: &Table) -> String {
     let head = json!({
-        "about": "Test vectors for docs/grpc-dpop.md. Run each proof against the call beside it.",
+        "about": "Test vectors for docs/grpc-dpop.md, which says how each table is run.",
         "now": NOW_SECS,
         "origins": ORIGINS,
         "limits": {"age": 60, "skew": 10, "algorithms": ["ES256", "Ed25519"]},
@@ -50,17 +51,20 @@ fn document(table: &Table) -> String {
         },
     });
     let head = serde_json::to_string_pretty(&head).unwrap();
-    let rows: Vec<String> = table
-        .rows
-        .iter()
-        .map(|row| vector(row).to_string())
+    let proofs = table.rows.iter().map(vector).collect();
+    let sections: Vec<String> = [("vectors", proofs)]
+        .into_iter()
+        .chain(exchanges::sections())
+        .map(|(name, rows)| section(name, &rows))
         .collect();
-    // One line a vector, so that a change shows as one.
     let head = head.strip_suffix("\n}").unwrap();
-    format!(
-        "{head},\n  \"vectors\": [\n    {}\n  ]\n}}\n",
-        rows.join(",\n    ")
-    )
+    format!("{head},\n{}\n}}\n", sections.join(",\n"))
+}
+
+/// One line a vector, so that a change shows as one.
+fn section(name: &str, rows: &[Value]) -> String {
+    let rows: Vec<String> = rows.iter().map(Value::to_string).collect();
+    format!("  \"{name}\": [\n    {}\n  ]", rows.join(",\n    "))
 }
 
 fn vector(row: &Row) -> Value {

@@ -1,5 +1,6 @@
 //! What an access token says (RFC 9068 §2.2).
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use countersign_jose::json::{Number, Object, Value};
@@ -7,6 +8,7 @@ use countersign_jose::{Thumbprint, UnixTime};
 
 use super::online::Introspected;
 use crate::refusal::TokenRefusal;
+use crate::revocations::Marks;
 
 /// How far the issuer's clock may be ahead of ours. Nobody's clock extends a
 /// token's life: `exp` is exact.
@@ -24,37 +26,57 @@ pub(crate) struct Claims {
     pub(crate) token_id: Box<str>,
     pub(crate) family: Option<Box<str>>,
     pub(crate) expires_at: UnixTime,
+    pub(crate) issued_at: UnixTime,
     audience: Vec<Box<str>>,
     /// The later of `nbf` and `iat`.
     begins_at: UnixTime,
     /// The key that the token is bound to.
     pub(crate) jkt: Option<Thumbprint>,
+    /// The key that signed it; of a token that somebody else vouches for, none.
+    pub(crate) signer: Option<Thumbprint>,
+    /// By what a revocation finds it.
+    pub(crate) marks: Marks,
+    /// The version of the revocations that it was last found not to be among. 0: none yet.
+    pub(crate) cleared: AtomicU64,
 }
 
 impl Claims {
-    /// Reads the claims of a token of `issuer`.
-    pub(super) fn read(payload: &Object<'_>, issuer: &str) -> Result<Self, TokenRefusal> {
+    /// Reads the claims of a token of `issuer` that this key signed.
+    pub(crate) fn read(
+        payload: &Object<'_>,
+        issuer: &str,
+        signer: Thumbprint,
+    ) -> Result<Self, TokenRefusal> {
         // RFC 9068 §4: iss is the issuer, character for character.
         if required(payload, "iss")? != issuer {
             return Err(TokenRefusal::WrongIssuer);
         }
         let issued_at = time(payload, "iat")?.ok_or(TokenRefusal::ClaimMalformed)?;
         let not_before = time(payload, "nbf")?.unwrap_or(issued_at);
+        let subject = required(payload, "sub")?;
+        let client_id = required(payload, "client_id")?;
+        let token_id = required(payload, "jti")?;
+        let family = optional(payload, "fam")?;
+        let jkt = binding(payload)?;
         Ok(Self {
-            subject: required(payload, "sub")?.into(),
-            client_id: required(payload, "client_id")?.into(),
-            token_id: required(payload, "jti")?.into(),
+            subject: subject.into(),
+            client_id: client_id.into(),
+            token_id: token_id.into(),
             scopes: optional(payload, "scope")?
                 .unwrap_or_default()
                 .split(' ')
                 .filter(|scope| !scope.is_empty())
                 .map(Into::into)
                 .collect(),
-            family: optional(payload, "fam")?.map(Into::into),
+            family: family.map(Into::into),
             audience: audience(payload)?,
             expires_at: time(payload, "exp")?.ok_or(TokenRefusal::ClaimMalformed)?,
+            issued_at,
             begins_at: issued_at.max(not_before),
-            jkt: binding(payload)?,
+            jkt,
+            signer: Some(signer),
+            marks: Marks::of(token_id, family, client_id, subject, jkt.as_ref()),
+            cleared: AtomicU64::new(0),
         })
     }
 
@@ -67,6 +89,13 @@ impl Claims {
         if named.into_iter().any(String::is_empty) || told.audience.is_empty() {
             return Err(TokenRefusal::ClaimMalformed);
         }
+        let marks = Marks::of(
+            &told.token_id,
+            told.family.as_deref(),
+            &told.client_id,
+            &told.subject,
+            told.jkt.as_ref(),
+        );
         let boxed = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
         Ok(Self {
             subject: told.subject.into(),
@@ -76,8 +105,12 @@ impl Claims {
             family: told.family.map(Into::into),
             expires_at: told.expires_at,
             audience: boxed(told.audience),
+            issued_at: told.issued_at,
             begins_at: told.issued_at,
             jkt: told.jkt,
+            signer: None,
+            marks,
+            cleared: AtomicU64::new(0),
         })
     }
 

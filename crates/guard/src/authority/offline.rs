@@ -21,14 +21,9 @@ impl Offline {
         }
     }
 
-    /// The claims of a token of the issuer's, and the key that signed it. Time,
-    /// audience and binding are for the caller to check: they depend on the
-    /// call.
-    pub(crate) fn verify(
-        &self,
-        token: &str,
-        keys: &KeySet,
-    ) -> Result<(Claims, Thumbprint), TokenRefusal> {
+    /// The claims of a token of the issuer's. Time, audience and binding are for
+    /// the caller to check: they depend on the call.
+    pub(crate) fn verify(&self, token: &str, keys: &KeySet) -> Result<Claims, TokenRefusal> {
         let jws = CompactJws::parse(token, TOKEN_BYTES_MAX).map_err(ill_formed)?;
         let header = jws.header();
         typ(header)?;
@@ -40,7 +35,7 @@ impl Offline {
         let (key, signer) = self.key(header, keys)?;
         jws.verify(key.key(), self.algorithms).map_err(ill_formed)?;
         let payload = json::object(jws.payload()).map_err(|_| TokenRefusal::NotJson)?;
-        Ok((Claims::read(&payload, &self.issuer)?, signer))
+        Claims::read(&payload, &self.issuer, signer)
     }
 
     fn key<'k>(

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_client::Secret;
@@ -46,6 +46,9 @@ const WAITING_MAX: usize = 1024;
 /// One line in so long, while there are no answers.
 const SAID_EVERY: Duration = Duration::from_secs(10);
 
+/// Whether revocations are told as they happen, now.
+pub(crate) type WatchIsLive = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// What became of a question.
 pub(crate) type Answer = Result<Arc<Claims>, Refusal>;
 
@@ -61,7 +64,7 @@ struct Inner {
     asking: Mutex<HashMap<[u8; 32], Asking>>,
     at_once: Semaphore,
     /// Somebody tells the guard of revocations as they happen.
-    watch_is_live: Arc<AtomicBool>,
+    watch_is_live: WatchIsLive,
     /// When the last line was said, in milliseconds of the steady clock, and one more.
     said: AtomicU64,
 }
@@ -103,7 +106,7 @@ impl Online {
         introspector: Arc<dyn Introspector>,
         issuer: &str,
         clock: Arc<dyn Clock>,
-        watch_is_live: Arc<AtomicBool>,
+        watch_is_live: WatchIsLive,
     ) -> Self {
         Self(Arc::new(Inner {
             introspector,
@@ -177,7 +180,7 @@ impl Inner {
     fn remembered(&self, hash: &[u8; 32]) -> Option<Arc<Claims>> {
         let told = self.told.find(hash).filter(|told| !told.dead)?;
         let age = self.clock.steady().saturating_sub(told.asked_at);
-        (age < KEPT || self.watch_is_live.load(Ordering::Acquire)).then_some(told.claims)
+        (age < KEPT || (self.watch_is_live)()).then_some(told.claims)
     }
 
     async fn ask(&self, token: Secret, hash: [u8; 32]) -> Answer {

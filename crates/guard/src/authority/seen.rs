@@ -3,20 +3,8 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::Arc;
 
-use countersign_jose::Thumbprint;
 use parking_lot::Mutex;
-
-use super::Claims;
-
-/// A token that was verified.
-#[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) claims: Arc<Claims>,
-    /// The key that signed it.
-    pub(super) signer: Thumbprint,
-}
 
 /// What is known of tokens, by their SHA-256. Bounded: the ones that were not
 /// used for longest go first, and cost one check when they come again.
@@ -103,18 +91,18 @@ impl<V> Shard<V> {
 
 #[cfg(test)]
 mod tests {
-    use countersign_jose::json;
+    use std::sync::Arc;
 
+    use countersign_jose::{Thumbprint, json};
+
+    use super::super::Claims;
     use super::*;
 
-    fn seen(signer: u8) -> Seen {
+    fn seen(signer: u8) -> Arc<Claims> {
         let payload =
             br#"{"iss":"i","sub":"s","client_id":"c","jti":"j","aud":"a","iat":1,"exp":2}"#;
-        let claims = Claims::read(&json::object(payload).unwrap(), "i").unwrap();
-        Seen {
-            claims: Arc::new(claims),
-            signer: Thumbprint::from_bytes([signer; 32]),
-        }
+        let signer = Thumbprint::from_bytes([signer; 32]);
+        Arc::new(Claims::read(&json::object(payload).unwrap(), "i", signer).unwrap())
     }
 
     fn hash(n: u32) -> [u8; 32] {
@@ -143,7 +131,7 @@ mod tests {
         let tokens = SeenTokens::default();
         tokens.remember(hash(1), seen(1));
         tokens.remember(hash(2), seen(2));
-        tokens.keep(|seen| seen.signer == Thumbprint::from_bytes([2; 32]));
+        tokens.keep(|seen| seen.signer == Some(Thumbprint::from_bytes([2; 32])));
         assert!(tokens.find(&hash(1)).is_none());
         assert!(tokens.find(&hash(2)).is_some());
     }

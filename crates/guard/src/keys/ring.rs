@@ -6,12 +6,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use countersign_telemetry::spans;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, warn};
 
 use super::{KeySet, KeySetFile, KeySource, KeysUnavailable, PublishedKeys};
+use crate::backoff::{Backoff, jittered};
+use crate::readiness::Readiness;
 
 /// A fetch that takes longer has failed.
 const FETCH: Duration = Duration::from_secs(5);
@@ -19,11 +20,6 @@ const FETCH: Duration = Duration::from_secs(5);
 /// However long or short a publisher lets its keys be kept.
 const AGE_MIN: Duration = Duration::from_secs(10);
 const AGE_MAX: Duration = Duration::from_secs(3600);
-
-/// Between attempts while there is no answer: soon at first, then seldom enough
-/// that many guards do not keep an ailing token service down.
-const PAUSE_MIN: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What is called when the key set has changed.
 type OnChange = Box<dyn Fn(&KeySet) + Send + Sync>;
@@ -43,9 +39,9 @@ pub(crate) struct KeyRing {
     /// under way must not replace a newer one, and bring back a key that is
     /// gone.
     fetching: tokio::sync::Mutex<()>,
-    ready: watch::Sender<bool>,
+    readiness: Arc<Readiness>,
     on_change: Mutex<Option<OnChange>>,
-    keeper: Mutex<Option<AbortHandle>>,
+    keepers: Mutex<Vec<AbortHandle>>,
 }
 
 /// What a fetch brought.
@@ -65,6 +61,7 @@ impl KeyRing {
         source: Arc<dyn KeySource>,
         file: Option<KeySetFile>,
         interval: Duration,
+        readiness: Arc<Readiness>,
     ) -> Arc<Self> {
         Arc::new(Self {
             issuer,
@@ -74,19 +71,14 @@ impl KeyRing {
             current: ArcSwapOption::empty(),
             asked: tokio::sync::Mutex::new(None),
             fetching: tokio::sync::Mutex::new(()),
-            ready: watch::Sender::new(false),
+            readiness,
             on_change: Mutex::new(None),
-            keeper: Mutex::new(None),
+            keepers: Mutex::default(),
         })
     }
 
     pub(crate) fn current(&self) -> Option<Arc<KeySet>> {
         self.current.load_full()
-    }
-
-    /// True once there is a key set.
-    pub(crate) fn readiness(&self) -> watch::Receiver<bool> {
-        self.ready.subscribe()
     }
 
     pub(crate) fn on_change(&self, call: OnChange) {
@@ -111,8 +103,14 @@ impl KeyRing {
     /// Keeps the key set fresh for as long as the ring is there.
     pub(crate) fn keep_fresh(self: &Arc<Self>, first: &Fetched) {
         let ring = Arc::downgrade(self);
-        let task = tokio::spawn(keep_fresh(ring, first.pause(PAUSE_MIN)));
-        *self.keeper.lock() = Some(task.abort_handle());
+        let mut backoff = Backoff::default();
+        let pause = first.pause().unwrap_or_else(|| backoff.next());
+        let keeping = tokio::spawn(keep_fresh(ring, pause));
+        let watching = tokio::spawn(super::watch::watch(
+            Arc::downgrade(self),
+            Arc::clone(&self.source),
+        ));
+        *self.keepers.lock() = vec![keeping.abort_handle(), watching.abort_handle()];
     }
 
     /// Fetches because a token names an unknown key: all who ask at once share
@@ -151,6 +149,13 @@ impl KeyRing {
         }
     }
 
+    /// Takes what a watch told.
+    pub(super) async fn told(&self, published: PublishedKeys) {
+        // Waits for a fetch that is under way: its answer may be older.
+        let _fetching = self.fetching.lock().await;
+        self.take(published).await;
+    }
+
     async fn take(&self, published: PublishedKeys) -> Fetched {
         // Keys of another issuer would let it speak for ours.
         if published.issuer != self.issuer {
@@ -168,7 +173,7 @@ impl KeyRing {
     async fn install(&self, keys: countersign_jose::Jwks) {
         let new = Arc::new(KeySet::new(keys));
         let old = self.current.swap(Some(Arc::clone(&new)));
-        self.ready.send_replace(true);
+        self.readiness.has_keys();
         if old.is_some_and(|old| *old == *new) {
             return;
         }
@@ -186,40 +191,37 @@ impl KeyRing {
 
 impl Drop for KeyRing {
     fn drop(&mut self) {
-        if let Some(keeper) = self.keeper.lock().take() {
+        for keeper in self.keepers.lock().drain(..) {
             keeper.abort();
         }
     }
 }
 
 impl Fetched {
-    fn pause(&self, otherwise: Duration) -> Duration {
+    /// When to fetch again, if this was a success.
+    fn pause(&self) -> Option<Duration> {
         match self {
-            Self::Keys(pause) => *pause,
-            Self::OfAnother(_) | Self::Nothing(_) => otherwise,
+            Self::Keys(pause) => Some(jittered(*pause)),
+            Self::OfAnother(_) | Self::Nothing(_) => None,
         }
     }
 }
 
 async fn keep_fresh(ring: Weak<KeyRing>, mut pause: Duration) {
-    let mut backoff = PAUSE_MIN;
+    let mut backoff = Backoff::default();
     loop {
-        tokio::time::sleep(jittered(pause)).await;
+        tokio::time::sleep(pause).await;
         let Some(ring) = ring.upgrade() else { return };
         // A task of its own: a source that panics must not end the keeping.
         let fetched = tokio::spawn(async move { ring.fetch().await })
             .await
             .unwrap_or_else(|error| Fetched::Nothing(KeysUnavailable::new(error)));
-        backoff = match fetched {
-            Fetched::Keys(_) => PAUSE_MIN,
-            Fetched::OfAnother(_) | Fetched::Nothing(_) => (backoff * 2).min(PAUSE_MAX),
+        pause = match fetched.pause() {
+            Some(pause) => {
+                backoff = Backoff::default();
+                pause
+            }
+            None => backoff.next(),
         };
-        pause = fetched.pause(backoff);
     }
-}
-
-/// Up to a quarter earlier, so that guards that started together drift apart.
-fn jittered(pause: Duration) -> Duration {
-    let earlier = countersign_client::random::bytes::<1>().map_or(0, |[byte]| u32::from(byte));
-    pause - pause / 4 * earlier / 255
 }

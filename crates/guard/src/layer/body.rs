@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
 use super::future::Treatment;
+use crate::check::OpenStream;
 use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
+use crate::streams::{Direction, Place};
 
 pin_project! {
     /// The response body of a guarded call.
@@ -26,9 +29,24 @@ pin_project! {
     }
 }
 
-/// When a stream ends.
+/// What ends a stream before its handler does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// Its token has expired.
+    Expired,
+    /// Its token was revoked.
+    Revoked,
+    /// It was open for as long as the guard allows.
+    TooOld,
+}
+
+/// When a stream ends, for one of its directions.
 pub(super) struct StreamEnd {
     at: Instant,
+    /// What ends it then.
+    cause: EndCause,
+    place: Arc<Place>,
+    direction: Direction,
     /// Only made when there is something to wait for.
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -66,21 +84,36 @@ impl<R> Default for GuardBody<R> {
 }
 
 impl StreamEnd {
-    pub(super) fn at(at: Instant) -> Self {
-        Self { at, sleep: None }
+    /// For what is answered.
+    pub(super) fn of(stream: OpenStream) -> Self {
+        Self {
+            at: Instant::now() + stream.ends_in,
+            cause: stream.cause,
+            place: stream.place,
+            direction: Direction::Answered,
+            sleep: None,
+        }
     }
 
-    /// The same end, for the other direction.
-    pub(super) fn again(&self) -> Self {
-        Self::at(self.at)
+    /// The same end, for what is asked.
+    fn asked(&self) -> Self {
+        Self {
+            place: Arc::clone(&self.place),
+            direction: Direction::Asked,
+            sleep: None,
+            ..*self
+        }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
+        if self.place.poll_revoked(self.direction, cx).is_ready() {
+            return Poll::Ready(EndCause::Revoked);
+        }
         let at = self.at;
         let sleep = self
             .sleep
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        sleep.as_mut().poll(cx)
+        sleep.as_mut().poll(cx).map(|()| self.cause)
     }
 }
 
@@ -98,10 +131,10 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
         };
         // First, because a stream may always have something ready.
         if let Some(end) = this.end
-            && end.poll(cx).is_ready()
+            && let Poll::Ready(cause) = end.poll(cx)
         {
             this.inner.set(None);
-            let trailers = respond::headers(&respond::stream_ended());
+            let trailers = respond::headers(&respond::stream_ended(cause));
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
         let mut polled = inner.poll_frame(cx);
@@ -133,8 +166,11 @@ pub(super) struct AskedBody {
 }
 
 impl AskedBody {
-    pub(super) fn new(inner: tonic::body::Body, end: StreamEnd) -> Self {
-        Self { inner, end }
+    pub(super) fn new(inner: tonic::body::Body, answered: &StreamEnd) -> Self {
+        Self {
+            inner,
+            end: answered.asked(),
+        }
     }
 }
 
@@ -146,8 +182,8 @@ impl Body for AskedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.end.poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(respond::stream_over())));
+        if let Poll::Ready(cause) = self.end.poll(cx) {
+            return Poll::Ready(Some(Err(respond::stream_over(cause))));
         }
         Pin::new(&mut self.inner).poll_frame(cx)
     }

@@ -5,7 +5,6 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_client::source::BoxFuture;
@@ -136,10 +135,10 @@ where
 impl After {
     fn permitted(permitted: Permitted, request: &mut Request<Body>) -> Self {
         request.extensions_mut().insert(permitted.permit);
-        let end = permitted.ends_in.map(StreamEnd::after);
+        let end = permitted.stream.map(StreamEnd::of);
         if let Some(end) = &end {
             let asked = mem::take(request.body_mut());
-            *request.body_mut() = Body::new(AskedBody::new(asked, end.again()));
+            *request.body_mut() = Body::new(AskedBody::new(asked, end));
         }
         Self {
             treatment: Treatment::Stripped,
@@ -195,8 +194,8 @@ where
         // A client's stream that outlives the token, before there is a response.
         Poll::Pending => match &mut after.end {
             Some(end) => {
-                ready!(end.poll(cx));
-                Poll::Ready(Ok(refused(&respond::stream_ended())))
+                let cause = ready!(end.poll(cx));
+                Poll::Ready(Ok(refused(&respond::stream_ended(cause))))
             }
             None => Poll::Pending,
         },
@@ -237,12 +236,6 @@ fn refused<R>(status: &Status) -> Response<GuardBody<R>> {
         HeaderValue::from_static("application/grpc"),
     );
     response
-}
-
-impl StreamEnd {
-    fn after(left: Duration) -> Self {
-        Self::at(tokio::time::Instant::now() + left)
-    }
 }
 
 impl<S, F> fmt::Debug for GuardFuture<S, F> {

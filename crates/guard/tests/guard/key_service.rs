@@ -4,12 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::keys::v1::key_service_server::{KeyService, KeyServiceServer};
-use countersign::keys::v1::{ListKeysRequest, ListKeysResponse, VerificationKey};
+use countersign::keys::v1::{
+    ListKeysRequest, ListKeysResponse, VerificationKey, WatchKeysRequest, WatchKeysResponse,
+};
 use countersign_client::clock::Clock;
 use countersign_guard::{BuildError, Builder, NonceMode};
 use countersign_jose::SigningKey;
+use futures_util::StreamExt as _;
+use futures_util::stream::{BoxStream, Pending};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -27,6 +33,80 @@ impl KeyService for Published {
     ) -> Result<Response<ListKeysResponse>, Status> {
         Ok(Response::new(self.0.lock().clone()))
     }
+
+    type WatchKeysStream = Pending<Result<WatchKeysResponse, Status>>;
+
+    /// As a release that cannot tell.
+    async fn watch_keys(
+        &self,
+        _: Request<WatchKeysRequest>,
+    ) -> Result<Response<Self::WatchKeysStream>, Status> {
+        Err(Status::unimplemented("the test says so"))
+    }
+}
+
+/// Tells new keys, and lists none.
+struct Watched(watch::Receiver<ListKeysResponse>);
+
+#[tonic::async_trait]
+impl KeyService for Watched {
+    async fn list_keys(
+        &self,
+        _: Request<ListKeysRequest>,
+    ) -> Result<Response<ListKeysResponse>, Status> {
+        Err(Status::unavailable("the test says so"))
+    }
+
+    type WatchKeysStream = BoxStream<'static, Result<WatchKeysResponse, Status>>;
+
+    async fn watch_keys(
+        &self,
+        _: Request<WatchKeysRequest>,
+    ) -> Result<Response<Self::WatchKeysStream>, Status> {
+        let told = WatchStream::new(self.0.clone()).map(|keys| {
+            Ok(WatchKeysResponse {
+                key_set: Some(keys),
+                heartbeat_interval: None,
+            })
+        });
+        Ok(Response::new(told.boxed()))
+    }
+}
+
+#[tokio::test]
+async fn keys_are_used_and_dropped_as_they_are_told() {
+    let (tell, told) = watch::channel(list(&[("k1", &es256(1))]));
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", incoming.local_addr().unwrap());
+    let server = Server::builder().add_service(KeyServiceServer::new(Watched(told)));
+    tokio::spawn(server.serve_with_incoming(incoming));
+
+    let mut stand = Stand::start().await;
+    let clock = Arc::clone(&stand.clock) as Arc<dyn Clock>;
+    let builder = Builder::new(url)
+        .issuer(ISSUER)
+        .serve(ORIGIN)
+        .descriptors(countersign::FILE_DESCRIPTOR_SET)
+        .nonces(NonceMode::Off)
+        .clock(clock);
+    stand.restart_as(builder).await;
+    let mut ready = stand.guard.readiness();
+    let soon = Duration::from_secs(30);
+    let is_ready = ready.wait_for(|ready| *ready);
+    tokio::time::timeout(soon, is_ready).await.unwrap().unwrap();
+    stand.check("told", &stand.good(), Expected::Ok).await;
+
+    // The token was seen, and is dropped with its key.
+    tell.send_replace(list(&[("k2", &es256(3))]));
+    let refused = async {
+        while stand.create(&stand.good()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(soon, refused).await.unwrap();
+    stand
+        .check("its key is gone", &stand.good(), Expected::T)
+        .await;
 }
 
 impl Published {

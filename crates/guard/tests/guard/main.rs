@@ -14,6 +14,7 @@ mod nonce;
 mod presentation;
 mod references;
 mod replay;
+mod revocation;
 mod stand;
 mod startup;
 mod stream;

@@ -357,3 +357,66 @@ async fn a_public_method_has_no_permit_of_anybodys() {
     assert_eq!(permit.as_ref().unwrap().subject(), "checkout");
     assert!(call("Ping", &Shown::default(), permit).await.is_none());
 }
+
+/// The section `presentations` of `docs/grpc-dpop-vectors.json`, row by row.
+#[tokio::test]
+async fn every_published_presentation() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/grpc-dpop-vectors.json"
+    );
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rows = document["presentations"].as_array().unwrap();
+    let stand = Stand::start().await;
+    for row in rows {
+        let name = row["name"].as_str().unwrap();
+        let mut claims = stand.claims();
+        match row["token"].as_str().unwrap() {
+            "bound" => {}
+            "unbound" => drop(claims.as_object_mut().unwrap().remove("cnf")),
+            "bound_to_another_key" => {
+                let jkt = es256(9).public().thumbprint().to_string();
+                claims["cnf"]["jkt"] = jkt.into();
+            }
+            "expired" => claims["exp"] = (stand.now() - 1).into(),
+            other => panic!("{name}: no token is {other}"),
+        }
+        let token = stand.token_of(&claims);
+        let mut shown = Shown::default();
+        for pair in row["metadata"].as_array().unwrap() {
+            let key = match pair[0].as_str().unwrap() {
+                "authorization" => "authorization",
+                "dpop" => "dpop",
+                "dpop-bin" => "dpop-bin",
+                other => panic!("{name}: nobody looks at {other}"),
+            };
+            let mut value = pair[1].as_str().unwrap().replace("TOKEN", &token);
+            // Another each time: nothing here is a replay.
+            while value.contains("PROOF") {
+                value = value.replacen("PROOF", &stand.proof("CreateOrder", &token), 1);
+            }
+            shown = shown.and(key, &value);
+        }
+
+        let wanted = &row["outcome"];
+        let status = match stand.create(&shown).await {
+            Ok(_) => Status::ok(""),
+            Err(status) => status,
+        };
+        assert_eq!(status.code() as i32, wanted["code"], "{name}: {status:?}");
+        if wanted["code"] == 0 {
+            continue;
+        }
+        let refused = Refused::of(&status).unwrap();
+        assert_eq!(refused.reason.as_str_name(), wanted["reason"], "{name}");
+        let error = wanted["oauth_error"].as_str();
+        assert_eq!(refused.oauth_error.as_deref(), error, "{name}");
+        let challenge = status.metadata().get("www-authenticate");
+        assert_eq!(
+            challenge.map(|value| value.to_str().unwrap()),
+            wanted["www_authenticate"].as_str(),
+            "{name}"
+        );
+    }
+    assert!(rows.len() > 15, "{} rows", rows.len());
+}

@@ -147,6 +147,17 @@ impl Stand {
         self.address = serve(&self.guard).await;
     }
 
+    /// A guard that is not up yet.
+    pub(crate) fn describe() -> Builder {
+        let keys = TestKeys {
+            published: Mutex::new(Some(published(&[("k1", &es256(1))]))),
+            fetches: AtomicU32::new(0),
+            takes: Mutex::new(Duration::ZERO),
+        };
+        let clock = TestClock(AtomicU64::new(1_760_000_000_000));
+        builder(&Arc::new(clock), &Arc::new(keys))
+    }
+
     pub(crate) fn now(&self) -> u64 {
         self.clock.now().as_secs()
     }

@@ -3,6 +3,7 @@
 //! The guard stands at the vectors' origins, tells the vectors' time and has the vectors' nonce
 //! key. What differs: a guard wants an access token and its `ath`, so the proofs are given one.
 
+#[path = "vectors/published.rs"]
 pub(crate) mod published;
 
 use std::convert::Infallible;
@@ -31,7 +32,7 @@ use published::{Document, Keys, PATH, Refusals, Rule, Signed, Terms, Vector};
 
 /// The service of the vectors: whatever reaches it is answered with OK.
 #[derive(Clone)]
-struct Orders;
+pub(crate) struct Orders;
 
 impl NamedService for Orders {
     const NAME: &'static str = "orders.v1.Orders";
@@ -91,7 +92,7 @@ fn descriptors() -> Vec<u8> {
 }
 
 /// A guard on these terms, at the vectors' time.
-async fn guard(stand: &Stand, document: &Document, terms: &Terms) -> Guard {
+pub(crate) async fn guard(stand: &Stand, document: &Document, terms: &Terms) -> Guard {
     // Long enough ago for a start to be forgotten.
     let long_ago = document.now_secs - 10_000;
     let (mode, started_secs) = match terms.rule {
@@ -140,7 +141,7 @@ async fn channel(guard: &Guard) -> Channel {
 }
 
 /// A call by hand: whatever method, path and proof.
-async fn call(
+pub(crate) async fn call(
     channel: &Channel,
     vector: &Vector,
     token: &str,
@@ -166,7 +167,11 @@ async fn call(
 }
 
 /// An access token for everything here, bound to the key of the proof.
-fn token(stand: &Stand, document: &Document, key: &countersign_jose::SigningKey) -> String {
+pub(crate) fn token(
+    stand: &Stand,
+    document: &Document,
+    key: &countersign_jose::SigningKey,
+) -> String {
     let mut claims = stand.claims();
     claims["aud"] = json!(document.origins);
     claims["cnf"] = json!({ "jkt": key.public().thumbprint().to_string() });
@@ -228,6 +233,43 @@ fn expected(vector: &Vector, signed: Option<&Signed>) -> (Expected, Option<Strin
     (comes, cause.map(str::to_owned))
 }
 
+/// What is sent for a vector, and what comes back.
+pub(crate) struct Attempt {
+    pub(crate) token: String,
+    pub(crate) proof: String,
+    pub(crate) comes: Expected,
+    /// Why it is refused.
+    cause: Option<String>,
+}
+
+impl Attempt {
+    /// The `number` is that of no other.
+    pub(crate) fn of(
+        vector: &Vector,
+        keys: &Keys,
+        stand: &Stand,
+        document: &Document,
+        number: usize,
+    ) -> Self {
+        let signed = vector.signed(keys);
+        let key = signed
+            .as_ref()
+            .map_or(&stand.caller_key, |signed| &signed.key);
+        let token = token(stand, document, key);
+        let (comes, cause) = expected(vector, signed.as_ref());
+        let proof = match signed {
+            Some(signed) => for_guard(vector, signed, &token, number),
+            None => vector.proof.clone(),
+        };
+        Self {
+            token,
+            proof,
+            comes,
+            cause,
+        }
+    }
+}
+
 /// On one thread, so that what is logged can be heard.
 #[tokio::test]
 async fn every_published_vector_through_a_guarded_channel() {
@@ -241,16 +283,12 @@ async fn every_published_vector_through_a_guarded_channel() {
         let channel = channel(&guard).await;
         for vector in vectors.into_iter().filter(|vector| vector.can_be_sent()) {
             sent += 1;
-            let signed = vector.signed(&keys);
-            let key = signed
-                .as_ref()
-                .map_or(&stand.caller_key, |signed| &signed.key);
-            let token = token(&stand, &document, key);
-            let (comes, cause) = expected(vector, signed.as_ref());
-            let proof = match signed {
-                Some(signed) => for_guard(vector, signed, &token, sent),
-                None => vector.proof.clone(),
-            };
+            let Attempt {
+                token,
+                proof,
+                comes,
+                cause,
+            } = Attempt::of(vector, &keys, &stand, &document, sent);
             let outcome = call(&channel, vector, &token, &proof).await;
             if proof.len() > 16 * 1024 {
                 // HTTP/2 refuses before us: the header list is over its limit.

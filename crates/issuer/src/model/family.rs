@@ -53,7 +53,7 @@ pub struct Revoked {
 /// Why something was revoked.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum RevokedCause {
-    /// Its client asked for it.
+    /// Its client, or an operator, asked for it.
     Requested,
     /// An old refresh token was presented.
     RefreshReuse,

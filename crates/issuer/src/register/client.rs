@@ -6,6 +6,7 @@ use super::client_form::{AuthenticationMethod, ClientChange, Fields, NewClient, 
 use super::current;
 use crate::change::{Change, Decision, Known, Record, RecordName};
 use crate::event::{Actor, Event, EventKind, Object};
+use crate::holder::{Holder, RevokedHolder};
 use crate::model::{
     Authentication, Catalogue, Client, ClientId, ClientSecret, Malformed, Permissions, RefreshKey,
 };
@@ -56,7 +57,8 @@ pub fn create_client(
     }
 }
 
-/// Changes a client.
+/// Changes a client. The access tokens of one that is disabled are not honoured any more; its
+/// families wait until it is enabled again.
 pub fn update_client(
     change: &ClientChange,
     known: Option<&Known<Client>>,
@@ -69,7 +71,7 @@ pub fn update_client(
         Err(refusal) => return Decision::refuse(refusal),
     };
     match changed(&known.value, &change.fields, catalogue, now) {
-        Ok(client) => Change::default()
+        Ok(client) => gone(&known.value, client.disabled, now)
             .put(
                 Record::Client(client.clone()),
                 Expect::Version(known.version),
@@ -83,6 +85,16 @@ pub fn update_client(
     }
 }
 
+/// Tells those who verify offline that a client is gone, with the access tokens that it has.
+fn gone(before: &Client, goes: bool, now: UnixTime) -> Change {
+    let change = Change::default();
+    if before.disabled || !goes {
+        return change;
+    }
+    let holder = Holder::Client(before.id.clone());
+    change.revoke(RevokedHolder::now(holder, now).revocation())
+}
+
 /// That a client was switched off or on: of its changes the one that somebody looks for.
 fn switched(before: &Client, after: &Client) -> Option<&'static str> {
     match (before.disabled, after.disabled) {
@@ -93,7 +105,8 @@ fn switched(before: &Client, after: &Client) -> Option<&'static str> {
 }
 
 /// Removes a client. Its families die with it: they belong to the client that was registered when
-/// they were made, not to a later one of the same name.
+/// they were made, not to a later one of the same name. Nor are its access tokens honoured any
+/// more.
 pub fn delete_client(
     known: Option<&Known<Client>>,
     expected: Option<Version>,
@@ -104,7 +117,7 @@ pub fn delete_client(
         Ok(Known {
             value: client,
             version,
-        }) => Change::default()
+        }) => gone(client, true, now)
             .remove(RecordName::Client(client.id.clone()), *version)
             .event(event(EventKind::ClientDeleted, &client.id, actor, now))
             .answer(()),

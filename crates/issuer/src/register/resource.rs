@@ -15,12 +15,13 @@ use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
 
 /// The scopes of the service's own API: what its methods' rules ask for.
-const OWN_SCOPES: [&str; 5] = [
+const OWN_SCOPES: [&str; 6] = [
     "admin.keys",
     "admin.read",
     "admin.write",
     "authorizations.decide",
     "introspect",
+    "revocations.watch",
 ];
 
 /// The fields of a resource as they came, with the names that they have on the wire.
@@ -159,20 +160,56 @@ impl ResourceChange {
     }
 }
 
-/// The service's own API as a resource, for the first start: its URI is the issuer's name.
+/// Sees to it that the service's own API is a resource with every scope that its rules ask for: at
+/// the first start there is none, and a store of an earlier release may lack some. Its URI is the
+/// issuer's name.
 ///
 /// # Errors
 /// [`Malformed::ResourceUri`] for an issuer whose name cannot be a resource's.
-pub fn own_resource(issuer: &IssuerName, now: UnixTime) -> Result<NewResource, Malformed> {
-    Ok(NewResource(Resource {
-        uri: ResourceUri::parse(issuer.as_str())?,
-        display_name: DisplayName::parse("Countersign")?,
-        scopes: Scopes::parse(&OWN_SCOPES)?,
-        access_token_lifetime: None,
-        access_token_format: AccessTokenFormat::Jwt,
-        created_at: now,
+pub fn ensure_own_resource(
+    issuer: &IssuerName,
+    known: Option<&Known<Resource>>,
+    now: UnixTime,
+) -> Result<Decision<()>, Malformed> {
+    let scopes = Scopes::parse(&OWN_SCOPES)?;
+    let Some(Known { value, version }) = known else {
+        let own = NewResource(Resource {
+            uri: own_resource_uri(issuer)?,
+            display_name: DisplayName::parse("Countersign")?,
+            scopes,
+            access_token_lifetime: None,
+            access_token_format: AccessTokenFormat::Jwt,
+            created_at: now,
+            updated_at: now,
+        });
+        return Ok(create_resource(own, None, issuer, &Actor::Service, now).map(|_| ()));
+    };
+    if scopes.is_within(&value.scopes) {
+        return Ok(Decision::without_change(Ok(())));
+    }
+    let mut resource = Resource {
         updated_at: now,
-    }))
+        ..value.clone()
+    };
+    resource.scopes.absorb(&scopes);
+    let updated = event(
+        EventKind::ResourceUpdated,
+        &resource.uri,
+        &Actor::Service,
+        now,
+    );
+    Ok(Change::default()
+        .put(Record::Resource(resource), Expect::Version(*version))
+        .event(updated)
+        .answer(()))
+}
+
+/// The URI of the service's own API as a resource.
+///
+/// # Errors
+/// [`Malformed::ResourceUri`] for an issuer whose name cannot be a resource's.
+pub fn own_resource_uri(issuer: &IssuerName) -> Result<ResourceUri, Malformed> {
+    ResourceUri::parse(issuer.as_str())
 }
 
 /// Registers a resource. `known` is the resource of that URI, if there is one.

@@ -31,7 +31,7 @@ fn an_active_access_token_is_shown_as_it_was_issued() {
     let mut world = World::new();
     let issued = world.issue("checkout", &ask(&[], &[])).unwrap();
     let recognised = recognise(&world.sign(&issued), &world.published(), &world.issuer);
-    let standing = world.standing(recognised.token(), recognised.family());
+    let standing = world.standing_of(&recognised);
     let caller = world.client("guard");
     let answer = introspect(
         &recognised,
@@ -89,7 +89,7 @@ fn a_refresh_token_is_shown_to_its_own_client() {
         assert_eq!(world.is_active(&first, caller), active, "{caller}");
     }
     let recognised = recognise(&first, &world.published(), &world.issuer);
-    let standing = world.standing(recognised.token(), recognised.family());
+    let standing = world.standing_of(&recognised);
     let caller = world.client("checkout");
     let answer = introspect(
         &recognised,

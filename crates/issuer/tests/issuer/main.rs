@@ -19,6 +19,7 @@ mod references;
 mod registration;
 mod resources;
 mod revocation;
+mod revoke_all;
 mod rotation;
 mod rotation_laws;
 mod set_back;

@@ -38,7 +38,7 @@ fn text(issued: &Issued) -> String {
 fn shown(world: &World, issued: &Issued) {
     let recognised = recognise(&text(issued), &world.published(), &world.issuer);
     assert_eq!(recognised, Recognised::Reference(issued.claims.id));
-    let standing = world.standing(recognised.token(), recognised.family());
+    let standing = world.standing_of(&recognised);
     let caller = world.client("guard");
     let answer = introspect(
         &recognised,

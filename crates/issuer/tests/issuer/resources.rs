@@ -1,10 +1,10 @@
 //! Registration of resources: what is refused, naming the field, and what a change leaves alone.
 
-use countersign_issuer::Actor;
-use countersign_issuer::model::AccessTokenFormat;
+use countersign_issuer::EventKind;
+use countersign_issuer::model::{AccessTokenFormat, Scopes};
 use countersign_issuer::register::{
     DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
-    delete_resource, own_resource, update_resource,
+    delete_resource, ensure_own_resource, update_resource,
 };
 
 use crate::registration::{ADMIN, fault};
@@ -157,15 +157,34 @@ fn a_resource_is_registered_changed_and_removed() {
 }
 
 #[test]
-fn the_services_own_api_is_a_resource() {
+fn the_services_own_api_is_a_resource_with_every_scope_that_its_rules_ask_for() {
     let mut world = World::new();
-    let own = own_resource(&world.issuer.name, world.now).unwrap();
-    assert_eq!(own.uri().as_str(), ISSUER);
-    let decision = create_resource(own, None, &world.issuer.name, &Actor::Service, world.now);
-    let created = world.settle(decision).unwrap();
+    let ensure = |world: &mut World| {
+        let known = world.resources.get(ISSUER);
+        let decision = ensure_own_resource(&world.issuer.name, known, world.now).unwrap();
+        world.settle(decision).unwrap();
+        world.resources[ISSUER].value.clone()
+    };
+    let own = ensure(&mut world);
     assert_eq!(
-        created.scopes.to_string(),
-        "admin.keys admin.read admin.write authorizations.decide introspect"
+        own.scopes.to_string(),
+        "admin.keys admin.read admin.write authorizations.decide introspect revocations.watch"
+    );
+    let written = world.events.len();
+    assert_eq!(ensure(&mut world), own);
+    assert_eq!(world.events.len(), written, "nothing to do");
+
+    // A store of an earlier release lacks some, and an operator may have added others.
+    let known = world.resources.get_mut(ISSUER).unwrap();
+    known.value.scopes = Scopes::parse(&["introspect", "of.our.own"]).unwrap();
+    assert_eq!(
+        ensure(&mut world).scopes.to_string(),
+        "admin.keys admin.read admin.write authorizations.decide introspect of.our.own \
+         revocations.watch"
+    );
+    assert_eq!(
+        world.events.last().unwrap().kind,
+        EventKind::ResourceUpdated
     );
 }
 
@@ -223,8 +242,7 @@ fn the_services_own_api_has_no_reference_tokens() {
     let decision = create_resource(new, None, &name, &ADMIN, world.now);
     assert_eq!(fault(world.settle(decision)), refused);
 
-    let own = own_resource(&name, world.now).unwrap();
-    let decision = create_resource(own, None, &name, &Actor::Service, world.now);
+    let decision = ensure_own_resource(&name, None, world.now).unwrap();
     world.settle(decision).unwrap();
     let change = ResourceChange::parse(&reference, &["access_token_format"]).unwrap();
     let known = world.resources.get(ISSUER);

@@ -4,6 +4,7 @@
 mod given;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_issuer::authorize::{
@@ -15,9 +16,9 @@ use countersign_issuer::model::{
     Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
 };
 use countersign_issuer::{
-    Ask, Change, CodeForm, Decision, Event, Expect, Fresh, Issued, Issuer, Known, Record,
-    RecordName, Redemption, Reference, Refusal, Revocation, Revoking, Rotation, Version, Write,
-    access_token, issue, redeem, revoke, rotate,
+    Actor, Ask, Change, CodeForm, Decision, Event, Expect, Found, Fresh, Holder, Issued, Issuer,
+    Known, Record, RecordName, Redemption, Reference, Refusal, Revocation, RevokedHolder, Revoking,
+    Rotation, Target, Version, Write, access_token, issue, redeem, revoke, revoke_all, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 
@@ -36,6 +37,7 @@ pub(crate) struct World {
     pub(crate) spent: Vec<(ClientId, String)>,
     pub(crate) revoked: Vec<TokenId>,
     pub(crate) references: HashMap<TokenId, Reference>,
+    pub(crate) holders: HashMap<Holder, Known<RevokedHolder>>,
     pub(crate) events: Vec<Event>,
     pub(crate) revocations: Vec<Revocation>,
     signing: SigningKey,
@@ -61,6 +63,7 @@ impl World {
             spent: Vec::new(),
             revoked: Vec::new(),
             references: HashMap::new(),
+            holders: HashMap::new(),
             events: Vec::new(),
             revocations: Vec::new(),
             signing: SigningKey::generate_ed25519([3; 32]).unwrap(),
@@ -186,7 +189,7 @@ impl World {
             }
         }
         self.events.extend(change.events.iter().cloned());
-        self.revocations.extend(change.revocations.iter().copied());
+        self.revocations.extend(change.revocations.iter().cloned());
         Ok(())
     }
 
@@ -205,6 +208,7 @@ impl World {
                 .references
                 .contains_key(&it.claims.id)
                 .then_some(Version::new(0)),
+            Record::RevokedHolder(it) => self.holders.get(&it.holder).map(|k| k.version),
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
     }
@@ -238,8 +242,48 @@ impl World {
             Record::Reference(it) => {
                 self.references.insert(it.claims.id, it);
             }
+            Record::RevokedHolder(it) => {
+                self.holders
+                    .insert(it.holder.clone(), Known::new(it, version));
+            }
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
+    }
+
+    /// The family as a store's records have it: with what was revoked of its holders'.
+    pub(crate) fn family(&self, id: FamilyId) -> Option<Known<Family>> {
+        let Known { value, version } = self.families.get(&id)?.clone();
+        let value = match self.revoked_until(&Holder::of_family(&value)) {
+            Some(at) => value.revoked_until(at),
+            None => value,
+        };
+        Some(Known::new(value, version))
+    }
+
+    fn revoked_until(&self, holders: &[Holder]) -> Option<UnixTime> {
+        let known = holders.iter().filter_map(|holder| self.holders.get(holder));
+        known.map(|known| known.value.at).max()
+    }
+
+    /// An operator revokes.
+    pub(crate) fn revoke_all(&mut self, target: &Target) -> Result<UnixTime, Refusal> {
+        let found = match target {
+            Target::Token(token) => Found {
+                token_revoked: self.revoked.contains(token),
+                ..Found::default()
+            },
+            Target::Family(family) => Found {
+                family: self.family(*family),
+                ..Found::default()
+            },
+            Target::Holder(holder) => Found {
+                holder: self.holders.get(holder).cloned(),
+                ..Found::default()
+            },
+        };
+        let operator = Actor::Operator { uid: 0 };
+        let decision = revoke_all(target, &found, &operator, self.now);
+        self.settle(decision)
     }
 
     /// Commits what was decided, and answers.
@@ -353,13 +397,13 @@ impl World {
             family: FamilyId::new(RecordId::from_bytes(self.fresh())),
         };
         let known = self.authorizations.get(&redemption.record());
-        let earlier = known.and_then(|known| self.families.get(&known.value.redeemed_for()?));
+        let earlier = known.and_then(|known| self.family(known.value.redeemed_for()?));
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
         Ok(redeem(
             &shown(&client),
             &redemption,
             known,
-            earlier,
+            earlier.as_ref(),
             &catalogue,
             issuer,
             proof,
@@ -396,12 +440,12 @@ impl World {
         let rotation = Rotation::parse(token, scopes, &[] as &[&str], &self.issuer.mac_keys)?;
         let client = self.client(who);
         let id = TokenId::from_bytes(self.fresh());
-        let known = self.families.get(&rotation.family());
+        let known = self.family(rotation.family());
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
         Ok(rotate(
             &shown(&client),
             &rotation,
-            known,
+            known.as_ref(),
             &catalogue,
             issuer,
             proof,
@@ -463,16 +507,32 @@ impl World {
         Standing {
             token_revoked: token.is_some_and(|token| self.revoked.contains(&token)),
             reference: reference.cloned(),
-            family: family
-                .or(named)
-                .and_then(|family| self.families.get(&family).cloned()),
+            family: family.or(named).and_then(|family| self.family(family)),
+            ..Standing::default()
+        }
+    }
+
+    /// What is known of a token, for its introspection.
+    pub(crate) fn standing_of(&self, recognised: &Recognised) -> Standing {
+        let standing = self.standing(recognised.token(), recognised.family());
+        let claims = match (recognised, &standing.reference) {
+            (Recognised::Access(claims), _) => Some(&**claims),
+            (Recognised::Reference(_), Some(reference)) => Some(&reference.claims),
+            _ => None,
+        };
+        let owner = claims.and_then(|claims| self.clients.get(claims.client.as_str()));
+        Standing {
+            owner: owner.map(|known| Arc::new(known.value.clone())),
+            holders_revoked_at: claims
+                .and_then(|claims| self.revoked_until(&Holder::of_token(claims))),
+            ..standing.clone()
         }
     }
 
     /// Whether `who` is told that the token is active.
     pub(crate) fn is_active(&self, text: &str, who: &str) -> bool {
         let recognised = recognise(text, &self.published(), &self.issuer);
-        let standing = self.standing(recognised.token(), recognised.family());
+        let standing = self.standing_of(&recognised);
         let caller = self.clients.get(who).map(|known| &known.value);
         introspect(&recognised, &standing, caller, &self.issuer, self.now)
             != Introspection::Inactive

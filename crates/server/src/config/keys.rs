@@ -491,6 +491,19 @@ pub static KEYS: &[Key] = &[
         copy: |to, from| to.limits.in_flight_max = from.limits.in_flight_max,
     },
     Key {
+        name: "limits.watchers_max",
+        default: "10000",
+        values: "1 to 1000000",
+        meaning: "Guards that watch the key set at once, and as many that watch revocations; further \
+                  ones are told to come again, and fetch the key set meanwhile.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.limits.watchers_max = value.count(&(1..=1_000_000))?;
+            Ok(())
+        },
+        copy: |to, from| to.limits.watchers_max = from.limits.watchers_max,
+    },
+    Key {
         name: "limits.client_calls_per_sec",
         default: "2000",
         values: "0 to 1000000",

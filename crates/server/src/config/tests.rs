@@ -381,6 +381,7 @@ fn each_key_copies_itself_and_nothing_else() {
         ("audit.issuance_retention_days", "7"),
         ("limits.waiting_max", "7"),
         ("limits.in_flight_max", "7"),
+        ("limits.watchers_max", "7"),
         ("limits.client_calls_per_sec", "7"),
         ("limits.method_calls_per_sec", "IssueToken=7"),
         ("stop.notice_secs", "7"),

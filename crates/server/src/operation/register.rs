@@ -3,8 +3,8 @@
 use countersign_issuer::model::{Client, ClientId, Resource, ResourceUri};
 use countersign_issuer::register::{
     ClientChange, NewClient, NewResource, Registered, RenewedSecret, ResourceChange, create_client,
-    create_resource, delete_client, delete_resource, own_resource, rotate_client_secret,
-    update_client, update_resource,
+    create_resource, delete_client, delete_resource, ensure_own_resource, own_resource_uri,
+    rotate_client_secret, update_client, update_resource,
 };
 use countersign_issuer::{Actor, Decision, FieldFault, Known, Refusal, Version};
 use zeroize::Zeroizing;
@@ -75,7 +75,7 @@ pub(crate) struct DeleteResource {
     pub(crate) actor: Actor,
 }
 
-/// Registers the service's own API, unless it is there.
+/// Registers the service's own API, with all its scopes, unless it is there.
 pub(crate) struct EnsureOwnResource;
 
 #[tonic::async_trait]
@@ -257,13 +257,10 @@ impl Operation for EnsureOwnResource {
     type Answer = ();
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
-        let new = own_resource(&at.issuer.name, at.now)
-            .map_err(|problem| Refusal::from(FieldFault::new("issuer", problem)))?;
-        match records.resource(new.uri()).await? {
-            Some(_) => Ok(Decision::without_change(Ok(()))),
-            None => Ok(
-                create_resource(new, None, &at.issuer.name, &Actor::Service, at.now).map(|_| ()),
-            ),
-        }
+        let problem = |problem| Refusal::from(FieldFault::new("issuer", problem));
+        let uri = own_resource_uri(&at.issuer.name).map_err(problem)?;
+        let known = records.resource(&uri).await?;
+        let ensured = ensure_own_resource(&at.issuer.name, known.as_ref(), at.now);
+        Ok(ensured.map_err(problem)?)
     }
 }

@@ -5,7 +5,7 @@
 pub(super) enum Lane {
     /// What balancers ask: an answer decides whether anything comes here at all.
     Health,
-    /// What every guard needs to go on.
+    /// What every guard needs to go on: keys, and what was revoked.
     Keys,
     /// What guards that ask about every token need to go on.
     Introspection,
@@ -27,7 +27,9 @@ impl Lane {
             (slash == "/").then_some(service)
         }) {
             Some("grpc.health.v1.Health") => Self::Health,
-            Some("countersign.keys.v1.KeyService") => Self::Keys,
+            Some(
+                "countersign.keys.v1.KeyService" | "countersign.revocation.v1.RevocationService",
+            ) => Self::Keys,
             Some("countersign.introspection.v1.IntrospectionService") => Self::Introspection,
             _ => Self::Ordinary,
         }
@@ -36,7 +38,7 @@ impl Lane {
 
 /// The methods that can be limited: all on the TCP address but health, which a balancer must not
 /// be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 10] = [
+const LIMITABLE: [&str; 12] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -47,6 +49,8 @@ const LIMITABLE: [&str; 10] = [
     "/countersign.introspection.v1.IntrospectionService/IntrospectToken",
     "/countersign.introspection.v1.IntrospectionService/BatchIntrospectTokens",
     "/countersign.keys.v1.KeyService/ListKeys",
+    "/countersign.keys.v1.KeyService/WatchKeys",
+    "/countersign.revocation.v1.RevocationService/WatchRevocations",
 ];
 
 /// The path of a method that can be limited, by its name without the service.
@@ -71,6 +75,10 @@ mod tests {
         for (path, lane) in [
             ("/grpc.health.v1.Health/Check", Lane::Health),
             ("/countersign.keys.v1.KeyService/ListKeys", Lane::Keys),
+            (
+                "/countersign.revocation.v1.RevocationService/WatchRevocations",
+                Lane::Keys,
+            ),
             (
                 "/countersign.introspection.v1.IntrospectionService/IntrospectToken",
                 Lane::Introspection,

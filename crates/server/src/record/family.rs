@@ -65,23 +65,27 @@ impl Recorded for Family {
 
 /// A cause says that it was revoked, so that a revocation at the very epoch of time would stand.
 fn revoked(record: &stored::FamilyRecord) -> Result<Option<Revoked>, Damaged> {
-    use stored::RevocationCause as Cause;
-    let cause = match record.revoked_cause() {
+    match cause_of(record.revoked_cause) {
+        Some(cause) => Ok(Some(Revoked {
+            at: UnixTime::from_millis(record.revoked_millis),
+            cause,
+        })),
+        None if record.revoked_cause == 0 && record.revoked_millis == 0 => Ok(None),
         // A cause that a later release writes is a revocation all the same; but its format would
         // have been refused, so this is damage.
-        Cause::Unspecified if record.revoked_cause != 0 || record.revoked_millis != 0 => {
-            return Err(Damaged);
-        }
-        Cause::Unspecified => return Ok(None),
-        Cause::Requested => RevokedCause::Requested,
-        Cause::RefreshReuse => RevokedCause::RefreshReuse,
-        Cause::CodeReuse => RevokedCause::CodeReuse,
-        Cause::SetBack => RevokedCause::SetBack,
-    };
-    Ok(Some(Revoked {
-        at: UnixTime::from_millis(record.revoked_millis),
-        cause,
-    }))
+        None => Err(Damaged),
+    }
+}
+
+pub(super) fn cause_of(number: i32) -> Option<RevokedCause> {
+    use stored::RevocationCause as Cause;
+    match Cause::try_from(number) {
+        Ok(Cause::Unspecified) | Err(_) => None,
+        Ok(Cause::Requested) => Some(RevokedCause::Requested),
+        Ok(Cause::RefreshReuse) => Some(RevokedCause::RefreshReuse),
+        Ok(Cause::CodeReuse) => Some(RevokedCause::CodeReuse),
+        Ok(Cause::SetBack) => Some(RevokedCause::SetBack),
+    }
 }
 
 pub(super) fn cause_number(cause: RevokedCause) -> stored::RevocationCause {

@@ -1,14 +1,16 @@
 //! Entries of the logs: what happened, and what was revoked.
 
 use bytes::Bytes;
-use countersign_issuer::model::{ClientId, ResourceUri, Scopes};
-use countersign_issuer::{Claims, Event, EventKind, Outcome, Revocation, RevocationTarget};
+use countersign_issuer::model::{
+    ClientId, FamilyId, RecordId, ResourceUri, Scopes, Subject, TokenId,
+};
+use countersign_issuer::{Claims, Event, EventKind, Holder, Outcome, Revocation, RevocationTarget};
 use countersign_jose::UnixTime;
 
 use prost::Message as _;
 
-use super::family::cause_number;
-use super::{bytes_of, stored};
+use super::family::{cause_number, cause_of};
+use super::{Damaged, bytes_of, message_of, read, stored, thumbprint};
 use crate::audit::{Counted, Times};
 
 /// An entry of the log [`AUDIT`](super::AUDIT).
@@ -177,8 +179,43 @@ pub(crate) fn revocation_entry(revocation: &Revocation) -> Bytes {
                 Target::FamilyId(Bytes::copy_from_slice(family.record().as_bytes()))
             }
             RevocationTarget::Token(token) => Target::TokenId(token.to_string()),
+            RevocationTarget::Holder(Holder::Client(ref client)) => {
+                Target::ClientId(client.as_str().to_owned())
+            }
+            RevocationTarget::Holder(Holder::Subject(ref subject)) => {
+                Target::Subject(subject.as_str().to_owned())
+            }
+            RevocationTarget::Holder(Holder::Key(jkt)) => {
+                Target::Jkt(Bytes::copy_from_slice(jkt.as_bytes()))
+            }
             RevocationTarget::Everything => Target::Everything(true),
         }),
+    })
+}
+
+/// What an entry of that log says.
+pub(crate) fn revocation(bytes: &[u8]) -> Result<Revocation, Damaged> {
+    use stored::revocation_entry::Target;
+    let entry: stored::RevocationEntry = message_of(bytes)?;
+    Ok(Revocation {
+        target: match entry.target.ok_or(Damaged)? {
+            Target::FamilyId(family) => {
+                let record = RecordId::from_bytes((&*family).try_into().map_err(|_| Damaged)?);
+                RevocationTarget::Family(FamilyId::new(record))
+            }
+            Target::TokenId(token) => RevocationTarget::Token(read(TokenId::parse(&token))?),
+            Target::ClientId(client) => {
+                RevocationTarget::Holder(Holder::Client(read(ClientId::parse(&client))?))
+            }
+            Target::Subject(subject) => {
+                RevocationTarget::Holder(Holder::Subject(read(Subject::parse(&subject))?))
+            }
+            Target::Jkt(jkt) => RevocationTarget::Holder(Holder::Key(thumbprint(&jkt)?)),
+            Target::Everything(_) => RevocationTarget::Everything,
+        },
+        at: UnixTime::from_millis(entry.revoked_millis),
+        cause: cause_of(entry.cause).ok_or(Damaged)?,
+        forget_at: UnixTime::from_millis(entry.forget_millis),
     })
 }
 
@@ -202,6 +239,7 @@ fn number(kind: EventKind) -> stored::AuditEvent {
         EventKind::RefreshMispresented => Number::RefreshMispresented,
         EventKind::FamilyRevoked => Number::FamilyRevoked,
         EventKind::TokenRevoked => Number::TokenRevoked,
+        EventKind::TokensRevoked => Number::TokensRevoked,
         EventKind::StoreBackedUp => Number::StoreBackedUp,
         EventKind::StoreRestored => Number::StoreRestored,
         EventKind::StoreRecovered => Number::StoreRecovered,

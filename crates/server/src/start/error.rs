@@ -117,6 +117,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
+        | Refused::CursorTooOld
         | Refused::Issuer(_)
         | Refused::Backup(_)
         | Refused::Contended

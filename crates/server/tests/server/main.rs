@@ -27,6 +27,7 @@ mod references;
 mod reflection;
 mod refresh;
 mod reload;
+mod revocations;
 mod silent;
 mod start;
 mod stop;

@@ -104,8 +104,8 @@ fn dies(key: &SigningKey) -> String {
              must sign in again"
         }
         _ => {
-            "every access token that it signed is refused: here at once, elsewhere as soon as the \
-             key set is asked for again"
+            "every access token that it signed is refused: here at once, by guards that watch within \
+             a second, elsewhere as soon as the key set is asked for again"
         }
     };
     format!("revoking the {} key {}: {what}", state(key), key.kid)

@@ -69,6 +69,7 @@ pub(super) fn rows(t: &mut Table) {
         Err(Extension),
     );
     t.check("b64 false", proof().header("b64", "false"), Err(Extension));
+    t.check("b64 true", proof().header("b64", "true"), Ok(()));
 
     // JSON
     let twice = |json: String| json.replacen('{', r#"{"alg":"ES256","#, 1);
@@ -132,6 +133,31 @@ pub(super) fn rows(t: &mut Table) {
         "an escaped NUL in jti",
         proof().claim("jti", r#""a\u0000b""#),
         Err(NotJson),
+    );
+    t.check(
+        "half of a surrogate pair in a claim",
+        proof().claim("x", r#""\ud800""#),
+        Err(NotJson),
+    );
+    t.check(
+        "the other half in a name",
+        proof().claim("x", r#"{"\udc00":1}"#),
+        Err(NotJson),
+    );
+    t.check(
+        "a whole surrogate pair",
+        proof().claim("x", r#""\ud83d\ude00""#),
+        Ok(()),
+    );
+    t.check(
+        "a number beyond a double in an unknown claim",
+        proof().claim("x", "-1e400"),
+        Err(NotJson),
+    );
+    t.check(
+        "white space between the members",
+        proof().claim("x", " \t\r\n1 "),
+        Ok(()),
     );
     t.check(
         "a raw NUL in jti",

@@ -179,6 +179,18 @@ pub(super) fn rows(t: &mut Table) {
             .jwk_member("ext", "true"),
         Ok(()),
     );
+    t.check(
+        "jwk for Ed25519 by its older name",
+        proof()
+            .signed_by(Signer::Ed25519([2; 32]))
+            .jwk_member("alg", r#""EdDSA""#),
+        Ok(()),
+    );
+    t.check(
+        "jwk with a kid that is a number",
+        proof().jwk_member("kid", "7"),
+        Err(KeyMalformed),
+    );
 
     // Coordinates
     t.check(
@@ -218,7 +230,17 @@ pub(super) fn rows(t: &mut Table) {
     );
     t.check(
         "an Ed25519 key of small order",
-        small_order(),
+        edwards([0; 32]),
+        Err(KeyMalformed),
+    );
+    t.check(
+        "an Ed25519 key that is not canonical",
+        edwards(little_endian(0xf0, 0x7f)),
+        Err(KeyMalformed),
+    );
+    t.check(
+        "an Ed25519 key that is no point",
+        edwards([&[2][..], &[0; 31]].concat().try_into().unwrap()),
         Err(KeyMalformed),
     );
 
@@ -319,22 +341,36 @@ fn xy(x_bytes: &[u8], y_bytes: &[u8]) -> Case {
     x(x_bytes).jwk_member("y", &format!("\"{}\"", base64url::encode(y_bytes)))
 }
 
+/// With the curve's base point: a good key of its kind.
 fn p384() -> String {
-    let number = |byte| base64url::encode([byte; 48]);
+    let x = hex(
+        "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+    );
+    let y = hex(
+        "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+    );
     format!(
         r#"{{"kty":"EC","crv":"P-384","x":"{}","y":"{}"}}"#,
-        number(1),
-        number(2)
+        base64url::encode(x),
+        base64url::encode(y)
     )
 }
 
-fn small_order() -> Case {
-    let zero = base64url::encode([0; 32]);
+/// A number of 32 bytes that begins and ends with these, with ones in between.
+fn little_endian(first: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    (bytes[0], bytes[31]) = (first, last);
+    bytes
+}
+
+/// An Ed25519 key of these bytes, and a signature that a careless verifier takes for one by it.
+fn edwards(point: [u8; 32]) -> Case {
+    let x = base64url::encode(point);
     proof()
         .signed_by(Signer::Ed25519([2; 32]))
         .header(
             "jwk",
-            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{zero}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#),
         )
         .signature(|_| vec![0; 64])
 }

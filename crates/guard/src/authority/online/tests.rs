@@ -1,6 +1,6 @@
 //! How often is asked, and how many wait.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use countersign_client::source::BoxFuture;
 use countersign_jose::{Thumbprint, UnixTime};
@@ -80,11 +80,12 @@ impl Stand {
         });
         let clock = Arc::new(HandClock(AtomicU64::new(NOW * 1_000)));
         let watch_is_live = Arc::<AtomicBool>::default();
+        let live = Arc::clone(&watch_is_live);
         let online = Online::new(
             Arc::clone(&gated) as Arc<dyn Introspector>,
             "i",
             Arc::clone(&clock) as Arc<dyn Clock>,
-            Arc::clone(&watch_is_live),
+            Box::new(move || live.load(Ordering::Acquire)),
         );
         Self {
             online,

@@ -5,7 +5,6 @@
 //! be another, the proof is changed and signed again, as rightly or wrongly as before. What is not
 //! well-formed is sent as published. The log tells that the right check refused it.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -52,9 +51,8 @@ pub(crate) enum Rule {
 
 impl Document {
     pub(crate) fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grpc-dpop-vectors.json");
-        let text = std::fs::read_to_string(path).expect("the file is there");
-        let document: Value = serde_json::from_str(&text).expect("JSON");
+        let text = include_str!("../../../../../docs/grpc-dpop-vectors.json");
+        let document: Value = serde_json::from_str(text).expect("JSON");
         let vectors = members(&document["vectors"]).iter();
         Self {
             now_secs: document["now"].as_u64().expect("seconds"),

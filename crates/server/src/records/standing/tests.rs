@@ -116,7 +116,7 @@ fn reference(nth: u8, family: Option<FamilyId>) -> Reference {
 }
 
 #[tokio::test]
-async fn a_batch_is_one_load_and_one_for_the_families_of_references() {
+async fn a_batch_is_one_load_and_one_for_what_references_name() {
     let stand = Stand::new();
     for nth in 0..50 {
         let family = FamilyId::new(RecordId::from_bytes([100 + nth % 3; 16]));
@@ -134,8 +134,9 @@ async fn a_batch_is_one_load_and_one_for_the_families_of_references() {
         .map(|nth| stand.text(HandleKind::Access, nth % 50))
         .collect();
     let (standings, loads) = stand.look_up(&texts).await;
-    // A record and a mark for each of 50 tokens, then three families.
-    assert_eq!(loads, [100, 3]);
+    // A record and a mark for each of 50 tokens; then three families, their client, and what was
+    // revoked of client, subject and key.
+    assert_eq!(loads, [100, 7]);
     for (nth, standing) in (0..100).zip(&standings) {
         let kept = standing.reference.as_ref().expect("it is there");
         assert_eq!(kept.claims.id, TokenId::from_bytes([nth % 50; 16]));

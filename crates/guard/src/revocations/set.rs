@@ -1,0 +1,188 @@
+//! The revocations that could still hit a token.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use countersign_jose::UnixTime;
+use parking_lot::{Mutex, RwLock};
+
+use super::marks::{Mark, Marks};
+use super::{Revocation, RevokedTarget};
+
+/// Many, so that forgetting, shard by shard, holds up nobody for longer than it takes to look at
+/// some thousand entries.
+const SHARDS: usize = 256;
+
+/// Seconds between two looks for what can be forgotten.
+const FORGET_EVERY_SECS: u64 = 10;
+
+/// Revocations by their marks. 24 bytes an entry, at most 58 with the room that a table keeps free.
+pub(crate) struct RevokedSet {
+    shards: Box<[RwLock<Entries>]>,
+    /// Everything that was issued until then, in seconds.
+    everything: AtomicU32,
+    /// Grows with every change, after it: who has looked at one version need not look again.
+    version: AtomicU64,
+    count: AtomicUsize,
+    /// When it was last looked for what can be forgotten, in seconds.
+    looked_secs: Mutex<u64>,
+}
+
+type Entries = HashMap<Mark, Until>;
+
+/// What a revocation says of its tokens. Seconds fit for another 80 years.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Until {
+    /// Those are hit that were issued until then.
+    issued_secs: u32,
+    /// Then all of them are dead anyway.
+    forget_secs: u32,
+}
+
+/// Some revocations that came together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    entries: Entries,
+    everything_secs: u32,
+}
+
+impl Default for RevokedSet {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            everything: AtomicU32::new(0),
+            version: AtomicU64::new(1),
+            count: AtomicUsize::new(0),
+            looked_secs: Mutex::new(0),
+        }
+    }
+}
+
+impl RevokedSet {
+    /// Changes with every revocation that is added. Never 0.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Whether a token with these marks, issued then, was revoked.
+    pub(crate) fn hits(&self, marks: &Marks, issued_at: UnixTime) -> bool {
+        let issued_secs = secs(issued_at);
+        issued_secs <= self.everything.load(Ordering::Relaxed)
+            || marks.each().any(|mark| {
+                let shard = self.shards[mark.shard(SHARDS)].read();
+                shard
+                    .get(&mark)
+                    .is_some_and(|until| until.hits(issued_secs))
+            })
+    }
+
+    /// Adds revocations. Whoever asks after it finds them.
+    pub(crate) fn add(&self, batch: &Batch) {
+        for (mark, until) in &batch.entries {
+            let mut shard = self.shards[mark.shard(SHARDS)].write();
+            if let Some(known) = shard.get_mut(mark) {
+                *known = known.and(*until);
+            } else {
+                shard.insert(*mark, *until);
+                self.count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.everything
+            .fetch_max(batch.everything_secs, Ordering::Relaxed);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets what can hit nothing any more, every ten seconds at most. `now` must never go back
+    /// behind the time that tokens' ends are judged by.
+    pub(crate) fn forget(&self, now: UnixTime) {
+        let mut looked = self.looked_secs.lock();
+        if now.as_secs() < *looked + FORGET_EVERY_SECS {
+            return;
+        }
+        *looked = now.as_secs();
+        let now_secs = secs(now);
+        for shard in &self.shards {
+            let mut shard = shard.write();
+            let before = shard.len();
+            shard.retain(|_, until| until.forget_secs > now_secs);
+            // A table that had many entries once need not keep room for them.
+            if shard.len() < shard.capacity() / 4 {
+                shard.shrink_to_fit();
+            }
+            self.count
+                .fetch_sub(before - shard.len(), Ordering::Relaxed);
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+impl Batch {
+    pub(crate) fn of<'r>(revocations: impl IntoIterator<Item = &'r Revocation>) -> Self {
+        let mut batch = Self::default();
+        for revocation in revocations {
+            let Some(mark) = Mark::of_target(&revocation.target) else {
+                batch.everything_secs = batch.everything_secs.max(secs(revocation.revoked_at));
+                continue;
+            };
+            let until = Until::of(revocation);
+            let known = batch.entries.entry(mark).or_insert(until);
+            *known = known.and(until);
+        }
+        batch
+    }
+
+    /// Whether one of them hits such a token.
+    pub(crate) fn hits(&self, marks: &Marks, issued_at: UnixTime) -> bool {
+        let issued_secs = secs(issued_at);
+        issued_secs <= self.everything_secs
+            || marks.each().any(|mark| {
+                let until = self.entries.get(&mark);
+                until.is_some_and(|until| until.hits(issued_secs))
+            })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.everything_secs == 0
+    }
+}
+
+impl Until {
+    fn of(revocation: &Revocation) -> Self {
+        let issued_secs = match revocation.target {
+            RevokedTarget::Token(_) | RevokedTarget::Family(_) => u32::MAX,
+            RevokedTarget::Client(_)
+            | RevokedTarget::Subject(_)
+            | RevokedTarget::Key(_)
+            | RevokedTarget::Everything => secs(revocation.revoked_at),
+        };
+        Self {
+            issued_secs,
+            // Forgotten in the second after.
+            forget_secs: secs(revocation.forget_at).saturating_add(1),
+        }
+    }
+
+    const fn hits(self, issued_secs: u32) -> bool {
+        issued_secs <= self.issued_secs
+    }
+
+    /// What either of two says.
+    fn and(self, other: Self) -> Self {
+        Self {
+            issued_secs: self.issued_secs.max(other.issued_secs),
+            forget_secs: self.forget_secs.max(other.forget_secs),
+        }
+    }
+}
+
+/// A token says when it was issued in whole seconds.
+fn secs(time: UnixTime) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}

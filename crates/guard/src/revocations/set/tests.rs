@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use countersign_jose::Thumbprint;
+
+use super::*;
+
+const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
+
+fn key(byte: u8) -> Thumbprint {
+    Thumbprint::from_bytes([byte; 32])
+}
+
+fn marks() -> Marks {
+    Marks::of("token", Some("family"), "client", "subject", Some(&key(1)))
+}
+
+fn revocation(target: RevokedTarget) -> Revocation {
+    Revocation {
+        target,
+        revoked_at: NOW,
+        forget_at: NOW.plus(Duration::from_secs(960)),
+    }
+}
+
+fn set_of(targets: impl IntoIterator<Item = RevokedTarget>) -> RevokedSet {
+    let set = RevokedSet::default();
+    let revocations: Vec<_> = targets.into_iter().map(revocation).collect();
+    set.add(&Batch::of(&revocations));
+    set
+}
+
+#[test]
+fn each_target_hits_its_tokens_and_no_others() {
+    use RevokedTarget as Target;
+    let later = NOW.plus(Duration::from_secs(1));
+    // What is revoked, whether it hits what was issued until then, and what later.
+    let rows = [
+        (Target::Token("token".to_owned()), true, true),
+        (Target::Token("family".to_owned()), false, false),
+        (Target::Family("family".to_owned()), true, true),
+        (Target::Family("token".to_owned()), false, false),
+        (Target::Client("client".to_owned()), true, false),
+        (Target::Client("subject".to_owned()), false, false),
+        (Target::Subject("subject".to_owned()), true, false),
+        (Target::Subject("client".to_owned()), false, false),
+        (Target::Key(key(1)), true, false),
+        (Target::Key(key(2)), false, false),
+        (Target::Everything, true, false),
+    ];
+    for (target, then, after) in rows {
+        let label = format!("{target:?}");
+        let set = set_of([target.clone()]);
+        let batch = Batch::of(&[revocation(target)]);
+        assert_eq!(set.hits(&marks(), NOW), then, "{label}");
+        assert_eq!(set.hits(&marks(), later), after, "{label}, later");
+        assert_eq!(batch.hits(&marks(), NOW), then, "{label}, batch");
+        assert_eq!(batch.hits(&marks(), later), after, "{label}, batch, later");
+        assert!(!batch.is_empty());
+    }
+}
+
+#[test]
+fn what_came_twice_holds_as_its_strictest_says() {
+    let target = RevokedTarget::Client("client".to_owned());
+    let late = Revocation {
+        revoked_at: NOW.plus(Duration::from_secs(100)),
+        ..revocation(target.clone())
+    };
+    let early = Revocation {
+        forget_at: NOW.plus(Duration::from_secs(2_000)),
+        ..revocation(target)
+    };
+    for order in [[&late, &early], [&early, &late]] {
+        let (one, two) = (RevokedSet::default(), RevokedSet::default());
+        one.add(&Batch::of(order));
+        for revocation in order {
+            two.add(&Batch::of([revocation]));
+        }
+        for set in [one, two] {
+            assert_eq!(set.len(), 1);
+            assert!(set.hits(&marks(), NOW.plus(Duration::from_secs(100))));
+            set.forget(NOW.plus(Duration::from_secs(1_999)));
+            assert!(
+                set.hits(&marks(), NOW),
+                "kept for as long as the longer one"
+            );
+        }
+    }
+}
+
+#[test]
+fn it_is_remembered_until_its_last_token_is_dead() {
+    let set = set_of([RevokedTarget::Token("token".to_owned())]);
+    set.forget(NOW.plus(Duration::from_secs(960)));
+    assert!(set.hits(&marks(), NOW), "in the second of its end");
+    assert_eq!(set.len(), 1);
+    set.forget(NOW.plus(Duration::from_secs(971)));
+    assert!(!set.hits(&marks(), NOW));
+    assert_eq!(set.len(), 0);
+}
+
+#[test]
+fn whoever_looks_again_sees_that_something_is_new() {
+    let set = RevokedSet::default();
+    let before = set.version();
+    assert_ne!(before, 0, "0 is what nobody has looked at");
+    set.add(&Batch::of(&[revocation(RevokedTarget::Everything)]));
+    assert_ne!(set.version(), before);
+}
+
+#[test]
+fn a_million_take_less_than_64_bytes_each() {
+    let set = RevokedSet::default();
+    let many: Vec<_> = (0..1_000_000)
+        .map(|n| revocation(RevokedTarget::Token(n.to_string())))
+        .collect();
+    for some in many.chunks(1_000) {
+        set.add(&Batch::of(some));
+    }
+    assert_eq!(set.len(), 1_000_000);
+    // A table has room for seven entries in eight places, and a byte more for each place.
+    let places: usize = set
+        .shards
+        .iter()
+        .map(|shard| (shard.read().capacity() * 8).div_ceil(7))
+        .sum();
+    let bytes = places * (size_of::<(Mark, Until)>() + 1);
+    assert!(bytes <= 64 * 1_000_000, "{bytes} bytes");
+    assert!(set.hits(&Marks::of("999999", None, "c", "s", None), NOW));
+    assert!(!set.hits(&Marks::of("1000000", None, "c", "s", None), NOW));
+}

@@ -1,0 +1,169 @@
+//! Watching: what is told goes into the set, and ends the streams that it hits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_client::clock::Clock;
+use futures_util::StreamExt as _;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
+
+use super::set::Batch;
+use super::{Knowledge, RevocationSource, RevocationsTold, RevokedSet, WatchFailed};
+use crate::backoff::Backoff;
+use crate::horizon::Horizon;
+use crate::readiness::Readiness;
+use crate::streams::OpenStreams;
+
+/// A source that does not begin to answer within this time has failed.
+const BEGIN: Duration = Duration::from_secs(10);
+
+/// So many heartbeats missing, and the connection is dead.
+const HEARTBEATS_MISSED: u32 = 3;
+
+/// However often or seldom a source says that it is alive.
+const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
+
+/// A watch that went on for so long was a good one.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether knowledge is too old.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A watch that goes on for as long as this is there.
+pub(crate) struct Watch(AbortHandle);
+
+/// What a watch keeps up to date.
+pub(crate) struct Kept {
+    pub(crate) set: Arc<RevokedSet>,
+    pub(crate) streams: Arc<OpenStreams>,
+    pub(crate) knowledge: Arc<Knowledge>,
+    pub(crate) horizon: Arc<Horizon>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) readiness: Arc<Readiness>,
+}
+
+impl Watch {
+    /// Begins to watch. Returns when all that was revoked is known, or soon.
+    pub(crate) async fn begin(source: Arc<dyn RevocationSource>, kept: Kept) -> Self {
+        let (known, first) = oneshot::channel();
+        let watching = Watching {
+            source,
+            kept,
+            cursor: None,
+            first: Some(known),
+        };
+        let task = tokio::spawn(watching.run());
+        let watch = Self(task.abort_handle());
+        // Whether it succeeds or not.
+        let _ = timeout(BEGIN, first).await;
+        watch
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Watching {
+    source: Arc<dyn RevocationSource>,
+    kept: Kept,
+    cursor: Option<String>,
+    /// Told after the first attempt.
+    first: Option<oneshot::Sender<()>>,
+}
+
+impl Watching {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let begun = Instant::now();
+            let failed = self.watch().await;
+            self.kept.knowledge.ended();
+            self.first = None;
+            if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
+                info!("revocations are asked for from the beginning");
+                continue;
+            }
+            if begun.elapsed() > SETTLED {
+                // Connections do not live for ever: this one had its time.
+                debug!(cause = %failed, "the watch of revocations is begun again");
+                backoff = Backoff::default();
+                continue;
+            }
+            warn!(cause = %failed, age = ?self.kept.knowledge.age(), "the last known revocations stay in force");
+            self.wait(backoff.next()).await;
+        }
+    }
+
+    /// Until the watch ends.
+    async fn watch(&mut self) -> WatchFailed {
+        let late = |what: &str| WatchFailed::Unavailable(what.to_owned());
+        let begun = self.source.watch(self.cursor.clone());
+        let mut told = match timeout(BEGIN, begun).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(failed)) => return failed,
+            Err(_) => return late("no answer within 10 s"),
+        };
+        let mut patience = BEGIN;
+        let mut heard = Instant::now();
+        loop {
+            match timeout(LOOK, told.next()).await {
+                Ok(Some(Ok(told))) => {
+                    patience =
+                        told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX) * HEARTBEATS_MISSED;
+                    heard = Instant::now();
+                    self.take(told);
+                }
+                Ok(Some(Err(failed))) => return failed,
+                Ok(None) => return late("the watch ended"),
+                Err(_) if heard.elapsed() > patience => return late("no sign of life"),
+                Err(_) => {}
+            }
+            self.judge();
+        }
+    }
+
+    fn take(&mut self, told: RevocationsTold) {
+        let Kept {
+            set,
+            streams,
+            knowledge,
+            horizon,
+            clock,
+            ..
+        } = &self.kept;
+        let batch = Batch::of(&told.revocations);
+        if !batch.is_empty() {
+            // First into the set: a stream that opens meanwhile finds it there.
+            set.add(&batch);
+            streams.revoke(|marks, issued_at| batch.hits(marks, issued_at));
+        }
+        self.cursor = Some(told.cursor);
+        if told.complete {
+            knowledge.complete();
+            self.first = None;
+        }
+        horizon.saw(clock.now());
+        set.forget(horizon.latest());
+    }
+
+    /// Waits, and sees to it that nobody takes old knowledge for recent.
+    async fn wait(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            self.judge();
+            sleep_until(until.min(Instant::now() + LOOK)).await;
+        }
+    }
+
+    fn judge(&self) {
+        let recent = !self.kept.knowledge.is_too_old();
+        self.kept.readiness.knowledge_is_recent(recent);
+    }
+}

@@ -1,0 +1,142 @@
+//! Streams that are open: a revocation ends those that it hits.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use countersign_jose::{Thumbprint, UnixTime};
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use crate::authority::Claims;
+use crate::revocations::Marks;
+
+/// Enough that two cores seldom wait for each other.
+const SHARDS: u64 = 16;
+
+/// The streams that are open now.
+#[derive(Default)]
+pub(crate) struct OpenStreams {
+    shards: [Mutex<HashMap<u64, Arc<Open>>>; SHARDS as usize],
+    opened: AtomicU64,
+    count: AtomicUsize,
+}
+
+/// One stream.
+struct Open {
+    claims: Arc<Claims>,
+    revoked: AtomicBool,
+    /// Both directions wait, maybe in different tasks.
+    wakers: [AtomicWaker; 2],
+}
+
+/// A direction of a stream.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// What the client asks.
+    Asked,
+    /// What it is answered.
+    Answered,
+}
+
+/// A stream's place among those that are open, given back when it is dropped.
+pub(crate) struct Place {
+    streams: Arc<OpenStreams>,
+    number: u64,
+    open: Arc<Open>,
+}
+
+impl OpenStreams {
+    /// A stream of this token opens. Whether it is revoked must be asked after this, or a
+    /// revocation in between would miss it.
+    pub(crate) fn open(self: &Arc<Self>, claims: Arc<Claims>) -> Arc<Place> {
+        let open = Arc::new(Open {
+            claims,
+            revoked: AtomicBool::new(false),
+            wakers: Default::default(),
+        });
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        self.shard(number).lock().insert(number, Arc::clone(&open));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Place {
+            streams: Arc::clone(self),
+            number,
+            open,
+        })
+    }
+
+    /// Ends the streams of tokens that were revoked.
+    pub(crate) fn revoke(&self, hits: impl Fn(&Marks, UnixTime) -> bool) {
+        self.end(|claims| hits(&claims.marks, claims.issued_at));
+    }
+
+    /// Ends the streams of tokens whose signer is none of these any more.
+    pub(crate) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
+        self.end(|claims| claims.signer.as_ref().is_some_and(|by| !signer(by)));
+    }
+
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, ends: impl Fn(&Claims) -> bool) {
+        for shard in &self.shards {
+            let hit: Vec<_> = shard
+                .lock()
+                .values()
+                .filter(|open| ends(&open.claims))
+                .map(Arc::clone)
+                .collect();
+            // Woken without the lock: whoever wakes may drop the stream.
+            for open in hit {
+                open.end();
+            }
+        }
+    }
+
+    fn shard(&self, number: u64) -> &Mutex<HashMap<u64, Arc<Open>>> {
+        let at = usize::try_from(number % SHARDS).expect("the number of a shard");
+        &self.shards[at]
+    }
+}
+
+impl Open {
+    fn end(&self) {
+        self.revoked.store(true, Ordering::Release);
+        for waker in &self.wakers {
+            waker.wake();
+        }
+    }
+}
+
+impl Place {
+    /// The stream's token was revoked.
+    pub(crate) fn end(&self) {
+        self.open.end();
+    }
+
+    /// Ready when the stream's token was revoked.
+    pub(crate) fn poll_revoked(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+        // Registered first, so that a revocation in between is not missed.
+        self.open.wakers[direction as usize].register(cx.waker());
+        if self.open.revoked.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let left = self.streams.shard(self.number).lock().remove(&self.number);
+        if left.is_some() {
+            self.streams.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

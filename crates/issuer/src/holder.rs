@@ -1,0 +1,115 @@
+//! Whose tokens they are: the client that they were issued to, the subject that they speak for,
+//! the key that they are bound to.
+
+use std::fmt;
+use std::time::Duration;
+
+use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::access_token::Claims;
+use crate::change::{Revocation, RevocationTarget};
+use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, CLOCK_MARGIN, REFRESH_ABSOLUTE_MAX};
+use crate::model::{ClientId, Family, Revoked, RevokedCause, Subject};
+
+/// Tokens say when they were made in whole seconds, and some are being made while the revocation is
+/// written: so a revocation holds for what is made a little later, too.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// Somebody whose tokens can be revoked together. Displays as the audit log has it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Holder {
+    /// The client that they were issued to.
+    Client(ClientId),
+    /// Whom they speak for.
+    Subject(Subject),
+    /// The key that they are bound to.
+    Key(Thumbprint),
+}
+
+/// That all tokens of a holder that were made until then are dead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevokedHolder {
+    /// Whose.
+    pub holder: Holder,
+    /// Until when they were made.
+    pub at: UnixTime,
+    /// When the last of them is dead anyway, and the record not needed any more.
+    pub until: UnixTime,
+}
+
+impl Holder {
+    /// Those whose access token it is.
+    pub fn of_token(claims: &Claims) -> [Self; 3] {
+        [
+            Self::Client(claims.client.clone()),
+            Self::Subject(claims.subject.clone()),
+            Self::Key(claims.jkt),
+        ]
+    }
+
+    /// Those whose family it is.
+    pub fn of_family(family: &Family) -> [Self; 3] {
+        [
+            Self::Client(family.client.clone()),
+            Self::Subject(family.subject.clone()),
+            Self::Key(family.jkt),
+        ]
+    }
+}
+
+impl RevokedHolder {
+    /// What is made by now, and what is under way.
+    pub(crate) fn now(holder: Holder, now: UnixTime) -> Self {
+        Self::until(
+            holder,
+            UnixTime::from_secs(now.as_secs() + 1).plus(UNDER_WAY),
+        )
+    }
+
+    /// What was made until then.
+    pub fn until(holder: Holder, at: UnixTime) -> Self {
+        Self {
+            holder,
+            at,
+            until: at
+                .plus(REFRESH_ABSOLUTE_MAX)
+                .plus(ACCESS_TOKEN_LIFETIME_MAX)
+                .plus(CLOCK_MARGIN),
+        }
+    }
+
+    /// The same for those who verify offline.
+    pub(crate) fn revocation(&self) -> Revocation {
+        Revocation {
+            target: RevocationTarget::Holder(self.holder.clone()),
+            at: self.at,
+            cause: RevokedCause::Requested,
+            forget_at: self.at.plus(ACCESS_TOKEN_LIFETIME_MAX).plus(CLOCK_MARGIN),
+        }
+    }
+}
+
+impl Family {
+    /// The same family, when all that its holders had at that time was revoked.
+    #[must_use]
+    pub fn revoked_until(self, at: UnixTime) -> Self {
+        if self.revoked.is_some() || self.created_at > at {
+            return self;
+        }
+        let cause = RevokedCause::Requested;
+        Self {
+            revoked: Some(Revoked { at, cause }),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => write!(f, "client:{client}"),
+            Self::Subject(subject) => write!(f, "subject:{subject}"),
+            Self::Key(jkt) => write!(f, "jkt:{jkt}"),
+        }
+    }
+}

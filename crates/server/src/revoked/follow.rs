@@ -1,0 +1,67 @@
+//! Following the log of revocations.
+
+use std::sync::Arc;
+
+use countersign_jose::UnixTime;
+use countersign_store::{Entries, Entry, Store, StoreError};
+use futures_util::StreamExt as _;
+use tracing::error;
+
+use super::Revoked;
+use crate::record::{self, REVOCATIONS};
+use crate::refused::Refused;
+
+/// Entries read at once.
+const PAGE: usize = 1_000;
+
+/// Reads what is there, and then goes on reading until the store is closed. Those whose tokens were all dead at
+/// `now` are passed over, as far as no other is before them.
+///
+/// # Errors
+/// The log cannot be read: nobody could be told what was revoked.
+pub(crate) async fn follow(
+    revoked: &Arc<Revoked>,
+    store: &Arc<dyn Store>,
+    now: UnixTime,
+) -> Result<(), Refused> {
+    let first = store.start(REVOCATIONS).await?.first;
+    revoked.begin_after(first.saturating_sub(1));
+    let mut next = first.max(1);
+    loop {
+        let page = store.entries(REVOCATIONS, next, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        next = last.number + 1;
+        for entry in &page {
+            add(revoked, entry)?;
+        }
+        revoked.forget(now);
+    }
+    let entries = store.watch(REVOCATIONS, next).await?;
+    tokio::spawn(go_on(Arc::clone(revoked), entries));
+    Ok(())
+}
+
+/// Ends when the store is closed.
+async fn go_on(revoked: Arc<Revoked>, mut entries: Entries) {
+    while let Some(entry) = entries.next().await {
+        let added = match entry {
+            Ok(entry) => add(&revoked, &entry),
+            Err(StoreError::Closed) => return,
+            Err(failed) => Err(failed.into()),
+        };
+        if let Err(refused) = added {
+            // A store that fails ends the service; a record that cannot be read was damaged since
+            // the store was opened.
+            error!(
+                cause = refused.label(),
+                "revocations are not told to guards any more"
+            );
+            return;
+        }
+    }
+}
+
+fn add(revoked: &Revoked, entry: &Entry) -> Result<(), Refused> {
+    revoked.add(entry.number, record::revocation(&entry.bytes)?);
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! A watch: what is there, what comes, and signs of life.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::{Cursor, HEARTBEAT, Page, Revoked};
+
+/// Pages from `begun` on. The first comes at once, also without anything on it. Ends when nobody
+/// follows the log any more.
+pub(super) fn pages(
+    revoked: Arc<Revoked>,
+    begun: Cursor,
+    max: usize,
+) -> impl Stream<Item = Page> + Send {
+    let watching = Watching {
+        news: revoked.news(),
+        revoked,
+        cursor: begun,
+        max,
+        begun: false,
+    };
+    stream::unfold(watching, Watching::step)
+}
+
+struct Watching {
+    revoked: Arc<Revoked>,
+    news: watch::Receiver<u64>,
+    cursor: Cursor,
+    max: usize,
+    /// The first page was told.
+    begun: bool,
+}
+
+impl Watching {
+    async fn step(mut self) -> Option<(Page, Self)> {
+        // Others have their turn while a new watcher is told all that there is.
+        tokio::task::consume_budget().await;
+        let mut page = self.revoked.after(self.cursor, self.max);
+        if page.revocations.is_empty() && self.begun {
+            let told = self.cursor.told;
+            match timeout(HEARTBEAT, self.news.wait_for(|last| *last > told)).await {
+                Ok(Err(_)) => return None,
+                Ok(Ok(_)) | Err(_) => page = self.revoked.after(self.cursor, self.max),
+            }
+        }
+        self.begun = true;
+        self.cursor = page.cursor;
+        Some((page, self))
+    }
+}

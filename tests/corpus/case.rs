@@ -1,0 +1,209 @@
+//! One case, a class of them, and what must hold for each.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use countersign::error::v1::Reason;
+use countersign_client::outcome::Refused;
+use countersign_guard::NonceMode;
+use futures_util::StreamExt as _;
+use tonic::{Response, Status};
+
+use crate::range::{self, Range, Sent};
+use crate::stand::Expected;
+use crate::{counts, memory, scale};
+
+/// One call, and what may come back.
+pub(crate) struct Case {
+    /// What it is counted as.
+    pub(crate) group: &'static str,
+    pub(crate) row: String,
+    pub(crate) sent: Sent,
+    /// Never empty, and more than one only where two faults are in one case.
+    pub(crate) expected: Vec<Expected>,
+    /// HTTP/2 may refuse it before the guard sees it.
+    pub(crate) http2: bool,
+}
+
+type Started = Pin<Box<dyn Future<Output = Range>>>;
+
+/// How many cases there are, and what makes one by its number.
+pub(crate) type Cases<'r> = (usize, Box<dyn Fn(usize) -> Case + 'r>);
+
+/// Cases of one kind, against one service.
+pub(crate) struct Class {
+    /// Of how many one is taken in the short form, and in the full one. Prime to the number of
+    /// ways in which each byte is changed, so that it goes through the bytes and the ways.
+    pub(crate) strides: (usize, usize),
+    /// Each of them must occur, also in the short form.
+    pub(crate) groups: Vec<&'static str>,
+    pub(crate) range: Box<dyn Fn() -> Started>,
+    pub(crate) cases: for<'r> fn(&'r Range) -> Cases<'r>,
+    /// Accepted before all others: the `jti` of a proof.
+    pub(crate) first: Option<&'static str>,
+    /// Whether it belongs into the table.
+    pub(crate) counted: bool,
+}
+
+impl Class {
+    /// Against a guard without nonces.
+    pub(crate) fn of(
+        stride: usize,
+        groups: &[&'static str],
+        cases: for<'r> fn(&'r Range) -> Cases<'r>,
+    ) -> Self {
+        Self {
+            strides: (stride, 1),
+            groups: groups.to_vec(),
+            range: Box::new(|| Box::pin(Range::start(NonceMode::Off))),
+            cases,
+            first: None,
+            counted: true,
+        }
+    }
+}
+
+/// How many are under way at once.
+const AT_ONCE: usize = 32;
+
+/// As many faults are told: the rest is like them.
+const FAULTS_MAX: usize = 20;
+
+/// What must hold, for all cases of a class.
+pub(crate) fn hold(class: &Class) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let range = (class.range)().await;
+        if let Some(jti) = class.first {
+            let token = range.stand.token();
+            let sent = range::presented(token.as_bytes(), range.proof(jti, &token).as_bytes());
+            range
+                .send(sent)
+                .await
+                .map_err(|status| status.to_string())?;
+        }
+        let (count, make) = (class.cases)(&range);
+        let (short, full) = class.strides;
+        let numbers: Vec<usize> = (0..count).step_by(scale::of(short, full)).collect();
+        let once = pass(&range, &make, &numbers, None).await?;
+        let before = memory::held_kib();
+        pass(&range, &make, &numbers, Some(&once)).await?;
+        memory::flat(before, memory::held_kib())?;
+        tell(class, &once)
+    })
+}
+
+/// What came of a case.
+struct Came {
+    group: &'static str,
+    /// `None` where HTTP/2 itself refused.
+    letter: Option<Expected>,
+}
+
+/// Sends each case; the second time the same must come back as `before`.
+async fn pass(
+    range: &Range,
+    make: &dyn Fn(usize) -> Case,
+    numbers: &[usize],
+    before: Option<&[Came]>,
+) -> Result<Vec<Came>, String> {
+    let handled = range.handled();
+    let mut faults = Vec::new();
+    let mut came = Vec::with_capacity(numbers.len());
+    let mut answers = futures_util::stream::iter(numbers)
+        .map(|number| async {
+            let mut case = make(*number);
+            let sent = std::mem::replace(&mut case.sent, Sent::Block(Vec::new()));
+            (case, range.send(sent).await)
+        })
+        .buffered(AT_ONCE);
+    while let Some((mut case, answer)) = answers.next().await {
+        if let Some(before) = before {
+            let before = before[came.len()].letter;
+            case.http2 = before.is_none();
+            case.expected = match before {
+                Some(Expected::Ok) => vec![Expected::Spent],
+                other => Vec::from_iter(other),
+            };
+        }
+        let letter = letter(&answer);
+        came.push(Came {
+            group: case.group,
+            letter,
+        });
+        match letter {
+            None if case.http2 => {}
+            Some(letter) if case.expected.contains(&letter) => letter.check(&case.row, answer),
+            _ => faults.push(format!(
+                "{}: {}, time {}: {letter:?} came for {:?}: {answer:?}",
+                case.group,
+                case.row,
+                1 + usize::from(before.is_some()),
+                case.expected,
+            )),
+        }
+    }
+    drop(answers);
+    let accepted = came.iter().filter(|came| came.letter == Some(Expected::Ok));
+    let (accepted, reached) = (accepted.count() as u64, range.handled() - handled);
+    if reached != accepted {
+        faults.push(format!(
+            "{accepted} accepted, the handler ran {reached} times"
+        ));
+    }
+    faults.extend(range::panics());
+    told(&faults).map_or(Ok(came), Err)
+}
+
+fn told(faults: &[String]) -> Option<String> {
+    let all = faults.len();
+    let first = faults.get(..FAULTS_MAX).unwrap_or(faults).join("\n");
+    (all > 0).then(|| format!("{all} faults\n{first}"))
+}
+
+/// The letter of an answer, `None` for one that is not the guard's.
+pub(crate) fn letter<T>(answer: &Result<Response<T>, Status>) -> Option<Expected> {
+    let status = match answer {
+        Ok(_) => return Some(Expected::Ok),
+        Err(status) => status,
+    };
+    Some(match Refused::of(status)?.reason {
+        Reason::DpopProofInvalid => Expected::P,
+        Reason::DpopProofReplayed => Expected::Spent,
+        Reason::TokenInvalid => Expected::T,
+        Reason::TokenExpired => Expected::Expired,
+        Reason::DpopNonceRequired => Expected::N,
+        Reason::InvalidRequest => Expected::R,
+        Reason::CredentialsMissing => Expected::Missing,
+        Reason::ScopeInsufficient => Expected::Scope,
+        Reason::MethodNotAllowed => Expected::NoRule,
+        // Expected of no case, whatever it is: it is told with the answer.
+        _ => Expected::Unreachable,
+    })
+}
+
+/// Counts, and looks that no group was left out.
+fn tell(class: &Class, all: &[Came]) -> Result<(), String> {
+    let mut missing: BTreeSet<&str> = class.groups.iter().copied().collect();
+    for came in all {
+        missing.remove(came.group);
+        if class.counted {
+            counts::add(came.group, 1);
+            counts::add("cases in all, each sent twice", 1);
+            match came.letter {
+                None => counts::add("of all, refused by HTTP/2 itself", 1),
+                Some(Expected::Ok) => counts::add("of all, right after all and accepted once", 1),
+                Some(_) => {}
+            }
+        }
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("no case of {missing:?}"))
+    }
+}

@@ -1,0 +1,100 @@
+//! The adversarial corpus: what is wrong with a proof, a token, a nonce, the way they are
+//! presented or the bytes that carry them, made by the thousand and sent through a real channel to
+//! a guarded service.
+//!
+//! ```text
+//! cargo test --test corpus              # every so-manieth case, as in `cargo test --workspace`
+//! cargo test --test corpus -- --full    # all of them
+//! ```
+//!
+//! Every case is sent twice. It is refused for a reason of its class, for the same one both times,
+//! with one `ErrorInfo`; or `model.rs`, which reads the same bytes with other parsers, says that
+//! nothing that counts was changed, and then it is accepted once, and spent the second time. The
+//! handler runs as often as something was accepted, nothing of the server panics, and the second
+//! time takes no memory. At the end there is a table of what was counted.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a test binary of its own: what it prints is its report"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod blocks;
+mod case;
+#[path = "../guarantees/counts.rs"]
+mod counts;
+mod json;
+mod list;
+mod memory;
+mod model;
+mod mutation;
+mod nonces;
+mod pairs;
+mod pipe;
+mod presented;
+mod range;
+#[path = "../guarantees/scale.rs"]
+#[expect(dead_code, reason = "no random numbers are drawn here")]
+mod scale;
+mod sizes;
+#[path = "../../crates/guard/tests/guard/stand.rs"]
+#[expect(dead_code, reason = "the guard's own tests use more of it")]
+mod stand;
+mod texts;
+#[path = "../../crates/guard/tests/guard/vectors.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the guard's own tests use more of it"
+)]
+mod vectors;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_iter(scale::taken_from(std::env::args()));
+    // One after the other: each measures the memory of the process.
+    arguments.test_threads = Some(1);
+    range::hear_panics();
+    let conclusion = libtest_mimic::run(&arguments, trials());
+    counts::print();
+    conclusion.exit();
+}
+
+/// A test under the name of its function, which makes the class whose cases are sent.
+macro_rules! held {
+    ($class:path) => {
+        Trial::test(stringify!($class), || {
+            case::hold(&$class()).map_err(Into::into)
+        })
+    };
+}
+
+macro_rules! trial {
+    ($run:path) => {
+        Trial::test(stringify!($run), || $run().map_err(Into::into))
+    };
+}
+
+fn trials() -> Vec<Trial> {
+    vec![
+        trial!(list::every_published_vector),
+        held!(texts::each_byte_of_a_proof),
+        held!(texts::each_byte_of_a_token),
+        held!(texts::each_byte_of_a_token_behind_a_proof),
+        held!(json::each_byte_of_what_a_proof_says),
+        held!(json::each_byte_of_what_a_token_says),
+        held!(pairs::any_two_fields_of_a_proof),
+        held!(pairs::any_two_fields_of_a_token),
+        held!(pairs::any_field_twice),
+        held!(presented::any_scheme_token_and_proof),
+        held!(nonces::each_byte_of_a_nonce),
+        held!(blocks::each_byte_of_a_header_block),
+        held!(sizes::metadata_of_any_size),
+        trial!(memory::what_keeps_memory_is_found),
+        trial!(range::a_panic_is_heard),
+    ]
+}

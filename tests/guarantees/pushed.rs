@@ -1,0 +1,181 @@
+//! What is revoked is refused everywhere within a second, and streams of it
+//! end; of streams that are gone nothing is left.
+
+mod core;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_guard::TokenServiceRevocations;
+use countersign_testkit::setup::RESOURCE;
+use countersign_testkit::{Platform, Problem, service_client};
+use futures_util::future::try_join_all;
+use tokio::time::timeout;
+
+use self::core::{Core, SPENT};
+use crate::{counts, scale};
+
+/// Guards that watch, and the connections that they share.
+const GUARDS: usize = 100;
+const CONNECTIONS: usize = 10;
+
+/// The promise.
+const WITHIN: Duration = Duration::from_secs(1);
+
+/// Longer than anything takes on a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(60);
+
+/// The streams of a token at a hundred guards end within a second from when its
+/// revocation was asked for: the commit, the push and the end of the stream are
+/// all in it.
+pub(crate) fn a_revoked_token_is_refused_everywhere_within_a_second() -> Result<(), String> {
+    run(revoke_everywhere())
+}
+
+/// Streams that were opened and dropped leave neither tasks nor entries.
+pub(crate) fn nothing_is_left_of_streams_that_are_gone() -> Result<(), String> {
+    run(open_and_drop())
+}
+
+fn run(test: impl Future<Output = Result<(), Problem>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(test).map_err(|error| error.to_string())
+}
+
+async fn platform() -> Result<Platform, Problem> {
+    let platform = Platform::start().await?;
+    let orders = ["orders.read"];
+    platform.register_resource(RESOURCE, &orders).await?;
+    Ok(platform)
+}
+
+async fn guards(platform: &Platform) -> Result<Vec<Core>, Problem> {
+    let issuer = platform.issuer().to_owned();
+    let watcher = service_client("watcher", &issuer, &["revocations.watch"]);
+    let watcher = platform.register(watcher).await?;
+    let mut guards = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let channel = platform
+            .client(&watcher)
+            .connect()
+            .await?
+            .channel(&issuer)
+            .scopes(["revocations.watch"])
+            .connect()
+            .await?;
+        let source = Arc::new(TokenServiceRevocations::new(channel));
+        for _ in 0..GUARDS / CONNECTIONS {
+            let source = Arc::clone(&source);
+            let watches = |builder: countersign_guard::Builder| builder.revocation_source(source);
+            guards.push(Core::start(platform, watches).await?);
+        }
+    }
+    Ok(guards)
+}
+
+async fn revoke_everywhere() -> Result<(), Problem> {
+    let rounds = scale::of(3, 100);
+    let platform = platform().await?;
+    let guards = guards(&platform).await?;
+    for core in &guards {
+        let knowledge = core.guard.knowledge().ok_or("it does not watch")?;
+        if !knowledge.live {
+            return Err("a guard is not told of revocations".into());
+        }
+    }
+    let caller = service_client("caller", RESOURCE, &["orders.read"]);
+    let caller = platform.register(caller).await?;
+    let caller = platform.client(&caller).connect().await?;
+
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        let issued = caller.token_service().issue(&[], &[]).await?;
+        let opened = guards.iter().map(|core| core.open(&caller, &issued));
+        let streams = try_join_all(opened).await?;
+        let asked = Instant::now();
+        let ended = streams.into_iter().map(|stream| async move {
+            let reason = timeout(SOON, stream.ended()).await??;
+            if reason != "REASON_TOKEN_REVOKED" {
+                return Err(Problem::from(reason));
+            }
+            Ok(asked.elapsed())
+        });
+        let ended = tokio::spawn(try_join_all(ended.collect::<Vec<_>>()));
+        let tokens = caller.token_service();
+        tokens.revoke(&issued.access_token).await?;
+        took.extend(ended.await??);
+        // And no call gets through any more.
+        for core in &guards {
+            let refused = core
+                .open(&caller, &issued)
+                .await
+                .err()
+                .map(|r| r.to_string());
+            if refused.as_deref() != Some(SPENT) {
+                return Err(format!("a revoked token: {refused:?}").into());
+            }
+        }
+    }
+    took.sort_unstable();
+    let at = |part: usize| took[(took.len() - 1) * part / 100].as_micros();
+    println!(
+        "revoked to refused, {} streams at {GUARDS} guards over {CONNECTIONS} connections: \
+         median {} µs, 99 of 100 within {} µs, the last {} µs",
+        took.len(),
+        at(50),
+        at(99),
+        at(100),
+    );
+    counts::add("streams ended by a pushed revocation", took.len());
+    // Other tests share the machine in the short form: there the figures are
+    // only told.
+    let late = took.iter().filter(|took| **took > WITHIN).count();
+    if scale::of(0, 1) == 1 && late > 0 {
+        return Err(format!("{late} ended later than {WITHIN:?}").into());
+    }
+    Ok(())
+}
+
+async fn open_and_drop() -> Result<(), Problem> {
+    let streams = scale::of(2_000, 100_000);
+    let platform = platform().await?;
+    let caller = service_client("caller", RESOURCE, &["orders.read"]);
+    let caller = platform.register(caller).await?;
+    let caller = platform.client(&caller).connect().await?;
+    let issued = caller.token_service().issue(&[], &[]).await?;
+    let core = Core::start(&platform, |builder| builder).await?;
+    drop(core.open(&caller, &issued).await?);
+
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = tasks();
+    let mut open = Vec::new();
+    for number in 0..streams {
+        open.push(core.open(&caller, &issued).await?);
+        // Some at a time, and not in the order in which they came.
+        if open.len() == 64 {
+            open.swap_remove(number % 64);
+            open.truncate(32);
+        }
+    }
+    let held = open.len();
+    if core.guard.counts().open_streams != held {
+        return Err(format!("{held} are open: {:?}", core.guard.counts()).into());
+    }
+    drop(open);
+    let left = core.guard.counts().open_streams;
+    let more = tasks().saturating_sub(before);
+    counts::add("streams opened and dropped", streams);
+    match (left, more) {
+        // A connection of the client's own may have been made meanwhile.
+        (0, 0..16) => Ok(()),
+        _ => Err(format!("{left} streams and {more} tasks are left").into()),
+    }
+}
