@@ -6,8 +6,8 @@ use countersign_issuer::model::{
     AccessTokenFormat, Client, Epoch, Generation, RecordId, ResourceUri, TokenId,
 };
 use countersign_issuer::{
-    Entered, EventKind, Handle, HandleKind, Issued, MacKey, MacKeyId, MacKeys, Record, Revoking,
-    Write,
+    Entered, EventKind, Handle, HandleKind, Holder, Issued, MacKey, MacKeyId, MacKeys, Record,
+    Revoking, Target, Write,
 };
 use countersign_jose::{UnixTime, base64url};
 use proptest::prelude::*;
@@ -244,6 +244,24 @@ fn a_revoked_reference_is_dead_at_once() {
     world.references.clear();
     assert_eq!(outcome(world.revoke_text("checkout", &text(&issued))), None);
     assert!(!world.is_active(&text(&issued), "guard"), "swept");
+}
+
+#[test]
+fn a_reference_dies_with_all_that_its_holders_had_and_with_its_client() {
+    for nth in 0..3 {
+        let mut world = world();
+        let issued = world.grant("checkout");
+        let holder = Holder::of_token(&issued.claims)[nth].clone();
+        shown(&world, &issued);
+        world.revoke_all(&Target::Holder(holder)).unwrap();
+        assert!(!world.is_active(&text(&issued), "guard"), "{nth}");
+    }
+    let mut world = world();
+    let issued = world.issue("checkout", &ask(&[], &[])).unwrap();
+    world.change("checkout", |client| client.disabled = true);
+    assert!(!world.is_active(&text(&issued), "guard"), "disabled");
+    world.clients.remove("checkout");
+    assert!(!world.is_active(&text(&issued), "guard"), "removed");
 }
 
 /// Whoever knows a public client's name and has its token, but not its key.

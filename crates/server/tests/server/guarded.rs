@@ -221,6 +221,34 @@ async fn a_revoked_reference_is_refused() {
     assert_eq!(refused(answer), "REASON_TOKEN_REVOKED");
 }
 
+/// The clock stands still: what was said would hold, but the guard is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_that_watches_hears_of_a_revoked_reference() {
+    let mut scene = Scene::new().await;
+    let issuer = scene.service.issuer().to_owned();
+    let watching = admin::Client {
+        serves: vec![ORDERS.to_owned()],
+        ..service_client(
+            "watching",
+            &[(issuer.as_str(), &["introspect", "revocations.watch"])],
+        )
+    };
+    let watching = scene.service.add(watching).await;
+    let watches = guard(&scene.service, Some(&watching)).await;
+    scene.orders = guarded(&watches);
+    let token = scene.token().await;
+    scene.call(&token).await.expect("accepted");
+    scene.revoke(&token).await;
+    let soon = tokio::time::Instant::now() + Duration::from_secs(30);
+    let reason = loop {
+        match scene.call(&token).await {
+            Ok(_) => assert!(tokio::time::Instant::now() < soon, "it is told soon"),
+            refusal => break refused(refusal),
+        }
+    };
+    assert_eq!(reason, "REASON_TOKEN_REVOKED");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reference_ends() {
     let scene = Scene::new().await;
