@@ -1,8 +1,10 @@
-//! Who vouches for an access token: the issuer's key set, offline.
+//! Who vouches for an access token: for a JWT the issuer's key set, offline; for a reference the
+//! issuer itself, who is asked.
 
 mod claims;
 mod details;
 pub(crate) mod offline;
+pub(crate) mod online;
 mod seen;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use countersign_telemetry::spans;
 pub(crate) use self::claims::Claims;
 pub use self::details::Detail;
 use self::offline::Offline;
+use self::online::{Answer, Asking, Online, is_reference};
 use self::seen::SeenTokens;
 use crate::keys::{KeyRing, KeySet};
 use crate::refusal::{Refusal, TokenRefusal};
@@ -24,7 +27,9 @@ use crate::revocations::{Kept, Knowledge, RevokedSet};
 pub(crate) struct Authority {
     keys: Arc<KeyRing>,
     offline: Offline,
-    seen: Arc<SeenTokens>,
+    seen: Arc<SeenTokens<Arc<Claims>>>,
+    /// Without one, references are not accepted.
+    online: Option<Online>,
     revoked: Arc<RevokedSet>,
     knowledge: Arc<Knowledge>,
 }
@@ -35,6 +40,8 @@ pub(crate) enum Vouched {
     For(Arc<Claims>),
     /// No key of that name is known yet: looking again may help.
     KeyUnknown,
+    /// It is a reference, and what it says has to be [asked](Authority::ask).
+    ToBeAsked,
 }
 
 impl Authority {
@@ -45,19 +52,25 @@ impl Authority {
         kept: &Kept,
     ) -> Self {
         let streams = Arc::clone(&kept.streams);
-        let seen = Arc::new(SeenTokens::default());
+        let seen = Arc::new(SeenTokens::<Arc<Claims>>::default());
         let purged = Arc::clone(&seen);
         keys.on_change(Box::new(move |keys| {
-            purged.keep(|signer| keys.holds(signer));
+            purged.keep(|seen| seen.signer.as_ref().is_none_or(|key| keys.holds(key)));
             streams.keep(|signer| keys.holds(signer));
         }));
         Self {
             keys,
             offline: Offline::new(issuer, algorithms),
             seen,
+            online: None,
             revoked: Arc::clone(&kept.set),
             knowledge: Arc::clone(&kept.knowledge),
         }
+    }
+
+    /// Vouches for reference tokens, too.
+    pub(crate) fn and_online(self, online: Option<Online>) -> Self {
+        Self { online, ..self }
     }
 
     /// Whether the issuer vouches for `token`, whose hash is `ath`, now.
@@ -65,6 +78,10 @@ impl Authority {
     /// Everything but time and revocation is checked once per token, by whoever
     /// sees it first.
     pub(crate) fn vouch(&self, token: &str, ath: &Ath, now: UnixTime) -> Result<Vouched, Refusal> {
+        // By its form: nothing is tried as the one and then as the other.
+        if is_reference(token) {
+            return self.vouch_online(ath, now);
+        }
         let keys = self.keys.current().ok_or(Refusal::AuthorityUnreachable)?;
         if self.knowledge.is_too_old() {
             return Err(Refusal::KnowledgeTooOld);
@@ -80,6 +97,40 @@ impl Authority {
         claims.in_force(now)?;
         self.not_revoked(&claims)?;
         Ok(Vouched::For(claims))
+    }
+
+    fn vouch_online(&self, ath: &Ath, now: UnixTime) -> Result<Vouched, Refusal> {
+        let online = self.online()?;
+        let Some(claims) = online.remembered(ath.as_bytes()) else {
+            return Ok(Vouched::ToBeAsked);
+        };
+        spans::token_verify("remembered").in_scope(|| claims.in_force(now))?;
+        self.not_revoked(&claims)?;
+        Ok(Vouched::For(claims))
+    }
+
+    /// Asks what a reference token says. Only once its proof was verified.
+    pub(crate) fn ask(&self, token: &str, ath: &Ath) -> Result<Asking, Refusal> {
+        self.online()?.ask(token, *ath.as_bytes())
+    }
+
+    /// What was said, if it holds now.
+    pub(crate) fn said(&self, answer: Answer, now: UnixTime) -> Answer {
+        let claims = answer?;
+        claims.in_force(now)?;
+        self.not_revoked(&claims)?;
+        Ok(claims)
+    }
+
+    /// Whether this is the hash of a reference token that was worth something here.
+    pub(crate) fn once_knew(&self, ath: &Ath) -> bool {
+        self.online
+            .as_ref()
+            .is_some_and(|online| online.once_known(ath.as_bytes()).is_some())
+    }
+
+    fn online(&self) -> Result<&Online, TokenRefusal> {
+        self.online.as_ref().ok_or(TokenRefusal::ReferenceNotTaken)
     }
 
     /// Whether the token stands. Looked up once for each change of what is

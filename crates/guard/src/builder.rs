@@ -12,6 +12,7 @@ use countersign_dpop::{Limits, NonceKey, Origin, OriginError};
 use countersign_jose::{Algorithms, UnixTime};
 
 use crate::authority::Authority;
+use crate::authority::online::{Introspector, Online, TokenServiceIntrospection};
 use crate::check::{Checks, Tally};
 use crate::freshness::{Freshness, NonceMode, Sharing};
 use crate::guard::Guard;
@@ -111,9 +112,10 @@ pub struct Builder {
     nonce_key: Option<NonceKey>,
     freshness: Option<Arc<Freshness>>,
     keys: Option<Arc<dyn KeySource>>,
+    client: Option<(String, Credential)>,
+    introspector: Option<Arc<dyn Introspector>>,
     key_set_file: Option<PathBuf>,
     key_fetch_interval: Duration,
-    client: Option<(String, Credential)>,
     revocations: Option<Arc<dyn RevocationSource>>,
     knowledge_age_max: Option<Duration>,
     stream_age_max: Option<Duration>,
@@ -140,9 +142,10 @@ impl Builder {
             nonce_key: None,
             freshness: None,
             keys: None,
+            client: None,
+            introspector: None,
             key_set_file: None,
             key_fetch_interval: KEY_FETCH_INTERVAL,
-            client: None,
             revocations: None,
             knowledge_age_max: None,
             stream_age_max: None,
@@ -293,6 +296,12 @@ impl Builder {
         self
     }
 
+    /// Asks this what reference tokens say, instead of the token service.
+    pub fn introspector(mut self, introspector: Arc<dyn Introspector>) -> Self {
+        self.introspector = Some(introspector);
+        self
+    }
+
     /// Keeps the key set in this file, and starts with it while the token
     /// service is away. Whoever can write the file decides which tokens are
     /// accepted.
@@ -313,7 +322,11 @@ impl Builder {
     /// end. The client must be registered for the scope `revocations.watch` of the
     /// token service's own API.
     ///
-    /// Without a client, a token that was revoked is accepted until it ends.
+    /// With the scope `introspect`, and registered to serve the resources here, it
+    /// is told what reference tokens (`csa_…`) say.
+    ///
+    /// Without a client, a JWT that was revoked is accepted until it ends, and
+    /// reference tokens are not accepted.
     pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
         self.client = Some((id.into(), credential));
         self
@@ -374,7 +387,9 @@ impl Builder {
             .issuer
             .clone()
             .unwrap_or_else(|| self.token_service.clone());
-        let revocations = self.revocation_watch(&issuer).await?;
+        let countersign = self.countersign(&issuer).await?;
+        let revocations = self.revocation_watch(&issuer, countersign.as_ref()).await?;
+        let asked = self.asked(&issuer, countersign.as_ref()).await?;
         let source = match self.keys {
             Some(source) => source,
             None => Arc::new(TokenServiceKeys::new(
@@ -404,7 +419,13 @@ impl Builder {
         };
         let streams = Arc::clone(&kept.streams);
         let horizon = Arc::clone(&kept.horizon);
-        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys), &kept);
+        let online = asked.map(|asked| {
+            let knowledge = Arc::clone(&kept.knowledge);
+            let watch_is_live = Box::new(move || knowledge.is_live());
+            Online::new(asked, &issuer, Arc::clone(&self.clock), watch_is_live)
+        });
+        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys), &kept)
+            .and_online(online);
 
         let first = keys.begin().await;
         if let Fetched::OfAnother(published) = first {
@@ -452,30 +473,48 @@ impl Builder {
 
     /// Where revocations are learnt from, if they are.
     async fn revocation_watch(
-        &mut self,
+        &self,
         issuer: &str,
+        countersign: Option<&Countersign>,
     ) -> Result<Option<Arc<dyn RevocationSource>>, BuildError> {
         if let Some(age) = self.knowledge_age_max {
             if age < KNOWLEDGE_AGE_LEAST {
                 return Err(BuildError::KnowledgeAge(age));
             }
-            if self.client.is_none() && self.revocations.is_none() {
+            if countersign.is_none() && self.revocations.is_none() {
                 return Err(BuildError::NoWatch);
             }
         }
         if let Some(source) = &self.revocations {
             return Ok(Some(Arc::clone(source)));
         }
-        let Some(countersign) = self.countersign(issuer).await? else {
+        let Some(countersign) = countersign else {
             return Ok(None);
         };
         let channel = countersign
             .channel(&self.token_service)
+            .origin(issuer)
             .resource(issuer)
             .scopes([WATCH_SCOPE])
             .connect()
             .await?;
         Ok(Some(Arc::new(TokenServiceRevocations::new(channel))))
+    }
+
+    /// Whom to ask about reference tokens, if there is somebody.
+    async fn asked(
+        &self,
+        issuer: &str,
+        countersign: Option<&Countersign>,
+    ) -> Result<Option<Arc<dyn Introspector>>, BuildError> {
+        if let Some(own) = &self.introspector {
+            return Ok(Some(Arc::clone(own)));
+        }
+        let Some(countersign) = countersign else {
+            return Ok(None);
+        };
+        let service = TokenServiceIntrospection::connect(countersign, &self.token_service, issuer);
+        Ok(Some(Arc::new(service.await?)))
     }
 
     /// The guard as a client of the token service, if it is one.
@@ -485,6 +524,8 @@ impl Builder {
         };
         let client = countersign_client::Builder::new(&self.token_service)
             .issuer(issuer)
+            // Its own name is one that it takes proofs for, however it is reached.
+            .origin(issuer)
             .client(id, credential)
             .transport(self.transport.clone())
             .clock(Arc::clone(&self.clock));

@@ -16,6 +16,7 @@ use countersign_telemetry::spans;
 use http::{HeaderMap, Method, Request};
 use tonic::Status;
 
+use crate::authority::online::{Answer, Asking};
 use crate::authority::{Authority, Claims, Vouched};
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
@@ -87,9 +88,25 @@ impl<'a> Head<'a> {
 pub(crate) enum Verdict {
     /// It is decided.
     Decided(Decision),
-    /// The token names a key that is not known. Look for it, then
+    /// Something has to be [found out](Checks::find_out) first. Then
     /// [`Checks::resume`].
-    KeyUnknown(Proven),
+    Open(Question, Proven),
+}
+
+/// What has to be found out about a token.
+pub(crate) enum Question {
+    /// It names a key that is not known.
+    Key,
+    /// It is a reference, and its issuer is being asked what it says.
+    Reference(Asking),
+}
+
+/// What was found out about a token.
+pub(crate) enum Found {
+    /// The key set was looked at again.
+    Keys,
+    /// What the issuer says.
+    Said(Answer),
 }
 
 /// What becomes of a call.
@@ -155,17 +172,34 @@ impl Checks {
         }
     }
 
-    /// Goes on after the key set was looked at again.
-    pub(crate) fn resume(&self, head: Head<'_>, proven: Proven) -> Decision {
+    /// Waits for the answer.
+    pub(crate) async fn find_out(&self, question: Question) -> Found {
+        match question {
+            Question::Key => {
+                self.authority.look_again().await;
+                Found::Keys
+            }
+            Question::Reference(asking) => Found::Said(asking.answer().await),
+        }
+    }
+
+    /// Goes on with what was found out.
+    pub(crate) fn resume(&self, head: Head<'_>, proven: Proven, found: Found) -> Decision {
         let now = self.now();
         let verdict = match self.routes.find(head.path) {
-            Some(Route::Guarded(asked)) => credentials::access_token(head.headers)
-                .and_then(|presented| self.admit(presented.token, proven, asked, now)),
+            Some(Route::Guarded(asked)) => match found {
+                Found::Keys => credentials::access_token(head.headers)
+                    .and_then(|presented| self.admit(presented.token, proven, asked, now)),
+                Found::Said(answer) => self
+                    .authority
+                    .said(answer, now)
+                    .and_then(|claims| self.admit_as(claims, proven.proof, asked, now)),
+            },
             _ => Err(Refusal::MethodNotAllowed),
         };
         match verdict {
             Ok(Verdict::Decided(decision)) => decision,
-            Ok(Verdict::KeyUnknown(_)) => self.refused(head, &TokenRefusal::UnknownKey.into(), now),
+            Ok(Verdict::Open(..)) => self.refused(head, &TokenRefusal::UnknownKey.into(), now),
             Err(refusal) => self.refused(head, &refusal, now),
         }
     }
@@ -174,10 +208,6 @@ impl Checks {
         let now = self.clock.now();
         self.horizon.saw(now);
         now
-    }
-
-    pub(crate) async fn look_again(&self) {
-        self.authority.look_again().await;
     }
 
     pub(crate) async fn fetch_keys(&self) {
@@ -235,11 +265,39 @@ impl Checks {
     ) -> Result<Verdict, Refusal> {
         let claims = match self.authority.vouch(token, &proven.ath, now)? {
             Vouched::For(claims) => claims,
-            Vouched::KeyUnknown => return Ok(Verdict::KeyUnknown(proven)),
+            Vouched::KeyUnknown => return Ok(Verdict::Open(Question::Key, proven)),
+            Vouched::ToBeAsked => {
+                let asking = self.ask(token, &proven)?;
+                return Ok(Verdict::Open(Question::Reference(asking), proven));
+            }
         };
+        self.admit_as(claims, proven.proof, asked, now)
+    }
+
+    /// Strangers make up proofs as they make up tokens, but each costs them a
+    /// signature: without one nobody is asked.
+    fn ask(&self, token: &str, proven: &Proven) -> Result<Asking, Refusal> {
+        if proven.proof.is_some() {
+            return self.authority.ask(token, &proven.ath);
+        }
+        if !self.authority.once_knew(&proven.ath) {
+            return Err(TokenRefusal::ReferenceAsBearer.into());
+        }
+        self.tally.bound_as_bearer.fetch_add(1, Ordering::Relaxed);
+        Err(TokenRefusal::BoundAsBearer.into())
+    }
+
+    /// From what the token says on.
+    fn admit_as(
+        &self,
+        claims: Arc<Claims>,
+        proof: Option<VerifiedProof>,
+        asked: &Guarded,
+        now: UnixTime,
+    ) -> Result<Verdict, Refusal> {
         spans::note_client(&claims.client_id);
         self.note_knowledge();
-        let proof = self.bound(&claims, proven.proof, asked, now)?;
+        let proof = self.bound(&claims, proof, asked, now)?;
         self.not_revived(&claims, proof.as_ref())?;
         let resource = self
             .resource(&claims, proof.as_ref(), asked)

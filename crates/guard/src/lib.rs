@@ -57,6 +57,24 @@
 //! AUTHORITY_UNREACHABLE, and the guard is not [ready](Guard::readiness), until
 //! it answers; or the guard starts from its [key-set file](Builder::key_set_file).
 //!
+//! # Reference tokens
+//!
+//! Access tokens that begin with `csa_` say nothing themselves: the guard asks
+//! the token service, once the call's proof was verified. For that it is a client
+//! of its own, which serves the resource and has the scope `introspect`:
+//!
+//! ```
+//! # use countersign_client::Credential;
+//! # fn configure(builder: countersign_guard::Builder, secret: String) -> countersign_guard::Builder {
+//! builder.client("orders", Credential::ClientSecret(secret.into()))
+//! # }
+//! ```
+//!
+//! Without it, or an [`Introspector`] of your own, such tokens are refused. What
+//! was said of a token is kept for five seconds at most.
+//!
+//! # Exceptions
+//!
 //! Health and reflection have no rules of yours: exempt them.
 //!
 //! ```
@@ -94,9 +112,10 @@
 //!
 //! The method's rule; that there is exactly one `authorization` and one `dpop`;
 //! the deadline; the proof ([RFC 9449] §4.3, all twelve checks); the token
-//! ([RFC 9068] §4) and that it is bound to the proof's key; the audience; the
-//! scopes; how and when the person proved who they are, where the rule asks;
-//! and last that the proof is used for the first time. Refusals carry
+//! ([RFC 9068] §4; of a reference, what its issuer says, [RFC 7662]) and that it
+//! is bound to the proof's key; the audience; the scopes; how and when the person
+//! proved who they are, where the rule asks; and last that the proof is used for
+//! the first time. Refusals carry
 //! `google.rpc.ErrorInfo` with the domain `countersign` and a reason of
 //! `countersign.error.v1.Reason`, and a `www-authenticate` challenge where one
 //! is due.
@@ -122,6 +141,7 @@
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
 //! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
+//! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 
 mod authority;
 mod backoff;
@@ -147,6 +167,7 @@ mod routes;
 mod streams;
 
 pub use self::authority::Detail;
+pub use self::authority::online::{Introspected, IntrospectionUnavailable, Introspector};
 pub use self::builder::{BuildError, Builder};
 pub use self::freshness::{Freshness, NonceMode, Sharing};
 pub use self::guard::{Counts, Guard, Knowledge};

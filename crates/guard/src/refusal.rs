@@ -24,6 +24,10 @@ pub(crate) enum Refusal {
     Proof(countersign_dpop::Refusal),
     /// No key set was ever had, so nobody can vouch for the token.
     AuthorityUnreachable,
+    /// Nobody could be asked what the reference token says.
+    IntrospectionUnreachable,
+    /// So many reference tokens are being asked about that this one is not.
+    IntrospectionsFull,
     /// What was revoked was last heard too long ago.
     KnowledgeTooOld,
     /// The token lacks these scopes.
@@ -87,6 +91,14 @@ pub(crate) enum TokenRefusal {
     BoundAsBearer,
     /// The token is bound to another key than the proof's (RFC 9449 §6).
     OtherKey,
+    /// A reference token, and this guard has nobody to ask about it.
+    ReferenceNotTaken,
+    /// A reference token that was presented as a bearer token. What it says is
+    /// not asked: there is no proof.
+    ReferenceAsBearer,
+    /// A reference token that its issuer says nothing of: unknown, expired,
+    /// revoked, or not for this resource.
+    NotActive,
 }
 
 impl Refusal {
@@ -101,6 +113,8 @@ impl Refusal {
             Self::Token(token) => token.label(),
             Self::Proof(proof) => proof.label(),
             Self::AuthorityUnreachable => "no_key_set",
+            Self::IntrospectionUnreachable => "introspection_unreachable",
+            Self::IntrospectionsFull => "introspections_full",
             Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::StepUpRequired(_) => "step_up_required",
@@ -131,6 +145,9 @@ impl TokenRefusal {
             Self::Unbound => "token_unbound",
             Self::BoundAsBearer => "bound_token_as_bearer",
             Self::OtherKey => "token_of_other_key",
+            Self::ReferenceNotTaken => "reference_token_not_taken",
+            Self::ReferenceAsBearer => "reference_token_as_bearer",
+            Self::NotActive => "token_not_active",
         }
     }
 }

@@ -247,7 +247,10 @@ fn answer(refusal: &Refusal) -> Answer {
             | TokenRefusal::BindingNotSupported
             | TokenRefusal::Unbound
             | TokenRefusal::BoundAsBearer
-            | TokenRefusal::OtherKey,
+            | TokenRefusal::OtherKey
+            | TokenRefusal::ReferenceNotTaken
+            | TokenRefusal::ReferenceAsBearer
+            | TokenRefusal::NotActive,
         ) => of(
             Code::Unauthenticated,
             Reason::TokenInvalid,
@@ -266,7 +269,10 @@ fn answer(refusal: &Refusal) -> Answer {
             Some("invalid_dpop_proof"),
             "the DPoP proof is not valid for this call",
         ),
-        Refusal::AuthorityUnreachable | Refusal::KnowledgeTooOld => of(
+        Refusal::AuthorityUnreachable
+        | Refusal::KnowledgeTooOld
+        | Refusal::IntrospectionUnreachable
+        | Refusal::IntrospectionsFull => of(
             Code::Unavailable,
             Reason::AuthorityUnreachable,
             Some("temporarily_unavailable"),
@@ -323,6 +329,8 @@ fn details(refusal: &Refusal) -> ErrorDetails {
             details.set_error_info("", "", HashMap::<String, String>::from_iter(asked));
         }
         Refusal::AuthorityUnreachable
+        | Refusal::IntrospectionUnreachable
+        | Refusal::IntrospectionsFull
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
             details.set_retry_info(Some(RETRY_AFTER));

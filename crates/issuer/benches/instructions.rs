@@ -12,9 +12,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use countersign_issuer::model::{
-    Acr, Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName, Epoch, Family,
-    FamilyId, Generation, GrantTypes, Permissions, RecordId, RefreshKey, Resource, ResourceUri,
-    Scopes, Subject, TokenId,
+    AccessTokenFormat, Acr, Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName,
+    Epoch, Family, FamilyId, Generation, GrantTypes, Permissions, RecordId, RefreshKey, Resource,
+    ResourceUri, Scopes, Subject, TokenId,
 };
 use countersign_issuer::{
     Ask, Claims, Decision, Handle, HandleKind, HandleText, Issued, Issuer, IssuerName, Known,
@@ -155,6 +155,7 @@ fn orders() -> Resource {
         display_name: DisplayName::parse("Orders").unwrap(),
         scopes: Scopes::parse(&["orders.read", "orders.write", "orders.purge"]).unwrap(),
         access_token_lifetime: None,
+        access_token_format: AccessTokenFormat::Jwt,
         created_at: NOW,
         updated_at: NOW,
     }

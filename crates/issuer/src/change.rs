@@ -9,6 +9,7 @@ use crate::model::{
     Authorization, Client, ClientId, Family, FamilyId, KeyId, RecordId, Resource, ResourceUri,
     RevokedCause, ServiceKey, TokenId,
 };
+use crate::reference::Reference;
 use crate::refusal::Refusal;
 use crate::{Expect, Version};
 
@@ -80,6 +81,8 @@ pub enum Record {
     SpentAssertion(SpentAssertion),
     /// An access token that was revoked alone.
     RevokedToken(RevokedToken),
+    /// What a reference token says.
+    Reference(Reference),
     /// All tokens of somebody that were made until then.
     RevokedHolder(RevokedHolder),
     /// A key of the service.
@@ -227,6 +230,7 @@ impl Record {
             Self::Authorization(_, authorization) => Some(authorization.record_ends_at()),
             Self::SpentAssertion(spent) => Some(spent.until),
             Self::RevokedToken(revoked) => Some(revoked.until),
+            Self::Reference(reference) => Some(reference.record_ends_at()),
             Self::RevokedHolder(revoked) => Some(revoked.until),
         }
     }

@@ -28,6 +28,8 @@ const BYTES: usize = NAMED_BYTES + MAC_BYTES;
 pub enum HandleKind {
     /// A refresh token.
     Refresh,
+    /// A reference access token.
+    Access,
     /// An authorization code.
     Code,
     /// The `request_uri` of a pushed authorization request (RFC 9126 §2.2).
@@ -59,6 +61,7 @@ impl HandleKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "csr_",
+            Self::Access => "csa_",
             Self::Code => "csc_",
             Self::RequestUri => "urn:ietf:params:oauth:request_uri:csp_",
         }

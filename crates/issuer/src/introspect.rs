@@ -11,12 +11,15 @@ use crate::handle::{Handle, HandleKind};
 use crate::holder::Holder;
 use crate::issuer::Issuer;
 use crate::model::{Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
+use crate::reference::Reference;
 
 /// What a text turns out to be, whatever its sender thinks that it is: hints are not needed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recognised {
     /// An access token of this issuer, expired or not.
     Access(Box<Claims>),
+    /// A reference access token of this issuer, by the record that has what it says.
+    Reference(TokenId),
     /// A refresh token of this issuer.
     Refresh(Handle),
     /// Anything else.
@@ -28,7 +31,9 @@ pub enum Recognised {
 pub struct Standing {
     /// It was revoked alone: the record of [`Recognised::token`] is there.
     pub token_revoked: bool,
-    /// The family of [`Recognised::family`].
+    /// The record of [`Recognised::reference`].
+    pub reference: Option<Reference>,
+    /// The family of [`Recognised::family`], or the one that the reference names.
     pub family: Option<Known<Family>>,
     /// The client that an access token was issued to, if it is registered.
     pub owner: Option<Arc<Client>>,
@@ -67,7 +72,8 @@ pub struct RefreshStanding<'a> {
     pub jkt: Option<Thumbprint>,
 }
 
-/// Tells what a text is. Nothing is looked up: signature and MAC say it.
+/// Tells what a text is. Nothing is looked up: its form says what it claims to be, signature or MAC
+/// whether it is.
 pub fn recognise<'k>(
     text: &str,
     keys: impl IntoIterator<Item: Borrow<PublishedKey<'k>>>,
@@ -76,6 +82,11 @@ pub fn recognise<'k>(
     if text.starts_with(HandleKind::Refresh.prefix()) {
         match Handle::parse(HandleKind::Refresh, text, &issuer.mac_keys) {
             Ok(handle) => Recognised::Refresh(handle),
+            Err(_) => Recognised::Neither,
+        }
+    } else if text.starts_with(HandleKind::Access.prefix()) {
+        match Handle::parse(HandleKind::Access, text, &issuer.mac_keys) {
+            Ok(handle) => Recognised::Reference(TokenId::of_record(handle.record)),
             Err(_) => Recognised::Neither,
         }
     } else {
@@ -91,23 +102,35 @@ impl Recognised {
     pub fn token(&self) -> Option<TokenId> {
         match self {
             Self::Access(claims) => Some(claims.id),
+            Self::Reference(token) => Some(*token),
             Self::Refresh(_) | Self::Neither => None,
         }
     }
 
-    /// The client that an access token was issued to: what to load.
+    /// The client that an access token was issued to: what to load. Of a reference, its record
+    /// says it.
     pub fn owner(&self) -> Option<&ClientId> {
         match self {
             Self::Access(claims) => Some(&claims.client),
-            Self::Refresh(_) | Self::Neither => None,
+            Self::Reference(_) | Self::Refresh(_) | Self::Neither => None,
         }
     }
 
-    /// Those whose access token it is: what of theirs was revoked is to be loaded.
+    /// Those whose access token it is: what of theirs was revoked is to be loaded. Of a reference,
+    /// its record says it.
     pub fn holders(&self) -> Option<[Holder; 3]> {
         match self {
             Self::Access(claims) => Some(Holder::of_token(claims)),
-            Self::Refresh(_) | Self::Neither => None,
+            Self::Reference(_) | Self::Refresh(_) | Self::Neither => None,
+        }
+    }
+
+    /// The reference token whose record to load. Its family, owner and holders are known only
+    /// then.
+    pub fn reference(&self) -> Option<TokenId> {
+        match self {
+            Self::Reference(token) => Some(*token),
+            Self::Access(_) | Self::Refresh(_) | Self::Neither => None,
         }
     }
 
@@ -116,7 +139,7 @@ impl Recognised {
         match self {
             Self::Access(claims) => claims.family,
             Self::Refresh(handle) => Some(FamilyId::new(handle.record)),
-            Self::Neither => None,
+            Self::Reference(_) | Self::Neither => None,
         }
     }
 }
@@ -137,6 +160,13 @@ pub fn introspect<'a>(
         Recognised::Access(claims) if access_is_active(claims, standing, caller, issuer, now) => {
             Introspection::Access(claims)
         }
+        Recognised::Reference(_) => standing
+            .reference
+            .as_ref()
+            .filter(|reference| reference.epoch == issuer.epoch)
+            .map(|reference| &reference.claims)
+            .filter(|claims| access_is_active(claims, standing, caller, issuer, now))
+            .map_or(Introspection::Inactive, Introspection::Access),
         Recognised::Refresh(handle) => refresh(handle, standing, caller, issuer, now)
             .map_or(Introspection::Inactive, Introspection::Refresh),
         Recognised::Access(_) | Recognised::Neither => Introspection::Inactive,

@@ -7,15 +7,19 @@ use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision};
 use crate::handle::HandleText;
 use crate::issuer::Issuer;
-use crate::model::{Catalogue, FamilyId, TokenId};
+use crate::model::{AccessTokenFormat, Catalogue, FamilyId, TokenId};
 use crate::policy::{self, Ask};
+use crate::reference;
 use crate::refusal::{NotAllowedCause, Refusal};
 
-/// What was issued. The access token is signed once the change is committed.
+/// What was issued. An access token that is a JWT is signed once the change is committed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Issued {
-    /// The access token, to be signed. Its scopes are those granted.
+    /// What the access token says, to be signed unless it is a reference. Its scopes are those
+    /// granted.
     pub claims: Claims,
+    /// The access token, where it is a reference.
+    pub reference: Option<HandleText>,
     /// The refresh token, where the grant has one.
     pub refresh_token: Option<HandleText>,
     /// The family of the refresh token.
@@ -29,7 +33,7 @@ pub struct Issued {
 pub enum Entered {
     /// By an event of its change.
     WithChange,
-    /// By itself: nothing is committed for it.
+    /// By itself: what is committed for it, if anything, are records that nobody acts upon.
     Alone {
         /// Why it was issued, where the grant alone does not say: a stable label.
         reason: Option<&'static str>,
@@ -37,7 +41,7 @@ pub enum Entered {
 }
 
 /// Decides what a client gets for its own registration. Writes nothing but that its assertion was
-/// used.
+/// used, and what a reference token says.
 pub fn issue(
     client: &Authenticated<'_>,
     ask: &Ask,
@@ -59,12 +63,16 @@ pub fn issue(
             now,
         },
     ) {
-        Ok(claims) => change.answer(Issued {
-            claims,
-            refresh_token: None,
-            family: None,
-            entered: Entered::Alone { reason: None },
-        }),
+        Ok((claims, format)) => {
+            let (change, reference) = reference::made(change, &claims, format, issuer);
+            change.answer(Issued {
+                claims,
+                reference,
+                refresh_token: None,
+                family: None,
+                entered: Entered::Alone { reason: None },
+            })
+        }
         Err(refusal) => change.refuse(refusal),
     }
 }
@@ -75,7 +83,7 @@ fn claims(
     catalogue: &Catalogue,
     issuer: &Issuer,
     binding: Binding,
-) -> Result<Claims, Refusal> {
+) -> Result<(Claims, AccessTokenFormat), Refusal> {
     let client = client.client();
     // OAuth 2.1 §4.2: confidential clients only.
     if client.is_public() {
@@ -85,11 +93,8 @@ fn claims(
         return Err(NotAllowedCause::GrantType.into());
     }
     let permissions = policy::choose(ask, client, catalogue)?;
+    let format = policy::format(&permissions, catalogue)?;
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
-    Ok(Claims::of_client(
-        &client.id,
-        &permissions,
-        lifetime,
-        binding,
-    ))
+    let claims = Claims::of_client(&client.id, &permissions, lifetime, binding);
+    Ok((claims, format))
 }

@@ -25,7 +25,8 @@
 //!
 //! ```
 //! use countersign_issuer::model::{
-//!     Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName, Epoch, GrantTypes,
+//!     AccessTokenFormat, Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName,
+//!     Epoch, GrantTypes,
 //!     Permissions, RefreshKey, Resource, ResourceUri, Scopes, TokenId,
 //! };
 //! use countersign_issuer::{
@@ -43,6 +44,7 @@
 //!     display_name: DisplayName::parse("Orders")?,
 //!     scopes: scopes.clone(),
 //!     access_token_lifetime: None,
+//!     access_token_format: AccessTokenFormat::Jwt,
 //!     created_at: now,
 //!     updated_at: now,
 //! };
@@ -97,6 +99,7 @@ pub mod keys;
 pub mod model;
 mod policy;
 mod redeem;
+mod reference;
 mod refusal;
 pub mod register;
 mod revoke;
@@ -124,6 +127,7 @@ pub use issuer::{
 };
 pub use policy::Ask;
 pub use redeem::{CodeForm, Fresh, Redemption, redeem};
+pub use reference::Reference;
 pub use refusal::{
     AuthenticationCause, FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause, TargetCause,
 };

@@ -26,7 +26,9 @@ pub use names::{Acr, ClientId, DisplayName, State, Subject};
 pub use permissions::Permissions;
 pub use pkce::{CodeChallenge, CodeVerifier};
 pub use redirect::RedirectUri;
-pub use resource::{Catalogue, RESOURCES_MAX, Resource, ResourceUri, ResourceUris};
+pub use resource::{
+    AccessTokenFormat, Catalogue, RESOURCES_MAX, Resource, ResourceUri, ResourceUris,
+};
 pub use scope::{SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scope, Scopes};
 pub use secret::{ClientSecret, SecretHash};
 pub use service_key::{KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    Catalogue, Client, Malformed, Permissions, ResourceUri, ResourceUris, SCOPE_CLAIM_BYTES_MAX,
-    SCOPES_MAX, Scopes,
+    AccessTokenFormat, Catalogue, Client, Malformed, Permissions, ResourceUri, ResourceUris,
+    SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scopes,
 };
 use crate::refusal::{FieldFault, Refusal, ScopeCause, TargetCause};
 
@@ -157,6 +157,25 @@ pub(crate) fn still_allowed(
         .iter()
         .filter_map(|(uri, scopes)| Some((uri.clone(), scopes.common(today.at(uri)?))))
         .collect()
+}
+
+/// What a token for these resources is. One token cannot be both: a JWT would go on being honoured
+/// offline where a resource counts on revocation at once, and show there what it keeps from its
+/// callers; a handle would need the service where a resource counts on doing without.
+pub(crate) fn format(
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+) -> Result<AccessTokenFormat, Refusal> {
+    let mut formats = permissions
+        .resources()
+        .filter_map(|uri| catalogue.resource(uri))
+        .map(|resource| resource.access_token_format);
+    let first = formats.next().unwrap_or_default();
+    if formats.all(|format| format == first) {
+        Ok(first)
+    } else {
+        Err(target(TargetCause::Formats))
+    }
 }
 
 /// A token has one list of scopes for all its audience. So a scope that is granted at one

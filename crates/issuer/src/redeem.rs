@@ -18,6 +18,7 @@ use crate::model::{
     Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId,
 };
 use crate::policy::{self, Ask};
+use crate::reference;
 use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
 
 /// How long a redeemed code is remembered: a stolen one is tried within minutes, or when somebody
@@ -166,6 +167,10 @@ pub fn redeem(
         Ok(permissions) => permissions,
         Err(refusal) => return change.refuse(refusal),
     };
+    let format = match policy::format(&permissions, catalogue) {
+        Ok(format) => format,
+        Err(refusal) => return change.refuse(refusal),
+    };
 
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
     let binding = Binding {
@@ -185,6 +190,7 @@ pub fn redeem(
         },
         ..authorization.clone()
     };
+    let (change, reference) = reference::made(change, &claims, format, issuer);
     change
         .put(
             Record::Authorization(redemption.record(), redeemed),
@@ -196,6 +202,7 @@ pub fn redeem(
         })
         .answer(Issued {
             claims,
+            reference,
             family: refresh_token.as_ref().map(|_| fresh.family),
             refresh_token,
             entered: Entered::WithChange,

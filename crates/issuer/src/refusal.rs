@@ -170,6 +170,8 @@ pub enum TargetCause {
     NotPermitted,
     /// None is named, and several are possible.
     Ambiguous,
+    /// Some want a JWT, others a reference token, and a token is one of the two.
+    Formats,
 }
 
 impl Refusal {
@@ -295,6 +297,7 @@ impl TargetCause {
             Self::Malformed(_) => "target_malformed",
             Self::NotPermitted => "target_not_permitted",
             Self::Ambiguous => "target_ambiguous",
+            Self::Formats => "target_formats",
         }
     }
 }
@@ -340,6 +343,10 @@ impl fmt::Display for TargetCause {
                 f.write_str("must be registered resources that the client may ask for")
             }
             Self::Ambiguous => f.write_str("must be named, since several are possible"),
+            Self::Formats => f.write_str(
+                "must be resources whose access tokens have one format: ask for those with JWTs \
+                 and those with reference tokens one by one",
+            ),
         }
     }
 }

@@ -14,8 +14,8 @@ pub use client::{
 pub use client_form::{AuthenticationMethod, ClientChange, ClientForm, NewClient, PermissionForm};
 pub use etag::{etag, parse_etag};
 pub use resource::{
-    DurationForm, NewResource, ResourceChange, ResourceForm, create_resource, delete_resource,
-    ensure_own_resource, own_resource_uri, update_resource,
+    DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
+    delete_resource, ensure_own_resource, own_resource_uri, update_resource,
 };
 
 use crate::Version;

@@ -88,6 +88,11 @@ pub fn revoke(
         Revoking::Token(Recognised::Access(claims)) => {
             revoke_token(change, caller, claims, standing, now)
         }
+        Revoking::Token(Recognised::Reference(_)) => match &standing.reference {
+            Some(reference) => revoke_token(change, caller, &reference.claims, standing, now),
+            // Swept, or never committed: it is dead.
+            None => change.answer(()),
+        },
         Revoking::Token(Recognised::Refresh(handle)) => {
             let id = FamilyId::new(handle.record);
             revoke_family(change, caller, id, standing, now)

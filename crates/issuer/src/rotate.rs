@@ -15,6 +15,7 @@ use crate::model::{
     Catalogue, Client, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause, TokenId,
 };
 use crate::policy::{self, Ask};
+use crate::reference;
 use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
 
 /// A refresh token of this service, presented for its successor.
@@ -110,6 +111,10 @@ pub fn rotate(
         Ok(permissions) => permissions,
         Err(refusal) => return change.refuse(refusal),
     };
+    let format = match policy::format(&permissions, catalogue) {
+        Ok(format) => format,
+        Err(refusal) => return change.refuse(refusal),
+    };
 
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
     let binding = Binding {
@@ -118,8 +123,11 @@ pub fn rotate(
         now,
     };
     let generation = step.generation();
+    let claims = Claims::of_family(family_id, family, &permissions, lifetime, binding);
+    let (change, reference) = reference::made(change, &claims, format, issuer);
     let issued = Issued {
-        claims: Claims::of_family(family_id, family, &permissions, lifetime, binding),
+        claims,
+        reference,
         refresh_token: Some(family::refresh_token(family_id, generation, issuer)),
         family: Some(family_id),
         entered: match step {

@@ -14,8 +14,7 @@ pub(crate) mod rotate;
 
 use std::sync::Arc;
 
-use countersign_issuer::introspect::Standing;
-use countersign_issuer::model::{Client, ClientId, FamilyId, TokenId};
+use countersign_issuer::model::{Client, ClientId};
 use countersign_issuer::{Authenticated, Known, Presented, authenticate};
 
 use crate::engine::Moment;
@@ -54,23 +53,4 @@ impl Caller<'_> {
         }
         Ok(authenticated)
     }
-}
-
-/// What the store knows of a token.
-async fn standing(
-    records: &Records,
-    token: Option<TokenId>,
-    family: Option<FamilyId>,
-) -> Result<Standing, Refused> {
-    Ok(Standing {
-        token_revoked: match token {
-            Some(token) => records.is_revoked(token).await?,
-            None => false,
-        },
-        family: match family {
-            Some(family) => records.family(family).await?,
-            None => None,
-        },
-        ..Standing::default()
-    })
 }

@@ -13,6 +13,7 @@
 //! | `authorization` / id, 16 bytes | `AuthorizationRecord` | when no second use of its code could matter |
 //! | `assertion` / client id / SHA-256 of `jti` | `SpentAssertionRecord` | with the assertion |
 //! | `revoked` / `jti`, 16 bytes | `RevokedTokenRecord` | with the token |
+//! | `reference` / `jti`, 16 bytes | `ReferenceTokenRecord` | with the token |
 //! | `holder` / kind / its name | `RevokedHolderRecord` | with the last family that it could hit |
 //!
 //! | log | entries |
@@ -26,6 +27,7 @@ mod client;
 mod family;
 mod key;
 mod log;
+mod reference;
 mod resource;
 mod told;
 
@@ -48,6 +50,7 @@ pub(crate) use log::{
     audit_entry, counted_entry, dropped_block, dropped_entry, issued_block, revocation,
     revocation_entry, trimmed_entry,
 };
+pub(crate) use reference::{read_reference, reference};
 pub(crate) use told::{event_names, told};
 
 /// The form of the records that this release writes. A store with a higher one was written by a
@@ -136,6 +139,11 @@ pub(crate) fn is_assertion(key: &Key) -> bool {
 /// Where it is noted that the access token was revoked alone.
 pub(crate) fn revoked_key(token: TokenId) -> Key {
     Key::of("revoked").and(token.as_bytes())
+}
+
+/// Where it is what the reference token says.
+pub(crate) fn reference_key(token: TokenId) -> Key {
+    Key::of("reference").and(token.as_bytes())
 }
 
 /// Where it is noted until when all that the holder had was revoked.

@@ -1,6 +1,7 @@
 //! Reading and writing the issuer's records: the store on one side, parsed values on the other.
 
 mod decoded;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
 
 use self::decoded::Decoded;
+pub(crate) use self::standing::Wanted;
 use crate::record::{self, Recorded, StoreMark};
 use crate::refused::Refused;
 
@@ -116,6 +118,12 @@ impl Records {
         Ok(Some(Known::new(value, version)))
     }
 
+    /// Whether the access token was revoked alone.
+    pub(crate) async fn is_revoked(&self, token: TokenId) -> Result<bool, Refused> {
+        let found = self.load(&[record::revoked_key(token)]).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+
     /// Until when all was revoked that one of the holders had.
     pub(crate) async fn revoked_until(
         &self,
@@ -151,12 +159,6 @@ impl Records {
         id: RecordId,
     ) -> Result<Option<Known<Authorization>>, Refused> {
         self.one(record::authorization_key(id)).await
-    }
-
-    /// Whether the access token was revoked alone.
-    pub(crate) async fn is_revoked(&self, token: TokenId) -> Result<bool, Refused> {
-        let found = self.load(&[record::revoked_key(token)]).await?;
-        Ok(found.iter().any(Option::is_some))
     }
 
     /// The mark of the store; a new one has none.
@@ -337,6 +339,10 @@ fn named(record: &Record) -> (Key, bytes::Bytes) {
         Record::SpentAssertion(spent) => (
             record::assertion_key(&spent.client, &spent.jti),
             record::spent_assertion(),
+        ),
+        Record::Reference(reference) => (
+            record::reference_key(reference.claims.id),
+            record::reference(reference),
         ),
         Record::Key(key) => (record::key_key(Some(key.id.as_str())), key.encode()),
         Record::RevokedToken(revoked) => (

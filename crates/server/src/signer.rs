@@ -9,7 +9,7 @@ use countersign::keys::v1::VerificationKey;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{KeySource, KeysUnavailable, PublishedKeys};
 use countersign_issuer::model::KeyId;
-use countersign_issuer::{Claims, IssuerName, access_token};
+use countersign_issuer::{Claims, Issued, IssuerName, access_token};
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, json, jwks};
 use tokio::sync::watch;
 
@@ -30,7 +30,19 @@ impl Signer {
         }
     }
 
-    /// The access token of these claims.
+    /// The access token that was issued: signed, unless it is a reference.
+    pub(crate) fn access_token(
+        &self,
+        issued: &Issued,
+        issuer: &IssuerName,
+    ) -> Result<String, Refused> {
+        match &issued.reference {
+            Some(handle) => Ok(handle.reveal().to_owned()),
+            None => self.sign(&issued.claims, issuer),
+        }
+    }
+
+    /// The JWT of these claims.
     pub(crate) fn sign(&self, claims: &Claims, issuer: &IssuerName) -> Result<String, Refused> {
         self.key
             .sign_segments(&self.header, &claims.payload(issuer))

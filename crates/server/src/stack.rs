@@ -45,6 +45,7 @@ use crate::service::token::Tokens;
 use crate::signer::KeySet;
 use crate::watchers::Watchers;
 use crate::wire::MESSAGE_BYTES_MAX;
+use crate::wire::introspection::BATCH_BYTES_MAX;
 use deadline::DeadlineLayer;
 use under_way::UnderWayLayer;
 
@@ -130,8 +131,9 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
             keys: Arc::clone(&platform.keys),
             overload: Arc::clone(&platform.overload),
         })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        // The guard has seen the caller's token before anything of a message is read.
+        .max_decoding_message_size(BATCH_BYTES_MAX)
+        .max_encoding_message_size(BATCH_BYTES_MAX),
     )
     .add_service(key_service(platform.keys, platform.key_watchers))
     .add_service(

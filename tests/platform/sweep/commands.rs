@@ -40,6 +40,11 @@ const ROWS: &[Row] = &[
         "resource add",
         &["resource add https://shop.example --scope shop.buy"],
     ),
+    // From here on what is issued, asked about and revoked is a reference.
+    row(
+        "resource update",
+        &["resource update https://shop.example --token-format reference"],
+    ),
     row("resource list", &["resource list"]),
     row(
         "resource show",

@@ -72,6 +72,13 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         "grant_types": ["GRANT_TYPE_CLIENT_CREDENTIALS"], "jwks": "$jwks",
         "permissions": permission(RESOURCE, &["orders.read"]),
     });
+    // Its tokens are references.
+    let billing = "https://billing.example";
+    let teller = json!({
+        "client_id": "teller", "authentication_method": "AUTHENTICATION_METHOD_CLIENT_SECRET",
+        "grant_types": ["GRANT_TYPE_CLIENT_CREDENTIALS"], "serves": [billing],
+        "permissions": [{"resource": billing, "scopes": ["bills.read"]}, {"resource": url, "scopes": ["introspect"]}],
+    });
     let pushed = json!({
         "client": desk, "redirect_uri": BACK, "scopes": ["orders.read"], "resources": [RESOURCE],
         "state": "$state", "code_challenge": "$challenge", "code_challenge_method": "S256",
@@ -100,6 +107,13 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "access").keep("refresh_token", "refresh"),
         step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$access"})),
         step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$refresh"})),
+        step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": billing, "scopes": ["bills.read"], "access_token_format": "ACCESS_TOKEN_FORMAT_REFERENCE"}})),
+        step(Admin, "countersign.admin.v1.ClientService/CreateClient", json!({"client": teller})).keep("client_secret", "teller_secret"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": authenticated("teller", "$teller_secret"), "client_credentials": {}, "resources": [url]})).keep("access_token", "tellers"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": authenticated("teller", "$teller_secret"), "client_credentials": {}, "resources": [billing]})).keep("access_token", "reference"),
+        step(Holder("tellers"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$reference"})),
+        step(Holder("tellers"), "countersign.introspection.v1.IntrospectionService/BatchIntrospectTokens", json!({"tokens": ["$reference", "$access", "$refresh"]})),
+        step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": authenticated("teller", "$teller_secret"), "token": "$reference"})),
         step(Anybody, "countersign.token.v1.TokenService/RotateToken", json!({"client": desk, "refresh_token": "$refresh"})).keep("access_token", "next_access").keep("refresh_token", "next"),
         step(Anybody, "countersign.token.v1.TokenService/RevokeToken", json!({"client": desk, "token": "$next"})),
         step(Admin, "countersign.admin.v1.RevocationService/RevokeTokens", json!({"subject": "nobody"})),

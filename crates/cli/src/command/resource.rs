@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use countersign::admin::v1::resource_service_client::ResourceServiceClient;
 use countersign::admin::v1::{
-    CreateResourceRequest, DeleteResourceRequest, GetResourceRequest, ListResourcesRequest,
-    ListResourcesResponse, Resource,
+    AccessTokenFormat, CreateResourceRequest, DeleteResourceRequest, GetResourceRequest,
+    ListResourcesRequest, ListResourcesResponse, Resource, UpdateResourceRequest,
 };
 use tonic::Status;
 use tonic::transport::Channel;
@@ -28,8 +28,16 @@ Examples:
   countersign resource add https://orders.internal:8443 \\
     --scope orders.read --scope orders.write
   countersign resource add https://billing.internal:8443 --name Billing \\
-    --scope bills.read --lifetime 2m")]
+    --scope bills.read --lifetime 2m --token-format reference")]
     Add(Add),
+    /// Change a resource; tokens that were issued stay as they are
+    #[command(after_help = "\
+Examples:
+  countersign resource update https://billing.internal:8443 \\
+    --token-format reference
+  countersign resource update https://orders.internal:8443 \\
+    --scope orders.read,orders.write,orders.purge")]
+    Update(Update),
     /// List the resources
     #[command(after_help = "\
 Examples:
@@ -78,8 +86,61 @@ pub(crate) struct Add {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     lifetime: Option<Duration>,
 
+    /// What access tokens for it are: JWTs are verified offline; references say nothing, and are
+    /// dead at once when they are revoked
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    token_format: TokenFormat,
+
     #[command(flatten)]
     admin: AdminArgs,
+}
+
+/// What access tokens are.
+#[derive(ValueEnum, Copy, Clone, Debug, Default)]
+enum TokenFormat {
+    #[default]
+    Jwt,
+    Reference,
+}
+
+impl From<TokenFormat> for AccessTokenFormat {
+    fn from(format: TokenFormat) -> Self {
+        match format {
+            TokenFormat::Jwt => Self::Jwt,
+            TokenFormat::Reference => Self::Reference,
+        }
+    }
+}
+
+/// A change to a resource.
+#[derive(Args, Debug)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    named: Named,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+/// What changes; the rest stays.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Change {
+    /// Its name for people
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// A scope that it has then; say it again for each. Those that are not named it has no more
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    scopes: Option<Vec<String>>,
+
+    /// How long access tokens for it live: 1s to 15m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    lifetime: Option<Duration>,
+
+    /// What access tokens for it are, from now on
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    token_format: Option<TokenFormat>,
 }
 
 /// A resource that is there.
@@ -109,6 +170,7 @@ impl ResourceCommand {
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(output).await,
+            Self::Update(update) => update.run(output).await,
             Self::List(admin) => list(&admin, output).await,
             Self::Show(named) => named.show(output).await,
             Self::Remove(remove) => remove.run(output).await,
@@ -119,11 +181,7 @@ impl ResourceCommand {
 impl Add {
     async fn run(self, output: &Output) -> Result<(), Failure> {
         let mut service = service(&self.admin).await?;
-        let lifetime = self
-            .lifetime
-            .map(prost_types::Duration::try_from)
-            .transpose()
-            .map_err(|_| Failure::configuration("--lifetime: is too long; at most 15m"))?;
+        let lifetime = span(self.lifetime)?;
         let answer = service
             .create_resource(CreateResourceRequest {
                 resource: Some(Resource {
@@ -131,6 +189,7 @@ impl Add {
                     display_name: self.name,
                     scopes: self.scopes,
                     access_token_lifetime: lifetime,
+                    access_token_format: AccessTokenFormat::from(self.token_format).into(),
                     ..Resource::default()
                 }),
             })
@@ -146,6 +205,46 @@ impl Add {
                 resource.scopes.join(",")
             )
         })
+    }
+}
+
+impl Update {
+    async fn run(self, output: &Output) -> Result<(), Failure> {
+        let Named { uri, admin } = self.named;
+        let Change {
+            name,
+            scopes,
+            lifetime,
+            token_format,
+        } = self.change;
+        let paths = [
+            ("display_name", name.is_some()),
+            ("scopes", scopes.is_some()),
+            ("access_token_lifetime", lifetime.is_some()),
+            ("access_token_format", token_format.is_some()),
+        ];
+        let paths = paths.into_iter().filter(|(_, changes)| *changes);
+        let request = UpdateResourceRequest {
+            resource: Some(Resource {
+                uri: uri.clone(),
+                display_name: name.unwrap_or_default(),
+                scopes: scopes.unwrap_or_default(),
+                access_token_lifetime: span(lifetime)?,
+                access_token_format: AccessTokenFormat::from(token_format.unwrap_or_default())
+                    .into(),
+                ..Resource::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: paths.map(|(path, _)| path.to_owned()).collect(),
+            }),
+        };
+        let answer = service(&admin)
+            .await?
+            .update_resource(request)
+            .await
+            .map_err(|status| about(&uri, &status))?
+            .into_inner();
+        output.message(RESOURCE, &answer.resource.unwrap_or_default(), shown)
     }
 }
 
@@ -188,6 +287,13 @@ impl Remove {
     }
 }
 
+fn span(lifetime: Option<Duration>) -> Result<Option<prost_types::Duration>, Failure> {
+    lifetime
+        .map(prost_types::Duration::try_from)
+        .transpose()
+        .map_err(|_| Failure::configuration("--lifetime: is too long; at most 15m"))
+}
+
 /// Why a call about this resource failed.
 fn about(uri: &str, status: &Status) -> Failure {
     Failure::answered(status).during(format!("resource {uri}"))
@@ -223,10 +329,11 @@ async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
                 resource.display_name.clone(),
                 resource.scopes.join(" "),
                 lifetime(resource),
+                format(resource).to_owned(),
             ]
         });
         output::table(
-            ["resource", "name", "scopes", "tokens live"],
+            ["resource", "name", "scopes", "tokens live", "tokens are"],
             rows,
             "no resources; `countersign resource add --help` shows how to register one",
         )
@@ -243,6 +350,7 @@ fn shown(resource: &Resource) -> String {
         ("name", resource.display_name.clone()),
         ("scopes", resource.scopes.join(" ")),
         ("tokens live", lifetime(resource)),
+        ("tokens are", format(resource).to_owned()),
         ("registered", output::time(resource.create_time)),
         ("changed", output::time(resource.update_time)),
         ("etag", resource.etag.clone()),
@@ -253,5 +361,14 @@ fn lifetime(resource: &Resource) -> String {
     match resource.access_token_lifetime {
         None => "as configured".to_owned(),
         span => output::span(span),
+    }
+}
+
+fn format(resource: &Resource) -> &'static str {
+    match AccessTokenFormat::try_from(resource.access_token_format) {
+        // A service of before the formats says nothing, and has JWTs.
+        Ok(AccessTokenFormat::Unspecified | AccessTokenFormat::Jwt) => "JWTs",
+        Ok(AccessTokenFormat::Reference) => "references",
+        Err(_) => "of a format that this release does not know",
     }
 }

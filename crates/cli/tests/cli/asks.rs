@@ -22,6 +22,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("client list", "reads"),
     ("client show", "reads"),
     ("resource add", "replaces none that is there"),
+    ("resource update", "what it replaces can be set again"),
     ("resource list", "reads"),
     ("resource show", "reads"),
     ("token issue", "adds; a code is there to be used up"),

@@ -12,6 +12,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "client remove",
     "client rotate-secret",
     "resource add",
+    "resource update",
     "resource list",
     "resource show",
     "resource remove",

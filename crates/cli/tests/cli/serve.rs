@@ -134,6 +134,53 @@ fn an_operator_revokes_what_a_client_has() {
 }
 
 #[test]
+fn a_resource_can_have_references_and_jwts_again() {
+    let service = prepared();
+    let format = |line: &str| service.run(line).json()["access_token_format"].clone();
+    let show = format!("resource show {ORDERS} --json");
+    assert_eq!(format(&show), "ACCESS_TOKEN_FORMAT_JWT");
+    let update = format!("resource update {ORDERS} --json --token-format reference");
+    assert_eq!(format(&update), "ACCESS_TOKEN_FORMAT_REFERENCE");
+    let listed = service.run("resource list");
+    assert!(listed.out.contains("references"), "{listed:?}");
+    // What was not named stays.
+    let shown = service.run(&show).json();
+    assert_eq!(shown["access_token_lifetime"], "120s");
+    assert_eq!(
+        shown["scopes"],
+        serde_json::json!(["orders.read", "orders.write"])
+    );
+
+    let secret = "--client-id checkout --client-secret-file checkout.secret";
+    let issue = format!("token issue --json {secret}");
+    let issued = service.run(&issue).json();
+    let token = issued["access_token"].as_str().unwrap();
+    assert!(token.starts_with("csa_"));
+    let introspect =
+        "token introspect --json --client-id orders --client-secret-file orders.secret --token -";
+    let told = || feed(service.command().args(introspect.split(' ')), token).json();
+    assert_eq!(told()["client_id"], "checkout");
+    let revoke = format!("token revoke --json {secret} --token - --yes");
+    let revoked = feed(service.command().args(revoke.split(' ')), token);
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    assert_eq!(told()["active"], false);
+
+    let update = format!("resource update {ORDERS} --json --token-format jwt --name Orders");
+    assert_eq!(format(&update), "ACCESS_TOKEN_FORMAT_JWT");
+    let issued = service.run(&issue).json();
+    assert!(issued["access_token"].as_str().unwrap().starts_with("eyJ"));
+    let nothing = service.run(&format!("resource update {ORDERS}"));
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    let added = "resource add https://new.example --json --scope a --token-format reference";
+    assert_eq!(format(added), "ACCESS_TOKEN_FORMAT_REFERENCE");
+    let own = service.run(&format!(
+        "resource update {} --token-format reference",
+        service.url
+    ));
+    assert!(own.err.contains("access_token_format"), "{own:?}");
+}
+
+#[test]
 fn tokens_can_go_to_files_instead_of_the_terminal() {
     let service = prepared();
     let ran = service.run(

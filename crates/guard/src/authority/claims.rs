@@ -7,6 +7,7 @@ use countersign_jose::json::{Number, Object, Value};
 use countersign_jose::{Thumbprint, UnixTime};
 
 use super::details::{Detail, details};
+use super::online::Introspected;
 use crate::refusal::TokenRefusal;
 use crate::revocations::Marks;
 
@@ -85,6 +86,43 @@ impl Claims {
             jkt,
             signer: Some(signer),
             marks: Marks::of(token_id, family, client_id, subject, jkt.as_ref()),
+            cleared: AtomicU64::new(0),
+        })
+    }
+
+    /// The claims of a reference token of `issuer`, as they were told.
+    pub(super) fn of_reference(told: Introspected, issuer: &str) -> Result<Self, TokenRefusal> {
+        if told.issuer != issuer {
+            return Err(TokenRefusal::WrongIssuer);
+        }
+        let named = [&told.subject, &told.client_id, &told.token_id];
+        if named.into_iter().any(String::is_empty) || told.audience.is_empty() {
+            return Err(TokenRefusal::ClaimMalformed);
+        }
+        let marks = Marks::of(
+            &told.token_id,
+            told.family.as_deref(),
+            &told.client_id,
+            &told.subject,
+            told.jkt.as_ref(),
+        );
+        let boxed = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
+        Ok(Self {
+            subject: told.subject.into(),
+            client_id: told.client_id.into(),
+            scopes: boxed(told.scopes),
+            token_id: told.token_id.into(),
+            family: told.family.map(Into::into),
+            expires_at: told.expires_at,
+            audience: boxed(told.audience),
+            issued_at: told.issued_at,
+            begins_at: told.issued_at,
+            jkt: told.jkt,
+            acr: told.acr.map(Into::into),
+            auth_time: told.auth_time,
+            details: Box::default(),
+            signer: None,
+            marks,
             cleared: AtomicU64::new(0),
         })
     }

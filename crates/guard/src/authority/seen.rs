@@ -3,17 +3,13 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::Arc;
 
-use countersign_jose::Thumbprint;
 use parking_lot::Mutex;
 
-use super::Claims;
-
-/// Verified tokens by their SHA-256. Bounded: the ones that were not used for
-/// longest go first, and cost one check when they come again.
-pub(super) struct SeenTokens {
-    shards: [Mutex<Shard>; SHARDS],
+/// What is known of tokens, by their SHA-256. Bounded: the ones that were not
+/// used for longest go first, and cost one check when they come again.
+pub(super) struct SeenTokens<V> {
+    shards: [Mutex<Shard<V>>; SHARDS],
 }
 
 /// Enough that two cores seldom wait for each other.
@@ -25,13 +21,22 @@ const HALF_MAX: usize = 1024;
 
 /// Two halves: tokens used since the last turn, and those used before. When the
 /// young half is full it becomes the old, and the old is forgotten.
-#[derive(Default)]
-struct Shard {
-    young: HashMap<[u8; 32], Arc<Claims>>,
-    old: HashMap<[u8; 32], Arc<Claims>>,
+struct Shard<V> {
+    young: HashMap<[u8; 32], V>,
+    old: HashMap<[u8; 32], V>,
 }
 
-impl Default for SeenTokens {
+// Derived, it would ask the same of `V`.
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+}
+
+impl<V> Default for SeenTokens<V> {
     fn default() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -39,43 +44,42 @@ impl Default for SeenTokens {
     }
 }
 
-impl SeenTokens {
-    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Arc<Claims>> {
+impl<V: Clone> SeenTokens<V> {
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<V> {
         let mut shard = self.shard(hash).lock();
         if let Some(seen) = shard.young.get(hash) {
-            return Some(Arc::clone(seen));
+            return Some(seen.clone());
         }
         let seen = shard.old.remove(hash)?;
-        let forgotten = shard.put(*hash, Arc::clone(&seen));
+        let forgotten = shard.put(*hash, seen.clone());
         drop(shard);
         // Freed without the lock.
         drop(forgotten);
         Some(seen)
     }
 
-    pub(super) fn remember(&self, hash: [u8; 32], seen: Arc<Claims>) {
+    pub(super) fn remember(&self, hash: [u8; 32], seen: V) {
         let forgotten = self.shard(&hash).lock().put(hash, seen);
         // Freed without the lock.
         drop(forgotten);
     }
 
-    /// Keeps the tokens of these signers only.
-    pub(super) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
+    /// Keeps those that are to be kept.
+    pub(super) fn keep(&self, kept: impl Fn(&V) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            let keeps = |seen: &Claims| seen.signer.as_ref().is_none_or(&signer);
-            shard.young.retain(|_, seen| keeps(seen));
-            shard.old.retain(|_, seen| keeps(seen));
+            shard.young.retain(|_, seen| kept(seen));
+            shard.old.retain(|_, seen| kept(seen));
         }
     }
 
-    fn shard(&self, hash: &[u8; 32]) -> &Mutex<Shard> {
+    fn shard(&self, hash: &[u8; 32]) -> &Mutex<Shard<V>> {
         &self.shards[usize::from(hash[0]) % SHARDS]
     }
 }
 
-impl Shard {
-    fn put(&mut self, hash: [u8; 32], seen: Arc<Claims>) -> HashMap<[u8; 32], Arc<Claims>> {
+impl<V> Shard<V> {
+    fn put(&mut self, hash: [u8; 32], seen: V) -> HashMap<[u8; 32], V> {
         let mut forgotten = HashMap::new();
         if self.young.len() >= HALF_MAX {
             forgotten = mem::replace(&mut self.old, mem::take(&mut self.young));
@@ -87,8 +91,11 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use countersign_jose::json;
+    use std::sync::Arc;
 
+    use countersign_jose::{Thumbprint, json};
+
+    use super::super::Claims;
     use super::*;
 
     fn seen(signer: u8) -> Arc<Claims> {
@@ -124,7 +131,7 @@ mod tests {
         let tokens = SeenTokens::default();
         tokens.remember(hash(1), seen(1));
         tokens.remember(hash(2), seen(2));
-        tokens.keep(|signer| *signer == Thumbprint::from_bytes([2; 32]));
+        tokens.keep(|seen| seen.signer == Some(Thumbprint::from_bytes([2; 32])));
         assert!(tokens.find(&hash(1)).is_none());
         assert!(tokens.find(&hash(2)).is_some());
     }

@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
 use super::body::{AskedBody, GuardBody, StreamEnd, strip};
-use crate::check::{Checks, Decision, Head, Observation, Permitted, Proven, Verdict};
+use crate::check::{Checks, Decision, Found, Head, Observation, Permitted, Proven, Verdict};
 use crate::permit::Permit;
 use crate::respond::{self, DPOP_NONCE};
 
@@ -37,12 +37,12 @@ pin_project! {
         Refused { status: Option<Status> },
         /// The handler runs.
         Running { #[pin] handler: Instrumented<F>, after: After },
-        /// The key set is being looked at again.
-        Looking { looking: BoxFuture<'static, ()>, waiting: Option<Waiting<S>> },
+        /// Something is being found out about the token.
+        Open { finding: BoxFuture<'static, Found>, waiting: Option<Waiting<S>> },
     }
 }
 
-/// A call that waits for a key.
+/// A call that waits for what is found out about its token.
 struct Waiting<S> {
     checks: Arc<Checks>,
     proven: Proven,
@@ -77,10 +77,10 @@ where
         request: Request<Body>,
     ) -> Self {
         let state = match verdict {
-            Verdict::KeyUnknown(proven) => {
+            Verdict::Open(question, proven) => {
                 let look = Arc::clone(&checks);
-                State::Looking {
-                    looking: Box::pin(async move { look.look_again().await }),
+                State::Open {
+                    finding: Box::pin(async move { look.find_out(question).await }),
                     waiting: Some(Waiting {
                         checks,
                         proven,
@@ -182,10 +182,10 @@ where
                 StateProj::Running { handler, after } => {
                     return poll_handler(handler, after, cx);
                 }
-                StateProj::Looking { looking, waiting } => {
-                    ready!(looking.as_mut().poll(cx));
+                StateProj::Open { finding, waiting } => {
+                    let found = ready!(finding.as_mut().poll(cx));
                     let waiting = waiting.take().expect("left with this state");
-                    waiting.resume()
+                    waiting.resume(found)
                 }
             };
             state.set(next);
@@ -220,9 +220,9 @@ impl<S> Waiting<S>
 where
     S: Service<Request<Body>>,
 {
-    fn resume(self) -> State<S, S::Future> {
+    fn resume(self, found: Found) -> State<S, S::Future> {
         let head = Head::of(&self.request);
-        let decision = spans::guard().in_scope(|| self.checks.resume(head, self.proven));
+        let decision = spans::guard().in_scope(|| self.checks.resume(head, self.proven, found));
         State::decided(decision, self.service, self.request)
     }
 }

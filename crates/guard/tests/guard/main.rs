@@ -16,6 +16,7 @@ mod observe;
 mod orders;
 mod ownership;
 mod presentation;
+mod references;
 mod replay;
 mod revocation;
 mod rules;

@@ -14,7 +14,8 @@ pub struct RecordId([u8; 16]);
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FamilyId(RecordId);
 
-/// Names an access token (`jti`): 128 random bits. Displays as base64url.
+/// Names an access token (`jti`): 128 random bits. Displays as base64url. A reference token's is
+/// also the name of the record that its handle points to.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TokenId([u8; 16]);
 
@@ -64,6 +65,16 @@ impl TokenId {
     /// The identifier of these 16 random bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// The access token of that record.
+    pub const fn of_record(record: RecordId) -> Self {
+        Self(record.0)
+    }
+
+    /// The record that a handle of this token points to.
+    pub const fn record(self) -> RecordId {
+        RecordId(self.0)
     }
 
     /// Reads the form of the claim `jti`.

@@ -120,6 +120,12 @@ pub enum Malformed {
     /// Not a lifetime of an access token.
     #[error("must be whole seconds, from 1 second to 15 minutes")]
     AccessTokenLifetime,
+    /// An enumerator that this release does not know.
+    #[error("must be JWT or reference")]
+    AccessTokenFormat,
+    /// Whoever asks what a reference token says presents a token for the service itself.
+    #[error("must be JWT for the service's own interface")]
+    AccessTokenFormatOwn,
     /// Not a field that can be changed.
     #[error("must name fields that can be changed")]
     UpdateMask,
@@ -166,6 +172,8 @@ impl Malformed {
             Self::RefreshKeyPublic => "refresh_key_public",
             Self::NoSecret => "no_secret",
             Self::AccessTokenLifetime => "access_token_lifetime",
+            Self::AccessTokenFormat => "access_token_format",
+            Self::AccessTokenFormatOwn => "access_token_format_own",
             Self::UpdateMask => "update_mask",
         }
     }

@@ -32,10 +32,23 @@ pub struct Resource {
     pub scopes: Scopes,
     /// How long access tokens for it live: 1 to 900 s; none for the service's default.
     pub access_token_lifetime: Option<Duration>,
+    /// What access tokens for it are.
+    pub access_token_format: AccessTokenFormat,
     /// When it was registered.
     pub created_at: UnixTime,
     /// When it was last changed.
     pub updated_at: UnixTime,
+}
+
+/// What access tokens for a resource are.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub enum AccessTokenFormat {
+    /// A JWT (RFC 9068), which says everything itself and is verified offline.
+    #[default]
+    Jwt,
+    /// A handle, which says nothing: the service keeps what it says, and tells those who serve the
+    /// resource (RFC 7662). Dead at once when it is revoked.
+    Reference,
 }
 
 /// The registered resources that a decision needs, by URI. One that is not in it is taken for

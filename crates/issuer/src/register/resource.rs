@@ -9,7 +9,7 @@ use super::etag::parse_etag;
 use crate::change::{Change, Decision, Known, Record, RecordName};
 use crate::event::{Actor, Event, EventKind, Object};
 use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName};
-use crate::model::{DisplayName, Malformed, Resource, ResourceUri, Scopes};
+use crate::model::{AccessTokenFormat, DisplayName, Malformed, Resource, ResourceUri, Scopes};
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
@@ -35,6 +35,8 @@ pub struct ResourceForm {
     pub scopes: Vec<String>,
     /// `access_token_lifetime`
     pub access_token_lifetime: Option<DurationForm>,
+    /// `access_token_format`
+    pub access_token_format: FormatForm,
     /// `etag`
     pub etag: String,
 }
@@ -46,6 +48,18 @@ pub struct DurationForm {
     pub seconds: i64,
     /// `nanos`
     pub nanos: i32,
+}
+
+/// A format as it came.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum FormatForm {
+    /// Not said: a JWT.
+    #[default]
+    Unspecified,
+    /// One of ours.
+    Known(AccessTokenFormat),
+    /// An enumerator that this release does not know.
+    Unknown,
 }
 
 /// A resource to register, each of its fields well-formed.
@@ -71,12 +85,14 @@ struct Fields {
         reason = "left alone and reset are different changes"
     )]
     access_token_lifetime: Option<Option<Duration>>,
+    access_token_format: Option<AccessTokenFormat>,
 }
 
 /// The fields that can be changed, by their names in an update mask.
 const DISPLAY_NAME: &str = "display_name";
 const SCOPES: &str = "scopes";
 const ACCESS_TOKEN_LIFETIME: &str = "access_token_lifetime";
+const ACCESS_TOKEN_FORMAT: &str = "access_token_format";
 
 impl NewResource {
     /// Reads a resource to register.
@@ -89,6 +105,7 @@ impl NewResource {
             display_name: display_name(&form.display_name)?,
             scopes: scopes(&form.scopes)?,
             access_token_lifetime: lifetime(form.access_token_lifetime)?,
+            access_token_format: format(form.access_token_format)?,
             created_at: now,
             updated_at: now,
         }))
@@ -107,7 +124,12 @@ impl ResourceChange {
     /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
     /// [`Refusal::Changed`] for an etag that no resource ever had.
     pub fn parse(form: &ResourceForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
-        const ALL: [&str; 3] = [DISPLAY_NAME, SCOPES, ACCESS_TOKEN_LIFETIME];
+        const ALL: [&str; 4] = [
+            DISPLAY_NAME,
+            SCOPES,
+            ACCESS_TOKEN_LIFETIME,
+            ACCESS_TOKEN_FORMAT,
+        ];
         if mask.iter().any(|path| !ALL.contains(&path.as_ref())) {
             return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into());
         }
@@ -121,6 +143,9 @@ impl ResourceChange {
         }
         if names(ACCESS_TOKEN_LIFETIME) {
             fields.access_token_lifetime = Some(lifetime(form.access_token_lifetime)?);
+        }
+        if names(ACCESS_TOKEN_FORMAT) {
+            fields.access_token_format = Some(format(form.access_token_format)?);
         }
         Ok(Self {
             uri: uri(&form.uri)?,
@@ -153,10 +178,11 @@ pub fn ensure_own_resource(
             display_name: DisplayName::parse("Countersign")?,
             scopes,
             access_token_lifetime: None,
+            access_token_format: AccessTokenFormat::Jwt,
             created_at: now,
             updated_at: now,
         });
-        return Ok(create_resource(own, None, &Actor::Service, now).map(|_| ()));
+        return Ok(create_resource(own, None, issuer, &Actor::Service, now).map(|_| ()));
     };
     if scopes.is_within(&value.scopes) {
         return Ok(Decision::without_change(Ok(())));
@@ -190,6 +216,7 @@ pub fn own_resource_uri(issuer: &IssuerName) -> Result<ResourceUri, Malformed> {
 pub fn create_resource(
     new: NewResource,
     known: Option<&Known<Resource>>,
+    issuer: &IssuerName,
     actor: &Actor,
     now: UnixTime,
 ) -> Decision<Resource> {
@@ -197,6 +224,9 @@ pub fn create_resource(
         return Decision::refuse(Refusal::Exists);
     }
     let NewResource(resource) = new;
+    if let Err(refusal) = can_have_its_format(&resource, issuer) {
+        return Decision::refuse(refusal);
+    }
     Change::default()
         .put(Record::Resource(resource.clone()), Expect::Absent)
         .event(event(EventKind::ResourceCreated, &resource.uri, actor, now))
@@ -207,6 +237,7 @@ pub fn create_resource(
 pub fn update_resource(
     change: &ResourceChange,
     known: Option<&Known<Resource>>,
+    issuer: &IssuerName,
     actor: &Actor,
     now: UnixTime,
 ) -> Decision<Resource> {
@@ -224,6 +255,12 @@ pub fn update_resource(
     }
     if let Some(lifetime) = change.fields.access_token_lifetime {
         resource.access_token_lifetime = lifetime;
+    }
+    if let Some(format) = change.fields.access_token_format {
+        resource.access_token_format = format;
+    }
+    if let Err(refusal) = can_have_its_format(&resource, issuer) {
+        return Decision::refuse(refusal);
     }
     Change::default()
         .put(
@@ -253,6 +290,18 @@ pub fn delete_resource(
     }
 }
 
+/// Whoever asks what a reference token says presents a token for the service's own interface: were
+/// that one a reference too, it would have to be asked about first.
+fn can_have_its_format(resource: &Resource, issuer: &IssuerName) -> Result<(), Refusal> {
+    let own = resource.uri.as_str() == issuer.as_str();
+    match resource.access_token_format {
+        AccessTokenFormat::Reference if own => {
+            Err(fault(ACCESS_TOKEN_FORMAT, Malformed::AccessTokenFormatOwn))
+        }
+        AccessTokenFormat::Reference | AccessTokenFormat::Jwt => Ok(()),
+    }
+}
+
 fn fault(field: &str, problem: Malformed) -> Refusal {
     FieldFault::new(format!("resource.{field}"), problem).into()
 }
@@ -267,6 +316,14 @@ fn display_name(text: &str) -> Result<DisplayName, Refusal> {
 
 fn scopes(texts: &[String]) -> Result<Scopes, Refusal> {
     policy::scopes_field("resource.scopes", texts)
+}
+
+fn format(form: FormatForm) -> Result<AccessTokenFormat, Refusal> {
+    match form {
+        FormatForm::Unspecified => Ok(AccessTokenFormat::Jwt),
+        FormatForm::Known(format) => Ok(format),
+        FormatForm::Unknown => Err(fault(ACCESS_TOKEN_FORMAT, Malformed::AccessTokenFormat)),
+    }
 }
 
 /// Whole seconds: `expires_in` and `exp` have no fractions.

@@ -13,8 +13,9 @@ fn keys() -> MacKeys {
     MacKeys::new(key(1, 1), vec![key(2, 2)])
 }
 
-const KINDS: [HandleKind; 3] = [
+const KINDS: [HandleKind; 4] = [
     HandleKind::Refresh,
+    HandleKind::Access,
     HandleKind::Code,
     HandleKind::RequestUri,
 ];

@@ -15,6 +15,7 @@ mod introspection;
 mod keys;
 mod keys_laws;
 mod records;
+mod references;
 mod registration;
 mod resources;
 mod revocation;

@@ -1,10 +1,10 @@
 //! Registration of resources: what is refused, naming the field, and what a change leaves alone.
 
 use countersign_issuer::EventKind;
-use countersign_issuer::model::Scopes;
+use countersign_issuer::model::{AccessTokenFormat, Scopes};
 use countersign_issuer::register::{
-    DurationForm, NewResource, ResourceChange, ResourceForm, create_resource, delete_resource,
-    ensure_own_resource, update_resource,
+    DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
+    delete_resource, ensure_own_resource, update_resource,
 };
 
 use crate::registration::{ADMIN, fault};
@@ -52,6 +52,14 @@ fn a_resource_is_refused_naming_the_field_that_is_wrong() {
             lasting(5, 1),
             "access_token_lifetime",
             "resource.access_token_lifetime",
+        ),
+        (
+            ResourceForm {
+                access_token_format: FormatForm::Unknown,
+                ..resource_form()
+            },
+            "access_token_format",
+            "resource.access_token_format",
         ),
         (
             ResourceForm {
@@ -103,10 +111,16 @@ fn a_resource_is_refused_naming_the_field_that_is_wrong() {
 fn a_resource_is_registered_changed_and_removed() {
     let mut world = World::new();
     let new = NewResource::parse(&resource_form(), world.now).unwrap();
-    let decision = create_resource(new.clone(), None, &ADMIN, world.now);
+    let decision = create_resource(new.clone(), None, &world.issuer.name, &ADMIN, world.now);
     world.settle(decision).unwrap();
     let uri = "https://new.internal";
-    let decision = create_resource(new, world.resources.get(uri), &ADMIN, world.now);
+    let decision = create_resource(
+        new,
+        world.resources.get(uri),
+        &world.issuer.name,
+        &ADMIN,
+        world.now,
+    );
     assert_eq!(outcome(world.settle(decision)), Some("exists"));
 
     let form = ResourceForm {
@@ -115,7 +129,13 @@ fn a_resource_is_registered_changed_and_removed() {
         ..resource_form()
     };
     let change = ResourceChange::parse(&form, &["scopes"]).unwrap();
-    let decision = update_resource(&change, world.resources.get(uri), &ADMIN, world.now);
+    let decision = update_resource(
+        &change,
+        world.resources.get(uri),
+        &world.issuer.name,
+        &ADMIN,
+        world.now,
+    );
     let changed = world.settle(decision).unwrap();
     assert_eq!(
         (changed.scopes.to_string(), changed.display_name.as_str()),
@@ -166,4 +186,66 @@ fn the_services_own_api_is_a_resource_with_every_scope_that_its_rules_ask_for() 
         world.events.last().unwrap().kind,
         EventKind::ResourceUpdated
     );
+}
+
+#[test]
+fn a_resource_has_jwts_unless_it_says_otherwise() {
+    let mut world = World::new();
+    let new = NewResource::parse(&resource_form(), world.now).unwrap();
+    let name = world.issuer.name.clone();
+    let decision = create_resource(new, None, &name, &ADMIN, world.now);
+    let created = world.settle(decision).unwrap();
+    assert_eq!(created.access_token_format, AccessTokenFormat::Jwt);
+
+    let uri = created.uri.as_str();
+    let reference = ResourceForm {
+        access_token_format: FormatForm::Known(AccessTokenFormat::Reference),
+        ..resource_form()
+    };
+    for (form, mask, expected) in [
+        (&reference, "scopes", AccessTokenFormat::Jwt),
+        (
+            &reference,
+            "access_token_format",
+            AccessTokenFormat::Reference,
+        ),
+        (&resource_form(), "scopes", AccessTokenFormat::Reference),
+        (
+            &resource_form(),
+            "access_token_format",
+            AccessTokenFormat::Jwt,
+        ),
+    ] {
+        let change = ResourceChange::parse(form, &[mask]).unwrap();
+        let known = world.resources.get(uri);
+        let decision = update_resource(&change, known, &name, &ADMIN, world.now);
+        let changed = world.settle(decision).unwrap();
+        assert_eq!(changed.access_token_format, expected, "{mask}");
+    }
+}
+
+/// Whoever introspects shows a token for the service itself: it would never come to an end.
+#[test]
+fn the_services_own_api_has_no_reference_tokens() {
+    let mut world = World::new();
+    let name = world.issuer.name.clone();
+    let reference = ResourceForm {
+        uri: ISSUER.to_owned(),
+        access_token_format: FormatForm::Known(AccessTokenFormat::Reference),
+        ..resource_form()
+    };
+    let refused = (
+        "access_token_format_own",
+        "resource.access_token_format".to_owned(),
+    );
+    let new = NewResource::parse(&reference, world.now).unwrap();
+    let decision = create_resource(new, None, &name, &ADMIN, world.now);
+    assert_eq!(fault(world.settle(decision)), refused);
+
+    let decision = ensure_own_resource(&name, None, world.now).unwrap();
+    world.settle(decision).unwrap();
+    let change = ResourceChange::parse(&reference, &["access_token_format"]).unwrap();
+    let known = world.resources.get(ISSUER);
+    let decision = update_resource(&change, known, &name, &ADMIN, world.now);
+    assert_eq!(fault(world.settle(decision)), refused);
 }

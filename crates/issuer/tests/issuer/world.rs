@@ -17,8 +17,8 @@ use countersign_issuer::model::{
 };
 use countersign_issuer::{
     Actor, Ask, Change, CodeForm, Decision, Event, Expect, Found, Fresh, Holder, Issued, Issuer,
-    Known, Record, RecordName, Redemption, Refusal, Revocation, RevokedHolder, Revoking, Rotation,
-    Target, Version, Write, access_token, issue, redeem, revoke, revoke_all, rotate,
+    Known, Record, RecordName, Redemption, Reference, Refusal, Revocation, RevokedHolder, Revoking,
+    Rotation, Target, Version, Write, access_token, issue, redeem, revoke, revoke_all, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 
@@ -36,6 +36,7 @@ pub(crate) struct World {
     pub(crate) authorizations: HashMap<RecordId, Known<Authorization>>,
     pub(crate) spent: Vec<(ClientId, String)>,
     pub(crate) revoked: Vec<TokenId>,
+    pub(crate) references: HashMap<TokenId, Reference>,
     pub(crate) holders: HashMap<Holder, Known<RevokedHolder>>,
     pub(crate) events: Vec<Event>,
     pub(crate) revocations: Vec<Revocation>,
@@ -61,6 +62,7 @@ impl World {
             authorizations: HashMap::new(),
             spent: Vec::new(),
             revoked: Vec::new(),
+            references: HashMap::new(),
             holders: HashMap::new(),
             events: Vec::new(),
             revocations: Vec::new(),
@@ -202,6 +204,10 @@ impl World {
                 .contains(&(it.client.clone(), it.jti.clone()))
                 .then_some(Version::new(0)),
             Record::RevokedToken(it) => self.revoked.contains(&it.token).then_some(Version::new(0)),
+            Record::Reference(it) => self
+                .references
+                .contains_key(&it.claims.id)
+                .then_some(Version::new(0)),
             Record::RevokedHolder(it) => self.holders.get(&it.holder).map(|k| k.version),
             Record::Key(_) => unreachable!("the service's own keys have a world of their own"),
         }
@@ -233,6 +239,9 @@ impl World {
             }
             Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
             Record::RevokedToken(it) => self.revoked.push(it.token),
+            Record::Reference(it) => {
+                self.references.insert(it.claims.id, it);
+            }
             Record::RevokedHolder(it) => {
                 self.holders
                     .insert(it.holder.clone(), Known::new(it, version));
@@ -469,6 +478,9 @@ impl World {
 
     /// The access token as it leaves the service.
     pub(crate) fn sign(&self, issued: &Issued) -> String {
+        if let Some(handle) = &issued.reference {
+            return handle.reveal().to_owned();
+        }
         let header = access_token::header(self.signing.algorithm(), KID);
         let payload = issued.claims.payload(&self.issuer.name);
         self.signing.sign_segments(&header, &payload).unwrap()
@@ -490,24 +502,30 @@ impl World {
     }
 
     pub(crate) fn standing(&self, token: Option<TokenId>, family: Option<FamilyId>) -> Standing {
+        let reference = token.and_then(|token| self.references.get(&token));
+        let named = reference.and_then(|reference| reference.claims.family);
         Standing {
             token_revoked: token.is_some_and(|token| self.revoked.contains(&token)),
-            family: family.and_then(|family| self.family(family)),
+            reference: reference.cloned(),
+            family: family.or(named).and_then(|family| self.family(family)),
             ..Standing::default()
         }
     }
 
     /// What is known of a token, for its introspection.
     pub(crate) fn standing_of(&self, recognised: &Recognised) -> Standing {
-        let owner = recognised
-            .owner()
-            .and_then(|owner| self.clients.get(owner.as_str()));
+        let standing = self.standing(recognised.token(), recognised.family());
+        let claims = match (recognised, &standing.reference) {
+            (Recognised::Access(claims), _) => Some(&**claims),
+            (Recognised::Reference(_), Some(reference)) => Some(&reference.claims),
+            _ => None,
+        };
+        let owner = claims.and_then(|claims| self.clients.get(claims.client.as_str()));
         Standing {
             owner: owner.map(|known| Arc::new(known.value.clone())),
-            holders_revoked_at: recognised
-                .holders()
-                .and_then(|holders| self.revoked_until(&holders)),
-            ..self.standing(recognised.token(), recognised.family())
+            holders_revoked_at: claims
+                .and_then(|claims| self.revoked_until(&Holder::of_token(claims))),
+            ..standing.clone()
         }
     }
 

@@ -196,6 +196,7 @@ impl Operation for CreateResource {
         Ok(create_resource(
             self.new.clone(),
             known.as_ref(),
+            &at.issuer.name,
             &self.actor,
             at.now,
         ))
@@ -229,6 +230,7 @@ impl Operation for UpdateResource {
         Ok(update_resource(
             &self.change,
             known.as_ref(),
+            &at.issuer.name,
             &self.actor,
             at.now,
         ))

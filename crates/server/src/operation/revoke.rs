@@ -1,13 +1,12 @@
 //! Revocation (RFC 7009).
 
-use countersign_issuer::introspect::Recognised;
 use countersign_issuer::model::ClientId;
 use countersign_issuer::{Decision, Revoking, revoke};
 use countersign_jose::Thumbprint;
 
-use super::{Caller, standing};
+use super::Caller;
 use crate::engine::{Moment, Operation};
-use crate::records::Records;
+use crate::records::{Records, Wanted};
 use crate::refused::Refused;
 
 /// A client wants a token or a family of its own revoked.
@@ -28,8 +27,12 @@ impl Operation for Revoke<'_> {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<()>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
-        let token = self.revoking.recognised().and_then(Recognised::token);
-        let standing = standing(records, token, self.revoking.family()).await?;
+        let wanted = match self.revoking.recognised() {
+            Some(recognised) => Wanted::of(recognised),
+            None => Wanted::family(self.revoking.family()),
+        };
+        let standing = records.standings(&[wanted]).await?;
+        let standing = standing.into_iter().next().unwrap_or_default();
         Ok(revoke(
             &client,
             &self.revoking,

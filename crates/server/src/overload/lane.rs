@@ -38,7 +38,7 @@ impl Lane {
 
 /// The methods that can be limited: all on the TCP address but health, which a balancer must not
 /// be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 11] = [
+const LIMITABLE: [&str; 12] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -47,6 +47,7 @@ const LIMITABLE: [&str; 11] = [
     "/countersign.authorization.v1.AuthorizationService/ApproveAuthorization",
     "/countersign.authorization.v1.AuthorizationService/DenyAuthorization",
     "/countersign.introspection.v1.IntrospectionService/IntrospectToken",
+    "/countersign.introspection.v1.IntrospectionService/BatchIntrospectTokens",
     "/countersign.keys.v1.KeyService/ListKeys",
     "/countersign.keys.v1.KeyService/WatchKeys",
     "/countersign.revocation.v1.RevocationService/WatchRevocations",

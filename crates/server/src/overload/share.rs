@@ -111,12 +111,19 @@ impl Share {
         }
     }
 
-    /// Charges a client that has shown who it is already.
+    /// Charges a client that has shown who it is already, for so many calls.
     ///
     /// # Errors
-    /// When it has nothing left.
-    pub(crate) fn charge(&self, client: ClientId) -> Result<(), Refused> {
-        self.visit_as(Holder::Client(client))?.authenticated();
+    /// When it has nothing left. Whoever has something left may go into debt with one request.
+    pub(crate) fn charge(&self, client: ClientId, calls: usize) -> Result<(), Refused> {
+        let holder = Holder::Client(client);
+        if let Some(shares) = &*self.0.load() {
+            let now = Instant::now();
+            shares.check(&holder, now)?;
+            for _ in 0..calls {
+                shares.charge(&holder, now);
+            }
+        }
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign_issuer::model::{DisplayName, Permissions, Resource, ResourceUri, Scopes};
+use countersign_issuer::model::{
+    AccessTokenFormat, DisplayName, Permissions, Resource, ResourceUri, Scopes,
+};
 use countersign_jose::UnixTime;
 
 use super::{Damaged, Recorded, bytes_of, message_of, read, stored};
@@ -18,6 +20,7 @@ impl Recorded for Resource {
             access_token_lifetime_secs: self.access_token_lifetime.map_or(0, |lifetime| {
                 u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
             }),
+            access_token_format: format_number(self.access_token_format).into(),
             created_millis: self.created_at.as_millis(),
             updated_millis: self.updated_at.as_millis(),
         })
@@ -32,9 +35,28 @@ impl Recorded for Resource {
             scopes: read(Scopes::parse(&record.scopes))?,
             access_token_lifetime: (lifetime_secs != 0)
                 .then(|| Duration::from_secs(u64::from(lifetime_secs))),
+            access_token_format: format(record.access_token_format)?,
             created_at: UnixTime::from_millis(record.created_millis),
             updated_at: UnixTime::from_millis(record.updated_millis),
         })
+    }
+}
+
+fn format_number(format: AccessTokenFormat) -> stored::AccessTokenFormat {
+    match format {
+        AccessTokenFormat::Jwt => stored::AccessTokenFormat::Jwt,
+        AccessTokenFormat::Reference => stored::AccessTokenFormat::Reference,
+    }
+}
+
+/// Records of the first releases do not say: there were JWTs only.
+fn format(number: i32) -> Result<AccessTokenFormat, Damaged> {
+    match stored::AccessTokenFormat::try_from(number) {
+        Ok(stored::AccessTokenFormat::Unspecified | stored::AccessTokenFormat::Jwt) => {
+            Ok(AccessTokenFormat::Jwt)
+        }
+        Ok(stored::AccessTokenFormat::Reference) => Ok(AccessTokenFormat::Reference),
+        Err(_) => Err(Damaged),
     }
 }
 
@@ -60,7 +82,7 @@ pub(super) fn permissions(records: &[stored::PermissionRecord]) -> Result<Permis
         .collect()
 }
 
-fn scope_texts(scopes: &Scopes) -> Vec<String> {
+pub(super) fn scope_texts(scopes: &Scopes) -> Vec<String> {
     scopes
         .iter()
         .map(|scope| scope.as_str().to_owned())

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use countersign_issuer::model::{
-    Acr, Approval, Authentication, Authorization, Client, CodeChallenge, DisplayName, Epoch,
-    Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock, Permissions, RedirectUri,
-    RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage,
-    State, Subject,
+    AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge,
+    DisplayName, Epoch, Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock,
+    Permissions, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey,
+    SecretHash, ServiceKey, Stage, State, Subject,
 };
+
+use countersign_issuer::{Claims, Reference};
 
 use super::*;
 
@@ -80,15 +82,65 @@ fn clients_read_back() {
 
 #[test]
 fn resources_read_back() {
-    for access_token_lifetime in [None, Some(Duration::from_secs(900))] {
+    let formats = [AccessTokenFormat::Jwt, AccessTokenFormat::Reference];
+    let lifetimes = [None, Some(Duration::from_secs(900))];
+    for (access_token_lifetime, access_token_format) in lifetimes.into_iter().zip(formats) {
         reads_back(&Resource {
             uri: uri("https://a.example"),
             display_name: DisplayName::default(),
             scopes: Scopes::parse(&["read"]).expect("scopes"),
             access_token_lifetime,
+            access_token_format,
             created_at: at(1),
             updated_at: at(2),
         });
+    }
+}
+
+/// What the first releases wrote, and what no release has.
+#[test]
+fn a_resource_without_a_format_has_jwts() {
+    let record = |access_token_format| stored::ResourceRecord {
+        uri: "https://a.example".to_owned(),
+        access_token_format,
+        ..stored::ResourceRecord::default()
+    };
+    let read = Resource::decode(&bytes_of(&record(0))).expect("a resource");
+    assert_eq!(read.access_token_format, AccessTokenFormat::Jwt);
+    assert_eq!(Resource::decode(&bytes_of(&record(3))), Err(Damaged));
+}
+
+#[test]
+fn reference_tokens_read_back() {
+    let id = TokenId::from_bytes([3; 16]);
+    let family = FamilyId::new(RecordId::from_bytes([4; 16]));
+    let acr = Acr::parse("phr").expect("an acr");
+    for (family, auth_time, acr) in [(None, None, None), (Some(family), Some(at(5)), acr)] {
+        let kept = Reference {
+            claims: Claims {
+                subject: Subject::parse("ann").expect("a subject"),
+                audience: vec![uri("https://a.example"), uri("https://b.example")],
+                client: ClientId::parse("shop").expect("an id"),
+                scopes: Scopes::parse(&["read", "write"]).expect("scopes"),
+                jkt: jkt(1),
+                issued_at: at(10),
+                expires_at: at(310),
+                id,
+                family,
+                auth_time,
+                acr,
+            },
+            epoch: Epoch::new(2),
+        };
+        let bytes = reference(&kept);
+        assert_eq!(read_reference(id, &bytes).as_ref(), Ok(&kept));
+        for end in 0..bytes.len() {
+            // A cut record is damage, or what it was without its last fields.
+            let _ = read_reference(id, &bytes[..end]);
+        }
+        for damage in [&[][..], &[0xff; 9]] {
+            assert_eq!(read_reference(id, damage), Err(Damaged));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use countersign_issuer::model::{DisplayName, Scopes};
+use countersign_issuer::model::{AccessTokenFormat, DisplayName, Scopes};
 use countersign_issuer::{Actor, Event, EventKind, Expect, Object};
 use countersign_jose::UnixTime;
 use countersign_store::MemoryStore;
@@ -24,6 +24,7 @@ fn change(uri: &str) -> Change {
                 display_name: DisplayName::default(),
                 scopes: Scopes::default(),
                 access_token_lifetime: None,
+                access_token_format: AccessTokenFormat::Jwt,
                 created_at: now,
                 updated_at: now,
             }),

@@ -113,7 +113,7 @@ impl AuthorizationService for Authorizations {
 impl Authorizations {
     /// The guard in front knows who calls.
     fn charge<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        Ok(self.overload.tokens.charge(permitted_client(request)?)?)
+        Ok(self.overload.tokens.charge(permitted_client(request)?, 1)?)
     }
 
     fn id(&self, text: &str) -> Result<RecordId, Refused> {

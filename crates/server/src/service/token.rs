@@ -125,7 +125,8 @@ impl Tokens {
             .proof(request.metadata().as_ref(), called(request)?)
     }
 
-    /// Decides, commits, and only then signs: a token that was not committed is not made.
+    /// Decides, commits, and only then signs: a token that was not committed is not made, nor is a
+    /// reference handed out.
     async fn issue<O: Operation<Answer = Issued>>(
         &self,
         visit: &Visit<'_>,
@@ -145,7 +146,7 @@ impl Tokens {
             .keys
             .in_use()
             .signer()
-            .sign(&issued.claims, &self.engine.issuer().name)?;
+            .access_token(&issued, &self.engine.issuer().name)?;
         Ok((issued, access_token))
     }
 

@@ -1,12 +1,44 @@
 //! Messages of `countersign.introspection.v1`.
 
-use countersign::introspection::v1::{Confirmation, IntrospectTokenResponse};
+use countersign::introspection::v1::{
+    BatchIntrospectTokensRequest, Confirmation, IntrospectTokenResponse,
+};
+use countersign_issuer::access_token::TOKEN_BYTES_MAX;
 use countersign_issuer::introspect::{Introspection, RefreshStanding};
-use countersign_issuer::{Claims, IssuerName};
+use countersign_issuer::model::Malformed;
+use countersign_issuer::{Claims, FieldFault, IssuerName, Refusal};
 use countersign_jose::Thumbprint;
 
 use super::token::TOKEN_TYPE;
 use super::{resources, scopes, timestamp};
+use crate::refused::Refused;
+
+/// The most tokens of one request: what a gateway gathers while one answer is on its way.
+pub(crate) const BATCH_MAX: usize = 100;
+
+/// As many tokens as a batch has, each as long as a token can be, and their framing.
+pub(crate) const BATCH_BYTES_MAX: usize = BATCH_MAX * (TOKEN_BYTES_MAX + 8);
+
+/// The tokens of a batch.
+pub(crate) fn batch(message: &BatchIntrospectTokensRequest) -> Result<&[String], Refused> {
+    let tokens = message.tokens.as_slice();
+    if tokens.is_empty() {
+        return Err(Refused::field("tokens", Malformed::Missing));
+    }
+    if tokens.len() > BATCH_MAX {
+        return Err(Refused::field(
+            "tokens",
+            Malformed::TooManyEntries(BATCH_MAX),
+        ));
+    }
+    match tokens.iter().position(String::is_empty) {
+        Some(place) => {
+            let field = format!("tokens[{place}]");
+            Err(Refusal::from(FieldFault::new(field, Malformed::Missing)).into())
+        }
+        None => Ok(tokens),
+    }
+}
 
 /// What is not active is told apart from nothing: the same bytes for all causes.
 pub(crate) fn introspected(
@@ -40,6 +72,11 @@ fn access(claims: &Claims, issuer: &IssuerName) -> IntrospectTokenResponse {
         family_id: claims
             .family
             .map_or_else(String::new, |family| family.to_string()),
+        auth_time: claims.auth_time.map(timestamp),
+        acr: claims
+            .acr
+            .as_ref()
+            .map_or_else(String::new, |acr| acr.as_str().to_owned()),
     }
 }
 
@@ -57,6 +94,8 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
         jti: String::new(),
         cnf: standing.jkt.map(confirmation),
         family_id: standing.family.to_string(),
+        auth_time: None,
+        acr: String::new(),
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) const DENY: &str =
     "/countersign.authorization.v1.AuthorizationService/DenyAuthorization";
 pub(crate) const INTROSPECT: &str =
     "/countersign.introspection.v1.IntrospectionService/IntrospectToken";
+pub(crate) const BATCH: &str =
+    "/countersign.introspection.v1.IntrospectionService/BatchIntrospectTokens";
 
 /// Longer than a cold start: age, skew and a second.
 pub(crate) const WARM: Duration = Duration::from_secs(72);

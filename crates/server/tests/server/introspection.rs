@@ -13,7 +13,7 @@ use crate::harness::{Client, INTROSPECT, ORDERS, Service, inner, person_client, 
 use crate::proof::Key;
 
 /// Registers who serves the resource and may introspect, once.
-async fn gateway(service: &Service, id: &str, serves: &[&str]) -> Client {
+pub(crate) async fn gateway(service: &Service, id: &str, serves: &[&str]) -> Client {
     let issuer = service.issuer().to_owned();
     service
         .add(admin::Client {
@@ -23,7 +23,7 @@ async fn gateway(service: &Service, id: &str, serves: &[&str]) -> Client {
         .await
 }
 
-async fn introspect(
+pub(crate) async fn introspect(
     service: &Service,
     caller: &Client,
     token: &str,

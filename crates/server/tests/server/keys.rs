@@ -20,7 +20,7 @@ use crate::introspection::is_active;
 use crate::proof::Key;
 
 const SIGNING: SigningKeyPurpose = SigningKeyPurpose::AccessTokens;
-const MAC: SigningKeyPurpose = SigningKeyPurpose::Handles;
+pub(crate) const MAC: SigningKeyPurpose = SigningKeyPurpose::Handles;
 
 /// A key set is kept for 300 s, and clocks may differ by 60.
 const PUBLISHED: Duration = Duration::from_secs(360);

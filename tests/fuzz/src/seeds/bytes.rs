@@ -159,6 +159,7 @@ pub(crate) fn notes() -> Vec<Vec<u8>> {
 pub(crate) fn handles() -> Vec<Vec<u8>> {
     let kinds = [
         HandleKind::Refresh,
+        HandleKind::Access,
         HandleKind::Code,
         HandleKind::RequestUri,
     ];
@@ -175,7 +176,7 @@ pub(crate) fn handles() -> Vec<Vec<u8>> {
         found.push(text.to_uppercase().into_bytes());
         found.push(text.into_bytes());
     }
-    for kind in 0..3 {
+    for kind in 0..4 {
         let mut made = vec![kind];
         made.extend([6; 16]);
         made.extend(9_u32.to_be_bytes());

@@ -1,12 +1,13 @@
-//! `issuer`: refresh tokens, codes and request URIs.
+//! `issuer`: refresh tokens, reference tokens, codes and request URIs.
 
 use std::sync::LazyLock;
 
 use countersign_issuer::model::{Generation, RecordId};
 use countersign_issuer::{Handle, HandleKind, MacKey, MacKeyId, MacKeys};
 
-const KINDS: [HandleKind; 3] = [
+const KINDS: [HandleKind; 4] = [
     HandleKind::Refresh,
+    HandleKind::Access,
     HandleKind::Code,
     HandleKind::RequestUri,
 ];

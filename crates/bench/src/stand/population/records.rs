@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use countersign_issuer::Record;
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, ClientSecret, DisplayName, Epoch, Family, FamilyId,
-    Generation, GrantTypes, Malformed, Permissions, RecordId, RefreshKey, Resource, ResourceUri,
-    Scopes, Subject,
+    AccessTokenFormat, Authentication, Client, ClientId, ClientSecret, DisplayName, Epoch, Family,
+    FamilyId, Generation, GrantTypes, Malformed, Permissions, RecordId, RefreshKey, Resource,
+    ResourceUri, Scopes, Subject,
 };
 use countersign_jose::{Thumbprint, UnixTime, sha256};
 
@@ -69,6 +69,7 @@ impl Records {
             display_name: self.name.clone(),
             scopes: self.scopes.clone(),
             access_token_lifetime: None,
+            access_token_format: AccessTokenFormat::Jwt,
             created_at: self.registered,
             updated_at: self.registered,
         }

@@ -138,5 +138,12 @@ fn shown(answer: &IntrospectTokenResponse) -> String {
         ("identifier", answer.jti.clone()),
         ("bound to key", key.unwrap_or_default()),
         ("family", answer.family_id.clone()),
+        (
+            "signed in",
+            answer
+                .auth_time
+                .map_or_else(String::new, |_| output::time(answer.auth_time)),
+        ),
+        ("by means of", answer.acr.clone()),
     ])
 }

@@ -2,8 +2,8 @@
 
 use countersign_issuer::authorize::{ApproveForm, PushForm};
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, ClientSecret, DisplayName, Epoch, GrantTypes, Permissions,
-    RedirectUri, RefreshKey, Resource, ResourceUri, Scopes,
+    AccessTokenFormat, Authentication, Client, ClientId, ClientSecret, DisplayName, Epoch,
+    GrantTypes, Permissions, RedirectUri, RefreshKey, Resource, ResourceUri, Scopes,
 };
 use countersign_issuer::{
     Ask, Authenticated, CodeForm, Issued, Issuer, IssuerName, Lifetimes, MacKey, MacKeyId, MacKeys,
@@ -90,6 +90,7 @@ pub(crate) fn resource(uri: &str, scopes: &[&str]) -> Resource {
         display_name: DisplayName::default(),
         scopes: Scopes::parse(scopes).unwrap(),
         access_token_lifetime: None,
+        access_token_format: AccessTokenFormat::Jwt,
         created_at: START,
         updated_at: START,
     }

@@ -2,8 +2,8 @@
 
 use countersign::admin::v1 as message;
 use countersign_issuer::Version;
-use countersign_issuer::model::Resource;
-use countersign_issuer::register::{DurationForm, ResourceForm, etag};
+use countersign_issuer::model::{AccessTokenFormat, Resource};
+use countersign_issuer::register::{DurationForm, FormatForm, ResourceForm, etag};
 
 use super::needed;
 use crate::refused::Refused;
@@ -20,6 +20,7 @@ pub(crate) fn resource_form(resource: Option<message::Resource>) -> Result<Resou
             seconds: lifetime.seconds,
             nanos: lifetime.nanos,
         }),
+        access_token_format: format_form(resource.access_token_format),
         etag: resource.etag,
     })
 }
@@ -31,8 +32,28 @@ pub(crate) fn resource(resource: &Resource, version: Version) -> message::Resour
         display_name: resource.display_name.as_str().to_owned(),
         scopes: scopes(&resource.scopes),
         access_token_lifetime: resource.access_token_lifetime.map(duration),
+        access_token_format: format(resource.access_token_format).into(),
         create_time: Some(timestamp(resource.created_at)),
         update_time: Some(timestamp(resource.updated_at)),
         etag: etag(version),
+    }
+}
+
+fn format_form(number: i32) -> FormatForm {
+    match message::AccessTokenFormat::try_from(number) {
+        Ok(message::AccessTokenFormat::Unspecified) => FormatForm::Unspecified,
+        Ok(message::AccessTokenFormat::Jwt) => FormatForm::Known(AccessTokenFormat::Jwt),
+        Ok(message::AccessTokenFormat::Reference) => {
+            FormatForm::Known(AccessTokenFormat::Reference)
+        }
+        Err(_) => FormatForm::Unknown,
+    }
+}
+
+/// Always said, also where it is the default.
+fn format(format: AccessTokenFormat) -> message::AccessTokenFormat {
+    match format {
+        AccessTokenFormat::Jwt => message::AccessTokenFormat::Jwt,
+        AccessTokenFormat::Reference => message::AccessTokenFormat::Reference,
     }
 }
