@@ -39,7 +39,7 @@
 //!   token service is away, a token is used until its end.
 //! - **Proofs** are made for every attempt, when the connection is ready to
 //!   send. A call whose deadline has passed is not signed.
-//! - **One retry**, where a guard's own refusal asks for it: for a nonce, or
+//! - **One retry** each, where a guard's own refusal asks for it: for a nonce, and
 //!   because the token has expired or was revoked. What has been sent, up to
 //!   64 KiB of it, is kept until the response starts, and sent again. Errors of
 //!   handlers are never retried.

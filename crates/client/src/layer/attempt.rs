@@ -1,5 +1,5 @@
-//! The attempts of one call: one, and one more where a guard asked for it, or where the connection
-//! ended before anybody looked at the first.
+//! The attempts of one call: one, and one more for each of these: a guard asked for a nonce, a guard
+//! asked for another token, the connection ended before anybody looked at the call.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -37,6 +37,16 @@ struct Sent {
     token: Option<Arc<AccessToken>>,
 }
 
+/// What was tried already: each is worth one attempt, and no more, so that a call ends whatever it
+/// is answered. After a restart of the token service a guard may ask for a nonce, and then for
+/// another token.
+#[derive(Default)]
+struct Tried {
+    another_nonce: bool,
+    another_token: bool,
+    another_connection: bool,
+}
+
 /// What follows a response.
 enum Next {
     /// It is the call's answer.
@@ -61,31 +71,35 @@ impl Attempts {
         S: Service<Request<Body>, Response = Response<R>> + Clone,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let token = self.token().await?;
-        let first = self.body.first();
-        let (token, ended) = match self.send(service.clone(), token.clone(), first).await {
-            Ok((sent, response)) => {
-                let challenge = outcome::challenge(response.headers());
-                match self.next(&sent, challenge).await? {
-                    Next::Answer => {
-                        self.body.release();
-                        return Ok(response);
+        let mut token = self.token().await?;
+        let mut body = self.body.first();
+        let mut tried = Tried::default();
+        loop {
+            let ended = match self.send(service.clone(), token.clone(), body).await {
+                Ok((sent, response)) => {
+                    let challenge = outcome::challenge(response.headers());
+                    match self.next(&sent, challenge, &mut tried).await? {
+                        Next::Answer => {
+                            self.body.release();
+                            return Ok(response);
+                        }
+                        Next::Again(next) => token = next,
                     }
-                    Next::Again(token) => (token, Ok(response)),
+                    Ok(response)
                 }
-            }
-            Err(CallError::Transport(error)) if unprocessed::is_certain(&*error) => {
-                (token, Err(CallError::Transport(error)))
-            }
-            Err(error) => return Err(error),
-        };
-        let Some(again) = self.body.again() else {
-            return ended.map(outcome::not_sent_again);
-        };
-        drop(ended);
-        let (_, response) = self.send(service, token, again).await?;
-        self.body.release();
-        Ok(response)
+                Err(CallError::Transport(error))
+                    if !tried.another_connection && unprocessed::is_certain(&*error) =>
+                {
+                    tried.another_connection = true;
+                    Err(CallError::Transport(error))
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(again) = self.body.again() else {
+                return ended.map(outcome::not_sent_again);
+            };
+            body = again;
+        }
     }
 
     /// One attempt, with a proof that is made for it and signed when the
@@ -149,17 +163,28 @@ impl Attempts {
         Ok(proof)
     }
 
-    /// Whether a guard refused for something that a second attempt can do
-    /// better.
-    async fn next(&self, sent: &Sent, challenge: Option<Challenge>) -> Result<Next, CallError> {
+    /// Whether a guard refused for something that another attempt can do better.
+    async fn next(
+        &self,
+        sent: &Sent,
+        challenge: Option<Challenge>,
+        tried: &mut Tried,
+    ) -> Result<Next, CallError> {
         match challenge {
             // The same nonce again would be refused again.
-            Some(Challenge::Nonce) if self.caller.nonce.current() != sent.nonce => {
+            Some(Challenge::Nonce)
+                if !tried.another_nonce && self.caller.nonce.current() != sent.nonce =>
+            {
+                tried.another_nonce = true;
                 Ok(Next::Again(sent.token.clone()))
             }
             Some(Challenge::AnotherToken) => match (&self.caller.tokens, &sent.token) {
                 (Some(tokens), Some(refused)) => {
                     tokens.discard(refused);
+                    if tried.another_token {
+                        return Ok(Next::Answer);
+                    }
+                    tried.another_token = true;
                     Ok(Next::Again(Some(self.fetch(tokens).await?)))
                 }
                 _ => Ok(Next::Answer),

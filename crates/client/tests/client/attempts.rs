@@ -94,6 +94,27 @@ async fn a_token_that_has_ended() {
     }
 }
 
+/// After the token service was restored, a server that was restarted with it asks for a nonce, and
+/// then says that the token from before is dead.
+#[tokio::test]
+async fn a_nonce_and_then_another_token() {
+    let stand = Stand::start().await;
+    let challenge = |nonce| Step::Refuse(Reason::DpopNonceRequired, Some(nonce));
+    let revoked = || Step::Refuse(Reason::TokenRevoked, None);
+    for (first, second) in [(challenge("n1"), revoked()), (revoked(), challenge("n2"))] {
+        let before = stand.orders.calls();
+        stand.orders.then([first, second]);
+        stand.create().await.unwrap();
+        assert_eq!(stand.orders.calls(), before + 3);
+    }
+    // Whoever goes on like that is left alone.
+    let before = stand.orders.calls();
+    let steps = ["n3", "n4", "n5"].map(|nonce| [challenge(nonce), revoked()]);
+    stand.orders.then(steps.into_iter().flatten());
+    stand.create().await.unwrap_err();
+    assert_eq!(stand.orders.calls(), before + 3);
+}
+
 /// RFC 9113 §6.8: what GOAWAY refuses was not processed, and can be sent again.
 #[tokio::test]
 async fn what_goaway_refuses_is_sent_again() {
