@@ -24,6 +24,11 @@ impl Files {
         Ok(Self(files))
     }
 
+    /// What is in a file.
+    pub(super) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(Path::new(name)).map(Vec::as_slice)
+    }
+
     /// Whether all of these are in the folder. The database's driver may have made
     /// one longer.
     pub(super) fn are_in(&self, folder: &Path) -> bool {

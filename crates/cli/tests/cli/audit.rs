@@ -7,7 +7,7 @@ use std::process::Stdio;
 use countersign_store::{Change, EmbeddedStore, Log, Options, Store};
 use serde_json::Value;
 
-use crate::program::{Service, run, serve, wait};
+use crate::program::{Service, feed, finish, program, run, serve, wait};
 
 const ORDERS: &str = "https://orders.internal:8443";
 
@@ -314,6 +314,29 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
         assert_eq!(code, 1, "{what}: {err}");
         assert!(err.contains(says.as_str()), "{what}: {err}");
     }
+    // A socket that is named for other commands is not asked; and standard input is a file, too.
+    let path = folder.path().join("export.jsonl");
+    fs::write(&path, &exported.out).unwrap();
+    let elsewhere = || {
+        let mut command = program();
+        command.env("COUNTERSIGN_ADMIN_SOCKET", "/nowhere/admin.sock");
+        command
+    };
+    let set = finish(elsewhere().args(["audit", "verify", "--file"]).arg(&path));
+    assert_eq!(set.code, 0, "{set:?}");
+    let piped = feed(
+        elsewhere().args(["audit", "verify", "--file", "-"]),
+        &exported.out,
+    );
+    assert_eq!((piped.code, &piped.out), (0, &set.out), "{piped:?}");
+    let altered = exported.out.replacen("billing", "chilling", 1);
+    let piped = feed(
+        elsewhere().args(["audit", "verify", "--file", "-"]),
+        &altered,
+    );
+    assert_eq!(piped.code, 1, "{piped:?}");
+    assert!(piped.err.contains("standard input:"), "{piped:?}");
+
     // What is not there is said.
     let (_, code, told) = verify("nothing", &[]);
     assert_eq!(code, 1, "{told}");
