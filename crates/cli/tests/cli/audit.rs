@@ -341,6 +341,15 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
     let (_, code, told) = verify("nothing", &[]);
     assert_eq!(code, 1, "{told}");
     assert!(told.contains("it holds no entry"), "{told}");
+    // How a line is written does not matter, nor are the newest ones missed without a note.
+    let returned: Vec<String> = owned.iter().map(|line| format!("{line}\r")).collect();
+    for (what, lines) in [
+        ("other ends of lines", &returned[..]),
+        ("the newest is gone", &owned[..owned.len() - 1]),
+    ] {
+        let (what, code, err) = verify(what, lines);
+        assert_eq!(code, 0, "{what}: {err}");
+    }
     let (_, code, told) = verify("a removed beginning", &owned[3..]);
     assert_eq!(code, 0, "{told}");
     assert!(
