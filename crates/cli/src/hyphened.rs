@@ -38,8 +38,9 @@ impl TypedValueParser for Hyphened {
 
 /// Whether somebody wrote option and value as one word. clap does not say so.
 fn is_given_whole(value: &str) -> bool {
-    env::args().any(|word| {
-        word.strip_prefix("--")
+    env::args_os().any(|word| {
+        word.to_str()
+            .and_then(|word| word.strip_prefix("--"))
             .and_then(|word| word.split_once('='))
             .is_some_and(|(_, given)| given == value)
     })

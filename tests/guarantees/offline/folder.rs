@@ -29,15 +29,6 @@ impl Files {
         self.0.get(Path::new(name)).map(Vec::as_slice)
     }
 
-    /// Whether all of these are in the folder. The database's driver may have made
-    /// one longer.
-    pub(super) fn are_in(&self, folder: &Path) -> bool {
-        self.0.iter().all(|(name, bytes)| {
-            let found = fs::read(folder.join(name));
-            found.is_ok_and(|found| found.starts_with(bytes))
-        })
-    }
-
     pub(super) fn copy_to(&self, folder: &Path) -> Result<(), Problem> {
         for (name, bytes) in &self.0 {
             let path = folder.join(name);

@@ -93,18 +93,14 @@ impl Recovery {
     }
 }
 
-/// The end of a database that a killed process left is torn, as far as what has been there since
+/// The end of a database that a killed process left is torn, where the first of it was written since
 /// an older copy was made; and a snapshot was under way.
 fn tear(database: &Path, older: &Files) -> Result<(), Problem> {
     let before = older.bytes("db").ok_or("no database")?;
     let db = database.join("db");
     let mut bytes = fs::read(&db)?;
-    let written = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
-    let (begin, end) = (written(before), written(&bytes));
-    if begin >= end {
-        return Err(format!("nothing was written from {begin} to {end}").into());
-    }
-    bytes[begin + (end - begin) / 2] ^= 0x10;
+    let since = (0..bytes.len()).find(|at| bytes[*at] != before.get(*at).copied().unwrap_or(0));
+    bytes[since.ok_or("nothing was written since")?] ^= 0x10;
     fs::write(&db, bytes)?;
     fs::write(
         database.join("snap.00000000000000FF.generating"),
@@ -128,16 +124,23 @@ impl Subject for Recovery {
 
     async fn ends_well(&mut self, round: usize) -> Result<(), Problem> {
         let aside = named(self.scene.service.folder(), ASIDE)?;
-        let mut is_given_again = false;
+        for aside in &aside {
+            // One that is not whole is called so.
+            let is_part = aside.to_string_lossy().ends_with(".partial");
+            if !is_part && Files::of(aside)? != *self.files() {
+                return Err("what was put aside is not what was found".into());
+            }
+        }
+        let mut found = None;
         let started = match round % 2 {
             0 => self.scene.start(),
             _ => Err("next: `countersign store recover`".to_owned()),
         };
         if let Err(said) = started {
             says(&said, &["next: ", "`countersign store recover`"])?;
+            found = Some(Files::of(&self.scene.data())?);
             self.recover()?;
             self.scene.start()?;
-            is_given_again = true;
         }
         let stats = self.scene.service.admin(&["store", "stats"])?;
         let commits = number(&stats["commits"]).ok_or("no commits")?;
@@ -150,13 +153,14 @@ impl Subject for Recovery {
             return Err("a copy of the files was deleted".into());
         }
         let glances = named(self.scene.service.folder(), GLANCE)?;
-        if !glances.is_empty() && is_given_again {
+        if !glances.is_empty() && found.is_some() {
             return Err("the copy that was looked at was left".into());
         }
+        // A start that was refused opened the database, if it came before all files were aside.
+        let found = found.filter(|_| round % 2 == 0);
         for aside in kept {
-            // One that is called whole is whole, whenever it was made.
-            if !aside.to_string_lossy().ends_with(".partial") && Files::of(&aside)? == *self.files()
-            {
+            let files = Files::of(&aside)?;
+            if files == *self.files() || Some(files) == found {
                 return Ok(());
             }
         }
