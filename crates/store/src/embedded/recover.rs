@@ -167,12 +167,11 @@ pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, LookError> {
 }
 
 fn loss(directory: &Directory, mark: Option<u64>) -> Result<Loss, LookError> {
-    match fs::metadata(directory.database().join("db")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let why = "its file `database/db` is missing".to_owned();
-            return Ok(Loss::Damaged { why });
-        }
-        found => drop(found.map_err(|error| refuse(directory, Unopened::System(error)))?),
+    let db = directory.database().join("db");
+    let is_there = db.try_exists();
+    if !is_there.map_err(|error| refuse(directory, Unopened::System(error)))? {
+        let why = "its file `database/db` is missing".to_owned();
+        return Ok(Loss::Damaged { why });
     }
     let copy = with_end(directory.path(), ".diagnosing");
     let glance = Glance::of(directory, &copy)?;
