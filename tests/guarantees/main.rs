@@ -76,6 +76,8 @@ fn trials() -> Vec<Trial> {
         trial!(offline::a_restoration_killed_at_any_instant_is_whole_or_none),
         trial!(offline::a_recovery_killed_at_a_step_is_done_or_goes_on, needs "cc"),
         trial!(offline::a_recovery_killed_at_any_instant_is_done_or_goes_on),
+        trial!(offline::a_look_at_a_loss_killed_at_a_step_changes_nothing, needs "cc"),
+        trial!(offline::a_look_at_a_loss_killed_at_any_instant_changes_nothing),
         trial!(offline::a_first_start_killed_at_a_step_begins_the_epoch, needs "cc"),
         trial!(offline::a_first_start_killed_at_any_instant_begins_the_epoch),
         trial!(offline::a_founding_killed_at_a_step_goes_on, needs "cc"),

@@ -24,7 +24,7 @@ use crate::shim::Shim;
 use crate::{counts, scale};
 use first_start::FirstStart;
 use founding::Founding;
-use recovery::Recovery;
+use recovery::{Looking, Recovery};
 use restoration::Restoration;
 use upgrade::{FORMATS, Upgrade};
 
@@ -85,6 +85,16 @@ pub(crate) fn a_recovery_killed_at_a_step_is_done_or_goes_on(cc: &Path) -> Resul
 /// The same at any instant.
 pub(crate) fn a_recovery_killed_at_any_instant_is_done_or_goes_on() -> Result<(), String> {
     in_a_runtime(async { at_any_instant(&mut Recovery::begin().await?).await })
+}
+
+/// A recovery to which nobody said yes, killed at a step: every file is as it was.
+pub(crate) fn a_look_at_a_loss_killed_at_a_step_changes_nothing(cc: &Path) -> Result<(), String> {
+    in_a_runtime(async { at_each_step(cc, &mut Looking::begin().await?).await })
+}
+
+/// The same at any instant.
+pub(crate) fn a_look_at_a_loss_killed_at_any_instant_changes_nothing() -> Result<(), String> {
+    in_a_runtime(async { at_any_instant(&mut Looking::begin().await?).await })
 }
 
 /// The first start after a restoration, killed at a step: the next one has begun

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use countersign::error::v1::Reason;
 use countersign::storage::v1::AuditEvent;
+use countersign_store::{EmbeddedStore, Options};
 use walkdir::WalkDir;
 
 /// `docs/errors.md` has one row for each reason, and no others.
@@ -115,6 +116,34 @@ pub(crate) fn audit_md_lists_each_event() -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("the records have {events:?}, the page {rows:?}"))
+    }
+}
+
+/// This release has a section of its own at the top of the changelog, and stands with the format of
+/// its stores in `docs/upgrading.md`: as the newest one, and nowhere with another.
+pub(crate) fn this_release_is_named_in_changelog_and_upgrading() -> Result<(), String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let changes = include_str!("../../CHANGELOG.md");
+    let top = changes.lines().find_map(|line| line.strip_prefix("## ["));
+    if top.and_then(|top| top.split(']').next()) != Some(version) {
+        return Err(format!(
+            "the changelog begins with {top:?}, not with {version}"
+        ));
+    }
+    let store = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let store = store.path().join("store");
+    EmbeddedStore::open(&store, Options::default()).map_err(|error| error.to_string())?;
+    let marker = fs::read_to_string(store.join("store")).map_err(|error| error.to_string())?;
+    let format = marker.trim_end().rsplit(' ').next().unwrap_or_default();
+    let page = include_str!("../../docs/upgrading.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| 0.") || line.starts_with(&format!("| {version} ")))
+        .collect();
+    let row = format!("| {version} | {format} |");
+    match rows.last() {
+        Some(last) if last.starts_with(&row) => Ok(()),
+        _ => Err(format!("the last row is not {row}: {rows:?}")),
     }
 }
 

@@ -58,6 +58,7 @@ fn trials() -> Vec<Trial> {
         trial!(documents::errors_md_lists_each_reason),
         trial!(documents::vectors_agree_with_errors_md),
         trial!(documents::audit_md_lists_each_event),
+        trial!(documents::this_release_is_named_in_changelog_and_upgrading),
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),
         trial!(releases::stores_of_earlier_releases_open),

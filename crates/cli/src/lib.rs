@@ -7,6 +7,7 @@ mod demo;
 mod dial;
 mod entropy;
 mod exit;
+mod hyphened;
 mod key_file;
 mod output;
 mod proven;

@@ -6,9 +6,11 @@ use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
+use crate::hyphened::Hyphened;
 use crate::key_file;
 
 /// The variable that holds a client's secret.
@@ -23,7 +25,7 @@ const SECRET_BYTES_MAX: u64 = 16 * 1024;
 pub(crate) struct TokenArgs {
     /// The token, or `-` to read it from standard input. Others on this machine can see an
     /// argument: prefer `-` or `--token-file`
-    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true, value_parser = Hyphened.map(RedactedText::from))]
     token: Option<RedactedText>,
 
     /// A file that holds the token and nothing else, mode 0600
@@ -45,7 +47,7 @@ impl TokenArgs {
 pub(crate) struct OptionalTokenArgs {
     /// The access token that goes with the proof, or `-` to read it from standard input. Others
     /// on this machine can see an argument: prefer `-` or `--token-file`
-    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true, value_parser = Hyphened.map(RedactedText::from))]
     token: Option<RedactedText>,
 
     /// A file that holds the access token and nothing else, mode 0600
@@ -88,6 +90,12 @@ impl std::str::FromStr for RedactedText {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+impl From<String> for RedactedText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
     }
 }
 

@@ -5,19 +5,22 @@
 //! the new key-encryption key before anything is written, so a crash leaves the old one or the new
 //! one in force, never some keys under each.
 
-use std::path::PathBuf;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign_issuer::keys::rewrap;
-use countersign_issuer::model::{KeyId, SealedKey, ServiceKey};
+use countersign_issuer::model::{SealedKey, ServiceKey};
 use countersign_issuer::{Actor, Known};
 use countersign_jose::UnixTime;
 use countersign_store::Store;
 
 use crate::config::{Config, KeyPlace};
-use crate::keyring::custody::{Custody, IfMissing};
+use crate::keyring::custody::{Custody, CustodyError, IfMissing};
 use crate::keyring::wrap::Label;
-use crate::keyring::{KeyFileError, open};
+use crate::keyring::{KeyFileError, KeyProgramError, open};
 use crate::opening::{held, marked};
 use crate::records::{Outcome, Records};
 use crate::start::{StartError, open_store};
@@ -80,16 +83,26 @@ async fn change(
     if marked(&records, directory).await?.is_none() {
         return Err(nothing_there(config));
     }
-    let old = Custody::at(from, directory, IfMissing::Refuse)?;
-    let known = held(&records, directory, &old).await?.known;
+    let (old, known) = match opened(&records, directory, from).await {
+        Ok(opened) => opened,
+        // Whoever gives the command again after a crash is told that it was done.
+        Err(_) if opened(&records, directory, to).await.is_ok() => {
+            return Err(StartError::AlreadyUnder { place: to.shown() });
+        }
+        Err(refused) => return Err(refused),
+    };
     let new = Custody::at(to, directory, IfMissing::Make)?;
-    if if_in_force == IfInForce::Refuse && (from == to || are_one(&old, &new, &known).await?) {
+    if if_in_force == IfInForce::Refuse && from == to {
         return Err(new.in_force().into());
     }
-    let mut resealed = Vec::with_capacity(known.len());
+    let mut anew = Vec::with_capacity(known.len());
     for Known { value: key, .. } in &known {
-        resealed.push(reseal(key, &old, &new).await?);
+        anew.push(reseal(key, &old, &new).await?);
     }
+    if if_in_force == IfInForce::Refuse && are_one(&old, &new, &known, &anew).await? {
+        return Err(new.in_force().into());
+    }
+    let resealed: Vec<_> = anew.into_iter().map(|key| (key.id, key.sealed)).collect();
     let actor = Actor::Operator {
         uid: rustix::process::getuid().as_raw(),
     };
@@ -107,22 +120,62 @@ async fn change(
     }
 }
 
-/// Whether both have one key, whatever they are called: somebody whose key leaked must not believe
-/// that it was changed. Each must open what the other encrypts: a program that has another key may
-/// well have kept its former one, to open what was encrypted under it.
+/// The store's keys, which the key-encryption key at `place` opens.
+async fn opened(
+    records: &Records,
+    directory: &Path,
+    place: &KeyPlace,
+) -> Result<(Custody, Vec<Known<ServiceKey>>), StartError> {
+    let custody = Custody::at(place, directory, IfMissing::Refuse)?;
+    let known = held(records, directory, &custody).await?.known;
+    Ok((custody, known))
+}
+
+/// Whether both have one key, whatever they are called and whatever kind they are: somebody whose key
+/// leaked must not believe that it was changed. Each opens what the other encrypts then: a program
+/// that has another key may well have kept its former one, to open what was encrypted under it.
+///
+/// One key that both open is enough. That they have two keys is believed only if it shows with every
+/// key: a program that cannot do its work for a moment says no more than one that has another key.
 async fn are_one(
     old: &Custody,
     new: &Custody,
     known: &[Known<ServiceKey>],
-) -> Result<bool, StartError> {
-    for Known { value: key, .. } in known {
-        // One that does not open it may say so in any way.
-        if open(new, key).await.is_ok() {
-            let resealed = resealed(key, old, new).await?;
-            return Ok(open(old, &resealed).await.is_ok());
+    anew: &[ServiceKey],
+) -> Result<bool, CustodyError> {
+    for (Known { value: key, .. }, anew) in known.iter().zip(anew) {
+        if opens(old, anew, key).await? && opens(new, key, anew).await? {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether somebody opens what another one encrypted. One that does not may say so in any way, but
+/// must then open its own: or else it is out of order, and nobody knows.
+async fn opens(
+    custody: &Custody,
+    of_another: &ServiceKey,
+    its_own: &ServiceKey,
+) -> Result<bool, CustodyError> {
+    // A file and a program can have one key, too, and encrypt in the same form.
+    let sealed = SealedKey {
+        lock: custody.lock(),
+        ..of_another.sealed.clone()
+    };
+    let asked = ServiceKey {
+        sealed,
+        ..of_another.clone()
+    };
+    match open(custody, &asked).await {
+        Ok(_) => Ok(true),
+        Err(
+            out_of_order @ CustodyError::Program(
+                KeyProgramError::Start { .. } | KeyProgramError::TimedOut { .. },
+            ),
+        ) => Err(out_of_order),
+        Err(_) => open(custody, its_own).await.map(|_| false),
+    }
 }
 
 /// The key under the new lock, which was tried.
@@ -130,28 +183,19 @@ async fn reseal(
     key: &ServiceKey,
     old: &Custody,
     new: &Custody,
-) -> Result<(KeyId, SealedKey), StartError> {
-    let resealed = resealed(key, old, new).await?;
-    open(new, &resealed).await?;
-    Ok((resealed.id, resealed.sealed))
-}
-
-/// The key under the new lock.
-async fn resealed(
-    key: &ServiceKey,
-    old: &Custody,
-    new: &Custody,
-) -> Result<ServiceKey, StartError> {
+) -> Result<ServiceKey, CustodyError> {
     let data_key = old.unwrap(key).await?;
     let sealed = SealedKey {
         data_key: new.wrap(Label::of(key), &data_key).await?,
         lock: new.lock(),
         ..key.sealed.clone()
     };
-    Ok(ServiceKey {
+    let resealed = ServiceKey {
         sealed,
         ..key.clone()
-    })
+    };
+    open(new, &resealed).await?;
+    Ok(resealed)
 }
 
 fn nothing_there(config: &Config) -> StartError {

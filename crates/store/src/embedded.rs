@@ -11,6 +11,7 @@ mod apply;
 mod backup;
 mod committer;
 mod contents;
+mod copies;
 mod directory;
 mod disk;
 mod examine;
@@ -41,6 +42,7 @@ use std::time::{Duration, Instant};
 #[doc(hidden)]
 pub use self::backup::fuzz;
 pub use self::backup::{Backup, BackupError};
+pub use self::copies::LookError;
 pub use self::disk::{Disk, Fdatasync};
 pub use self::examine::{Finding, LogReport, Report, Verified};
 pub use self::open::Options;
@@ -48,7 +50,7 @@ pub use self::open_error::OpenError;
 pub use self::restore::{RestoreError, Restored, restore, verify_backup};
 pub use self::stats::{Counts, Stats};
 pub use self::store::EmbeddedStore;
-pub use self::verify::verify;
+pub use self::verify::{verify, verify_copy};
 
 use self::layout::Item;
 

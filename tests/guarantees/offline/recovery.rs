@@ -1,6 +1,7 @@
-//! `countersign store recover`, killed.
+//! `countersign store recover`, killed: with a yes, and before one.
 
 use std::fs;
+use std::path::Path;
 
 use countersign_testkit::Problem;
 use countersign_testkit::service::countersign;
@@ -11,47 +12,77 @@ use super::set_back::{Scene, number};
 use super::{Ended, How, Subject, command, says};
 
 /// What the folders with copies are called.
+const BESIDE: &str = "data.";
 const ASIDE: &str = "data.lost-";
+const GLANCE: &str = "data.diagnosing";
+
+/// What happened to a store.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Loss {
+    /// It was killed, and its end was torn.
+    Torn,
+    /// An older copy of the database was put in the place of a later one.
+    Older,
+    /// Its mark is gone, too.
+    Unmarked,
+}
 
 pub(super) struct Recovery {
     scene: Scene,
-    /// The files of a store that has lost its end.
-    lost: Files,
-    /// The same without the mark.
+    torn: Files,
+    older: Files,
     unmarked: Files,
     /// The last commit that was acknowledged.
     last: u64,
-    /// Whether it is without its mark.
-    without_mark: bool,
+    /// What happened in this round.
+    loss: Loss,
 }
 
 impl Recovery {
-    /// An older copy of the database is put in the place of a later one.
     pub(super) async fn begin() -> Result<Self, Problem> {
         let mut scene = Scene::begin().await?;
+        let data = scene.data();
         scene.service.stop()?;
-        let older = Files::of(&scene.data().join("database"))?;
+        let older = Files::of(&data.join("database"))?;
         scene.start()?;
         scene.goes_on().await?;
-        scene.service.stop()?;
-        let data = scene.data();
-        let last = report(&data.display().to_string())?;
+        let stats = scene.service.admin(&["store", "stats"])?;
+        let last = number(&stats["commits"]).ok_or("no commits")?;
+        scene.service.kill()?;
+        fs::write(
+            data.join("mark"),
+            format!("countersign mark, commit {last}\n"),
+        )?;
+        tear(&data.join("database"), &older)?;
+        let torn = Files::of(&data)?;
         remove(&data.join("database"))?;
         older.copy_to(&data.join("database"))?;
-        fs::create_dir_all(data.join("database/blobs"))?;
         Ok(Self {
-            lost: Files::of(&data)?,
+            torn,
+            older: Files::of(&data)?,
             unmarked: Files::of(&data)?.without("mark"),
             scene,
             last,
-            without_mark: false,
+            loss: Loss::Torn,
         })
     }
 
+    fn prepare(&mut self, round: usize) -> Result<(), Problem> {
+        self.scene.clear()?;
+        for beside in named(self.scene.service.folder(), BESIDE)? {
+            remove(&beside)?;
+        }
+        self.loss = [Loss::Torn, Loss::Older, Loss::Unmarked][round % 3];
+        self.files().copy_to(&self.scene.data())?;
+        fs::create_dir_all(self.scene.data().join("database/blobs"))?;
+        Ok(())
+    }
+
     fn files(&self) -> &Files {
-        match self.without_mark {
-            false => &self.lost,
-            true => &self.unmarked,
+        match self.loss {
+            Loss::Torn => &self.torn,
+            Loss::Older => &self.older,
+            Loss::Unmarked => &self.unmarked,
         }
     }
 
@@ -62,17 +93,28 @@ impl Recovery {
     }
 }
 
+/// The end of a database that a killed process left is torn, where the first of it was written since
+/// an older copy was made; and a snapshot was under way.
+fn tear(database: &Path, older: &Files) -> Result<(), Problem> {
+    let before = older.bytes("db").ok_or("no database")?;
+    let db = database.join("db");
+    let mut bytes = fs::read(&db)?;
+    let since = (0..bytes.len()).find(|at| bytes[*at] != before.get(*at).copied().unwrap_or(0));
+    bytes[since.ok_or("nothing was written since")?] ^= 0x10;
+    fs::write(&db, bytes)?;
+    fs::write(
+        database.join("snap.00000000000000FF.generating"),
+        "half of one",
+    )?;
+    Ok(())
+}
+
 impl Subject for Recovery {
     const KILLS: &'static str = "kills of a recovery";
     const TURNS: usize = 2;
 
     fn prepare(&mut self, round: usize) -> Result<(), Problem> {
-        self.scene.clear()?;
-        for aside in named(self.scene.service.folder(), ASIDE)? {
-            remove(&aside)?;
-        }
-        self.without_mark = round / 2 % 2 == 1;
-        self.files().copy_to(&self.scene.data())
+        self.prepare(round)
     }
 
     fn run(&mut self, how: &How) -> Result<Ended, Problem> {
@@ -82,18 +124,27 @@ impl Subject for Recovery {
 
     async fn ends_well(&mut self, round: usize) -> Result<(), Problem> {
         let aside = named(self.scene.service.folder(), ASIDE)?;
+        for aside in &aside {
+            // One that is not whole is called so.
+            let is_part = aside.to_string_lossy().ends_with(".partial");
+            if !is_part && Files::of(aside)? != *self.files() {
+                return Err("what was put aside is not what was found".into());
+            }
+        }
+        let mut found = None;
         let started = match round % 2 {
             0 => self.scene.start(),
             _ => Err("next: `countersign store recover`".to_owned()),
         };
         if let Err(said) = started {
             says(&said, &["next: ", "`countersign store recover`"])?;
+            found = Some(Files::of(&self.scene.data())?);
             self.recover()?;
             self.scene.start()?;
         }
         let stats = self.scene.service.admin(&["store", "stats"])?;
         let commits = number(&stats["commits"]).ok_or("no commits")?;
-        if commits <= self.last && !self.without_mark {
+        if commits <= self.last && self.loss != Loss::Unmarked {
             return Err(format!("commit {commits} comes again, of {}", self.last).into());
         }
         self.scene.is_set_back("STORE_RECOVERED").await?;
@@ -101,16 +152,64 @@ impl Subject for Recovery {
         if !aside.iter().all(|aside| kept.contains(aside)) {
             return Err("a copy of the files was deleted".into());
         }
-        match kept.iter().any(|aside| self.files().are_in(aside)) {
+        let glances = named(self.scene.service.folder(), GLANCE)?;
+        if !glances.is_empty() && found.is_some() {
+            return Err("the copy that was looked at was left".into());
+        }
+        // A start that was refused opened the database, if it came before all files were aside.
+        let found = found.filter(|_| round % 2 == 0);
+        for aside in kept {
+            let files = Files::of(&aside)?;
+            if files == *self.files() || Some(files) == found {
+                return Ok(());
+            }
+        }
+        Err("all files as they were found lie nowhere".into())
+    }
+}
+
+/// Who does not say yes: no file is changed, whenever the command is killed.
+pub(super) struct Looking(Recovery);
+
+impl Looking {
+    pub(super) async fn begin() -> Result<Self, Problem> {
+        Ok(Self(Recovery::begin().await?))
+    }
+
+    fn is_as_found(&self) -> Result<(), Problem> {
+        match Files::of(&self.0.scene.data())? == *self.0.files() {
             true => Ok(()),
-            false => Err("all files as they were found lie nowhere".into()),
+            false => Err("a file was changed, and nobody had said yes".into()),
         }
     }
 }
 
-/// The last commit of a sound store.
-fn report(data: &str) -> Result<u64, Problem> {
-    let said = countersign(&["store", "verify", "--data", data, "--json"])?;
-    let said: Value = serde_json::from_str(&said)?;
-    Ok(number(&said["last_commit"]).ok_or("no last commit")?)
+impl Subject for Looking {
+    const KILLS: &'static str = "kills of a look at a loss";
+
+    fn prepare(&mut self, round: usize) -> Result<(), Problem> {
+        self.0.prepare(round)
+    }
+
+    fn run(&mut self, how: &How) -> Result<Ended, Problem> {
+        let data = self.0.scene.data().display().to_string();
+        match command(&["store", "recover", "--data", &data], how) {
+            Err(said) => {
+                says(&said.to_string(), &["say --yes", "nothing was changed"])?;
+                Ok(Ended::Whole)
+            }
+            Ok(Ended::Whole) => Err("nobody was asked".into()),
+            killed => killed,
+        }
+    }
+
+    async fn ends_well(&mut self, _: usize) -> Result<(), Problem> {
+        self.is_as_found()?;
+        self.run(&How::default())?;
+        self.is_as_found()?;
+        match named(self.0.scene.service.folder(), BESIDE)?.is_empty() {
+            true => Ok(()),
+            false => Err("a copy was left".into()),
+        }
+    }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use countersign_dpop::Target;
 
 use crate::exit::Failure;
+use crate::hyphened::Hyphened;
 use crate::key_file;
 use crate::output::Output;
 use crate::proven::Prover;
@@ -47,7 +48,7 @@ pub(crate) struct ProofCommand {
     token: OptionalTokenArgs,
 
     /// The nonce that the service asked for; empty for none
-    #[arg(long, value_name = "NONCE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NONCE", allow_hyphen_values = true, value_parser = Hyphened)]
     nonce: Option<String>,
 
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use countersign_store::{Change, EmbeddedStore, Log, Options, Store};
 use serde_json::Value;
 
-use crate::program::{Service, run, serve, wait};
+use crate::program::{Service, feed, finish, program, run, serve, wait};
 
 const ORDERS: &str = "https://orders.internal:8443";
 
@@ -314,10 +314,48 @@ fn an_export_is_verified_without_a_service_and_what_was_altered_is_found() {
         assert_eq!(code, 1, "{what}: {err}");
         assert!(err.contains(says.as_str()), "{what}: {err}");
     }
+    // A socket that is named for other commands is not asked; and standard input is a file, too.
+    let path = folder.path().join("export.jsonl");
+    fs::write(&path, &exported.out).unwrap();
+    let elsewhere = || {
+        let mut command = program();
+        command.env("COUNTERSIGN_ADMIN_SOCKET", "/nowhere/admin.sock");
+        command
+    };
+    let set = finish(elsewhere().args(["audit", "verify", "--file"]).arg(&path));
+    assert_eq!(set.code, 0, "{set:?}");
+    let piped = feed(
+        elsewhere().args(["audit", "verify", "--file", "-"]),
+        &exported.out,
+    );
+    assert_eq!((piped.code, &piped.out), (0, &set.out), "{piped:?}");
+    let altered = exported.out.replacen("billing", "chilling", 1);
+    let piped = feed(
+        elsewhere().args(["audit", "verify", "--file", "-"]),
+        &altered,
+    );
+    assert_eq!(piped.code, 1, "{piped:?}");
+    assert!(piped.err.contains("standard input:"), "{piped:?}");
+
     // What is not there is said.
     let (_, code, told) = verify("nothing", &[]);
     assert_eq!(code, 1, "{told}");
     assert!(told.contains("it holds no entry"), "{told}");
+    // How a line is written does not matter, nor are the newest entries missed without a note.
+    // An entry can have several lines.
+    let of_newest = |line: &Value| {
+        let newest = &parsed[parsed.len() - 1];
+        line["log"] == newest["log"] && line["number"] == newest["number"]
+    };
+    let newest = parsed.iter().position(of_newest).unwrap();
+    let returned: Vec<String> = owned.iter().map(|line| format!("{line}\r")).collect();
+    for (what, lines) in [
+        ("other ends of lines", &returned[..]),
+        ("the newest entry is gone", &owned[..newest]),
+    ] {
+        let (what, code, err) = verify(what, lines);
+        assert_eq!(code, 0, "{what}: {err}");
+    }
     let (_, code, told) = verify("a removed beginning", &owned[3..]);
     assert_eq!(code, 0, "{told}");
     assert!(

@@ -328,6 +328,39 @@ fn a_value_may_begin_with_a_hyphen() {
     }
 }
 
+/// Where a script's variable was empty, the next option is not its value.
+#[test]
+fn an_option_is_no_value_of_the_one_before_it() {
+    let service = Service::start();
+    let issue = "token issue --client-id nobody";
+    let code = format!("{issue} --code c --redirect-uri http://127.0.0.1/ --code-verifier");
+    for (line, named) in [
+        ("audit list --object --json".to_owned(), "--object"),
+        (
+            "proof --url https://o.internal/a.B/C --nonce --json".to_owned(),
+            "--nonce",
+        ),
+        (format!("{code} --json"), "--code-verifier"),
+        (
+            format!("{issue} --client-key none --client-key-id --json"),
+            "--client-key-id",
+        ),
+        ("token revoke --token --yes".to_owned(), "--token"),
+        ("token revoke --family --yes".to_owned(), "--family"),
+        (
+            "token introspect --client-id c --token --json".to_owned(),
+            "--token",
+        ),
+    ] {
+        let ran = service.run(&line);
+        check(&ran, 2, &[&format!("write {named}=VALUE")]);
+    }
+    let whole = service.run("audit list --object=--json --json");
+    assert_eq!(whole.json()["events"], serde_json::json!([]), "{whole:?}");
+    let revoked = service.run("key revoke --yes");
+    check(&revoked, 2, &["KID"]);
+}
+
 #[test]
 fn what_is_not_there_or_there_already_is_7() {
     let service = Service::start();

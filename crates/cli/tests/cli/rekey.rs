@@ -196,6 +196,67 @@ fn a_program_with_the_key_that_is_in_force_is_refused_as_a_new_one() {
     assert_eq!(done.code, 0, "{done:?}");
 }
 
+/// Cut off behind its commit, it was done: whoever gives the command again is told so.
+#[test]
+fn a_rekey_that_was_done_says_so_when_it_is_given_again() {
+    let folder = stopped();
+    let folder = folder.path();
+    assert_eq!(finish(rekey(folder, "kek", "kek-2").arg("--yes")).code, 0);
+    let again = finish(rekey(folder, "kek", "kek-2").arg("--yes"));
+    assert_eq!(again.code, 4, "{again:?}");
+    for text in [
+        "are encrypted under what",
+        "kek-2 has already",
+        "nothing was changed",
+    ] {
+        assert!(again.err.contains(text), "{again:?}");
+    }
+    // A third file opens nothing either, and is not made for that.
+    let wrong = finish(rekey(folder, "kek", "kek-3").arg("--yes"));
+    assert_eq!(wrong.code, 4, "{wrong:?}");
+    assert!(wrong.err.contains("kek does not open"), "{wrong:?}");
+    assert!(!folder.join("kek-3").exists(), "a key was made");
+}
+
+/// A program's arguments may hold what nobody should read.
+#[test]
+fn the_arguments_of_a_program_are_not_printed() {
+    let folder = stopped();
+    let folder = folder.path();
+    let toy = script(folder, "toy", TOY).display().to_string();
+    let done = finish(
+        program()
+            .args(["key", "rekey", "--yes", "--data"])
+            .arg(folder.join("data"))
+            .arg("--key-file")
+            .arg(folder.join("kek"))
+            .arg(format!("--new-key-command={toy},--pin,marked-secret")),
+    );
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        !(done.out.clone() + &done.err).contains("marked-secret"),
+        "{done:?}"
+    );
+    for text in [&toy, "with the arguments that you gave"] {
+        assert!(done.out.contains(text), "{done:?}");
+    }
+}
+
+/// Only a program can have a new version of its key.
+#[test]
+fn what_is_taken_anew_is_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = finish(
+        program()
+            .args(["key", "rekey", "--anew", "--data"])
+            .arg(folder.path()),
+    );
+    assert_eq!(told.code, 2, "{told:?}");
+    let (what, _) = told.err.split_once("Usage").unwrap_or((&told.err, ""));
+    assert!(what.contains("--new-key-command"), "{told:?}");
+    assert!(!what.contains("--new-key-file"), "{told:?}");
+}
+
 /// A file has one key, and no versions of it.
 #[test]
 fn a_file_is_not_taken_anew() {

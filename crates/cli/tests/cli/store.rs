@@ -1,7 +1,8 @@
 //! `countersign store`: copies, and what is done with them.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::program::{Ran, Service, feed, finish, program, run, serve, wait};
 
@@ -203,6 +204,88 @@ fn a_store_that_lost_its_end_is_refused_explained_and_recovered() {
     assert_eq!(service.run(&format!("resource show {ORDERS}")).code, 0);
     child.kill().unwrap();
     wait(&mut child);
+}
+
+/// Killed with -9, and its end is torn: the driver would rewrite that at once. Nothing is changed
+/// by who only asks, and what is put aside is what was found.
+#[test]
+fn a_torn_store_stays_as_it_is_until_a_yes_and_lies_aside_as_it_was() {
+    let mut service = Service::start();
+    for n in 0..30 {
+        let added = service.run(&format!(
+            "resource add https://r-{n}.internal --scope orders.read"
+        ));
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+    service.signal("KILL");
+    service.ended();
+    let folder = service.file("");
+    let here = data(&folder, "data");
+    let db = folder.join("data/database/db");
+    let mut bytes = fs::read(&db).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 2_500] ^= 0x10;
+    fs::write(&db, bytes).unwrap();
+    // The mark is up to half a second behind.
+    fs::write(folder.join("data/mark"), "countersign mark, commit 900\n").unwrap();
+    let unfinished = folder.join("data/database/snap.00000000000000FF.generating");
+    fs::write(unfinished, "half of a snapshot").unwrap();
+    let found = files(&folder.join("data"));
+    let beside = fs::read_dir(&folder).unwrap().count();
+
+    let unasked = service.run(&format!("store recover --data {here}"));
+    refused(
+        &unasked,
+        3,
+        &["commit 900 was acknowledged", "nothing was changed"],
+    );
+    assert!(
+        files(&folder.join("data")) == found,
+        "a question changed it"
+    );
+    let verified = service.run(&format!(
+        "store verify --data {here} --scratch {}",
+        folder.display()
+    ));
+    refused(&verified, 4, &["countersign store recover"]);
+    assert!(
+        files(&folder.join("data")) == found,
+        "verifying a copy changed it"
+    );
+    assert_eq!(
+        fs::read_dir(&folder).unwrap().count(),
+        beside,
+        "a copy was left"
+    );
+
+    let recovered = service.run(&format!("store recover --data {here} --yes --json"));
+    let recovered = recovered.json();
+    let aside = Path::new(recovered["aside"].as_str().unwrap());
+    assert!(files(aside) == found, "the copy is not what was found");
+    let (mut child, _) = serve(&folder, &[]);
+    assert_eq!(service.run("store stats --json").json()["epoch"], 2);
+    child.kill().unwrap();
+    wait(&mut child);
+}
+
+/// The files in a folder, and in those below it. What a socket was is none.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match (path.is_dir(), path.is_file()) {
+            (true, _) => found.extend(
+                files(&path)
+                    .into_iter()
+                    .map(|(name, bytes)| (Path::new(path.file_name().unwrap()).join(name), bytes)),
+            ),
+            (_, true) => {
+                drop(found.insert(path.file_name().unwrap().into(), fs::read(&path).unwrap()))
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 #[test]

@@ -29,6 +29,16 @@ impl KeyPlace {
         }
     }
 
+    /// What it is called where people read it: without a program's arguments, which may hold what
+    /// nobody should read.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Credential(name) => format!("the credential {name}"),
+            Self::Command(command) => command.first().cloned().unwrap_or_default(),
+        }
+    }
+
     /// The same place with all links resolved, checked to lie outside of the data `directory`.
     pub(crate) fn outside(self, directory: &Path) -> Result<Self, KeyFileError> {
         match self {

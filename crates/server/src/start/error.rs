@@ -30,6 +30,16 @@ pub enum StartError {
     /// The program that holds the key-encryption key.
     #[error(transparent)]
     KeyProgram(#[from] KeyProgramError),
+    /// The key-encryption key is not the one that was named as the old one, but the one that was
+    /// named as the new.
+    #[error(
+        "the keys in the store are encrypted under what {place} has already, and not under the old \
+         key that was named: an earlier `countersign key rekey` was done"
+    )]
+    AlreadyUnder {
+        /// The new file, credential or program.
+        place: String,
+    },
     /// The data directory is locked, not ours, unreadable, damaged or newer.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -177,6 +177,55 @@ async fn a_program_that_opens_what_is_of_the_key_before_is_taken_if_it_has_anoth
     service.stop().await;
 }
 
+/// A key service that is down for a moment says nothing about its key: one that has the key that is
+/// in force is not taken for one with another, whichever of its answers fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_fails_for_a_while_is_not_taken_for_one_with_another_key() {
+    let mut service = Service::start().await;
+    service.stop().await;
+    let folder = service.folder.path().to_owned();
+    // It counts what it is asked, and fails at some of it.
+    let failing = |name: &str, from: u32, to: u32, how: &str| {
+        let count = format!(
+            "n=$(cat \"$0.n\" 2>/dev/null || echo 0); n=$((n + 1)); echo $n >\"$0.n\"\n\
+             if [ $n -ge {from} ] && [ $n -le {to} ]; then {how}; fi\n"
+        );
+        let text = TOY.replacen("case", &format!("{count}case"), 1);
+        let _anew = fs::remove_file(folder.join(format!("{name}.n")));
+        command(&script(&folder, name, &text))
+    };
+    let toy = script(&folder, "toy", TOY);
+    let first = KeyPlace::Command(command(&toy));
+    let changed = changed_to(&service, first, IfInForce::Refuse).await;
+    changed.expect("from a file to a program");
+    service.config.store.key_command = command(&toy);
+    service.config.store.key_file = None;
+    let (throttled, ends) = ("echo 'error throttled'; exit", "exit 7");
+    let single = (1..=14).map(|n| (n, n, throttled));
+    let many = [
+        (1, 4, throttled),
+        (1, 4, ends),
+        (9, 12, throttled),
+        (9, 40, ends),
+    ];
+    for (from, to, how) in single.chain(many) {
+        let place = KeyPlace::Command(failing("new", from, to, how));
+        let told = changed_to(&service, place, IfInForce::Refuse).await;
+        let told = told.expect_err("it has no other key").to_string();
+        assert!(told.contains("new"), "{from} to {to}, {how}: {told}");
+    }
+    // The one before may fail as well.
+    let same = KeyPlace::Command(command(&script(&folder, "same", TOY)));
+    for n in 1..=12 {
+        service.config.store.key_command = failing("old", n, n, throttled);
+        let told = changed_to(&service, same.clone(), IfInForce::Refuse).await;
+        told.expect_err("it has no other key");
+    }
+    service.config.store.key_command = command(&toy);
+    service.run().await;
+    service.stop().await;
+}
+
 async fn names(service: &Service) -> Vec<String> {
     let keys = listed(service).await.into_iter();
     keys.map(|key| key.kid).collect()

@@ -63,7 +63,11 @@ impl EmbeddedStore {
     /// the last start: about a second for a million records.
     ///
     /// # Errors
-    /// Why the directory was refused; nothing was changed then that would matter to another try.
+    /// Why the directory was refused. Another try meets the same; but where the database was opened,
+    /// its driver has rewritten its files by then: it cuts off an end that it cannot read, and
+    /// removes what a killed process had not finished. Whoever must keep the files as they were
+    /// copies the directory first; [`recover::diagnose`](super::recover::diagnose) and
+    /// [`verify_copy`](super::verify_copy) change nothing.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let mut directory = Directory::claim(directory.as_ref())?;
         let marked = marked(&directory)?;

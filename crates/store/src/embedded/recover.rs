@@ -1,22 +1,25 @@
 //! What to do with a store whose end is lost.
 //!
 //! A store that is behind its mark, or has none, is not opened: commits that were acknowledged are
-//! missing, and nobody should go on without knowing. [`diagnose`] says what is missing; [`accept`]
-//! lets the store open as it is, after all its files were copied aside. Nothing is ever deleted.
+//! missing, and nobody should go on without knowing. [`diagnose`] says what is missing, and changes
+//! no byte of any file: it looks at a copy, since the database's driver rewrites what it opens.
+//! [`accept`] lets the store open with what is there, after all its files were copied aside as they
+//! were found.
 //!
 //! What was lost may be a revocation. Whoever accepts a loss has to revoke what was live since: that
 //! is the service's to do, this is only the store.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::Contents;
-use super::directory::{Directory, sync_directory};
-use super::verify::{open_database, read_mark};
-use super::{Broken, Fdatasync, OpenError, layout, mark};
+use super::copies::{self, Glance, LookError};
+use super::directory::Directory;
+use super::open::refuse;
+use super::verify::{CACHE_BYTES, open_database, read_mark};
+use super::{Broken, Database, Fdatasync, OpenError, Unopened, layout, mark};
 
 /// Commits that are passed over where some were lost: their numbers were versions that somebody may
 /// hold, and none may come twice. The mark is half a second behind, and a disk that hangs can make it
@@ -102,7 +105,7 @@ impl fmt::Debug for Diagnosis {
 /// A store that opens again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
-    /// Where all its files lie as they were found.
+    /// Where all its files lie, each byte for byte as [`diagnose`] found it.
     pub aside: PathBuf,
     /// The last commit that is there.
     pub last_commit: u64,
@@ -110,7 +113,7 @@ pub struct Recovered {
     pub next_above: u64,
 }
 
-/// Why a loss was not accepted. The store is as it was found.
+/// Why a loss was not accepted. The store is as refused as it was found.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     /// Nothing is lost, so there is nothing to accept.
@@ -127,7 +130,7 @@ pub enum RecoverError {
         /// Where it showed.
         why: String,
     },
-    /// The copy could not be made. What there is of it was left.
+    /// The copy could not be made. What there is of it was left; no file of the store was changed.
     #[error("{}: the files could not be copied to {}: {error}", directory.display(), aside.display())]
     NotCopied {
         /// The directory.
@@ -137,7 +140,8 @@ pub enum RecoverError {
         /// What the operating system says.
         error: io::Error,
     },
-    /// The copy was made, and then the store could not be written.
+    /// The copy was made, and then the store could not be written. The database's driver may have
+    /// rewritten its files by then.
     #[error("{}: cannot be used: {error}", directory.display())]
     Unwritable {
         /// The directory.
@@ -147,30 +151,38 @@ pub enum RecoverError {
     },
 }
 
-/// Finds out what is lost. Reads everything; what that changes, [`verify`](super::verify) says.
+/// Finds out what is lost, and changes no byte of any file of the store: reads everything, in a copy
+/// of the database that lies beside the directory, in `<directory>.diagnosing`, and is removed
+/// again. That takes as much room as the database, and the time to copy it. Killed, it leaves the
+/// copy there, and the next one removes it.
 ///
 /// # Errors
-/// Where there is no store that could be looked at; one that the driver does not open is a
-/// diagnosis.
-pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, OpenError> {
+/// Where there is no store that could be looked at, or no copy; one that the driver does not open is
+/// a diagnosis.
+pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, LookError> {
     let directory = Directory::claim_existing(directory.as_ref())?;
     let mark = read_mark(&directory)?;
-    let database = match open_database(&directory) {
+    let loss = loss(&directory, mark)?;
+    Ok(Diagnosis { directory, loss })
+}
+
+fn loss(directory: &Directory, mark: Option<u64>) -> Result<Loss, LookError> {
+    let db = directory.database().join("db");
+    let is_there = db.try_exists();
+    if !is_there.map_err(|error| refuse(directory, Unopened::System(error)))? {
+        let why = "its file `database/db` is missing".to_owned();
+        return Ok(Loss::Damaged { why });
+    }
+    let copy = with_end(directory.path(), ".diagnosing");
+    let glance = Glance::of(directory, &copy)?;
+    let database = match Database::open(&glance.database(), CACHE_BYTES) {
         Ok(database) => database,
-        Err(OpenError::Damaged { why, .. }) => {
-            let loss = Loss::Damaged { why };
-            return Ok(Diagnosis { directory, loss });
-        }
-        Err(OpenError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            let why = "its file `database/db` is missing".to_owned();
-            let loss = Loss::Damaged { why };
-            return Ok(Diagnosis { directory, loss });
-        }
-        Err(error) => return Err(error),
+        Err(Unopened::Broken(Broken(why))) => return Ok(Loss::Damaged { why }),
+        Err(unopened) => return Err(refuse(directory, unopened).into()),
     };
     let contents = Contents::whole(&database);
     database.release();
-    let loss = match (contents, mark) {
+    Ok(match (contents, mark) {
         (Err(Broken(why)), _) => Loss::Damaged { why },
         (Ok(contents), None) => Loss::Mark {
             found: contents.commits,
@@ -180,13 +192,14 @@ pub fn diagnose(directory: impl AsRef<Path>) -> Result<Diagnosis, OpenError> {
             mark,
         },
         (Ok(_), Some(_)) => Loss::None,
-    };
-    Ok(Diagnosis { directory, loss })
+    })
 }
 
 /// Accepts a loss: copies all files to a folder beside the directory, named
 /// `<directory>.lost-<seconds>`, with a number behind it where that is taken, and lets the store go
-/// on from what is there. Version numbers go on well above those that were lost.
+/// on from what is there. Version numbers go on well above those that were lost. Nothing of the
+/// store is opened for writing before the copy is whole and on the disk; until then it is called
+/// `….partial`.
 ///
 /// `before` is run after the copy was made, and before the store opens again: what it writes into
 /// the directory is there whenever the store opens.
@@ -212,7 +225,7 @@ pub fn accept(
         }
     };
     let aside = beside(&path, now_unix_secs);
-    copy(&path, &aside).map_err(|error| RecoverError::NotCopied {
+    copies::keep(&path, &aside).map_err(|error| RecoverError::NotCopied {
         directory: path.clone(),
         aside: aside.clone(),
         error,
@@ -246,35 +259,21 @@ fn set_back(mut directory: Directory, commit: u64) -> io::Result<()> {
 }
 
 fn beside(path: &Path, now_unix_secs: u64) -> PathBuf {
-    // `.` and `..` have no name to build on; where they lead has.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let named = |end: &str| {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".lost-{now_unix_secs}{end}"));
-        path.with_file_name(name)
-    };
+    let named = |end: &str| with_end(path, &format!(".lost-{now_unix_secs}{end}"));
     // One that was killed in the same second has left its copy, whole or not.
     let numbered = (2..=COPIES_PER_SECOND_MAX).map(|number| named(&format!("-{number}")));
-    let is_free = |path: &PathBuf| !path.try_exists().unwrap_or(false);
+    let is_there = |path: &Path| path.try_exists().unwrap_or(false);
     std::iter::once(named(""))
         .chain(numbered)
-        .find(is_free)
+        .find(|path| !is_there(path) && !is_there(&copies::partial(path)))
         .unwrap_or_else(|| named(""))
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o700).create(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), &target)?;
-            File::open(&target)?.sync_all()?;
-        }
-    }
-    sync_directory(to)?;
-    to.parent().map_or(Ok(()), sync_directory)
+/// What lies beside the directory, under its name with something behind it.
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    // `.` and `..` have no name to build on; where they lead has.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    path.with_file_name(name)
 }

@@ -1,10 +1,11 @@
 //! A store whose end is lost: said, copied aside, and opened only then.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use countersign_store::embedded::recover::{Loss, accept, diagnose};
-use countersign_store::embedded::verify;
+use countersign_store::embedded::{verify, verify_copy};
 use countersign_store::laws::Place;
 use countersign_store::{Change, Commit, EmbeddedStore, Key, Options, Store, Write};
 use tempfile::{TempDir, tempdir};
@@ -157,8 +158,8 @@ async fn damage_is_not_mended() {
 async fn nothing_is_accepted_without_its_copy() {
     let home = Home::new().await;
     fs::remove_file(home.store().join("mark")).unwrap();
-    // With what the copy's name adds, it is longer than a name may be.
-    let long = home.0.path().join("s".repeat(250));
+    // With what the kept copy's name adds, it is longer than a name may be.
+    let long = home.0.path().join("s".repeat(242));
     fs::rename(home.store(), &long).unwrap();
     let before = |_: &std::path::Path| panic!("nothing was accepted yet");
     let refused = accept(diagnose(&long).unwrap(), NOW, before).expect_err("no such name");
@@ -167,6 +168,76 @@ async fn nothing_is_accepted_without_its_copy() {
         "{refused}"
     );
     assert_eq!(label(&long), "no_mark");
+}
+
+/// A killed process's database has an end that its driver rewrites at once when it opens it. Who
+/// only asks must leave every byte; and what is put aside is what was found, not what was left of it.
+#[tokio::test]
+async fn to_look_changes_no_byte_and_what_is_put_aside_is_what_was_found() {
+    let tears: [fn(&Path); 3] = [flip, cut, |_| {}];
+    for (n, tear) in (0..).zip(tears) {
+        let folder = tempdir().unwrap();
+        let home = folder.path().join("store");
+        killed(&home).await;
+        tear(&home.join("database/db"));
+        fs::write(home.join("mark"), "countersign mark, commit 300\n").unwrap();
+        let unfinished = home.join("database/snap.00000000000000FF.generating");
+        fs::write(unfinished, "half of a snapshot").unwrap();
+        let found = bytes(&home);
+
+        // What another one left that was killed as it looked.
+        fs::create_dir_all(folder.path().join("store.diagnosing/database")).unwrap();
+        let diagnosis = diagnose(&home).unwrap();
+        let loss = diagnosis.loss().clone();
+        assert!(
+            matches!(loss, Loss::Tail { mark: 300, .. }),
+            "{n}: {loss:?}"
+        );
+        assert!(bytes(&home) == found, "{n}: looking changed a file");
+        drop(diagnosis);
+        assert!(bytes(&home) == found, "{n}: letting go changed a file");
+        let beside = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(beside, 1, "{n}: something was left beside it");
+        let verified = verify_copy(&home, folder.path()).unwrap();
+        assert!(!verified.is_sound(), "{n}: it is behind its mark");
+        assert!(
+            bytes(&home) == found,
+            "{n}: verifying a copy changed a file"
+        );
+        let beside = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(beside, 1, "{n}: something was left beside it");
+
+        let diagnosis = diagnose(&home).unwrap();
+        assert_eq!(diagnosis.loss(), &loss, "{n}: it is found again");
+        let recovered = accept(diagnosis, NOW, |_| Ok(())).unwrap();
+        assert!(bytes(&recovered.aside) == found, "{n}: not what was found");
+        assert_eq!(label(&home), "opens");
+        let opened = bytes(&home);
+        assert!(
+            opened[Path::new("database/db")] != found[Path::new("database/db")],
+            "{n}: the driver rewrites nothing, and so this shows nothing"
+        );
+    }
+}
+
+/// What has the name of the copy and is none of ours is not removed.
+#[tokio::test]
+async fn what_lies_where_the_copy_goes_is_left_alone() {
+    let home = Home::new().await;
+    let taken = home.0.path().join("store.diagnosing");
+    fs::create_dir(&taken).unwrap();
+    fs::write(taken.join("letter"), "of somebody").unwrap();
+    let refused = diagnose(home.store()).expect_err("it is taken");
+    assert_eq!(refused.label(), "not_copied");
+    assert!(refused.to_string().contains("move it away"), "{refused}");
+    assert_eq!(fs::read(taken.join("letter")).unwrap(), b"of somebody");
+    fs::remove_dir_all(&taken).unwrap();
+    std::os::unix::fs::symlink(home.store(), &taken).unwrap();
+    assert_eq!(
+        diagnose(home.store()).expect_err("a link").label(),
+        "not_copied"
+    );
+    assert_eq!(home.label(), "opens");
 }
 
 /// One that was killed in the same second keeps nobody from trying again, and its copy stays.
@@ -212,6 +283,54 @@ async fn what_is_no_store_is_left_alone() {
     let store = place.open().await;
     assert_eq!(verify(place.path()).expect_err("in use").label(), "locked");
     store.close().await.unwrap();
+}
+
+/// A store of 40 commits as a process leaves it that is killed.
+async fn killed(home: &Path) {
+    let running = tempdir().unwrap();
+    let store = EmbeddedStore::open(running.path(), Options::default()).unwrap();
+    for n in 0..40_u8 {
+        let key = |m: u8| Key::of("k").and([n, m]);
+        let writes = (0..5).map(|m| Write::create(key(m), vec![7_u8; 100]));
+        store.commit(Change::of(writes)).await.unwrap();
+    }
+    copy(running.path(), home);
+    store.close().await.unwrap();
+}
+
+/// A bit of what was written last, but some records, is another.
+fn flip(db: &Path) {
+    let mut bytes = fs::read(db).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 2_500] ^= 0x10;
+    fs::write(db, bytes).unwrap();
+}
+
+/// Half of what was written is not there.
+fn cut(db: &Path) {
+    let mut bytes = fs::read(db).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes.truncate(end / 2);
+    fs::write(db, bytes).unwrap();
+}
+
+/// Every file below a folder, whole.
+fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inner) = folders.pop() {
+        for entry in fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let name = path.strip_prefix(folder).unwrap().to_owned();
+                    found.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// What the files are that the driver has no part in, and which ones it has.

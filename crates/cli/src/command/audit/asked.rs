@@ -7,6 +7,8 @@ use countersign_server::audit::LOGS;
 use countersign_store::Log;
 use prost_types::Timestamp;
 
+use crate::hyphened::Hyphened;
+
 /// A log of events.
 #[derive(Copy, Clone, PartialEq, Eq, ValueEnum, Debug)]
 pub(crate) enum LogName {
@@ -45,7 +47,7 @@ pub(crate) struct Asked {
     actor: Option<String>,
 
     /// Done to this client, resource, family or token
-    #[arg(long, value_name = "WHAT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "WHAT", allow_hyphen_values = true, value_parser = Hyphened)]
     object: Option<String>,
 
     /// For this reason, as in client_wrong_secret

@@ -1,7 +1,7 @@
 //! `audit verify`: whether the logs are as they were written.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -30,6 +30,7 @@ begins with: what was before is not in it.
 Examples:
   countersign audit verify
   countersign audit verify --file audit.jsonl
+  zstdcat audit.jsonl.zst | countersign audit verify --file -
   countersign audit verify --expect \"$(tail -1 /mnt/elsewhere/audit-heads)\"";
 
 /// What to verify.
@@ -39,8 +40,9 @@ pub(crate) struct Verify {
     #[arg(long = "expect", value_name = "NOTE")]
     noted: Vec<Noted>,
 
-    /// An export instead of the service's logs
-    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    /// An export instead of the service's logs, or `-` to read one from standard input; no
+    /// service is asked
+    #[arg(long, value_name = "FILE|-")]
     file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -61,6 +63,9 @@ impl Verify {
     }
 
     fn exported(&self, path: &Path) -> Result<(Vec<Ended>, Vec<String>), Failure> {
+        if path == Path::new("-") {
+            return exported(stdin().lock(), "standard input", &self.noted);
+        }
         let name = path.display().to_string();
         let file = File::open(path);
         let file = file.map_err(|cause| Failure::configuration(format!("{name}: {cause}")))?;

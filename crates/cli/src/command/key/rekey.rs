@@ -43,7 +43,7 @@ pub(crate) struct Rekey {
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present = "new_key_command",
+        required_unless_present_any = ["new_key_command", "anew"],
         conflicts_with = "new_key_command"
     )]
     new_key_file: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub(crate) struct Rekey {
 
     /// Encrypt them also where the program opens what they are encrypted under: its
     /// key service has a new version of the key
-    #[arg(long, conflicts_with = "new_key_file")]
+    #[arg(long, requires = "new_key_command", conflicts_with = "new_key_file")]
     anew: bool,
 
     /// Do not ask
@@ -124,8 +124,10 @@ fn done(rekeyed: &Rekeyed, to: &KeyPlace) -> String {
             "\nnext: in the configuration\n  [store]\n  key_credential = {name:?}"
         )),
         KeyPlace::Command(command) => lines.push(format!(
-            "\nnext: in the configuration\n  [store]\n  key_command = {command:?}\nand no key_file or \
-             key_credential; then start the service"
+            "\nnext: in the configuration\n  [store]\n  key_command = [{:?}, …]\nwith the arguments \
+             that you gave, if any, and no key_file or key_credential; then start the service",
+            // Its arguments may hold what nobody should read.
+            command.first().map_or("", String::as_str)
         )),
     }
     if let Some(old) = &rekeyed.old_file {

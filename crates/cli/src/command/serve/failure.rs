@@ -21,6 +21,8 @@ pub(in crate::command) fn start(cause: &StartError) -> Failure {
             .next("tls.certificate_file and tls.key_file must be PEM files that belong together"),
         StartError::KeyFile(cause) => key_file(cause),
         StartError::KeyProgram(cause) => key_program(cause),
+        StartError::AlreadyUnder { .. } => Failure::new(Kind::Data, what)
+            .next("nothing was changed; name that one in the configuration, and start the service"),
         StartError::Open(cause) => Failure::new(Kind::Data, what).next(open(cause)),
         StartError::Directory { .. } => Failure::new(Kind::Data, what)
             .next("name a directory that this account may write to with --data"),
@@ -88,7 +90,7 @@ fn key_program(cause: &KeyProgramError) -> Failure {
             "see whether what the program asks can be reached and lets it in; without the key that it has, the keys in the store are lost",
         ),
         KeyProgramError::InForce { .. } => {
-            failure.next("nothing was changed. To ask this one from now on, name it in store.key_command, and nothing else; for another key, name another program or other arguments; --anew, if its key service has a new version of the key")
+            failure.next("nothing was changed. Where a program had the key before, to ask this one from now on, name it in store.key_command, and nothing else; for another key, name another program or other arguments; --anew, if its key service has a new version of the key, or a file had the same one")
         }
         KeyProgramError::Answer { .. } => {
             failure.next("docs/keys-at-rest.md says what such a program reads and writes")

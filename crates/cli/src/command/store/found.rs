@@ -1,6 +1,6 @@
 //! What a look through a whole store found, for people and for scripts.
 
-use countersign_store::embedded::{OpenError, Report, Verified};
+use countersign_store::embedded::{LookError, OpenError, Report, Verified};
 use serde_json::{Value, json};
 
 use crate::command::serve::failure;
@@ -10,6 +10,17 @@ use crate::output;
 /// A directory that is not opened.
 pub(super) fn unopened(cause: &OpenError) -> Failure {
     Failure::new(Kind::Data, cause.to_string()).next(failure::open(cause))
+}
+
+/// A directory of which no copy is looked at.
+pub(super) fn unseen(cause: &LookError) -> Failure {
+    match cause {
+        LookError::Unopened(cause) => unopened(cause),
+        LookError::NotCopied { .. } => Failure::new(Kind::Data, cause.to_string()).next(
+            "the copy needs as much room as the database, in a folder that this account may write \
+             to; no file of the store was changed",
+        ),
+    }
 }
 
 /// A report as JSON.

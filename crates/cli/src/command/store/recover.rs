@@ -16,10 +16,17 @@ A store that is behind its mark has lost commits that were acknowledged: a disk 
 about what it had, or an older copy was put in its place. It is refused until
 somebody decides. A backup that is whole and recent may be the better way.
 
-This says what is lost, and asks. Then it copies all files aside (nothing is ever
-deleted), and lets the store open with what is there. What was lost may be a
-revocation or a rotation: so the next start begins a new epoch, and refresh tokens,
-codes, requests and access tokens from before are dead.
+This says what is lost, and asks. Until a yes no file of the store is changed: it
+looks at a copy of the database, in DIRECTORY.diagnosing beside it, which is removed
+again. That takes as much room as the database, and the time to copy it. With a yes
+it copies all files aside as they were found, to DIRECTORY.lost-SECONDS (named
+.partial until it is whole; remove it when nobody needs it), and only then lets the
+store open with what is there. What was lost may be a revocation or a rotation: so
+the next start begins a new epoch, and refresh tokens, codes, requests and access
+tokens from before are dead.
+
+A start that was refused has opened the database before, and then an end that could
+not be read is cut off already. To keep that too, copy the directory before a start.
 
 Run this as the account that the service runs as, while the service is stopped.
 
@@ -41,7 +48,10 @@ impl Recover {
     pub(super) fn run(self, output: &Output) -> Result<(), Failure> {
         let directory = self.data.directory()?;
         let place = directory.display();
-        let diagnosis = diagnose(&directory).map_err(|cause| found::unopened(&cause))?;
+        output.note(&format!(
+            "looking at a copy of the database, which takes as much room beside {place}, and its time"
+        ));
+        let diagnosis = diagnose(&directory).map_err(|cause| found::unseen(&cause))?;
         match diagnosis.loss() {
             Loss::None => {
                 let facts = serde_json::json!({"lost": false});

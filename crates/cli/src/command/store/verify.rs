@@ -13,12 +13,18 @@ use crate::output::Output;
 
 pub(super) const EXAMPLES: &str = "\
 Checks every checksum, every log's hash chain from its start, that no entry or commit
-is missing, and that what expires has a reminder. A store is read where it is; its
-service must be stopped. A backup is put together in a folder under --scratch, which
-is removed again and takes as much room as the store.
+is missing, and that what expires has a reminder. The service of a store must be
+stopped. A backup is put together in a folder under --scratch, which is removed again
+and takes as much room as the store.
+
+A store is read where it is, and opening it is not only reading: what a killed process
+had not finished is removed, and an end that cannot be read is cut off. With --scratch
+a copy is read instead, in a folder there that is removed again, and no file of the
+store is changed: for a store that may be evidence, or before `store recover`.
 
 Examples:
   countersign store verify --data /var/lib/countersign/data
+  countersign store verify --data /var/lib/countersign/data --scratch /var/tmp
   countersign store verify countersign.backup --scratch /var/tmp";
 
 /// What to read.
@@ -28,8 +34,9 @@ pub(crate) struct Verify {
     #[arg(value_name = "BACKUP", conflicts_with_all = ["config", "data"])]
     backup: Option<PathBuf>,
 
-    /// Where there is room to put a backup together [default: the system's temporary folder]
-    #[arg(long, value_name = "FOLDER", requires = "backup")]
+    /// Where there is room: for a backup, to be put together [default: the system's
+    /// temporary folder]; for a store, to be read in a copy [default: it is read in place]
+    #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
 
     #[command(flatten)]
@@ -42,8 +49,13 @@ impl Verify {
             Some(file) => (file.clone(), self.of_backup(file)?),
             None => {
                 let directory = self.data.directory()?;
-                let verified = embedded::verify(&directory);
-                let verified = verified.map_err(|cause| found::unopened(&cause))?;
+                let verified = match &self.scratch {
+                    Some(scratch) => embedded::verify_copy(&directory, scratch)
+                        .map_err(|cause| found::unseen(&cause))?,
+                    None => {
+                        embedded::verify(&directory).map_err(|cause| found::unopened(&cause))?
+                    }
+                };
                 (directory, verified)
             }
         };

@@ -9,6 +9,7 @@ use countersign_client::{AssertionKey, Client, Credential, Secret};
 use tonic::transport::Channel;
 
 use crate::exit::Failure;
+use crate::hyphened::Hyphened;
 use crate::{key_file, secret};
 
 /// The variable that names the client.
@@ -36,7 +37,8 @@ pub(crate) struct CredentialArgs {
         long,
         value_name = "KID",
         requires = "client_key",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = Hyphened
     )]
     client_key_id: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! `countersign token issue`.
 
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use countersign::token::v1::issue_token_request::Grant;
 use countersign::token::v1::token_service_client::TokenServiceClient;
 use countersign::token::v1::{AuthorizationCode, ClientCredentials, IssueTokenRequest};
@@ -10,6 +11,7 @@ use super::keep::KeepArgs;
 use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
 use crate::exit::Failure;
+use crate::hyphened::Hyphened;
 use crate::output::Output;
 use crate::proven;
 use crate::secret::RedactedText;
@@ -62,7 +64,8 @@ pub(crate) struct Issue {
         long,
         value_name = "VERIFIER",
         requires = "code",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = Hyphened.map(RedactedText::from)
     )]
     code_verifier: Option<RedactedText>,
 

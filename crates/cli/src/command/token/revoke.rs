@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use countersign::token::v1::RevokeTokenRequest;
 use countersign::token::v1::revoke_token_request::Target;
 use countersign::token::v1::token_service_client::TokenServiceClient;
@@ -12,6 +13,7 @@ use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
 use crate::confirm::confirm;
 use crate::exit::Failure;
+use crate::hyphened::Hyphened;
 use crate::output::Output;
 use crate::proven;
 use crate::secret::{self, RedactedText};
@@ -57,7 +59,7 @@ pub(crate) struct Revoke {
 struct TargetArgs {
     /// The token, or `-` to read it from standard input. Others on this machine can see an
     /// argument: prefer `-` or `--token-file`
-    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOKEN|-", allow_hyphen_values = true, value_parser = Hyphened.map(RedactedText::from))]
     token: Option<RedactedText>,
 
     /// A file that holds the token and nothing else, mode 0600
@@ -65,7 +67,7 @@ struct TargetArgs {
     token_file: Option<PathBuf>,
 
     /// The family, as `family_id` named it when its tokens were issued
-    #[arg(long, value_name = "FAMILY", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FAMILY", allow_hyphen_values = true, value_parser = Hyphened)]
     family: Option<String>,
 }
 
