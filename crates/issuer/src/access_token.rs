@@ -53,7 +53,8 @@ pub struct Claims {
 pub(crate) struct Binding {
     pub(crate) jkt: Thumbprint,
     pub(crate) id: TokenId,
-    pub(crate) now: UnixTime,
+    /// In whole seconds.
+    pub(crate) issued_at: UnixTime,
 }
 
 impl Claims {
@@ -95,7 +96,7 @@ impl Claims {
         lifetime: Duration,
         binding: Binding,
     ) -> Self {
-        let issued_at = UnixTime::from_secs(binding.now.as_secs());
+        let issued_at = binding.issued_at;
         Self {
             subject: Subject::of_client(client),
             audience: permissions.resources().cloned().collect(),

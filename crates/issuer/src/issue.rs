@@ -60,7 +60,7 @@ pub fn issue(
         Binding {
             jkt: proof,
             id,
-            now,
+            issued_at: issuer.issue_time(now),
         },
     ) {
         Ok((claims, format)) => {

@@ -64,6 +64,17 @@ pub struct Lifetimes {
 }
 
 impl Issuer {
+    /// When a token that is made now says that it was issued: in whole seconds (RFC 7519 §2), and
+    /// after the store was set back, since everything that says otherwise is dead. So for less than
+    /// a second a token may be issued a little ahead.
+    pub(crate) fn issue_time(&self, now: UnixTime) -> UnixTime {
+        let second = UnixTime::from_secs(now.as_secs());
+        match self.set_back_at {
+            Some(back) if second <= back && now >= back => UnixTime::from_secs(back.as_secs() + 1),
+            Some(_) | None => second,
+        }
+    }
+
     /// Whether something made at that time may have been used up or revoked by changes that the
     /// store has lost since. Then it is dead, like the families of an earlier epoch.
     pub fn may_have_forgotten(&self, made_at: UnixTime) -> bool {

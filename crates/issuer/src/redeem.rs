@@ -176,7 +176,7 @@ pub fn redeem(
     let binding = Binding {
         jkt: proof,
         id: fresh.token,
-        now,
+        issued_at: issuer.issue_time(now),
     };
     let family = begun(client.client(), approval, issuer, proof, now, lifetime);
     let claims = Claims::of_family(fresh.family, &family, &permissions, lifetime, binding);

@@ -120,7 +120,7 @@ pub fn rotate(
     let binding = Binding {
         jkt: proof,
         id,
-        now,
+        issued_at: issuer.issue_time(now),
     };
     let generation = step.generation();
     let claims = Claims::of_family(family_id, family, &permissions, lifetime, binding);

@@ -38,11 +38,46 @@ fn an_access_token_from_before_is_inactive_and_a_later_one_is_not() {
     assert!(world.is_active(&before, "guard"));
     world.set_back();
     assert!(!world.is_active(&before, "guard"));
-    // `iat` has whole seconds.
     world.pass(1);
     assert!(!world.is_active(&before, "guard"));
     let after = world.issue("checkout", &ask(&[], &[])).unwrap();
     assert!(world.is_active(&world.sign(&after), "guard"));
+}
+
+/// `iat` has whole seconds: what is issued in the second of the set-back says the next one, and is
+/// told apart from what was issued before.
+#[test]
+fn an_access_token_of_the_same_second_is_not_taken_for_one_from_before() {
+    let mut world = World::new();
+    world.now = world.now.plus(Duration::from_millis(100));
+    let before = world.issue("checkout", &ask(&[], &[])).unwrap();
+    world.now = world.now.plus(Duration::from_millis(400));
+    world.set_back();
+    for millis in [0, 1, 499] {
+        world.now = world
+            .issuer
+            .set_back_at
+            .unwrap()
+            .plus(Duration::from_millis(millis));
+        let after = world.issue("checkout", &ask(&[], &[])).unwrap();
+        assert_eq!(after.claims.issued_at.as_secs(), START.as_secs() + 1);
+        assert!(
+            world.is_active(&world.sign(&after), "guard"),
+            "{millis} ms later"
+        );
+    }
+    assert!(!world.is_active(&world.sign(&before), "guard"));
+    world.now = world
+        .issuer
+        .set_back_at
+        .unwrap()
+        .plus(Duration::from_millis(500));
+    let later = world.issue("checkout", &ask(&[], &[])).unwrap();
+    assert_eq!(later.claims.issued_at.as_secs(), START.as_secs() + 1);
+    // A clock that is behind has seen nothing of it: what it issues is dead.
+    world.now = START;
+    let behind = world.issue("checkout", &ask(&[], &[])).unwrap();
+    assert!(!world.is_active(&world.sign(&behind), "guard"));
 }
 
 #[test]
