@@ -30,7 +30,10 @@ use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::random;
 use countersign_client::source::BoxFuture;
 use countersign_dpop::{Ath, Jti, Mint, Minter, Origin, Target};
-use countersign_guard::{Builder, Guard, KeySource, KeysUnavailable, NonceMode, PublishedKeys};
+use countersign_guard::{
+    Builder, Guard, KeySource, KeysUnavailable, NonceMode, PublishedKeys, Revocation,
+    RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
+};
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, base64url, jwks};
 use criterion::Criterion;
 use rustix::time::{ClockId, clock_gettime};
@@ -38,7 +41,7 @@ use serde_json::json;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::metadata::MetadataValue;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
@@ -65,15 +68,27 @@ fn main() {
         .unwrap();
     let caller = Arc::new(Caller::new());
     let floor = Measured::start(&callers, caller.public(), None);
-    let guarded = Measured::start(
-        &callers,
-        caller.public(),
-        Some(caller.issuer.public().clone()),
-    );
+    let by = |knows| {
+        let issuer = caller.issuer.public().clone();
+        Measured::start(&callers, caller.public(), Some((issuer, knows)))
+    };
+    let guarded = by(Knows::Keys);
+    let watching = by(Knows::Revocations);
 
-    ratio(&callers, &caller, &floor, &guarded);
+    ratio("guarded call", &callers, &caller, &floor, &guarded);
+    ratio(
+        "guarded call, 1,000,000 tokens revoked and 100 more every second",
+        &callers,
+        &caller,
+        &floor,
+        &watching,
+    );
     let mut group = criterion.benchmark_group("guarded_call");
-    for (name, server) in [("floor", &floor), ("guard, token seen before", &guarded)] {
+    for (name, server) in [
+        ("floor", &floor),
+        ("guard, token seen before", &guarded),
+        ("guard, a million revoked", &watching),
+    ] {
         group.bench_function(name, |bench| {
             bench.iter_custom(|calls| {
                 let calls = usize::try_from(calls).unwrap();
@@ -86,7 +101,13 @@ fn main() {
 }
 
 /// Takes turns, so that what else the machine does falls on both.
-fn ratio(callers: &runtime::Runtime, caller: &Arc<Caller>, floor: &Measured, guarded: &Measured) {
+fn ratio(
+    what: &str,
+    callers: &runtime::Runtime,
+    caller: &Arc<Caller>,
+    floor: &Measured,
+    guarded: &Measured,
+) {
     let micros = |server: &Measured| {
         let time = server.measure(callers, caller, CALLS_PER_ROUND);
         time.as_secs_f64() * 1e6 / CALLS_PER_ROUND as f64
@@ -99,12 +120,52 @@ fn ratio(callers: &runtime::Runtime, caller: &Arc<Caller>, floor: &Measured, gua
     rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (ratio, floor, guarded) = rounds[ROUNDS / 2];
     println!(
-        "guarded call, {STREAMS} streams, processor time of the server's thread, median of {ROUNDS}: \
+        "{what}, {STREAMS} streams, processor time of the server's thread, median of {ROUNDS}: \
          floor {floor:.1} µs, guard {guarded:.1} µs, floor ÷ ours {ratio:.3} \
          (from {:.3} to {:.3})",
         rounds[0].0,
         rounds[ROUNDS - 1].0
     );
+}
+
+/// What a guard is told of.
+#[derive(Copy, Clone)]
+enum Knows {
+    Keys,
+    Revocations,
+}
+
+/// Tells of a million revocations, none of which hits the caller, and then of
+/// one every ten milliseconds: what was looked up is looked up again each time.
+struct Revoked;
+
+const REVOKED: u64 = 1_000_000;
+const AT_ONCE: u64 = 1_000;
+
+impl RevocationSource for Revoked {
+    fn watch(&self, _: Option<String>) -> BoxFuture<'_, Result<Revocations, WatchFailed>> {
+        let all = (0..REVOKED / AT_ONCE).map(|page| revoked(page * AT_ONCE, AT_ONCE));
+        let more = tokio_stream::iter(REVOKED..).throttle(Duration::from_millis(10));
+        let told = tokio_stream::iter(all).chain(more.map(|number| revoked(number, 1)));
+        let told: Revocations = Box::pin(told.map(Ok));
+        Box::pin(std::future::ready(Ok(told)))
+    }
+}
+
+fn revoked(from: u64, count: u64) -> RevocationsTold {
+    let now = SystemClock.now();
+    RevocationsTold {
+        revocations: (from..from + count)
+            .map(|number| Revocation {
+                target: RevokedTarget::Token(number.to_string()),
+                revoked_at: now,
+                forget_at: now.plus(Duration::from_secs(3_600)),
+            })
+            .collect(),
+        cursor: String::new(),
+        complete: from + count >= REVOKED,
+        heartbeat: Duration::from_secs(5),
+    }
 }
 
 /// A server on its own thread, whose processor time can be asked for.
@@ -114,7 +175,11 @@ struct Measured {
 }
 
 impl Measured {
-    fn start(callers: &runtime::Runtime, caller: PublicKey, issuer: Option<PublicKey>) -> Self {
+    fn start(
+        callers: &runtime::Runtime,
+        caller: PublicKey,
+        guarded: Option<(PublicKey, Knows)>,
+    ) -> Self {
         let (ask, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Duration>>();
         let (address, listening) = oneshot::channel();
         thread::spawn(move || {
@@ -126,7 +191,7 @@ impl Measured {
                 let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
                 address.send(incoming.local_addr().unwrap()).unwrap();
                 let incoming = incoming.with_nodelay(Some(true));
-                let server: Pin<Box<dyn Future<Output = _>>> = match issuer {
+                let server: Pin<Box<dyn Future<Output = _>>> = match guarded {
                     None => {
                         let orders = OrderServiceServer::new(ByHand(caller));
                         Box::pin(
@@ -135,8 +200,8 @@ impl Measured {
                                 .serve_with_incoming(incoming),
                         )
                     }
-                    Some(issuer) => {
-                        let guard = guard(issuer).await;
+                    Some((issuer, knows)) => {
+                        let guard = guard(issuer, knows).await;
                         let orders = OrderServiceServer::new(Echo);
                         let server = Server::builder().layer(guard.layer()).add_service(orders);
                         Box::pin(server.serve_with_incoming(incoming))
@@ -264,15 +329,21 @@ impl Caller {
     }
 }
 
-async fn guard(issuer: PublicKey) -> Guard {
-    Builder::new(ISSUER)
+async fn guard(issuer: PublicKey, knows: Knows) -> Guard {
+    let builder = Builder::new(ISSUER)
         .serve(ORIGIN)
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
         .nonces(NonceMode::Off)
-        .key_source(Arc::new(OneKey(issuer)))
-        .connect()
-        .await
-        .unwrap()
+        .key_source(Arc::new(OneKey(issuer)));
+    match knows {
+        Knows::Keys => builder.connect().await.unwrap(),
+        Knows::Revocations => {
+            let builder = builder.revocation_source(Arc::new(Revoked));
+            let guard = builder.connect().await.unwrap();
+            assert!(guard.counts().revocations >= 1_000_000, "all are known");
+            guard
+        }
+    }
 }
 
 struct OneKey(PublicKey);
