@@ -109,6 +109,7 @@
 mod channel;
 pub mod clock;
 mod countersign;
+mod counts;
 mod credential;
 pub mod deadline;
 mod error;
@@ -128,7 +129,8 @@ mod unprocessed;
 
 pub use self::channel::{ChannelBuilder, GuardedChannel};
 pub use self::countersign::{Builder, Countersign};
-pub use self::credential::{AssertionKey, Client, Credential};
-pub use self::error::{CallError, ConnectError, FailedCall, TokenError};
+pub use self::counts::Counts;
+pub use self::credential::{AssertionKey, Client, Credential, CredentialFileError, KeyFile};
+pub use self::error::{CallError, ConnectError, FailedCall, TokenError, WarmError};
 pub use self::secret::Secret;
 pub use self::token_service::{Code, Issued, TokenService};

@@ -118,12 +118,16 @@ async fn a_token_service_that_asks_for_time_gets_it() {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(2)));
     }
     assert_eq!(asked(), 1);
-    clock.0.store(2, Ordering::SeqCst);
+    // Not before, and not all in the same instant.
+    clock.0.store(1, Ordering::SeqCst);
+    cached.token().await.unwrap_err();
+    assert_eq!(asked(), 1);
+    clock.0.store(3, Ordering::SeqCst);
     cached.token().await.unwrap_err();
     cached.token().await.unwrap_err();
     assert_eq!(asked(), 2);
     // Days are not waited, whoever says so.
-    clock.0.store(2 + PATIENCE.as_secs(), Ordering::SeqCst);
+    clock.0.store(3 + PATIENCE.as_secs(), Ordering::SeqCst);
     cached.token().await.unwrap();
     assert_eq!(asked(), 3);
 }
