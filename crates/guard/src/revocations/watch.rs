@@ -150,7 +150,7 @@ impl Watching {
         let batch = Batch::of(&told.revocations);
         if !batch.is_empty() {
             // First into the set: a stream that opens meanwhile finds it there.
-            set.add(&batch);
+            let batch = set.admit(batch, clock.now());
             streams.revoke(|marks, issued_at| batch.hits(marks, issued_at));
         }
         self.cursor = Some(told.cursor);
