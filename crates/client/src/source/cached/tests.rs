@@ -142,3 +142,32 @@ async fn a_clock_that_is_set_back_makes_nobody_wait() {
     clock.0.store(0, Ordering::SeqCst);
     cached.token().await.unwrap();
 }
+
+/// A request that would go on for ever ends with the last who could use what it brings.
+#[test]
+fn a_request_in_flight_ends_with_its_cache() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let tasks = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let cached = cached(&[Fate::NeverEnds]);
+        let clone = cached.clone();
+        let moment = Duration::from_millis(10);
+        let waited = tokio::time::timeout(moment, cached.token()).await;
+        assert!(waited.is_err(), "it never ends");
+        drop(cached);
+        tokio::time::sleep(moment).await;
+        assert_eq!(tasks(), 1, "a clone may want it");
+        drop(clone);
+        let ended = async {
+            while tasks() > 0 {
+                tokio::time::sleep(moment).await;
+            }
+        };
+        let soon = Duration::from_secs(30);
+        tokio::time::timeout(soon, ended).await.unwrap();
+    });
+}
