@@ -69,10 +69,13 @@ enum Wrong {
     NotAKey(KeyRejected),
 }
 
+/// Makes a credential of what is in a file.
+type Reading<T> = dyn Fn(&str) -> Result<T, Wrong> + Send + Sync;
+
 /// What was last read well from a file that is read anew for every use.
 pub(super) struct Kept<T> {
     path: PathBuf,
-    read: Box<dyn Fn(&str) -> Result<T, Wrong> + Send + Sync>,
+    read: Box<Reading<T>>,
     good: Mutex<Option<Arc<T>>>,
 }
 
