@@ -13,10 +13,10 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::countersign::Countersign;
-use crate::error::{ConnectError, FailedCall};
+use crate::error::{ConnectError, FailedCall, WarmError};
 use crate::layer::{CallFuture, DpopLayer, DpopService};
 use crate::legible::LegibleBody;
-use crate::source::{Cached, ClientCredentials, RefreshToken, TokenSource};
+use crate::source::{Cached, ClientCredentials, Fetch, RefreshToken, TokenSource};
 
 /// Describes a channel; made by [`Countersign::channel`].
 #[must_use]
@@ -27,6 +27,7 @@ pub struct ChannelBuilder {
     resource: Option<String>,
     scopes: Vec<String>,
     tokens: Option<Tokens>,
+    over: Option<Channel>,
 }
 
 enum Tokens {
@@ -43,6 +44,7 @@ impl ChannelBuilder {
             resource: None,
             scopes: Vec::new(),
             tokens: None,
+            over: None,
         }
     }
 
@@ -81,6 +83,14 @@ impl ChannelBuilder {
         self
     }
 
+    /// Calls over this channel instead of connecting to the URL: over one that is
+    /// [balanced](Channel::balance_list), for example. Whether it encrypts is for
+    /// whoever made it to see to.
+    pub fn over(mut self, channel: Channel) -> Self {
+        self.over = Some(channel);
+        self
+    }
+
     /// The channel. Connects, and fetches a token, when it is first used.
     ///
     /// # Errors
@@ -88,25 +98,51 @@ impl ChannelBuilder {
     // Async so that connecting at once can be added without changing callers.
     #[expect(clippy::unused_async, reason = "see above")]
     pub async fn connect(self) -> Result<GuardedChannel, ConnectError> {
+        let (layer, _) = self.layer()?;
+        let channel = match &self.over {
+            Some(channel) => channel.clone(),
+            None => self.countersign.transport().channel(&self.url)?,
+        };
+        GuardedChannel::new(&self.url, channel, &layer)
+    }
+
+    /// The channel, with a token in hand and connected, so that the first call is
+    /// as fast as any other. Both at once; the connection afterwards is as that of
+    /// [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// What would fail the first call; see [`WarmError`]. Ten seconds without an
+    /// answer are an error.
+    pub async fn warm(self) -> Result<GuardedChannel, WarmError> {
+        let (layer, tokens) = self.layer()?;
+        let connected = async {
+            match &self.over {
+                Some(channel) => Ok(channel.clone()),
+                None => self.countersign.transport().connected(&self.url).await,
+            }
+        };
+        let (token, channel) = tokio::join!(tokens.token(), connected);
+        token?;
+        Ok(GuardedChannel::new(&self.url, channel?, &layer)?)
+    }
+
+    /// What signs the calls, and where their tokens come from.
+    fn layer(&self) -> Result<(DpopLayer, Arc<dyn TokenSource>), ConnectError> {
         let origin = self.origin.as_deref().unwrap_or(&self.url);
         let resource = self
             .resource
             .clone()
             .unwrap_or_else(|| origin.trim_end_matches('/').to_owned());
-        let tokens = match self.tokens {
-            Some(Tokens::Source(source)) => source,
+        let tokens = match &self.tokens {
+            Some(Tokens::Source(source)) => Arc::clone(source),
             Some(Tokens::Refresh(family)) => {
-                let narrowed = family.narrowed(self.scopes, vec![resource]);
-                Arc::new(Cached::new(narrowed, self.countersign.clock()))
+                let narrowed = family.narrowed(self.scopes.clone(), vec![resource]);
+                Arc::new(cached(&self.countersign, narrowed))
             }
-            None => self.countersign.tokens(self.scopes, vec![resource]),
+            None => self.countersign.tokens(self.scopes.clone(), vec![resource]),
         };
-        let layer = self.countersign.layer(origin)?.tokens(tokens);
-        GuardedChannel::new(
-            &self.url,
-            self.countersign.transport().channel(&self.url)?,
-            &layer,
-        )
+        let layer = self.countersign.layer(origin)?.tokens(Arc::clone(&tokens));
+        Ok((layer, tokens))
     }
 }
 
@@ -182,5 +218,9 @@ pub(crate) fn client_credentials(
     resources: Vec<String>,
 ) -> Arc<dyn TokenSource> {
     let fetch = ClientCredentials::new(countersign.token_service(), scopes, resources);
-    Arc::new(Cached::new(fetch, countersign.clock()))
+    Arc::new(cached(countersign, fetch))
+}
+
+fn cached<F: Fetch>(countersign: &Countersign, fetch: F) -> Cached<F> {
+    Cached::counted(fetch, countersign.clock(), countersign.tally())
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::channel::{ChannelBuilder, GuardedChannel, client_credentials};
 use crate::clock::{Clock, SystemClock};
+use crate::counts::{Counts, Tally};
 use crate::credential::{Client, Credential};
 use crate::error::ConnectError;
 use crate::layer::DpopLayer;
@@ -105,8 +106,6 @@ impl Builder {
     ///
     /// # Errors
     /// When the configuration is wrong; see [`ConnectError`].
-    // Async so that connecting at once can be added without changing callers.
-    #[expect(clippy::unused_async, reason = "see above")]
     pub async fn connect(self) -> Result<Countersign, ConnectError> {
         let (id, credential) = self.client.ok_or(ConnectError::ClientMissing)?;
         let issuer = self.issuer.unwrap_or_else(|| self.url.clone());
@@ -114,8 +113,15 @@ impl Builder {
             Some(key) => key,
             None => new_key()?,
         };
+        let client = Arc::new(Client::new(id, credential, issuer));
+        if client.is_in_a_file() {
+            let client = Arc::clone(&client);
+            tokio::task::spawn_blocking(move || client.begin())
+                .await
+                .map_err(|_| ConnectError::Interrupted)??;
+        }
         let inner = Inner {
-            client: Arc::new(Client::new(id, credential, issuer)),
+            client,
             minter: Arc::new(Minter::new(Arc::new(key))),
             channel: self.transport.channel(&self.url)?,
             origin: parse_origin(self.origin.as_deref().unwrap_or(&self.url))?,
@@ -124,6 +130,7 @@ impl Builder {
             clock: self.clock,
             nonces: Mutex::default(),
             tokens: Mutex::default(),
+            tally: Arc::default(),
         };
         let countersign = Countersign(Arc::new(inner));
         // Fails now rather than at the first call.
@@ -148,8 +155,9 @@ fn parse_origin(url: &str) -> Result<Origin, ConnectError> {
     })
 }
 
-/// A client of the platform. Cheap to clone; clones share keys, tokens and
-/// connections.
+/// A client of the platform, for any number of servers and resources. Cheap to
+/// clone; clones share keys, tokens and connections. When the last of them and
+/// of their channels is gone, so is everything that it did in the background.
 #[derive(Clone)]
 pub struct Countersign(Arc<Inner>);
 
@@ -166,6 +174,7 @@ struct Inner {
     /// The tokens of each audience and set of scopes; as many as there are
     /// channels.
     tokens: Mutex<HashMap<Audience, Arc<dyn TokenSource>>>,
+    tally: Arc<Tally>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -222,6 +231,15 @@ impl Countersign {
     /// The thumbprint of the proof key: what this client's tokens are bound to.
     pub fn thumbprint(&self) -> Thumbprint {
         self.0.minter.jkt()
+    }
+
+    /// What its tokens have come to, those from other [sources](TokenSource) left out.
+    pub fn counts(&self) -> Counts {
+        self.0.tally.counts()
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.0.tally)
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

@@ -1,12 +1,17 @@
 //! How a client shows who it is.
 
+mod file;
+
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use countersign::token::v1::ClientAuthentication;
 use countersign::token::v1::client_authentication::Credential as Shown;
 use countersign_jose::{SigningKey, UnixTime, base64url};
 
+use self::file::Kept;
+pub use self::file::{CredentialFileError, KeyFile};
 use crate::error::TokenError;
 use crate::random;
 use crate::secret::Secret;
@@ -21,6 +26,12 @@ pub enum Credential {
     ClientSecret(Secret),
     /// A key whose public half was registered (RFC 7523).
     PrivateKeyJwt(AssertionKey),
+    /// The secret in this file, which is one line and readable by its owner alone. The file is
+    /// read for every request to the token service, so that it may be replaced at any time; while
+    /// what is in it is bad, the last good secret stays in use and the log says so.
+    SecretFile(PathBuf),
+    /// The private key in this file, read in the same way.
+    KeyFile(KeyFile),
     /// Nothing: a public client.
     Public,
 }
@@ -30,6 +41,8 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::ClientSecret(_) => "ClientSecret",
             Self::PrivateKeyJwt(_) => "PrivateKeyJwt",
+            Self::SecretFile(_) => "SecretFile",
+            Self::KeyFile(_) => "KeyFile",
             Self::Public => "Public",
         })
     }
@@ -65,11 +78,19 @@ impl From<SigningKey> for AssertionKey {
 }
 
 /// A client and its credential: what authenticates a request.
-#[derive(Debug)]
 pub struct Client {
     id: String,
-    credential: Credential,
+    held: Held,
     issuer: String,
+}
+
+/// A credential, as it is held.
+enum Held {
+    Secret(Secret),
+    Key(AssertionKey),
+    SecretFile(Kept<Secret>),
+    KeyFile(Kept<AssertionKey>),
+    Nothing,
 }
 
 impl Client {
@@ -77,7 +98,13 @@ impl Client {
     pub fn new(id: impl Into<String>, credential: Credential, issuer: impl Into<String>) -> Self {
         Self {
             id: id.into(),
-            credential,
+            held: match credential {
+                Credential::ClientSecret(secret) => Held::Secret(secret),
+                Credential::PrivateKeyJwt(key) => Held::Key(key),
+                Credential::SecretFile(path) => Held::SecretFile(Kept::secret(path)),
+                Credential::KeyFile(file) => Held::KeyFile(Kept::key(file)),
+                Credential::Public => Held::Nothing,
+            },
             issuer: issuer.into(),
         }
     }
@@ -88,24 +115,40 @@ impl Client {
     }
 
     /// What to put into a request that is made at `now`; for one request, since
-    /// an assertion is accepted once.
+    /// an assertion is accepted once. Reads the credential's file, if it is in one.
     ///
     /// # Errors
-    /// When an assertion cannot be signed.
+    /// When an assertion cannot be signed, or a file was never good.
     pub fn authentication(&self, now: UnixTime) -> Result<ClientAuthentication, TokenError> {
-        let credential = match &self.credential {
-            Credential::ClientSecret(secret) => {
-                Some(Shown::ClientSecret(secret.expose().to_owned()))
+        let secret = |secret: &Secret| Shown::ClientSecret(secret.expose().to_owned());
+        let credential = match &self.held {
+            Held::Secret(held) => Some(secret(held)),
+            Held::SecretFile(file) => Some(secret(&*file.current()?)),
+            Held::Key(key) => Some(Shown::ClientAssertion(self.assertion(key, now)?)),
+            Held::KeyFile(file) => {
+                let key = file.current()?;
+                Some(Shown::ClientAssertion(self.assertion(&key, now)?))
             }
-            Credential::PrivateKeyJwt(key) => {
-                Some(Shown::ClientAssertion(self.assertion(key, now)?))
-            }
-            Credential::Public => None,
+            Held::Nothing => None,
         };
         Ok(ClientAuthentication {
             client_id: self.id.clone(),
             credential,
         })
+    }
+
+    /// Whether [`authentication`](Self::authentication) waits for a disk.
+    pub(crate) fn is_in_a_file(&self) -> bool {
+        matches!(self.held, Held::SecretFile(_) | Held::KeyFile(_))
+    }
+
+    /// Reads the credential's file, if it is in one, for the first time.
+    pub(crate) fn begin(&self) -> Result<(), CredentialFileError> {
+        match &self.held {
+            Held::SecretFile(file) => file.current().map(drop),
+            Held::KeyFile(file) => file.current().map(drop),
+            Held::Secret(_) | Held::Key(_) | Held::Nothing => Ok(()),
+        }
     }
 
     /// RFC 7523 §3, RFC 10070: `iss` and `sub` are the client, `aud` is the
@@ -130,5 +173,14 @@ impl Client {
         key.key
             .sign_compact(header.to_string().as_bytes(), claims.to_string().as_bytes())
             .map_err(TokenError::Signing)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use countersign_dpop::{OriginError, PathRefused};
 use countersign_jose::{KeyRejected, SigningFailed};
 use tonic::Status;
 
+use crate::credential::CredentialFileError;
 use crate::outcome::{self, Refused};
 use crate::random::NoRandomness;
 
@@ -53,12 +54,39 @@ pub enum ConnectError {
     /// Who calls was left out.
     #[error("no client was given: call client(\"its id\", Credential::…) before connect()")]
     ClientMissing,
+    /// The file of the credential is not good.
+    #[error(transparent)]
+    Credential(#[from] CredentialFileError),
+    /// The runtime is shutting down.
+    #[error("the runtime is shutting down")]
+    Interrupted,
     /// No proof key could be made.
     #[error("no proof key could be made: {0}")]
     Key(#[from] KeyRejected),
     /// No proof key could be made.
     #[error("no proof key could be made: {0}")]
     Randomness(#[from] NoRandomness),
+}
+
+/// Why [`ChannelBuilder::warm`](crate::ChannelBuilder::warm) failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WarmError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Configuration(#[from] ConnectError),
+    /// There is no access token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The guarded server cannot be connected to.
+    #[error(
+        "{url:?} cannot be connected to: {cause}. Is the server up, and are host, port and certificate right?"
+    )]
+    Unreachable {
+        /// As given.
+        url: String,
+        /// What went wrong.
+        cause: String,
+    },
 }
 
 /// Why there is no access token.
@@ -80,6 +108,8 @@ pub enum TokenError {
     Signing(SigningFailed),
     /// The client assertion needs an identifier.
     Randomness(NoRandomness),
+    /// The file of the credential is not good, and never was.
+    Credential(CredentialFileError),
     /// The token was given once and cannot be had again.
     Spent,
     /// The request was given up: the runtime it ran on is shutting down.
@@ -112,6 +142,7 @@ impl fmt::Display for TokenError {
             Self::Incomplete(what) => write!(f, "no access token: the answer has no {what}"),
             Self::Signing(error) => write!(f, "no access token: {error}"),
             Self::Randomness(error) => write!(f, "no access token: {error}"),
+            Self::Credential(error) => write!(f, "no access token: {error}"),
             Self::Spent => f.write_str(
                 "the access token that was given is not accepted any more; give a new one, or use a client's credential",
             ),
@@ -130,8 +161,15 @@ impl Error for TokenError {
             }
             Self::Signing(error) => Some(error),
             Self::Randomness(error) => Some(error),
+            Self::Credential(error) => Some(error),
             Self::NotDpop(_) | Self::Incomplete(_) | Self::Spent | Self::Interrupted => None,
         }
+    }
+}
+
+impl From<CredentialFileError> for TokenError {
+    fn from(error: CredentialFileError) -> Self {
+        Self::Credential(error)
     }
 }
 

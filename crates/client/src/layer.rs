@@ -1,7 +1,31 @@
 //! The layer that gives every call its token and its proof.
 //!
 //! It belongs below any layer that retries, so that every attempt gets a proof
-//! of its own, and directly above the transport.
+//! of its own, and directly above the transport. Below it may stand anything that
+//! carries HTTP/2 requests, such as a plain hyper client:
+//!
+//! ```no_run
+//! use http::Request;
+//! use hyper_util::client::legacy::Client;
+//! use hyper_util::rt::TokioExecutor;
+//! use tonic::body::Body;
+//! use tower::ServiceExt as _;
+//! use tower_layer::Layer as _;
+//!
+//! # async fn call(
+//! #     countersign: countersign_client::Countersign,
+//! #     request: Request<Body>,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! const ORIGIN: &str = "http://127.0.0.1:8443";
+//! let tokens = countersign.tokens(vec!["orders.write".into()], vec![ORIGIN.into()]);
+//! let hyper = Client::builder(TokioExecutor::new())
+//!     .http2_only(true)
+//!     .build_http::<Body>();
+//! let orders = countersign.layer(ORIGIN)?.tokens(tokens).layer(hyper);
+//! let answer = orders.oneshot(request).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod attempt;
 mod future;

@@ -29,7 +29,8 @@
 //!
 //! A channel goes into any generated stub, for unary calls and streams alike.
 //! `connect` refuses a wrong configuration and connects to nobody yet: services
-//! may be started in any order.
+//! may be started in any order. [`warm`](ChannelBuilder::warm) connects, and
+//! fetches the token, before the first call.
 //!
 //! What it does for you:
 //!
@@ -43,6 +44,8 @@
 //!   because the token has expired or was revoked. What has been sent, up to
 //!   64 KiB of it, is kept until the response starts, and sent again. Errors of
 //!   handlers are never retried.
+//! - **Credentials in files** may be [replaced](Credential::SecretFile) while the
+//!   process runs.
 //! - **TLS**, with the system's roots or [your own authority](Builder::trust_ca).
 //!   Plaintext stays on this machine unless you [say so](Builder::allow_plaintext).
 //!
@@ -109,6 +112,7 @@
 mod channel;
 pub mod clock;
 mod countersign;
+mod counts;
 mod credential;
 pub mod deadline;
 mod error;
@@ -128,7 +132,8 @@ mod unprocessed;
 
 pub use self::channel::{ChannelBuilder, GuardedChannel};
 pub use self::countersign::{Builder, Countersign};
-pub use self::credential::{AssertionKey, Client, Credential};
-pub use self::error::{CallError, ConnectError, FailedCall, TokenError};
+pub use self::counts::Counts;
+pub use self::credential::{AssertionKey, Client, Credential, CredentialFileError, KeyFile};
+pub use self::error::{CallError, ConnectError, FailedCall, TokenError, WarmError};
 pub use self::secret::Secret;
 pub use self::token_service::{Code, Issued, TokenService};

@@ -164,7 +164,7 @@ impl TokenService {
     ) -> Result<Issued, TokenError> {
         let now = self.clock.now();
         let request = RotateTokenRequest {
-            client: self.authentication(now)?,
+            client: self.authentication(now).await?,
             refresh_token: refresh_token.expose().to_owned(),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
@@ -181,7 +181,7 @@ impl TokenService {
     ) -> Result<Issued, TokenError> {
         let now = self.clock.now();
         let request = IssueTokenRequest {
-            client: self.authentication(now)?,
+            client: self.authentication(now).await?,
             grant: Some(grant),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
@@ -192,7 +192,7 @@ impl TokenService {
 
     async fn revoke_target(&self, target: Target) -> Result<(), TokenError> {
         let request = RevokeTokenRequest {
-            client: self.authentication(self.clock.now())?,
+            client: self.authentication(self.clock.now()).await?,
             target: Some(target),
             token_type_hint: String::new(),
         };
@@ -200,8 +200,17 @@ impl TokenService {
         answered(answer).map(drop)
     }
 
-    fn authentication(&self, now: UnixTime) -> Result<Option<ClientAuthentication>, TokenError> {
-        self.client.authentication(now).map(Some)
+    async fn authentication(
+        &self,
+        now: UnixTime,
+    ) -> Result<Option<ClientAuthentication>, TokenError> {
+        if !self.client.is_in_a_file() {
+            return self.client.authentication(now).map(Some);
+        }
+        let client = Arc::clone(&self.client);
+        tokio::task::spawn_blocking(move || client.authentication(now).map(Some))
+            .await
+            .unwrap_or(Err(TokenError::Interrupted))
     }
 
     fn stub(&self) -> TokenServiceClient<GuardedChannel> {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use http::Uri;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-use crate::error::ConnectError;
+use crate::error::{ConnectError, WarmError};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
+/// With TLS.
+const CONNECTED: Duration = Duration::from_secs(10);
 /// A connection whose other end is gone is noticed within 40 s, also behind
 /// something that drops idle connections silently.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -49,13 +51,25 @@ impl Transport {
     /// # Errors
     /// When the URL cannot be called, or not safely.
     pub fn channel(&self, url: &str) -> Result<Channel, ConnectError> {
-        let endpoint = self
-            .endpoint(url)?
-            .connect_timeout(CONNECT)
-            .http2_keep_alive_interval(KEEPALIVE_EVERY)
-            .keep_alive_timeout(KEEPALIVE_WITHIN)
-            .tcp_nodelay(true);
-        Ok(endpoint.connect_lazy())
+        Ok(self.endpoint(url)?.connect_lazy())
+    }
+
+    /// The same, connected.
+    ///
+    /// # Errors
+    /// When the URL cannot be called, or not safely, or nobody answers there
+    /// within ten seconds.
+    pub async fn connected(&self, url: &str) -> Result<Channel, WarmError> {
+        let unreachable = |cause: String| WarmError::Unreachable {
+            url: url.to_owned(),
+            cause,
+        };
+        let endpoint = self.endpoint(url)?;
+        match tokio::time::timeout(CONNECTED, endpoint.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(unreachable(chain(&error))),
+            Err(_) => Err(unreachable("no answer within 10 s".to_owned())),
+        }
     }
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, ConnectError> {
@@ -63,6 +77,19 @@ impl Transport {
             url: url.to_owned(),
             cause: cause.to_owned(),
         };
+        Ok(self
+            .safe(url, refuse)?
+            .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(KEEPALIVE_EVERY)
+            .keep_alive_timeout(KEEPALIVE_WITHIN)
+            .tcp_nodelay(true))
+    }
+
+    fn safe(
+        &self,
+        url: &str,
+        refuse: impl Fn(&str) -> ConnectError,
+    ) -> Result<Endpoint, ConnectError> {
         let uri: Uri = url
             .parse()
             .map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;

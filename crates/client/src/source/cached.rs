@@ -8,18 +8,28 @@ use arc_swap::ArcSwapOption;
 use countersign_jose::UnixTime;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::{AccessToken, BoxFuture, TokenSource};
 use crate::clock::Clock;
+use crate::counts::Tally;
 use crate::error::TokenError;
+use crate::random;
 
 #[cfg(test)]
 mod tests;
 
-/// After a renewal in the background failed, the next waits this long: the
-/// token in hand is still good, and an ailing token service is not to be asked
-/// on every call.
+/// After a renewal in the background failed, the next waits this long, and twice
+/// as long each time: the token in hand is still good, and an ailing token service
+/// is not to be asked on every call.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+const RENEWAL_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Who has no token may ask again at once when the token service did not answer, as
+/// it does when it was restarted. From the second time on there is a pause, twice as
+/// long each time: a token service that comes back must not find everybody at its door.
+const WITHOUT_TOKEN_PAUSE: Duration = Duration::from_millis(250);
+const WITHOUT_TOKEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A token service that asks for time gets it, but not as much as to be gone
 /// for good: nobody may keep callers out with one answer.
@@ -35,19 +45,25 @@ pub trait Fetch: Send + Sync + 'static {
 ///
 /// A token is renewed in the background once half of its life is over, and used
 /// until its end when that fails. Without calls nothing is fetched. When the
-/// token service says how long to wait, it is not asked before: until then
-/// callers without a token get the same error again.
+/// token service says how long to wait, or has not answered twice in a row, it is
+/// not asked before its time: until then callers without a token get the same error
+/// again. When the last clone is dropped, a request in flight is given up.
 pub struct Cached<F>(Arc<Shared<F>>);
 
 impl<F: Fetch> Cached<F> {
     /// Fetches with `fetch`, by the time of `clock`. Needs a tokio runtime when
     /// it is asked for a token.
     pub fn new(fetch: F, clock: Arc<dyn Clock>) -> Self {
+        Self::counted(fetch, clock, Arc::default())
+    }
+
+    pub(crate) fn counted(fetch: F, clock: Arc<dyn Clock>, tally: Arc<Tally>) -> Self {
         Self(Arc::new(Shared {
-            fetch,
+            fetch: Arc::new(fetch),
             clock,
             held: ArcSwapOption::empty(),
             flight: Mutex::new(Flight::default()),
+            tally,
         }))
     }
 }
@@ -64,6 +80,7 @@ impl<F: Fetch> TokenSource for Cached<F> {
             let now = self.0.clock.now();
             match self.0.held.load_full().filter(|held| held.is_live(now)) {
                 Some(held) => {
+                    self.0.tally.at_hand.one_more();
                     if held.wants_renewal(now) {
                         self.renew(now);
                     }
@@ -82,6 +99,7 @@ impl<F: Fetch> TokenSource for Cached<F> {
         };
         if is_this(&self.0.held.load()) {
             self.0.held.store(None);
+            self.0.tally.refused.one_more();
         }
     }
 }
@@ -89,21 +107,43 @@ impl<F: Fetch> TokenSource for Cached<F> {
 type Landing = Option<Result<Arc<AccessToken>, TokenError>>;
 
 struct Shared<F> {
-    fetch: F,
+    fetch: Arc<F>,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<AccessToken>,
     flight: Mutex<Flight>,
+    tally: Arc<Tally>,
+}
+
+/// Nobody is left to use the token. A family's rotation goes on all the same: it is a task of its
+/// own, since its successor must not be lost.
+impl<F> Drop for Shared<F> {
+    fn drop(&mut self) {
+        if let Some(task) = self.flight.get_mut().task.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Why a token is asked for.
+#[derive(Copy, Clone)]
+enum Need {
+    /// Callers wait for it.
+    Now,
+    /// The one in hand will end.
+    Soon,
 }
 
 #[derive(Default)]
 struct Flight {
     /// Where the request in flight will land.
     landing: Option<watch::Receiver<Landing>>,
+    task: Option<AbortHandle>,
+    /// Requests that failed since the last that did not.
+    failures: u32,
     /// No renewal in the background before this.
     pause_until: UnixTime,
-    /// What the token service answered when it last asked for time, and until
-    /// when.
-    asked_to_wait: Option<(TokenError, UnixTime)>,
+    /// What whoever has no token is told, and until when.
+    told_to_wait: Option<(TokenError, UnixTime)>,
 }
 
 impl Flight {
@@ -117,10 +157,45 @@ impl Flight {
 
     /// What to tell whoever asks before it is time to ask again.
     fn too_early(&self, now: UnixTime) -> Option<&TokenError> {
-        let (error, until) = self.asked_to_wait.as_ref()?;
-        // A clock that was set back must not make this wait longer.
-        (now < *until && *until <= now.plus(PATIENCE)).then_some(error)
+        let (error, until) = self.told_to_wait.as_ref()?;
+        is_ahead(*until, now).then_some(error)
     }
+
+    fn failed(&mut self, error: &TokenError, now: UnixTime) {
+        self.failures = self.failures.saturating_add(1);
+        // A crowd that was told the same must not come back as one.
+        let asked = error.retry_after().map(|wait| {
+            let later = wait
+                .min(PATIENCE)
+                .mul_f64(0.25f64.mul_add(random::fraction(), 1.0));
+            later.min(PATIENCE)
+        });
+        let pause = spread(RENEWAL_PAUSE, RENEWAL_PAUSE_MAX, self.failures - 1);
+        self.pause_until = now.plus(pause.max(asked.unwrap_or_default()));
+        let silent = matches!(error, TokenError::Unavailable(_)) && self.failures > 1;
+        let own = silent.then(|| {
+            spread(
+                WITHOUT_TOKEN_PAUSE,
+                WITHOUT_TOKEN_PAUSE_MAX,
+                self.failures - 2,
+            )
+        });
+        self.told_to_wait = asked.max(own).map(|pause| (error.clone(), now.plus(pause)));
+    }
+}
+
+/// A clock that was set back must not make anybody wait longer.
+fn is_ahead(until: UnixTime, now: UnixTime) -> bool {
+    now < until && until <= now.plus(PATIENCE)
+}
+
+/// A pause that doubles with each failure, up to half shorter, so that clients that
+/// failed together do not come back together.
+fn spread(first: Duration, longest: Duration, doublings: u32) -> Duration {
+    let pause = first
+        .saturating_mul(2u32.saturating_pow(doublings))
+        .min(longest);
+    pause.mul_f64(0.5f64.mul_add(random::fraction(), 0.5))
 }
 
 impl<F: Fetch> Cached<F> {
@@ -128,11 +203,18 @@ impl<F: Fetch> Cached<F> {
     fn board(&self, now: UnixTime) -> Result<watch::Receiver<Landing>, TokenError> {
         let mut flight = self.0.flight.lock();
         if let Some(landing) = flight.in_the_air() {
+            self.0.tally.waited.one_more();
             return Ok(landing.clone());
         }
         match flight.too_early(now) {
-            Some(error) => Err(error.clone()),
-            None => Ok(self.take_off(&mut flight)),
+            Some(error) => {
+                self.0.tally.told_again.one_more();
+                Err(error.clone())
+            }
+            None => {
+                self.0.tally.waited.one_more();
+                Ok(self.take_off(&mut flight, Need::Now))
+            }
         }
     }
 
@@ -140,42 +222,54 @@ impl<F: Fetch> Cached<F> {
     /// last failed a moment ago.
     fn renew(&self, now: UnixTime) {
         let mut flight = self.0.flight.lock();
-        if flight.in_the_air().is_none() && flight.pause_until <= now {
-            self.take_off(&mut flight);
+        if flight.failures > 0 {
+            self.0.tally.used_while_away.one_more();
+        }
+        if flight.in_the_air().is_none() && !is_ahead(flight.pause_until, now) {
+            self.take_off(&mut flight, Need::Soon);
         }
     }
 
     /// A task of its own: a caller that gives up takes nobody's token away.
-    fn take_off(&self, flight: &mut Flight) -> watch::Receiver<Landing> {
+    fn take_off(&self, flight: &mut Flight, need: Need) -> watch::Receiver<Landing> {
         let (sender, receiver) = watch::channel(None);
         flight.landing = Some(receiver.clone());
-        let shared = Arc::clone(&self.0);
+        let fetch = Arc::clone(&self.0.fetch);
+        // Does not keep what it fetches for: the end of that ends this.
+        let shared = Arc::downgrade(&self.0);
         let task = async move {
-            let outcome = shared.fetch.fetch().await.map(Arc::new);
-            shared.land(&outcome);
+            let outcome = fetch.fetch().await.map(Arc::new);
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.land(&outcome, need);
             // Nobody may be waiting; that is fine.
             let _ = sender.send(Some(outcome));
         };
-        tokio::spawn(countersign_telemetry::carry(task));
+        let task = tokio::spawn(countersign_telemetry::carry(task));
+        flight.task = Some(task.abort_handle());
         receiver
     }
 }
 
 impl<F> Shared<F> {
-    fn land(&self, outcome: &Result<Arc<AccessToken>, TokenError>) {
+    fn land(&self, outcome: &Result<Arc<AccessToken>, TokenError>, need: Need) {
         let mut flight = self.flight.lock();
         flight.landing = None;
+        flight.task = None;
         match outcome {
             Ok(token) => {
                 self.held.store(Some(Arc::clone(token)));
-                flight.asked_to_wait = None;
+                flight.failures = 0;
+                flight.told_to_wait = None;
+                match need {
+                    Need::Now => self.tally.fetched.one_more(),
+                    Need::Soon => self.tally.renewed.one_more(),
+                }
             }
             Err(error) => {
-                let now = self.clock.now();
-                let wait = error.retry_after().map(|wait| wait.min(PATIENCE));
-                let pause = wait.unwrap_or_default().max(RENEWAL_PAUSE);
-                flight.pause_until = now.plus(pause);
-                flight.asked_to_wait = wait.map(|wait| (error.clone(), now.plus(wait)));
+                self.tally.failed.one_more();
+                flight.failed(error, self.clock.now());
             }
         }
     }

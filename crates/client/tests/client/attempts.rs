@@ -91,6 +91,7 @@ async fn a_token_that_has_ended() {
         stand.orders.then([refuse(), refuse(), refuse()]);
         stand.create().await.unwrap_err();
         assert_eq!(stand.orders.calls(), 5, "one retry");
+        assert_eq!(stand.countersign.counts().refused, 3);
     }
 }
 

@@ -7,12 +7,19 @@
 )]
 
 mod attempts;
+mod dropped;
+mod files;
 mod hostile;
 mod leaving;
+mod middleware;
 mod published;
 mod refresh;
+mod seen;
+mod several;
+mod stampede;
 mod stand;
 mod streams;
 mod tls;
 mod token_service;
 mod tokens;
+mod warm;

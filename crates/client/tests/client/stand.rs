@@ -72,6 +72,18 @@ pub(crate) struct Sent {
     pub(crate) messages: usize,
 }
 
+/// Longer than anything here takes on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = tokio::time::Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < SOON, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// One server's script and record.
 #[derive(Default)]
 pub(crate) struct Script {
@@ -322,9 +334,7 @@ impl Stand {
         let tokens_url = listen(
             Server::builder().add_service(TokenServiceServer::new(TokensEdge(Arc::clone(&tokens)))),
         );
-        let orders_url = listen(
-            Server::builder().add_service(OrderServiceServer::new(OrdersEdge(Arc::clone(&orders)))),
-        );
+        let orders_url = serve(&orders);
         let countersign = Builder::new(&tokens_url)
             .issuer("https://tokens.test")
             .client("checkout", credential)
@@ -346,7 +356,7 @@ impl Stand {
         self.orders_at(&self.orders_url).await
     }
 
-    async fn orders_at(&self, url: &str) -> OrderServiceClient<GuardedChannel> {
+    pub(crate) async fn orders_at(&self, url: &str) -> OrderServiceClient<GuardedChannel> {
         let channel = self
             .countersign
             .channel(url)
@@ -370,6 +380,12 @@ impl Stand {
             .await
             .map(drop)
     }
+}
+
+/// A server of orders that follows this script. Its URL.
+pub(crate) fn serve(orders: &Arc<Script>) -> String {
+    let edge = OrderServiceServer::new(OrdersEdge(Arc::clone(orders)));
+    listen(Server::builder().add_service(edge))
 }
 
 fn listen(router: tonic::transport::server::Router) -> String {

@@ -107,6 +107,9 @@ async fn a_token_is_renewed_in_the_background_between_half_and_four_fifths() {
     stand.create().await.unwrap();
     assert_eq!(stand.orders.last().authorization.unwrap(), "DPoP token-2");
     assert_eq!(stand.tokens.script.calls(), 2);
+    let counts = stand.countersign.counts();
+    assert_eq!((counts.fetched, counts.renewed, counts.failed), (1, 1, 0));
+    assert_eq!((counts.waited, counts.at_hand), (1, 4));
 }
 
 #[tokio::test]
@@ -128,9 +131,19 @@ async fn while_the_token_service_is_away() {
     let error = stand.create().await.unwrap_err();
     assert_eq!(error.code(), tonic::Code::Unavailable);
     assert!(error.message().contains("try again later"), "{error}");
-    // It is back.
+    // It is back, and is not asked again in the very moment.
+    stand.create().await.unwrap_err();
+    stand.clock.advance(1);
     stand.create().await.unwrap();
     assert_eq!(stand.orders.last().authorization.unwrap(), "DPoP token-2");
+    let counts = stand.countersign.counts();
+    assert_eq!((counts.fetched, counts.renewed, counts.failed), (2, 0, 2));
+    assert_eq!(
+        (counts.at_hand, counts.waited, counts.told_again),
+        (20, 3, 1)
+    );
+    // The first of the twenty was what noticed.
+    assert_eq!(counts.used_while_away, 19);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::{KeyRing, KeySource, KeysTold, KeysUnavailable};
@@ -15,6 +15,13 @@ use crate::backoff::Backoff;
 const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 const HEARTBEATS_MISSED: u32 = 3;
 
+/// A watch that went on for so long was a good one: the next is begun soon.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// Between two messages. Keys change seldom; a source that cannot stop telling of them costs no
+/// more than this, and waits meanwhile.
+const PACE: Duration = Duration::from_millis(100);
+
 /// A source that does not begin to answer within this time has failed.
 const BEGIN: Duration = Duration::from_secs(10);
 
@@ -23,18 +30,18 @@ const BEGIN: Duration = Duration::from_secs(10);
 pub(super) async fn watch(ring: Weak<KeyRing>, source: Arc<dyn KeySource>) {
     let mut backoff = Backoff::default();
     while let Some(watching) = source.watch() {
-        let cause = told(&ring, watching, &mut backoff).await;
+        let begun = Instant::now();
+        let cause = told(&ring, watching).await;
+        if begun.elapsed() > SETTLED {
+            backoff = Backoff::default();
+        }
         debug!(%cause, "keys are not told as they change");
-        tokio::time::sleep(backoff.next()).await;
+        sleep(backoff.next()).await;
     }
 }
 
 /// Until the watch ends.
-async fn told(
-    ring: &Weak<KeyRing>,
-    mut watching: super::KeysWatched,
-    backoff: &mut Backoff,
-) -> KeysUnavailable {
+async fn told(ring: &Weak<KeyRing>, mut watching: super::KeysWatched) -> KeysUnavailable {
     let mut patience = BEGIN;
     loop {
         let told = match timeout(patience, watching.next()).await {
@@ -43,12 +50,11 @@ async fn told(
             Ok(None) => return KeysUnavailable::new("the watch ended"),
             Err(_) => return KeysUnavailable::new("no sign of life"),
         };
-        *backoff = Backoff::default();
         let KeysTold { keys, heartbeat } = told;
         patience = heartbeat.min(HEARTBEAT_MAX) * HEARTBEATS_MISSED + BEGIN;
-        let (Some(keys), Some(ring)) = (keys, ring.upgrade()) else {
-            continue;
-        };
-        ring.told(keys).await;
+        if let (Some(keys), Some(ring)) = (keys, ring.upgrade()) {
+            ring.told(keys).await;
+        }
+        sleep(PACE).await;
     }
 }

@@ -5,9 +5,11 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use countersign_jose::UnixTime;
 use parking_lot::{Mutex, RwLock};
+use tracing::warn;
 
 use super::marks::{Mark, Marks};
 use super::{Revocation, RevokedTarget};
@@ -19,6 +21,13 @@ const SHARDS: usize = 256;
 /// Seconds between two looks for what can be forgotten.
 const FORGET_EVERY_SECS: u64 = 10;
 
+/// Four times what a token service that revokes a thousand tokens a second leaves to be remembered;
+/// 230 MB. A watch that tells of more is wrong, or an attack on the guard's memory.
+const ENTRIES_MAX: usize = 4_000_000;
+
+/// The token service revokes what is issued up to so much later (tokens tell whole seconds).
+const MARGIN: Duration = Duration::from_secs(2);
+
 /// Revocations by their marks. 24 bytes an entry, at most 58 with the room that a table keeps free.
 pub(crate) struct RevokedSet {
     shards: Box<[RwLock<Entries>]>,
@@ -29,6 +38,7 @@ pub(crate) struct RevokedSet {
     count: AtomicUsize,
     /// When it was last looked for what can be forgotten, in seconds.
     looked_secs: Mutex<u64>,
+    entries_max: usize,
 }
 
 type Entries = HashMap<Mark, Until>;
@@ -57,6 +67,7 @@ impl Default for RevokedSet {
             version: AtomicU64::new(1),
             count: AtomicUsize::new(0),
             looked_secs: Mutex::new(0),
+            entries_max: ENTRIES_MAX,
         }
     }
 }
@@ -80,7 +91,7 @@ impl RevokedSet {
     }
 
     /// Adds revocations. Whoever asks after it finds them.
-    pub(crate) fn add(&self, batch: &Batch) {
+    fn add(&self, batch: &Batch) {
         for (mark, until) in &batch.entries {
             let mut shard = self.shards[mark.shard(SHARDS)].write();
             if let Some(known) = shard.get_mut(mark) {
@@ -93,6 +104,31 @@ impl RevokedSet {
         self.everything
             .fetch_max(batch.everything_secs, Ordering::Relaxed);
         self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Adds revocations, if there is room for them. If there is not, they and all others become
+    /// one, of everything that was issued until now: rather too much is refused than too little.
+    /// Returns what was added.
+    pub(crate) fn admit(&self, batch: Batch, now: UnixTime) -> Batch {
+        if self.len() + batch.entries.len() <= self.entries_max {
+            self.add(&batch);
+            return batch;
+        }
+        let everything = Batch {
+            entries: Entries::new(),
+            everything_secs: batch.everything_secs.max(secs(now.plus(MARGIN))),
+        };
+        // Before the others go: whoever asks meanwhile finds one or the other.
+        self.add(&everything);
+        for shard in &self.shards {
+            let entries = std::mem::take(&mut *shard.write());
+            self.count.fetch_sub(entries.len(), Ordering::Relaxed);
+        }
+        warn!(
+            most = self.entries_max,
+            "more was revoked than can be remembered: all tokens that were issued until now are refused"
+        );
+        everything
     }
 
     /// Forgets what can hit nothing any more, every ten seconds at most. `now` must never go back

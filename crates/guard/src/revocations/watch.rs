@@ -7,7 +7,7 @@ use countersign_client::clock::Clock;
 use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::set::Batch;
@@ -29,6 +29,9 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 
 /// A watch that went on for so long was a good one.
 const SETTLED: Duration = Duration::from_secs(30);
+
+/// After a sign of life. One a second is more than enough; a source that cannot stop waits.
+const PACE: Duration = Duration::from_millis(100);
 
 /// How often it is looked whether knowledge is too old.
 const LOOK: Duration = Duration::from_secs(1);
@@ -88,6 +91,8 @@ impl Watching {
             self.first = None;
             if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
                 info!("revocations are asked for from the beginning");
+                // A source that says so of each cursor that it gives is not asked without rest.
+                self.wait(backoff.next()).await;
                 continue;
             }
             if begun.elapsed() > SETTLED {
@@ -118,7 +123,11 @@ impl Watching {
                     patience =
                         told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX) * HEARTBEATS_MISSED;
                     heard = Instant::now();
+                    let is_sign_of_life = told.revocations.is_empty();
                     self.take(told);
+                    if is_sign_of_life {
+                        sleep(PACE).await;
+                    }
                 }
                 Ok(Some(Err(failed))) => return failed,
                 Ok(None) => return late("the watch ended"),
@@ -141,7 +150,7 @@ impl Watching {
         let batch = Batch::of(&told.revocations);
         if !batch.is_empty() {
             // First into the set: a stream that opens meanwhile finds it there.
-            set.add(&batch);
+            let batch = set.admit(batch, clock.now());
             streams.revoke(|marks, issued_at| batch.hits(marks, issued_at));
         }
         self.cursor = Some(told.cursor);

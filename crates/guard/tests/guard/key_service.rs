@@ -76,11 +76,7 @@ impl KeyService for Watched {
 #[tokio::test]
 async fn keys_are_used_and_dropped_as_they_are_told() {
     let (tell, told) = watch::channel(list(&[("k1", &es256(1))]));
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}", incoming.local_addr().unwrap());
-    let server = Server::builder().add_service(KeyServiceServer::new(Watched(told)));
-    tokio::spawn(server.serve_with_incoming(incoming));
-
+    let url = telling(told);
     let mut stand = Stand::start().await;
     let clock = Arc::clone(&stand.clock) as Arc<dyn Clock>;
     let builder = Builder::new(url)
@@ -109,6 +105,15 @@ async fn keys_are_used_and_dropped_as_they_are_told() {
         .await;
 }
 
+/// A token service that tells these keys, and whatever they change to. Its URL.
+pub(crate) fn telling(told: watch::Receiver<ListKeysResponse>) -> String {
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", incoming.local_addr().unwrap());
+    let server = Server::builder().add_service(KeyServiceServer::new(Watched(told)));
+    tokio::spawn(server.serve_with_incoming(incoming));
+    url
+}
+
 impl Published {
     fn start(keys: ListKeysResponse) -> (Self, String) {
         let published = Self(Arc::new(Mutex::new(keys)));
@@ -120,7 +125,7 @@ impl Published {
     }
 }
 
-fn list(keys: &[(&str, &SigningKey)]) -> ListKeysResponse {
+pub(crate) fn list(keys: &[(&str, &SigningKey)]) -> ListKeysResponse {
     let key = |(kid, key): &(&str, &SigningKey)| {
         let jwk: Value = serde_json::from_str(&key.public().to_jwk()).unwrap();
         let member = |name: &str| jwk[name].as_str().unwrap_or_default().to_owned();

@@ -111,6 +111,29 @@ async fn the_last_good_set_is_kept() {
     assert!(stand.keys.fetches.load(Ordering::SeqCst) >= 3);
 }
 
+/// One that takes its time is no answer.
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_leaves_the_last_good_set() {
+    let stand = Stand::with(|builder| {
+        builder
+            .nonces(NonceMode::Off)
+            .key_fetch_interval(Duration::ZERO)
+    })
+    .await;
+    let new = es256(8);
+    *stand.keys.published.lock() = Some(published(&[("k2", &new)]));
+    *stand.keys.takes.lock() = Duration::from_secs(6);
+    stand
+        .check("of the new key", &of_key(&stand, "k2", &new), Expected::T)
+        .await;
+    stand.check("known", &stand.good(), Expected::Ok).await;
+    *stand.keys.takes.lock() = Duration::from_secs(4);
+    stand
+        .check("of the new key", &of_key(&stand, "k2", &new), Expected::Ok)
+        .await;
+    stand.check("replaced", &stand.good(), Expected::T).await;
+}
+
 /// The key set is fetched again in the background, without any call asking.
 #[tokio::test(start_paused = true)]
 async fn it_is_refreshed_in_the_background() {

@@ -118,12 +118,16 @@ async fn a_token_service_that_asks_for_time_gets_it() {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(2)));
     }
     assert_eq!(asked(), 1);
-    clock.0.store(2, Ordering::SeqCst);
+    // Not before, and not all in the same instant.
+    clock.0.store(1, Ordering::SeqCst);
+    cached.token().await.unwrap_err();
+    assert_eq!(asked(), 1);
+    clock.0.store(3, Ordering::SeqCst);
     cached.token().await.unwrap_err();
     cached.token().await.unwrap_err();
     assert_eq!(asked(), 2);
     // Days are not waited, whoever says so.
-    clock.0.store(2 + PATIENCE.as_secs(), Ordering::SeqCst);
+    clock.0.store(3 + PATIENCE.as_secs(), Ordering::SeqCst);
     cached.token().await.unwrap();
     assert_eq!(asked(), 3);
 }
@@ -137,4 +141,33 @@ async fn a_clock_that_is_set_back_makes_nobody_wait() {
     cached.token().await.unwrap_err();
     clock.0.store(0, Ordering::SeqCst);
     cached.token().await.unwrap();
+}
+
+/// A request that would go on for ever ends with the last who could use what it brings.
+#[test]
+fn a_request_in_flight_ends_with_its_cache() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let tasks = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let cached = cached(&[Fate::NeverEnds]);
+        let clone = cached.clone();
+        let moment = Duration::from_millis(10);
+        let waited = tokio::time::timeout(moment, cached.token()).await;
+        assert!(waited.is_err(), "it never ends");
+        drop(cached);
+        tokio::time::sleep(moment).await;
+        assert_eq!(tasks(), 1, "a clone may want it");
+        drop(clone);
+        let ended = async {
+            while tasks() > 0 {
+                tokio::time::sleep(moment).await;
+            }
+        };
+        let soon = Duration::from_secs(30);
+        tokio::time::timeout(soon, ended).await.unwrap();
+    });
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use countersign_jose::Thumbprint;
 
 use super::*;
@@ -128,4 +126,32 @@ fn a_million_take_less_than_64_bytes_each() {
     assert!(bytes <= 64 * 1_000_000, "{bytes} bytes");
     assert!(set.hits(&Marks::of("999999", None, "c", "s", None), NOW));
     assert!(!set.hits(&Marks::of("1000000", None, "c", "s", None), NOW));
+}
+
+/// A source that never stops revoking fills no memory, and nothing that it revoked comes back.
+#[test]
+fn more_than_can_be_remembered_becomes_everything() {
+    let set = RevokedSet {
+        entries_max: 10,
+        ..RevokedSet::default()
+    };
+    let named = |n: u32| revocation(RevokedTarget::Token(n.to_string()));
+    let of = |n: u32| Marks::of(&n.to_string(), None, "client", "subject", None);
+    for n in 0..1_000 {
+        let added = set.admit(Batch::of(&[named(n)]), NOW);
+        assert!(set.len() <= 10);
+        assert!(added.hits(&of(n), NOW), "its streams end");
+        assert!(
+            (0..=n).all(|n| set.hits(&of(n), NOW)),
+            "and all stay revoked"
+        );
+    }
+    let later = NOW.plus(Duration::from_secs(3));
+    let (one, other) = (of(1), of(1_001));
+    assert!(set.hits(&other, NOW.plus(MARGIN)), "whoever it was");
+    assert!(!set.hits(&one, later) && !set.hits(&other, later));
+    // Within its bounds it takes each for itself.
+    let set = RevokedSet::default();
+    set.admit(Batch::of(&[named(1)]), NOW);
+    assert!(set.hits(&of(1), NOW) && !set.hits(&of(2), NOW));
 }
