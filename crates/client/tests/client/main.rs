@@ -13,6 +13,7 @@ mod published;
 mod refresh;
 mod stand;
 mod streams;
+mod texts;
 mod tls;
 mod token_service;
 mod tokens;

@@ -23,5 +23,6 @@ mod rules;
 mod stand;
 mod startup;
 mod stream;
+mod texts;
 mod token;
 mod vectors;

@@ -155,7 +155,7 @@ async fn a_guard_by_another_clock_is_told() {
         .await;
     let error = played.unwrap_err();
     assert!(
-        matches!(error, Unprotected::OtherReason(Attack::ExpiredToken, _)),
+        matches!(error, Unprotected::LetThrough(Attack::ExpiredToken)),
         "{error}"
     );
     assert!(error.to_string().contains("Call clock(…)"), "{error}");
