@@ -1,6 +1,6 @@
 //! What a user of the library reads of an error: the fact, and what to do about it.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
 use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
@@ -9,6 +9,7 @@ use countersign_client::{CallError, ConnectError, TokenError};
 use countersign_dpop::Origin;
 use countersign_jose::{KeyRejected, SigningFailed};
 use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 #[test]
 fn every_connect_error_says_what_to_do() {
@@ -54,14 +55,16 @@ fn every_connect_error_says_what_to_do() {
 
 #[test]
 fn every_token_error_says_what_to_do() {
-    let refused = Refused {
-        reason: Reason::ScopeInsufficient,
-        oauth_error: None,
-        message: "ask for less".to_owned(),
-        scopes_missing: Vec::new(),
-        retry_after: Some(Duration::from_secs(1)),
-        fields: Vec::new(),
-    };
+    let scope_insufficient = Status::with_error_details(
+        tonic::Code::PermissionDenied,
+        "ask for less",
+        ErrorDetails::with_error_info(
+            Reason::ScopeInsufficient.as_str_name(),
+            "countersign",
+            HashMap::new(),
+        ),
+    );
+    let refused = Refused::of(&scope_insufficient).unwrap();
     let status = || Status::unavailable("away");
     let rows = [
         (

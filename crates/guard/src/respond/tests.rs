@@ -3,6 +3,7 @@
 use countersign_dpop::Refusal as Proof;
 
 use super::*;
+use crate::refusal::StepUp;
 
 #[test]
 fn every_refusal_says_what_to_do() {
@@ -60,6 +61,13 @@ fn every_refusal_says_what_to_do() {
             "the access token lacks a scope: get one with the scopes that the details name",
         ),
         (
+            Refusal::StepUpRequired(Box::new(StepUp {
+                acr_values: vec!["gold".to_owned()],
+                max_age: None,
+            })),
+            "the person must prove again who they are, as acr_values and max_age say",
+        ),
+        (
             LedgerRefusal::Replayed.into(),
             "the DPoP proof was used before: sign a new one for every call",
         ),
@@ -86,6 +94,10 @@ fn every_refusal_says_what_to_do() {
             Refusal::ScopeInsufficient(_) => {
                 let info = details.error_info().expect("has a reason");
                 assert_eq!(info.metadata["scope"], "orders.read");
+            }
+            Refusal::StepUpRequired(_) => {
+                let info = details.error_info().expect("has a reason");
+                assert_eq!(info.metadata["acr_values"], "gold");
             }
             Refusal::AuthorizationRepeated | Refusal::AuthorizationMalformed => {
                 assert!(details.bad_request().is_some(), "{refusal:?}");
