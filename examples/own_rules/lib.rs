@@ -14,5 +14,6 @@ pub mod library {
     }
 }
 
-/// For [`countersign_guard::Builder::descriptors`](https://docs.rs/countersign-guard).
+/// For `countersign_guard::Builder::descriptors`: all files and what they import,
+/// encoded, with the rules in it.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/library.binpb"));

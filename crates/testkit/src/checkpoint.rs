@@ -50,7 +50,8 @@ impl Checkpoint {
         Self::with(|guard| guard.descriptors(descriptors)).await
     }
 
-    /// A guard that is configured as the service's own. What the checkpoint brings
+    /// A guard that is configured as the service's own, such as with
+    /// `descriptors` and a rule file. What the checkpoint brings
     /// along is set already: issuer, keys, revocations, clock and an origin.
     ///
     /// # Errors
