@@ -13,6 +13,7 @@
 mod attacks;
 mod documents;
 mod durability;
+mod examples;
 mod grpcurl;
 mod invariants;
 mod jaeger;
@@ -61,6 +62,7 @@ fn trials() -> Vec<Trial> {
         trial!(documents::this_release_is_named_in_changelog_and_upgrading),
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),
+        trial!(examples::each_runs_to_its_end),
         trial!(releases::stores_of_earlier_releases_open),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),

@@ -36,7 +36,9 @@ pub enum ConnectError {
         url: String,
     },
     /// The URL is not one that a proof can be made for.
-    #[error("{url:?} is not an origin: {cause}")]
+    #[error(
+        "{url:?} is not an origin: {cause}. Give scheme, host and port, such as https://orders.internal:8443"
+    )]
     Origin {
         /// As given.
         url: String,
@@ -61,10 +63,10 @@ pub enum ConnectError {
     #[error("the runtime is shutting down")]
     Interrupted,
     /// No proof key could be made.
-    #[error("no proof key could be made: {0}")]
+    #[error("no proof key could be made: {0}. Give one with proof_key(…)")]
     Key(#[from] KeyRejected),
     /// No proof key could be made.
-    #[error("no proof key could be made: {0}")]
+    #[error("no proof key could be made: {0}. Give one with proof_key(…)")]
     Randomness(#[from] NoRandomness),
 }
 
@@ -137,9 +139,9 @@ impl fmt::Display for TokenError {
             ),
             Self::NotDpop(kind) => write!(
                 f,
-                "no access token: a bound one was asked for, one of type {kind:?} came, and it was thrown away"
+                "no access token: a bound one was asked for, one of type {kind:?} came, and it was thrown away; is the URL that of a Countersign?"
             ),
-            Self::Incomplete(what) => write!(f, "no access token: the answer has no {what}"),
+            Self::Incomplete(what) => write!(f, "no access token: the answer has no {what}; is the URL that of a Countersign?"),
             Self::Signing(error) => write!(f, "no access token: {error}"),
             Self::Randomness(error) => write!(f, "no access token: {error}"),
             Self::Credential(error) => write!(f, "no access token: {error}"),
@@ -207,7 +209,7 @@ impl fmt::Display for CallError {
         match self {
             Self::Token(error) => error.fmt(f),
             Self::DeadlinePassed => {
-                f.write_str("the deadline passed before the call was sent; nothing was signed")
+                f.write_str("the deadline passed before the call was sent; nothing was signed: give it more time")
             }
             Self::Signing(error) => write!(f, "the proof could not be signed: {error}"),
             Self::Randomness(error) => write!(f, "no proof: {error}"),

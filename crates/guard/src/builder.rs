@@ -83,7 +83,9 @@ pub enum BuildError {
     )]
     NoWatch,
     /// No nonce key could be made.
-    #[error("no nonce key could be made: {0}")]
+    #[error(
+        "no nonce key could be made: {0}. Give one with nonce_key(…), or look why the system has no random bytes"
+    )]
     Randomness(#[from] NoRandomness),
 }
 

@@ -1,6 +1,9 @@
 //! How a refusal looks to the caller: the only place of this crate with gRPC
 //! codes.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -193,7 +196,7 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::PermissionDenied,
             Reason::MethodNotAllowed,
             None,
-            "no one may call this method: it has no rule",
+            "no one may call this method: it has no rule, or its name is misspelt",
         ),
         Refusal::CredentialsMissing => of(
             Code::Unauthenticated,
@@ -217,19 +220,19 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::DeadlineExceeded,
             Reason::DeadlinePassed,
             None,
-            "the deadline passed before the call was looked at",
+            "the deadline passed before the call was looked at: give it more time",
         ),
         Refusal::Token(TokenRefusal::Expired) => of(
             Code::Unauthenticated,
             Reason::TokenExpired,
             Some("invalid_token"),
-            "the access token has expired",
+            "the access token has expired: get another one",
         ),
         Refusal::Token(TokenRefusal::Revoked) => of(
             Code::Unauthenticated,
             Reason::TokenRevoked,
             Some("invalid_token"),
-            "the access token was revoked",
+            "the access token was revoked: get another one, if you still may",
         ),
         Refusal::Token(
             TokenRefusal::TooLarge
@@ -255,19 +258,19 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::Unauthenticated,
             Reason::TokenInvalid,
             Some("invalid_token"),
-            "the access token is not accepted here, or not with this proof's key",
+            "the access token is not accepted here, or not with this proof's key: get one for this resource, bound to the key that signs the proofs",
         ),
         Refusal::Proof(proof) if proof.asks_for_nonce() => of(
             Code::Unauthenticated,
             Reason::DpopNonceRequired,
             Some("use_dpop_nonce"),
-            "the proof must carry the nonce in dpop-nonce",
+            "the proof must carry the nonce in dpop-nonce: sign another one with it",
         ),
         Refusal::Proof(_) | Refusal::Ledger(LedgerRefusal::Forgotten) => of(
             Code::Unauthenticated,
             Reason::DpopProofInvalid,
             Some("invalid_dpop_proof"),
-            "the DPoP proof is not valid for this call",
+            "the DPoP proof is not valid for this call: sign one for its method, this origin and this token, by a clock that is right",
         ),
         Refusal::AuthorityUnreachable
         | Refusal::KnowledgeTooOld
@@ -276,13 +279,13 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::Unavailable,
             Reason::AuthorityUnreachable,
             Some("temporarily_unavailable"),
-            "nobody can vouch for the access token now",
+            "nobody can vouch for the access token now: try again later",
         ),
         Refusal::ScopeInsufficient(_) => of(
             Code::PermissionDenied,
             Reason::ScopeInsufficient,
             Some("insufficient_scope"),
-            "the access token lacks a scope",
+            "the access token lacks a scope: get one with the scopes that the details name",
         ),
         Refusal::StepUpRequired(_) => of(
             Code::Unauthenticated,
@@ -294,19 +297,19 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::Unauthenticated,
             Reason::DpopProofReplayed,
             Some("invalid_dpop_proof"),
-            "the DPoP proof was used before",
+            "the DPoP proof was used before: sign a new one for every call",
         ),
         Refusal::Ledger(LedgerRefusal::KeyFull) => of(
             Code::ResourceExhausted,
             Reason::RateLimited,
             None,
-            "this key has made more calls than can be remembered",
+            "this key has made more calls than can be remembered: try again later",
         ),
         Refusal::Ledger(LedgerRefusal::Full) => of(
             Code::ResourceExhausted,
             Reason::Overloaded,
             None,
-            "more calls have been made than can be remembered",
+            "more calls have been made than can be remembered: try again later",
         ),
     }
 }

@@ -1,7 +1,9 @@
+use std::collections::{BTreeSet, HashMap};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use countersign_client::Builder;
 use countersign_server::{Config, Running, Server};
@@ -9,6 +11,7 @@ use countersign_store::{EmbeddedStore, Options, Store};
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
@@ -26,6 +29,9 @@ pub struct Platform {
     folder: TempDir,
     config: Config,
     over: Over,
+    /// The resources that this object registered, and their scopes.
+    resources: Mutex<HashMap<String, BTreeSet<String>>>,
+    names: AtomicUsize,
 }
 
 /// What stands between the service and its store.
@@ -69,6 +75,7 @@ impl Platform {
     /// # Errors
     ///
     /// Why it does not start.
+    #[cfg(feature = "workspace")]
     pub async fn start_over(
         change: impl FnOnce(&mut Config),
         over: impl Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync + 'static,
@@ -96,6 +103,8 @@ impl Platform {
             folder,
             config,
             over,
+            resources: Mutex::default(),
+            names: AtomicUsize::new(0),
         })
     }
 
@@ -135,6 +144,15 @@ impl Platform {
     /// A folder for the test's own files.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    pub(crate) fn known_resources(&self) -> &Mutex<HashMap<String, BTreeSet<String>>> {
+        &self.resources
+    }
+
+    /// A name for a client that this platform has not given yet.
+    pub(crate) fn new_name(&self, what: &str) -> String {
+        format!("{what}-{}", self.names.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// A connection to the admin socket.

@@ -157,7 +157,7 @@ impl Subject for Recovery {
             return Err("the copy that was looked at was left".into());
         }
         // A start that was refused opened the database, if it came before all files were aside.
-        let found = found.filter(|_| round % 2 == 0);
+        let found = found.filter(|_| round.is_multiple_of(2));
         for aside in kept {
             let files = Files::of(&aside)?;
             if files == *self.files() || Some(files) == found {

@@ -23,7 +23,7 @@ pub(crate) fn a_restart_between_two_uses_changes_nothing() -> Result<(), String>
             if let Some(fault) = Box::pin(twice(false)).await?.first() {
                 return Err(fault.clone().into());
             }
-            proof_twice().await?;
+            Box::pin(proof_twice()).await?;
             counts::add("uses before and after a restart", 4);
         }
         if Box::pin(twice(true)).await?.len() < 3 {

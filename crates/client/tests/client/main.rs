@@ -19,6 +19,7 @@ mod several;
 mod stampede;
 mod stand;
 mod streams;
+mod texts;
 mod tls;
 mod token_service;
 mod tokens;

@@ -70,7 +70,9 @@ pub enum RulesError {
     },
     /// The option holds something that is not a rule, or more than is
     /// understood.
-    #[error("{method}: the option countersign.policy.v1.rule does not hold a rule: {cause}")]
+    #[error(
+        "{method}: the option countersign.policy.v1.rule does not hold a rule: {cause}. Write it as in countersign/policy/v1/rule.proto of this version"
+    )]
     NotARule {
         /// The method or service.
         method: String,
@@ -78,7 +80,9 @@ pub enum RulesError {
         cause: String,
     },
     /// Two descriptor sets disagree.
-    #[error("{path}: two descriptor sets give it different rules")]
+    #[error(
+        "{path}: two descriptor sets give it different rules; give descriptors() sets of the same version of its .proto"
+    )]
     Conflict {
         /// `/package.Service/Method`, or `package.Service`.
         path: String,

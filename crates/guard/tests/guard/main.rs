@@ -24,6 +24,7 @@ mod rules;
 mod stand;
 mod startup;
 mod stream;
+mod texts;
 mod token;
 mod vectors;
 mod watched;

@@ -1,0 +1,11 @@
+//! The testkit as strangers use it: without the feature `workspace`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod attacks;
+mod checkpoint;
+mod orders;
+mod platform;

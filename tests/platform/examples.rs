@@ -1,0 +1,66 @@
+//! The examples, as a visitor runs them: each alone, to its end.
+
+use std::process::{Command, Stdio};
+
+use countersign_testkit::service;
+
+/// What an example must print, besides ending with success.
+const SAYS: &[(&str, &[&str])] = &[
+    (
+        "calling",
+        &[
+            "order-2: biscuits for checkout",
+            "GetOrder refused, REASON_SCOPE_INSUFFICIENT: ask for orders.read",
+            "PurgeOrders refused, REASON_METHOD_NOT_ALLOWED",
+        ],
+    ),
+    (
+        "protecting",
+        &[
+            "ann reads it: tea",
+            "bob reads it: REASON_NOT_OWNER",
+            "a proof that was used before: REASON_DPOP_PROOF_REPLAYED",
+            "a stolen token with another key: REASON_TOKEN_INVALID",
+            "a token that was revoked: REASON_TOKEN_REVOKED",
+            "a token after its end: REASON_TOKEN_EXPIRED",
+        ],
+    ),
+    (
+        "streaming",
+        &[
+            "the stream tells of biscuits",
+            "later the stream has ended: REASON_TOKEN_REVOKED",
+        ],
+    ),
+    (
+        "own_rules",
+        &[
+            "anybody may list the books: Middlemarch, Emma",
+            "a stranger borrows one: refused, REASON_CREDENTIALS_MISSING",
+            "Middlemarch is lent to reader",
+            "a reader discards it: refused, REASON_SCOPE_INSUFFICIENT",
+            "the librarian burns it all down: refused, REASON_METHOD_NOT_ALLOWED",
+        ],
+    ),
+];
+
+/// Each ends by itself, with success, and has shown what it is for.
+pub(crate) fn each_runs_to_its_end() -> Result<(), String> {
+    let folder = service::binary()?.with_file_name("examples");
+    for (name, says) in SAYS {
+        let program = folder.join(name);
+        if !program.is_file() {
+            return Err(format!(
+                "the example is not built: run `cargo build --example {name}`, or `cargo test --workspace`"
+            ));
+        }
+        let mut command = Command::new(program);
+        let printed = service::run(service::unconfigured(&mut command).stdin(Stdio::null()))?;
+        for line in *says {
+            if !printed.contains(line) {
+                return Err(format!("{name} does not say {line:?}:\n{printed}"));
+            }
+        }
+    }
+    Ok(())
+}
