@@ -29,6 +29,8 @@ const HARMLESS: &[(&str, &str)] = &[
     ("token introspect", "reads"),
     ("token rotate", "gives the successor of what it uses up"),
     ("proof", "writes a key where none is"),
+    ("rules list", "reads"),
+    ("rules check", "reads"),
     ("key list", "reads"),
     (
         "key rotate",
