@@ -83,9 +83,7 @@ impl Authority {
             return self.vouch_online(ath, now);
         }
         let keys = self.keys.current().ok_or(Refusal::AuthorityUnreachable)?;
-        if self.knowledge.is_too_old() {
-            return Err(Refusal::KnowledgeTooOld);
-        }
+        self.knows_enough()?;
         let claims = match self.remembered(ath, &keys) {
             Some(claims) => claims,
             None => match self.look_at(token, ath, &keys) {
@@ -101,12 +99,22 @@ impl Authority {
 
     fn vouch_online(&self, ath: &Ath, now: UnixTime) -> Result<Vouched, Refusal> {
         let online = self.online()?;
+        self.knows_enough()?;
         let Some(claims) = online.remembered(ath.as_bytes()) else {
             return Ok(Vouched::ToBeAsked);
         };
         spans::token_verify("remembered").in_scope(|| claims.in_force(now))?;
         self.not_revoked(&claims)?;
         Ok(Vouched::For(claims))
+    }
+
+    /// What was revoked lately must be known, where a limit says so: also of what the
+    /// issuer vouches for now, since a stream that opens on it would not be found.
+    fn knows_enough(&self) -> Result<(), Refusal> {
+        if self.knowledge.is_too_old() {
+            return Err(Refusal::KnowledgeTooOld);
+        }
+        Ok(())
     }
 
     /// Asks what a reference token says. Only once its proof was verified.
@@ -117,6 +125,7 @@ impl Authority {
     /// What was said, if it holds now.
     pub(crate) fn said(&self, answer: Answer, now: UnixTime) -> Answer {
         let claims = answer?;
+        self.knows_enough()?;
         claims.in_force(now)?;
         self.not_revoked(&claims)?;
         Ok(claims)

@@ -110,6 +110,7 @@ pub(crate) fn stream_ended(cause: EndCause) -> Status {
     let (reason, label) = match cause {
         EndCause::Expired => (Reason::TokenExpired, "stream_outlived_token"),
         EndCause::Revoked => (Reason::TokenRevoked, "stream_token_revoked"),
+        EndCause::Unvouched => (Reason::AuthorityUnreachable, "stream_knowledge_too_old"),
         EndCause::TooOld => (Reason::StreamTooOld, "stream_too_old"),
     };
     countersign_telemetry::refused(reason.as_str_name(), label);
@@ -121,6 +122,7 @@ pub(crate) fn stream_over(cause: EndCause) -> Status {
     let refusal = match cause {
         EndCause::Expired => Refusal::Token(TokenRefusal::Expired),
         EndCause::Revoked => Refusal::Token(TokenRefusal::Revoked),
+        EndCause::Unvouched => Refusal::KnowledgeTooOld,
         EndCause::TooOld => {
             let answer = Answer {
                 code: Code::DeadlineExceeded,

@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use countersign_jose::{Thumbprint, UnixTime};
@@ -29,9 +29,19 @@ pub(crate) struct OpenStreams {
 /// One stream.
 struct Open {
     claims: Arc<Claims>,
-    revoked: AtomicBool,
+    /// One of [`Ended`], or 0.
+    ended: AtomicU8,
     /// Both directions wait, maybe in different tasks.
     wakers: [AtomicWaker; 2],
+}
+
+/// What ended a stream, besides time.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its token was revoked.
+    Revoked = 1,
+    /// What was revoked was last heard too long ago.
+    Unvouched = 2,
 }
 
 /// A direction of a stream.
@@ -60,14 +70,14 @@ impl OpenStreams {
     ) -> Arc<Place> {
         let open = Arc::new(Open {
             claims,
-            revoked: AtomicBool::new(false),
+            ended: AtomicU8::new(0),
             wakers: Default::default(),
         });
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.shard(number).lock().insert(number, Arc::clone(&open));
         self.count.fetch_add(1, Ordering::Relaxed);
         if !stands(&open.claims) {
-            open.end();
+            open.end(Ended::Revoked);
         }
         Arc::new(Place {
             streams: Arc::clone(self),
@@ -78,12 +88,21 @@ impl OpenStreams {
 
     /// Ends the streams of tokens that were revoked.
     pub(crate) fn revoke(&self, hits: impl Fn(&Marks, UnixTime) -> bool) {
-        self.end(|claims| hits(&claims.marks, claims.issued_at));
+        self.end(Ended::Revoked, |claims| {
+            hits(&claims.marks, claims.issued_at)
+        });
     }
 
     /// Ends the streams of tokens whose signer is none of these any more.
     pub(crate) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
-        self.end(|claims| claims.signer.as_ref().is_some_and(|by| !signer(by)));
+        self.end(Ended::Revoked, |claims| {
+            claims.signer.as_ref().is_some_and(|by| !signer(by))
+        });
+    }
+
+    /// Ends all of them: nobody can vouch for their tokens any more.
+    pub(crate) fn end_unvouched(&self) {
+        self.end(Ended::Unvouched, |_| true);
     }
 
     /// How many are open.
@@ -91,7 +110,7 @@ impl OpenStreams {
         self.count.load(Ordering::Relaxed)
     }
 
-    fn end(&self, ends: impl Fn(&Claims) -> bool) {
+    fn end(&self, by: Ended, ends: impl Fn(&Claims) -> bool) {
         for shard in &self.shards {
             let hit: Vec<_> = shard
                 .lock()
@@ -101,7 +120,7 @@ impl OpenStreams {
                 .collect();
             // Woken without the lock: whoever wakes may drop the stream.
             for open in hit {
-                open.end();
+                open.end(by);
             }
         }
     }
@@ -113,8 +132,11 @@ impl OpenStreams {
 }
 
 impl Open {
-    fn end(&self) {
-        self.revoked.store(true, Ordering::Release);
+    /// What ended it first stays.
+    fn end(&self, by: Ended) {
+        let _ = self
+            .ended
+            .compare_exchange(0, by as u8, Ordering::AcqRel, Ordering::Acquire);
         for waker in &self.wakers {
             waker.wake();
         }
@@ -122,14 +144,14 @@ impl Open {
 }
 
 impl Place {
-    /// Ready when the stream's token was revoked.
-    pub(crate) fn poll_revoked(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the stream was ended.
+    pub(crate) fn poll_ended(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<Ended> {
         // Registered first, so that a revocation in between is not missed.
         self.open.wakers[direction as usize].register(cx.waker());
-        if self.open.revoked.load(Ordering::Acquire) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        match self.open.ended.load(Ordering::Acquire) {
+            0 => Poll::Pending,
+            by if by == Ended::Unvouched as u8 => Poll::Ready(Ended::Unvouched),
+            _ => Poll::Ready(Ended::Revoked),
         }
     }
 }

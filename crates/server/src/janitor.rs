@@ -48,7 +48,7 @@ const REVOCATIONS_BATCH: usize = 256;
 /// How long after its expiry a record stays, by a clock that is [believed](Belief). A clock that
 /// was ahead by less when the service started deletes nothing that is still of use when it is set
 /// back: a spent assertion above all, which would be accepted again.
-const GRACE: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const GRACE: Duration = Duration::from_secs(2 * 3600);
 
 /// Sweeps until `stop`.
 pub(crate) async fn run(
@@ -60,9 +60,10 @@ pub(crate) async fn run(
     let mut janitor = Janitor::new(Arc::clone(&store), clock, PASS_MAX);
     loop {
         let pause = janitor.sweep().await;
-        let until = janitor.until;
+        // No sooner than what a clock that was set back could bring to life again.
+        let until = janitor.until.minus(GRACE);
         revoked.forget(until);
-        if let Err(refused) = trim_revocations(&*store, until.minus(GRACE)).await {
+        if let Err(refused) = trim_revocations(&*store, until).await {
             warn!(
                 cause = refused.label(),
                 "cannot remove revocations that hit nothing any more"

@@ -132,7 +132,8 @@ impl Records {
         let keys: Vec<Key> = holders.iter().map(record::holder_key).collect();
         let found = self.load(&keys).await?;
         let mut latest = None;
-        for (key, found) in keys.iter().zip(found.iter().flatten()) {
+        for (key, found) in keys.iter().zip(&found) {
+            let Some(found) = found else { continue };
             let at = record::holder_revoked_at(&found.value).inspect_err(|_| unreadable(key))?;
             latest = latest.max(Some(at));
         }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_issuer::Revocation;
@@ -35,6 +36,8 @@ pub(crate) struct Revoked {
     kept: RwLock<Kept>,
     /// The number of the last revocation.
     last: watch::Sender<u64>,
+    /// Nobody follows the log any more: nothing more can be told.
+    ended: AtomicBool,
 }
 
 #[derive(Default)]
@@ -79,7 +82,19 @@ impl Revoked {
             epoch,
             kept: RwLock::default(),
             last: watch::Sender::new(0),
+            ended: AtomicBool::new(false),
         }
+    }
+
+    /// Nobody follows the log any more. Watches end, and a new one is told nothing: whoever
+    /// watches must not take silence for peace.
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.last.send_modify(|_| ());
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
     }
 
     /// Watches: pages of up to `max` from the cursor on, then what comes, and a page without any

@@ -38,7 +38,7 @@ use crate::signer::KeySet;
 use crate::stack::{self, Platform};
 use crate::tls::Certificates;
 use crate::watchers::Watchers;
-use crate::{keyring, random};
+use crate::{janitor, keyring, random};
 pub use error::StartError;
 pub(crate) use error::unreadable;
 
@@ -275,7 +275,9 @@ pub(crate) async fn platform(
     ));
 
     let revoked = Arc::new(Revoked::new(opened.epoch));
-    revoked::follow(&revoked, records.shared_store(), now)
+    // By a clock that may be ahead and set back later.
+    let over = now.minus(janitor::GRACE);
+    revoked::follow(&revoked, records.shared_store(), over)
         .await
         .map_err(|refused| unreadable(&config.store.directory, refused))?;
 

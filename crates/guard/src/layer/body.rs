@@ -16,7 +16,7 @@ use tonic::Status;
 use super::future::Treatment;
 use crate::check::OpenStream;
 use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
-use crate::streams::{Direction, Place};
+use crate::streams::{Direction, Ended, Place};
 
 pin_project! {
     /// The response body of a guarded call.
@@ -36,6 +36,8 @@ pub(crate) enum EndCause {
     Expired,
     /// Its token was revoked.
     Revoked,
+    /// Nobody can vouch for its token any more.
+    Unvouched,
     /// It was open for as long as the guard allows.
     TooOld,
 }
@@ -106,8 +108,11 @@ impl StreamEnd {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
-        if self.place.poll_revoked(self.direction, cx).is_ready() {
-            return Poll::Ready(EndCause::Revoked);
+        if let Poll::Ready(ended) = self.place.poll_ended(self.direction, cx) {
+            return Poll::Ready(match ended {
+                Ended::Revoked => EndCause::Revoked,
+                Ended::Unvouched => EndCause::Unvouched,
+            });
         }
         let at = self.at;
         let sleep = self

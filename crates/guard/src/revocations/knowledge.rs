@@ -19,8 +19,8 @@ pub(crate) struct Knowledge {
 struct Heard {
     /// When all that was revoked by then had been told.
     complete: Option<Instant>,
-    /// The watch goes on.
-    live: bool,
+    /// For how long after that the watch is taken for a live one; none where it has ended.
+    live_for: Duration,
 }
 
 impl Knowledge {
@@ -47,22 +47,23 @@ impl Knowledge {
         self.kept
     }
 
-    /// All that is revoked by now has been told.
-    pub(super) fn complete(&self) {
+    /// All that is revoked by now has been told, and the next word comes within this time.
+    pub(super) fn complete(&self, live_for: Duration) {
         *self.heard.write() = Heard {
             complete: Some(Instant::now()),
-            live: true,
+            live_for,
         };
     }
 
     /// The watch has ended.
     pub(super) fn ended(&self) {
-        self.heard.write().live = false;
+        self.heard.write().live_for = Duration::ZERO;
     }
 
     /// Whether revocations are told as they happen.
     pub(crate) fn is_live(&self) -> bool {
-        self.heard.read().live
+        let Heard { complete, live_for } = *self.heard.read();
+        !live_for.is_zero() && complete.is_some_and(|at| at.elapsed() <= live_for)
     }
 
     /// How long ago all that was revoked was known; since the start, if it never was.

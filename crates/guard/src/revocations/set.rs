@@ -57,6 +57,8 @@ struct Until {
 pub(crate) struct Batch {
     entries: Entries,
     everything_secs: u32,
+    /// The latest time until when one of them hits, by the token service's clock.
+    latest_secs: u32,
 }
 
 impl Default for RevokedSet {
@@ -116,7 +118,9 @@ impl RevokedSet {
         }
         let everything = Batch {
             entries: Entries::new(),
-            everything_secs: batch.everything_secs.max(secs(now.plus(MARGIN))),
+            // By whichever clock is ahead.
+            everything_secs: batch.latest_secs.max(secs(now.plus(MARGIN))),
+            latest_secs: batch.latest_secs,
         };
         // Before the others go: whoever asks meanwhile finds one or the other.
         self.add(&everything);
@@ -163,6 +167,7 @@ impl Batch {
     pub(crate) fn of<'r>(revocations: impl IntoIterator<Item = &'r Revocation>) -> Self {
         let mut batch = Self::default();
         for revocation in revocations {
+            batch.latest_secs = batch.latest_secs.max(secs(revocation.revoked_at));
             let Some(mark) = Mark::of_target(&revocation.target) else {
                 batch.everything_secs = batch.everything_secs.max(secs(revocation.revoked_at));
                 continue;

@@ -9,6 +9,7 @@ use countersign::revocation::v1::{
     Revocation as Message, WatchRevocationsRequest, WatchRevocationsResponse,
 };
 use countersign_client::GuardedChannel;
+use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::outcome::Refused;
 use countersign_client::source::BoxFuture;
 use countersign_jose::{Thumbprint, UnixTime};
@@ -66,7 +67,7 @@ fn failed(status: Status) -> WatchFailed {
 
 fn told(message: WatchRevocationsResponse) -> RevocationsTold {
     RevocationsTold {
-        revocations: message.revocations.into_iter().filter_map(read).collect(),
+        revocations: message.revocations.into_iter().map(read).collect(),
         cursor: message.cursor,
         complete: message.complete,
         heartbeat: message
@@ -76,32 +77,41 @@ fn told(message: WatchRevocationsResponse) -> RevocationsTold {
     }
 }
 
-/// A revocation of a later release may hit what this one knows nothing of: it is passed over, and
-/// the log says so.
-fn read(message: Message) -> Option<Revocation> {
+/// A revocation of a later release may hit what this one knows nothing of: then everything that
+/// was issued until then is refused, since what is not understood must not be passed over.
+fn read(message: Message) -> Revocation {
     let number = message.number;
-    let read = || {
-        Some(Revocation {
-            target: match message.target? {
-                Target::TokenId(id) => RevokedTarget::Token(id),
-                Target::FamilyId(id) => RevokedTarget::Family(id),
-                Target::ClientId(id) => RevokedTarget::Client(id),
-                Target::Subject(subject) => RevokedTarget::Subject(subject),
-                Target::Jkt(jkt) => RevokedTarget::Key(Thumbprint::parse(&jkt).ok()?),
-                Target::Everything(_) => RevokedTarget::Everything,
-            },
-            revoked_at: time(message.revoke_time?)?,
-            forget_at: time(message.forget_time?)?,
+    let revoked_at = message.revoke_time.and_then(time);
+    let forget_at = message.forget_time.and_then(time);
+    let target = message.target.and_then(|target| {
+        Some(match target {
+            Target::TokenId(id) => RevokedTarget::Token(id),
+            Target::FamilyId(id) => RevokedTarget::Family(id),
+            Target::ClientId(id) => RevokedTarget::Client(id),
+            Target::Subject(subject) => RevokedTarget::Subject(subject),
+            Target::Jkt(jkt) => RevokedTarget::Key(Thumbprint::parse(&jkt).ok()?),
+            Target::Everything(_) => RevokedTarget::Everything,
         })
-    };
-    let revocation = read();
-    if revocation.is_none() {
-        warn!(
-            number,
-            "a revocation cannot be read, and is not in force here"
-        );
+    });
+    match (target, revoked_at, forget_at) {
+        (Some(target), Some(revoked_at), Some(forget_at)) => Revocation {
+            target,
+            revoked_at,
+            forget_at,
+        },
+        (_, revoked_at, _) => {
+            warn!(
+                number,
+                "a revocation is not understood: all tokens that were issued until then are refused"
+            );
+            let revoked_at = revoked_at.unwrap_or_else(|| SystemClock.now());
+            Revocation {
+                target: RevokedTarget::Everything,
+                revoked_at,
+                forget_at: revoked_at,
+            }
+        }
     }
-    revocation
 }
 
 fn time(time: prost_types::Timestamp) -> Option<UnixTime> {
@@ -110,4 +120,51 @@ fn time(time: prost_types::Timestamp) -> Option<UnixTime> {
     Some(UnixTime::from_millis(
         secs.checked_mul(1_000)?.checked_add(nanos / 1_000_000)?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_revokes_everything_until_then() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let good = Message {
+            number: 1,
+            target: Some(Target::ClientId("c".to_owned())),
+            revoke_time: at(1_000),
+            forget_time: at(2_000),
+        };
+        let client = RevokedTarget::Client("c".to_owned());
+        assert_eq!(read(good.clone()).target, client);
+        let target = |target| Message {
+            target,
+            ..good.clone()
+        };
+        for message in [
+            // What a later release writes into a field that is not known here.
+            target(None),
+            target(Some(Target::Jkt("no thumbprint".to_owned()))),
+            Message {
+                forget_time: None,
+                ..good.clone()
+            },
+            Message {
+                forget_time: at(-1),
+                ..good.clone()
+            },
+        ] {
+            let row = format!("{message:?}");
+            let read = read(message);
+            assert_eq!(read.target, RevokedTarget::Everything, "{row}");
+            assert_eq!(read.revoked_at, UnixTime::from_secs(1_000), "{row}");
+        }
+        let timeless = Message {
+            revoke_time: None,
+            ..good
+        };
+        let read = read(timeless);
+        assert_eq!(read.target, RevokedTarget::Everything);
+        assert!(read.revoked_at > UnixTime::from_secs(1_700_000_000));
+    }
 }

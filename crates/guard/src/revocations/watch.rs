@@ -1,10 +1,11 @@
 //! Watching: what is told goes into the set, and ends the streams that it hits.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_client::clock::Clock;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -22,6 +23,9 @@ const BEGIN: Duration = Duration::from_secs(10);
 
 /// So many heartbeats missing, and the connection is dead.
 const HEARTBEATS_MISSED: u32 = 3;
+
+/// A watch whose sign of life is later than that is not taken for a live one any more.
+const LATE_HEARTBEATS: u32 = 2;
 
 /// However often or seldom a source says that it is alive.
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
@@ -86,7 +90,11 @@ impl Watching {
         let mut backoff = Backoff::default();
         loop {
             let begun = Instant::now();
-            let failed = self.watch().await;
+            // A source that panics must not end the watch.
+            let watched = AssertUnwindSafe(self.watch()).catch_unwind().await;
+            let failed = watched.unwrap_or_else(|_| {
+                WatchFailed::Unavailable("the source of revocations panicked".to_owned())
+            });
             self.kept.knowledge.ended();
             self.first = None;
             if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
@@ -155,7 +163,8 @@ impl Watching {
         }
         self.cursor = Some(told.cursor);
         if told.complete {
-            knowledge.complete();
+            let heartbeat = told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
+            knowledge.complete(heartbeat * LATE_HEARTBEATS);
             self.first = None;
         }
         horizon.saw(clock.now());
@@ -173,6 +182,9 @@ impl Watching {
 
     fn judge(&self) {
         let recent = !self.kept.knowledge.is_too_old();
+        if !recent {
+            self.kept.streams.end_unvouched();
+        }
         self.kept.readiness.knowledge_is_recent(recent);
     }
 }

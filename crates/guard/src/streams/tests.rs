@@ -30,7 +30,7 @@ fn both_directions_learn_of_it() {
     for (direction, woken) in directions.into_iter().zip(&woken) {
         let waker = Waker::from(Arc::clone(woken));
         let mut cx = Context::from_waker(&waker);
-        assert!(place.poll_revoked(direction, &mut cx).is_pending());
+        assert!(place.poll_ended(direction, &mut cx).is_pending());
     }
     streams.revoke(|_, _| false);
     for woken in &woken {
@@ -40,7 +40,7 @@ fn both_directions_learn_of_it() {
     for (direction, woken) in directions.into_iter().zip(&woken) {
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(place.poll_revoked(direction, &mut cx).is_ready());
+        assert!(place.poll_ended(direction, &mut cx).is_ready());
     }
 }
 
@@ -53,7 +53,7 @@ fn a_signer_that_goes_takes_its_streams_along() {
     ];
     streams.keep(|signer| *signer == Thumbprint::from_bytes([2; 32]));
     let mut cx = Context::from_waker(Waker::noop());
-    let mut ended = |place: &Arc<Place>| place.poll_revoked(Direction::Asked, &mut cx).is_ready();
+    let mut ended = |place: &Arc<Place>| place.poll_ended(Direction::Asked, &mut cx).is_ready();
     assert!(ended(&places[0]));
     assert!(!ended(&places[1]));
 }
@@ -82,7 +82,7 @@ fn a_revocation_that_comes_while_a_stream_opens_ends_it() {
     let streams = Arc::new(OpenStreams::default());
     let ended = |place: &Arc<Place>| {
         let mut cx = Context::from_waker(Waker::noop());
-        place.poll_revoked(Direction::Answered, &mut cx).is_ready()
+        place.poll_ended(Direction::Answered, &mut cx).is_ready()
     };
     // Before it has its place: whoever asks then is told.
     streams.revoke(|_, _| true);

@@ -264,6 +264,14 @@ async fn without_recent_knowledge_nobody_is_let_in_where_that_is_asked_for() {
     assert!(*ready.borrow());
     stand.check("recent", &stand.good(), Expected::Ok).await;
 
+    let mut stream = stand
+        .client()
+        .watch_orders(watch_request(&stand, "t1"))
+        .await
+        .unwrap()
+        .into_inner();
+    stream.message().await.unwrap().unwrap();
+
     tokio::time::pause();
     // Not a word any more.
     tokio::time::advance(least + Duration::from_secs(2)).await;
@@ -272,6 +280,9 @@ async fn without_recent_knowledge_nobody_is_let_in_where_that_is_asked_for() {
         .check("too old", &stand.good(), Expected::Unreachable)
         .await;
     assert_eq!(stand.guard.counts().knowledge_too_old, 1);
+    // What is open could have been revoked meanwhile, too.
+    let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
+    ended(&end.unwrap_err(), Reason::AuthorityUnreachable);
     tokio::time::timeout(SOON, ready.wait_for(|ready| !ready))
         .await
         .unwrap()

@@ -1,6 +1,10 @@
 //! Authorization requests, from their lodging to the redemption of their code.
 
+use std::time::Duration;
+
 use countersign_jose::{Thumbprint, UnixTime};
+
+use crate::holder::Holder;
 
 use super::{
     Acr, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject,
@@ -60,4 +64,35 @@ pub struct Approval {
     pub acr: Option<Acr>,
     /// When the code ends.
     pub code_expires_at: UnixTime,
+}
+
+impl Authorization {
+    /// Those whose code it is, once somebody has approved.
+    pub fn holders(&self) -> Vec<Holder> {
+        match &self.stage {
+            Stage::Approved(approval) => {
+                let client = Holder::Client(self.client.clone());
+                let subject = Holder::Subject(approval.subject.clone());
+                let key = self.dpop_jkt.map(Holder::Key);
+                [client, subject].into_iter().chain(key).collect()
+            }
+            Stage::Pending | Stage::Denied | Stage::Redeemed { .. } => Vec::new(),
+        }
+    }
+
+    /// The same authorization, when all that its holders had at that time was revoked: a code that
+    /// was out then is worth no more than one that was declined. `code_lifetime` tells when it was
+    /// approved.
+    #[must_use]
+    pub fn revoked_until(self, at: UnixTime, code_lifetime: Duration) -> Self {
+        match &self.stage {
+            Stage::Approved(approval) if approval.code_expires_at.minus(code_lifetime) <= at => {
+                Self {
+                    stage: Stage::Denied,
+                    ..self
+                }
+            }
+            _ => self,
+        }
+    }
 }

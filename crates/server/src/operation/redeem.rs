@@ -1,7 +1,7 @@
 //! Authorization codes (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
-use countersign_issuer::model::ClientId;
-use countersign_issuer::{Decision, Fresh, Issued, Redemption, redeem};
+use countersign_issuer::model::{Authorization, ClientId};
+use countersign_issuer::{Decision, Fresh, Issued, Known, Redemption, redeem};
 use countersign_jose::Thumbprint;
 
 use super::Caller;
@@ -28,7 +28,10 @@ impl Operation for Redeem<'_> {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Issued>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
-        let authorization = records.authorization(self.redemption.record()).await?;
+        let authorization = match records.authorization(self.redemption.record()).await? {
+            Some(known) => Some(standing(records, known, at).await?),
+            None => None,
+        };
         let lodged = authorization.as_ref().map(|known| &known.value);
         // A second use revokes what the first use led to, so that has to be known.
         let earlier = match lodged.and_then(|lodged| lodged.redeemed_for()) {
@@ -51,4 +54,18 @@ impl Operation for Redeem<'_> {
             at.now,
         ))
     }
+}
+
+/// The authorization, declined if what its holders had when it was approved was revoked since.
+async fn standing(
+    records: &Records,
+    known: Known<Authorization>,
+    at: Moment<'_>,
+) -> Result<Known<Authorization>, Refused> {
+    let Known { value, version } = known;
+    let value = match records.revoked_until(&value.holders()).await? {
+        Some(revoked) => value.revoked_until(revoked, at.issuer.lifetimes.code),
+        None => value,
+    };
+    Ok(Known::new(value, version))
 }

@@ -15,14 +15,14 @@ use crate::refused::Refused;
 const PAGE: usize = 1_000;
 
 /// Reads what is there, and then goes on reading until the store is closed. Those whose tokens were all dead at
-/// `now` are passed over, as far as no other is before them.
+/// `over` are passed over, as far as no other is before them.
 ///
 /// # Errors
 /// The log cannot be read: nobody could be told what was revoked.
 pub(crate) async fn follow(
     revoked: &Arc<Revoked>,
     store: &Arc<dyn Store>,
-    now: UnixTime,
+    over: UnixTime,
 ) -> Result<(), Refused> {
     let first = store.start(REVOCATIONS).await?.first;
     revoked.begin_after(first.saturating_sub(1));
@@ -34,7 +34,7 @@ pub(crate) async fn follow(
         for entry in &page {
             add(revoked, entry)?;
         }
-        revoked.forget(now);
+        revoked.forget(over);
     }
     let entries = store.watch(REVOCATIONS, next).await?;
     tokio::spawn(go_on(Arc::clone(revoked), entries));
@@ -43,6 +43,8 @@ pub(crate) async fn follow(
 
 /// Ends when the store is closed.
 async fn go_on(revoked: Arc<Revoked>, mut entries: Entries) {
+    // Also where this panics.
+    let _ended = Ended(Arc::clone(&revoked));
     while let Some(entry) = entries.next().await {
         let added = match entry {
             Ok(entry) => add(&revoked, &entry),
@@ -54,10 +56,19 @@ async fn go_on(revoked: Arc<Revoked>, mut entries: Entries) {
             // the store was opened.
             error!(
                 cause = refused.label(),
-                "revocations are not told to guards any more"
+                "revocations cannot be read, and watches of them end"
             );
             return;
         }
+    }
+}
+
+/// Ends the watches when it is dropped.
+struct Ended(Arc<Revoked>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

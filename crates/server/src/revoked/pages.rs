@@ -40,11 +40,16 @@ impl Watching {
         tokio::task::consume_budget().await;
         let mut page = self.revoked.after(self.cursor, self.max);
         if page.revocations.is_empty() && self.begun {
-            let told = self.cursor.told;
-            match timeout(HEARTBEAT, self.news.wait_for(|last| *last > told)).await {
-                Ok(Err(_)) => return None,
-                Ok(Ok(_)) | Err(_) => page = self.revoked.after(self.cursor, self.max),
-            }
+            let (told, revoked) = (self.cursor.told, &self.revoked);
+            let news = self
+                .news
+                .wait_for(|last| *last > told || revoked.has_ended());
+            // The sender lives as long as what it tells of.
+            let _ = timeout(HEARTBEAT, news).await;
+            page = self.revoked.after(self.cursor, self.max);
+        }
+        if self.revoked.has_ended() {
+            return None;
         }
         self.begun = true;
         self.cursor = page.cursor;

@@ -163,3 +163,23 @@ async fn it_follows_the_log_from_what_still_matters_on() {
     seen.expect("it is told").expect("it goes on");
     assert_eq!(told(&revoked, Some(revoked.cursor(5)), 10).await, [vec![6]]);
 }
+
+#[tokio::test]
+async fn a_watch_ends_when_nobody_follows_the_log_any_more() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let revoked = Arc::new(Revoked::new(Epoch::default()));
+    let now = UnixTime::from_secs(2_000);
+    follow(&revoked, &store, now).await.expect("it is read");
+    let mut pages = Box::pin(revoked.watch(None, 10).expect("it begins"));
+    assert!(pages.next().await.expect("the first page").complete);
+    // Not a revocation: what comes after it cannot be told in order.
+    let change = Change::default().append(REVOCATIONS, vec![0xff; 9]);
+    store.commit(change).await.expect("it is written");
+    let end = tokio::time::timeout(Duration::from_secs(60), pages.next()).await;
+    assert!(end.expect("soon").is_none(), "it says nothing more");
+    let mut anew = Box::pin(revoked.watch(None, 10).expect("it begins"));
+    assert!(
+        anew.next().await.is_none(),
+        "and nobody is told that all is told"
+    );
+}

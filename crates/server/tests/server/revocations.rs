@@ -18,7 +18,9 @@ use countersign_client::outcome::Refused;
 use tonic::{Status, Streaming};
 
 use crate::comes::{Comes, check};
-use crate::flow::{revoke, rotate, signed_in, with_login};
+use crate::flow::{
+    code, pkce, push_request, redeem, redeem_request, revoke, rotate, signed_in, with_login,
+};
 use crate::harness::{
     Client, INTROSPECT, ORDERS, Service, inner, person_client, service_client, strings,
 };
@@ -404,4 +406,31 @@ async fn key_set(stream: &mut Streaming<WatchKeysResponse>) -> Vec<String> {
             return set.keys.into_iter().map(|key| key.kid).collect();
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_is_out_dies_with_what_its_holders_have() {
+    let (service, login) = with_login().await;
+    let shop = service
+        .add(person_client("shop", AuthenticationMethod::ClientSecret))
+        .await;
+    for (row, target, dies) in [
+        ("another", Target::Subject("bob".to_owned()), false),
+        ("subject", Target::Subject("ann".to_owned()), true),
+        ("client", Target::ClientId("shop".to_owned()), true),
+    ] {
+        let (verifier, challenge) = pkce();
+        let code = code(&service, &login, push_request(&shop, &challenge)).await;
+        service.clock.advance(Duration::from_secs(5));
+        revoke_all(&service, Some(target)).await.expect("revoked");
+        let request = redeem_request(&shop, &code, &verifier);
+        let redeemed = redeem(&service, &Key::new(), request).await;
+        check(row, &redeemed, if dies { Comes::G } else { Comes::Ok });
+        service.clock.advance(Duration::from_secs(3));
+    }
+    let issued = signed_in(&service, &login, &shop, &Key::new()).await;
+    assert!(
+        is_active(&service, &issued.access_token).await,
+        "a later one"
+    );
 }
