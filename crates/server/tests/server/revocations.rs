@@ -189,8 +189,8 @@ async fn a_cursor_holds_across_a_restart_and_no_other_is_taken() {
         assert_eq!(reason, "REASON_CURSOR_TOO_OLD", "{unknown}");
     }
 
-    // When its tokens are dead, so is a cursor from before.
-    service.clock.advance(Duration::from_secs(2_000));
+    // When no clock could bring its tokens back, a cursor from before is too old.
+    service.clock.advance(Duration::from_secs(10_000));
     service.restart().await;
     service.clock.advance(crate::harness::WARM);
     let mut all = watch(&service, &watcher, "").await.expect("it begins");
