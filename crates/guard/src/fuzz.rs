@@ -32,7 +32,7 @@ pub struct Read {
 /// # Errors
 /// The refusal's label.
 pub fn token(text: &str, keys: Jwks, issuer: &str) -> Result<Read, &'static str> {
-    let (claims, signer) = Offline::new(issuer, Algorithms::DEFAULT)
+    let claims = Offline::new(issuer, Algorithms::DEFAULT)
         .verify(text, &KeySet::new(keys))
         .map_err(|refusal| crate::refusal::Refusal::from(refusal).label())?;
     Ok(Read {
@@ -41,7 +41,7 @@ pub fn token(text: &str, keys: Jwks, issuer: &str) -> Result<Read, &'static str>
         scopes: claims.scopes.into_iter().map(Into::into).collect(),
         expires_at: claims.expires_at,
         jkt: claims.jkt,
-        signer,
+        signer: claims.signer.ok_or("unsigned")?,
     })
 }
 

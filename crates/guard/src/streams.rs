@@ -89,7 +89,7 @@ impl OpenStreams {
     /// Ends the streams of tokens that were revoked.
     pub(crate) fn revoke(&self, hits: impl Fn(&Marks, UnixTime) -> bool) {
         self.end(Ended::Revoked, |claims| {
-            hits(&claims.marks, claims.issued_at)
+            hits(claims.marks(), claims.issued_at)
         });
     }
 

@@ -1,5 +1,6 @@
 //! What an access token says (RFC 9068 §2.2).
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -41,8 +42,8 @@ pub(crate) struct Claims {
     pub(crate) jkt: Option<Thumbprint>,
     /// The key that signed it; of a token that somebody else vouches for, none.
     pub(crate) signer: Option<Thumbprint>,
-    /// By what a revocation finds it.
-    pub(crate) marks: Marks,
+    /// By what a revocation finds it; made when there is something to find.
+    marks: OnceLock<Marks>,
     /// The version of the revocations that it was last found not to be among. 0: none yet.
     pub(crate) cleared: AtomicU64,
 }
@@ -85,7 +86,7 @@ impl Claims {
             begins_at: issued_at.max(not_before),
             jkt,
             signer: Some(signer),
-            marks: Marks::of(token_id, family, client_id, subject, jkt.as_ref()),
+            marks: OnceLock::new(),
             cleared: AtomicU64::new(0),
         })
     }
@@ -99,13 +100,6 @@ impl Claims {
         if named.into_iter().any(String::is_empty) || told.audience.is_empty() {
             return Err(TokenRefusal::ClaimMalformed);
         }
-        let marks = Marks::of(
-            &told.token_id,
-            told.family.as_deref(),
-            &told.client_id,
-            &told.subject,
-            told.jkt.as_ref(),
-        );
         let boxed = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
         Ok(Self {
             subject: told.subject.into(),
@@ -122,8 +116,21 @@ impl Claims {
             auth_time: told.auth_time,
             details: Box::default(),
             signer: None,
-            marks,
+            marks: OnceLock::new(),
             cleared: AtomicU64::new(0),
+        })
+    }
+
+    /// By what a revocation finds it.
+    pub(crate) fn marks(&self) -> &Marks {
+        self.marks.get_or_init(|| {
+            Marks::of(
+                &self.token_id,
+                self.family.as_deref(),
+                &self.client_id,
+                &self.subject,
+                self.jkt.as_ref(),
+            )
         })
     }
 

@@ -157,6 +157,11 @@ impl RevokedSet {
         }
     }
 
+    /// Whether nothing can be hit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.everything.load(Ordering::Relaxed) == 0
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)
