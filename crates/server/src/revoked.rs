@@ -27,7 +27,7 @@ pub(crate) use self::follow::follow;
 pub(crate) use self::source::InProcess;
 
 /// How often a watcher hears something. Three times of that without a word, and it knows that the
-/// connection is dead; 10,000 watchers cost one hundredth of a core.
+/// connection is dead; 10,000 watchers cost one or two hundredths of a core.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What was revoked and could still matter.
