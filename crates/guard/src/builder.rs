@@ -1,93 +1,29 @@
 //! Describing a guard.
 
+mod connect;
+mod error;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_client::Credential;
 use countersign_client::clock::{Clock, SystemClock};
-use countersign_client::random::{self, NoRandomness};
 use countersign_client::transport::Transport;
-use countersign_client::{ConnectError, Countersign, Credential};
-use countersign_dpop::{Limits, NonceKey, Origin, OriginError};
+use countersign_dpop::{Limits, NonceKey};
 use countersign_jose::{Algorithms, UnixTime};
 
-use crate::authority::Authority;
-use crate::authority::online::{Introspector, Online, TokenServiceIntrospection};
-use crate::check::{Checks, Tally};
-use crate::freshness::{Freshness, NonceMode, Sharing};
-use crate::guard::Guard;
-use crate::keys::{Fetched, KeyRing, KeySetFile, KeySource, TokenServiceKeys};
+pub use self::error::BuildError;
+use crate::authority::online::Introspector;
+use crate::freshness::{Freshness, NonceMode};
+use crate::keys::KeySource;
 use crate::ledger::{Ledger, LedgerLimits};
-use crate::observe::Observed;
-use crate::readiness::Readiness;
-use crate::respond::Responder;
-use crate::revocations::{Kept, Knowledge, RevocationSource, TokenServiceRevocations, Watch};
-use crate::routes::{Routes, RulesError, read_rules};
+use crate::revocations::RevocationSource;
 
 /// A new key is published long before it signs, so a token that names an
 /// unknown one is nearly always forged; this is how often strangers can make
 /// the guard ask.
 const KEY_FETCH_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What a client of the token service needs to watch revocations.
-const WATCH_SCOPE: &str = "revocations.watch";
-
-/// Three heartbeats of the token service: one may be late.
-const KNOWLEDGE_AGE_LEAST: Duration = Duration::from_secs(15);
-
-/// Why a guard does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// It was not told where it is reached.
-    #[error("no origin: call serve(\"https://…\") with the URL that clients call")]
-    NoOrigin,
-    /// It was told wrongly.
-    #[error(
-        "{uri:?} is not an origin: {cause}. Give scheme, host and port, such as https://orders.internal:8443"
-    )]
-    Origin {
-        /// As given.
-        uri: String,
-        /// What is wrong with it.
-        cause: OriginError,
-    },
-    /// The rules are wrong.
-    #[error(transparent)]
-    Rules(#[from] RulesError),
-    /// No method has a rule, so every call would be refused.
-    #[error(
-        "no method has a rule: add the option countersign.policy.v1.rule to the rpcs, and give descriptors() a set encoded by protox or protoc (prost's own types drop options); or give rules_file() a file"
-    )]
-    NoRules,
-    /// The token service's URL is wrong.
-    #[error("the token service: {0}")]
-    TokenService(#[from] ConnectError),
-    /// The token service's issuer is another one.
-    #[error(
-        "the token service is the issuer {published:?}, and {expected:?} was expected: call issuer({published:?}) if that is right"
-    )]
-    OtherIssuer {
-        /// What it says.
-        published: String,
-        /// What it was expected to say.
-        expected: String,
-    },
-    /// The limit is shorter than the time between two signs of life.
-    #[error(
-        "knowledge_age_max is {0:?}: give at least 15 s, three times what the token service lets pass between two signs of life"
-    )]
-    KnowledgeAge(Duration),
-    /// There is a limit, and nothing that it could be kept with.
-    #[error(
-        "knowledge_age_max is set, and revocations are not watched: call client(…), or revocation_source(…)"
-    )]
-    NoWatch,
-    /// No nonce key could be made.
-    #[error(
-        "no nonce key could be made: {0}. Give one with nonce_key(…), or look why the system has no random bytes"
-    )]
-    Randomness(#[from] NoRandomness),
-}
 
 /// Rules from configuration.
 enum RuleText {
@@ -213,7 +149,7 @@ impl Builder {
 
     /// Only looks, for a service that gets its guard while it is in use:
     /// everything is checked, nothing is refused. What would have been refused is
-    /// [counted](Guard::would_have_refused), logged as a warning with reason and
+    /// [counted](crate::Guard::would_have_refused), logged as a warning with reason and
     /// method, and noted in the trace.
     ///
     /// A handler gets a [`Permit`](crate::Permit) only where every check passed.
@@ -373,217 +309,5 @@ impl Builder {
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
-    }
-
-    /// Fetches the key set and starts the guard. A token service that does not
-    /// answer is no error: the guard refuses with AUTHORITY_UNREACHABLE and is
-    /// not [ready](Guard::readiness) until it does.
-    ///
-    /// # Errors
-    /// When the configuration is wrong; see [`BuildError`].
-    pub async fn connect(mut self) -> Result<Guard, BuildError> {
-        let routes = self.routes()?;
-        let (origins, resources) = self.served()?;
-        let freshness = self.own_or_shared_freshness()?;
-        let issuer = self
-            .issuer
-            .clone()
-            .unwrap_or_else(|| self.token_service.clone());
-        let countersign = self.countersign(&issuer).await?;
-        let revocations = self.revocation_watch(&issuer, countersign.as_ref()).await?;
-        let asked = self.asked(&issuer, countersign.as_ref()).await?;
-        let source = match self.keys {
-            Some(source) => source,
-            None => Arc::new(TokenServiceKeys::new(
-                self.transport.channel(&self.token_service)?,
-            )),
-        };
-        let readiness = Arc::new(Readiness::default());
-        let file = self.key_set_file.map(KeySetFile::new);
-        let interval = self.key_fetch_interval;
-        let keys = KeyRing::new(
-            issuer.clone(),
-            source,
-            file,
-            interval,
-            Arc::clone(&readiness),
-        );
-        let kept = Kept {
-            set: Arc::default(),
-            streams: Arc::default(),
-            knowledge: Arc::new(match revocations {
-                Some(_) => Knowledge::new(self.knowledge_age_max),
-                None => Knowledge::none(),
-            }),
-            horizon: Arc::default(),
-            clock: Arc::clone(&self.clock),
-            readiness: Arc::clone(&readiness),
-        };
-        let streams = Arc::clone(&kept.streams);
-        let horizon = Arc::clone(&kept.horizon);
-        let online = asked.map(|asked| {
-            let knowledge = Arc::clone(&kept.knowledge);
-            let watch_is_live = Box::new(move || knowledge.is_live());
-            Online::new(asked, &issuer, Arc::clone(&self.clock), watch_is_live)
-        });
-        let authority = Authority::new(&issuer, self.token_algorithms, Arc::clone(&keys), &kept)
-            .and_online(online);
-
-        let first = keys.begin().await;
-        if let Fetched::OfAnother(published) = first {
-            return Err(BuildError::OtherIssuer {
-                published,
-                expected: issuer,
-            });
-        }
-        keys.keep_fresh(&first);
-        let watch = match revocations {
-            Some(source) => Some(Watch::begin(source, kept).await),
-            None => None,
-        };
-        if self.observing {
-            tracing::warn!("observing: this guard refuses nothing");
-        }
-        for (method, until) in &self.bearer {
-            let until_secs = until.as_secs();
-            tracing::warn!(
-                method,
-                until_secs,
-                over = self.clock.now() >= *until,
-                "bearer tokens are accepted"
-            );
-        }
-        let checks = Checks {
-            routes,
-            origins,
-            resources,
-            responder: Responder::new(self.limits.algorithms),
-            limits: self.limits,
-            freshness,
-            authority,
-            ledger: self.ledger.unwrap_or_default(),
-            horizon,
-            streams,
-            stream_age_max: self.stream_age_max,
-            clock: self.clock,
-            tally: Tally::default(),
-            _watch: watch,
-            observing: self.observing.then(Observed::default),
-        };
-        Ok(Guard::new(checks, readiness.subscribe()))
-    }
-
-    /// Where revocations are learnt from, if they are.
-    async fn revocation_watch(
-        &self,
-        issuer: &str,
-        countersign: Option<&Countersign>,
-    ) -> Result<Option<Arc<dyn RevocationSource>>, BuildError> {
-        if let Some(age) = self.knowledge_age_max {
-            if age < KNOWLEDGE_AGE_LEAST {
-                return Err(BuildError::KnowledgeAge(age));
-            }
-            if countersign.is_none() && self.revocations.is_none() {
-                return Err(BuildError::NoWatch);
-            }
-        }
-        if let Some(source) = &self.revocations {
-            return Ok(Some(Arc::clone(source)));
-        }
-        let Some(countersign) = countersign else {
-            return Ok(None);
-        };
-        let channel = countersign
-            .channel(&self.token_service)
-            .origin(issuer)
-            .resource(issuer)
-            .scopes([WATCH_SCOPE])
-            .connect()
-            .await?;
-        Ok(Some(Arc::new(TokenServiceRevocations::new(channel))))
-    }
-
-    /// Whom to ask about reference tokens, if there is somebody.
-    async fn asked(
-        &self,
-        issuer: &str,
-        countersign: Option<&Countersign>,
-    ) -> Result<Option<Arc<dyn Introspector>>, BuildError> {
-        if let Some(own) = &self.introspector {
-            return Ok(Some(Arc::clone(own)));
-        }
-        let Some(countersign) = countersign else {
-            return Ok(None);
-        };
-        let service = TokenServiceIntrospection::connect(countersign, &self.token_service, issuer);
-        Ok(Some(Arc::new(service.await?)))
-    }
-
-    /// The guard as a client of the token service, if it is one.
-    async fn countersign(&mut self, issuer: &str) -> Result<Option<Countersign>, BuildError> {
-        let Some((id, credential)) = self.client.take() else {
-            return Ok(None);
-        };
-        let client = countersign_client::Builder::new(&self.token_service)
-            .issuer(issuer)
-            // Its own name is one that it takes proofs for, however it is reached.
-            .origin(issuer)
-            .client(id, credential)
-            .transport(self.transport.clone())
-            .clock(Arc::clone(&self.clock));
-        Ok(Some(client.connect().await?))
-    }
-
-    fn routes(&self) -> Result<Routes, BuildError> {
-        let mut routes = Routes::default();
-        for descriptors in &self.descriptors {
-            routes.add(descriptors)?;
-        }
-        for rules in &self.rules {
-            match rules {
-                RuleText::Here(text) => routes.configure("rules", text)?,
-                RuleText::In(path) => {
-                    routes.configure(&path.display().to_string(), &read_rules(path)?)?;
-                }
-            }
-        }
-        if routes.is_empty() {
-            return Err(BuildError::NoRules);
-        }
-        for name in &self.exempt {
-            routes.exempt(name)?;
-        }
-        for (method, until) in &self.bearer {
-            routes.accept_bearer(method, *until)?;
-        }
-        Ok(routes)
-    }
-
-    fn served(&self) -> Result<(Vec<Origin>, Vec<Arc<str>>), BuildError> {
-        if self.origins.is_empty() {
-            return Err(BuildError::NoOrigin);
-        }
-        let parse = |(uri, resource): &(String, String)| {
-            let origin = Origin::parse(uri).map_err(|cause| BuildError::Origin {
-                uri: uri.clone(),
-                cause,
-            })?;
-            Ok((origin, Arc::from(resource.as_str())))
-        };
-        self.origins.iter().map(parse).collect()
-    }
-
-    fn own_or_shared_freshness(&self) -> Result<Arc<Freshness>, BuildError> {
-        if let Some(shared) = &self.freshness {
-            return Ok(Arc::clone(shared));
-        }
-        let started = self.clock.now();
-        let of = |key: &NonceKey, sharing| {
-            Freshness::new(self.nonces, key, sharing, &self.limits, started)
-        };
-        Ok(Arc::new(match &self.nonce_key {
-            Some(key) => of(key, Sharing::Replicas),
-            None => of(&NonceKey::new(random::bytes()?), Sharing::Private),
-        }))
     }
 }

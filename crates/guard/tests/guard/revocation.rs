@@ -14,7 +14,7 @@ use countersign_guard::{
 use countersign_jose::UnixTime;
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status};
 
@@ -91,6 +91,12 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < SOON, "{what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until the guard is ready, or is not.
+async fn becomes(ready: &mut watch::Receiver<bool>, expected: bool) {
+    let change = ready.wait_for(|ready| *ready == expected);
+    tokio::time::timeout(SOON, change).await.unwrap().unwrap();
 }
 
 fn now(stand: &Stand) -> UnixTime {
@@ -283,16 +289,10 @@ async fn without_recent_knowledge_nobody_is_let_in_where_that_is_asked_for() {
     // What is open could have been revoked meanwhile, too.
     let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
     ended(&end.unwrap_err(), Reason::AuthorityUnreachable);
-    tokio::time::timeout(SOON, ready.wait_for(|ready| !ready))
-        .await
-        .unwrap()
-        .unwrap();
+    becomes(&mut ready, false).await;
 
     source.tell(Vec::new());
-    tokio::time::timeout(SOON, ready.wait_for(|ready| *ready))
-        .await
-        .unwrap()
-        .unwrap();
+    becomes(&mut ready, true).await;
     stand
         .check("recent again", &stand.good(), Expected::Ok)
         .await;
@@ -315,10 +315,7 @@ async fn what_may_have_been_revoked_before_the_start_counts_as_too_old() {
         .await;
     // The next attempt succeeds.
     let mut ready = stand.guard.readiness();
-    tokio::time::timeout(SOON, ready.wait_for(|ready| *ready))
-        .await
-        .unwrap()
-        .unwrap();
+    becomes(&mut ready, true).await;
     stand
         .check("all is known", &stand.good(), Expected::Ok)
         .await;
