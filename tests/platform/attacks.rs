@@ -12,12 +12,12 @@ const SECTIONS: [(&str, usize); 10] = [
     ("Proof, claims", 38),
     ("Presentation", 18),
     ("Nonce", 6),
-    ("Access token", 25),
+    ("Access token", 30),
     ("Refresh", 8),
     ("Introspection, revocation", 10),
     ("Client assertion", 12),
     ("PKCE, code, PAR", 19),
-    ("Resources", 8),
+    ("Resources", 10),
 ];
 
 /// Where rows go through a public edge. The published vectors are rows too: the guard's tests and

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use countersign_dpop::Ath;
-use countersign_jose::{Algorithms, UnixTime};
+use countersign_jose::{Algorithms, Thumbprint, UnixTime};
 use countersign_telemetry::spans;
 
 pub(crate) use self::claims::Claims;
@@ -117,9 +117,9 @@ impl Authority {
         Ok(())
     }
 
-    /// Asks what a reference token says. Only once its proof was verified.
-    pub(crate) fn ask(&self, token: &str, ath: &Ath) -> Result<Asking, Refusal> {
-        self.online()?.ask(token, *ath.as_bytes())
+    /// Asks what a reference token says. Only once its proof, of `key`, was verified.
+    pub(crate) fn ask(&self, token: &str, ath: &Ath, key: Thumbprint) -> Result<Asking, Refusal> {
+        self.online()?.ask(token, *ath.as_bytes(), key)
     }
 
     /// What was said, if it holds now.

@@ -58,6 +58,7 @@ pub(crate) struct Checks {
 pub(crate) struct Tally {
     pub(crate) bound_as_bearer: AtomicU64,
     pub(crate) ledger_full: AtomicU64,
+    pub(crate) introspections_full: AtomicU64,
     pub(crate) knowledge_too_old: AtomicU64,
     pub(crate) bearer_accepted: AtomicU64,
 }
@@ -277,8 +278,8 @@ impl Checks {
     /// Strangers make up proofs as they make up tokens, but each costs them a
     /// signature: without one nobody is asked.
     fn ask(&self, token: &str, proven: &Proven) -> Result<Asking, Refusal> {
-        if proven.proof.is_some() {
-            return self.authority.ask(token, &proven.ath);
+        if let Some(proof) = &proven.proof {
+            return self.authority.ask(token, &proven.ath, proof.jkt);
         }
         if !self.authority.once_knew(&proven.ath) {
             return Err(TokenRefusal::ReferenceAsBearer.into());
@@ -402,11 +403,17 @@ impl Checks {
     }
 
     fn refused(&self, head: Head<'_>, refusal: &Refusal, now: UnixTime) -> Decision {
-        if let Refusal::Ledger(LedgerRefusal::Full | LedgerRefusal::KeyFull) = refusal {
-            self.tally.ledger_full.fetch_add(1, Ordering::Relaxed);
-        }
-        if *refusal == Refusal::KnowledgeTooOld {
-            let tally = &self.tally.knowledge_too_old;
+        let tallied = match refusal {
+            Refusal::Ledger(LedgerRefusal::Full | LedgerRefusal::KeyFull) => {
+                Some(&self.tally.ledger_full)
+            }
+            Refusal::IntrospectionsFull | Refusal::IntrospectionsKeyFull => {
+                Some(&self.tally.introspections_full)
+            }
+            Refusal::KnowledgeTooOld => Some(&self.tally.knowledge_too_old),
+            _ => None,
+        };
+        if let Some(tally) = tallied {
             tally.fetch_add(1, Ordering::Relaxed);
         }
         let nonce = match refusal {

@@ -30,6 +30,9 @@ pub struct Counts {
     pub ledger_full: u64,
     /// Spent proofs that are remembered now.
     pub ledger_entries: usize,
+    /// Calls with reference tokens refused because too many tokens were being
+    /// asked about, in all or of one key.
+    pub introspections_full: u64,
     /// Calls refused because [knowledge](Guard::knowledge) was too old.
     pub knowledge_too_old: u64,
     /// Streams that are open now.
@@ -97,6 +100,7 @@ impl Guard {
             bound_tokens_as_bearer: tally.bound_as_bearer.load(Ordering::Relaxed),
             ledger_full: tally.ledger_full.load(Ordering::Relaxed),
             ledger_entries: self.checks.ledger.entries(),
+            introspections_full: tally.introspections_full.load(Ordering::Relaxed),
             knowledge_too_old: tally.knowledge_too_old.load(Ordering::Relaxed),
             open_streams: self.checks.streams.len(),
             revocations: self.checks.authority.revocations(),

@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     IntrospectionUnreachable,
     /// So many reference tokens are being asked about that this one is not.
     IntrospectionsFull,
+    /// So many tokens of the same key are being asked about that this one is not.
+    IntrospectionsKeyFull,
     /// What was revoked was last heard too long ago.
     KnowledgeTooOld,
     /// The token lacks these scopes.
@@ -96,6 +98,9 @@ pub(crate) enum TokenRefusal {
     /// A reference token that was presented as a bearer token. What it says is
     /// not asked: there is no proof.
     ReferenceAsBearer,
+    /// It begins like a reference token and does not look like one; nobody was
+    /// asked.
+    ReferenceMalformed,
     /// A reference token that its issuer says nothing of: unknown, expired,
     /// revoked, or not for this resource.
     NotActive,
@@ -115,6 +120,7 @@ impl Refusal {
             Self::AuthorityUnreachable => "no_key_set",
             Self::IntrospectionUnreachable => "introspection_unreachable",
             Self::IntrospectionsFull => "introspections_full",
+            Self::IntrospectionsKeyFull => "introspections_key_full",
             Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::StepUpRequired(_) => "step_up_required",
@@ -147,6 +153,7 @@ impl TokenRefusal {
             Self::OtherKey => "token_of_other_key",
             Self::ReferenceNotTaken => "reference_token_not_taken",
             Self::ReferenceAsBearer => "reference_token_as_bearer",
+            Self::ReferenceMalformed => "reference_token_malformed",
             Self::NotActive => "token_not_active",
         }
     }

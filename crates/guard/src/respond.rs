@@ -255,6 +255,7 @@ fn answer(refusal: &Refusal) -> Answer {
             | TokenRefusal::OtherKey
             | TokenRefusal::ReferenceNotTaken
             | TokenRefusal::ReferenceAsBearer
+            | TokenRefusal::ReferenceMalformed
             | TokenRefusal::NotActive,
         ) => of(
             Code::Unauthenticated,
@@ -277,7 +278,8 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::AuthorityUnreachable
         | Refusal::KnowledgeTooOld
         | Refusal::IntrospectionUnreachable
-        | Refusal::IntrospectionsFull => of(
+        | Refusal::IntrospectionsFull
+        | Refusal::IntrospectionsKeyFull => of(
             Code::Unavailable,
             Reason::AuthorityUnreachable,
             Some("temporarily_unavailable"),
@@ -336,6 +338,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         Refusal::AuthorityUnreachable
         | Refusal::IntrospectionUnreachable
         | Refusal::IntrospectionsFull
+        | Refusal::IntrospectionsKeyFull
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
             details.set_retry_info(Some(RETRY_AFTER));

@@ -1,33 +1,35 @@
 //! Reference tokens: their issuer is asked what they say (RFC 7662).
 //!
 //! A token is asked about once, however many calls show it meanwhile, and what was said is gone by
-//! after a few seconds. Refusals are never kept.
+//! after a few seconds. Refusals are never kept. Whoever makes up tokens makes the guard ask, but
+//! takes no room from those whose tokens were good.
 
+mod form;
+mod places;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_client::Secret;
 use countersign_client::clock::Clock;
+use countersign_jose::Thumbprint;
 use countersign_telemetry::spans;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument as _, warn};
 
+pub(crate) use self::form::is_reference;
+use self::form::is_well_formed;
+use self::places::{Places, Standing};
 pub(crate) use self::source::TokenServiceIntrospection;
 pub use self::source::{Introspected, IntrospectionUnavailable, Introspector};
 use super::Claims;
 use super::seen::SeenTokens;
 use crate::refusal::{Refusal, TokenRefusal};
-
-/// What a reference token begins with. No JWT does: `csa_` is not how an encoded JSON object begins.
-const PREFIX: &str = "csa_";
 
 /// How long what was said is gone by, while nothing would correct it: short enough that a revocation
 /// is felt, long enough that a busy caller costs one question in thousands of calls.
@@ -40,8 +42,12 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// ask, and must not make it ask the service to death.
 const AT_ONCE: usize = 64;
 
-/// Tokens that are asked about or wait for it. More than this are refused until there is room.
-const WAITING_MAX: usize = 1024;
+/// Of these, the ones that strangers may make it ask.
+const AT_ONCE_STRANGE: usize = AT_ONCE / 4 * 3;
+
+/// For how long after an answer about a token of it a key is no stranger: longer than any access
+/// token lives, so that whoever calls now and then stays known.
+const KEY_KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// One line in so long, while there are no answers.
 const SAID_EVERY: Duration = Duration::from_secs(10);
@@ -60,9 +66,13 @@ struct Inner {
     issuer: Box<str>,
     clock: Arc<dyn Clock>,
     told: SeenTokens<Told>,
-    /// By the hashes of the tokens that are being asked about.
-    asking: Mutex<HashMap<[u8; 32], Asking>>,
+    /// The keys that a good token was bound to, and when that was last said. Strangers cannot
+    /// write here, so they cannot make it forget anybody.
+    keys: SeenTokens<Duration>,
+    places: Mutex<Places>,
     at_once: Semaphore,
+    /// Taken by strangers besides, so that they never have all of the others.
+    at_once_strange: Semaphore,
     /// Somebody tells the guard of revocations as they happen.
     watch_is_live: WatchIsLive,
     /// When the last line was said, in milliseconds of the steady clock, and one more.
@@ -82,11 +92,6 @@ struct Told {
 /// A question that is on its way. Whoever waits for it may go; the question goes on.
 #[derive(Clone)]
 pub(crate) struct Asking(watch::Receiver<Option<Answer>>);
-
-/// Whether a token is a reference, by its form alone.
-pub(crate) fn is_reference(token: &str) -> bool {
-    token.starts_with(PREFIX)
-}
 
 impl Asking {
     /// The answer, when it is there.
@@ -113,8 +118,10 @@ impl Online {
             issuer: issuer.into(),
             clock,
             told: SeenTokens::default(),
-            asking: Mutex::default(),
+            keys: SeenTokens::default(),
+            places: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
+            at_once_strange: Semaphore::new(AT_ONCE_STRANGE),
             watch_is_live,
             said: AtomicU64::new(0),
         }))
@@ -131,35 +138,44 @@ impl Online {
         self.0.told.find(hash).map(|told| told.claims)
     }
 
-    /// Asks about the token, unless somebody does so already.
-    pub(super) fn ask(&self, token: &str, hash: [u8; 32]) -> Result<Asking, Refusal> {
-        let mut asking = self.0.asking.lock();
-        let room = asking.len() < WAITING_MAX;
-        match asking.entry(hash) {
-            Entry::Occupied(same) => Ok(same.get().clone()),
-            Entry::Vacant(_) if !room => Err(Refusal::IntrospectionsFull),
-            Entry::Vacant(first) => {
-                let (answered, answer) = watch::channel(None);
-                // It may have been answered since this call looked.
-                if let Some(claims) = self.0.remembered(&hash) {
-                    answered.send_replace(Some(Ok(claims)));
-                    return Ok(Asking(answer));
-                }
-                let under_way = UnderWay {
-                    inner: Arc::clone(&self.0),
-                    hash,
-                    answered,
-                };
-                let token = Secret::from(token);
-                // A task of its own: a caller that goes away must not take along what others
-                // wait for.
-                tokio::spawn(countersign_telemetry::carry(async move {
-                    let answer = under_way.inner.ask(token, hash).await;
-                    under_way.answered.send_replace(Some(answer));
-                }));
-                Ok(first.insert(Asking(answer)).clone())
-            }
+    /// Asks about the token, unless somebody does so already. A proof of `key` was shown with it.
+    pub(super) fn ask(
+        &self,
+        token: &str,
+        hash: [u8; 32],
+        key: Thumbprint,
+    ) -> Result<Asking, Refusal> {
+        if !is_well_formed(token) {
+            return Err(TokenRefusal::ReferenceMalformed.into());
         }
+        let standing = self.0.standing(&hash, &key);
+        let (answered, answer) = watch::channel(None);
+        let asking = Asking(answer);
+        {
+            let mut places = self.0.places.lock();
+            if let Some(same) = places.find(&hash) {
+                return Ok(same.clone());
+            }
+            // It may have been answered since this call looked.
+            if let Some(claims) = self.0.remembered(&hash) {
+                answered.send_replace(Some(Ok(claims)));
+                return Ok(asking);
+            }
+            places.take(hash, key, standing, asking.clone())?;
+        }
+        let under_way = UnderWay {
+            inner: Arc::clone(&self.0),
+            hash,
+            answered,
+        };
+        let token = Secret::from(token);
+        // A task of its own: a caller that goes away must not take along what others wait for.
+        // Without the lock: a runtime that ends drops it at once, and its place is given back.
+        tokio::spawn(countersign_telemetry::carry(async move {
+            let answer = under_way.inner.ask(token, hash, standing).await;
+            under_way.answered.send_replace(Some(answer));
+        }));
+        Ok(asking)
     }
 }
 
@@ -172,7 +188,7 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.inner.asking.lock().remove(&self.hash);
+        self.inner.places.lock().give_back(&self.hash);
     }
 }
 
@@ -183,9 +199,26 @@ impl Inner {
         (age < KEPT || (self.watch_is_live)()).then_some(told.claims)
     }
 
-    async fn ask(&self, token: Secret, hash: [u8; 32]) -> Answer {
+    /// Not by the token alone: one that is said to be dead makes nobody known.
+    fn standing(&self, hash: &[u8; 32], key: &Thumbprint) -> Standing {
+        let lately =
+            |said_at: Duration| self.clock.steady().saturating_sub(said_at) < KEY_KNOWN_FOR;
+        let is_known = self.told.find(hash).is_some_and(|told| !told.dead)
+            || self.keys.find(key.as_bytes()).is_some_and(lately);
+        if is_known {
+            Standing::Known
+        } else {
+            Standing::Stranger
+        }
+    }
+
+    async fn ask(&self, token: Secret, hash: [u8; 32], standing: Standing) -> Answer {
         let asking = async {
-            // Never closed.
+            // Never closed, either.
+            let _strange = match standing {
+                Standing::Known => None,
+                Standing::Stranger => Some(self.at_once_strange.acquire().await),
+            };
             let _turn = self.at_once.acquire().await;
             let asked_at = self.clock.steady();
             let said = self.introspector.introspect(token.expose()).await;
@@ -200,6 +233,9 @@ impl Inner {
                     asked_at,
                     dead: false,
                 };
+                if let Some(key) = &claims.jkt {
+                    self.keys.remember(*key.as_bytes(), asked_at);
+                }
                 self.told.remember(hash, told);
                 Ok(claims)
             }

@@ -11,6 +11,7 @@ mod bearer;
 mod client;
 mod key_service;
 mod keys;
+mod made_up;
 mod nonce;
 mod observe;
 mod orders;

@@ -14,7 +14,13 @@ use tokio::task::JoinSet;
 
 use crate::stand::{Expected, ISSUER, ORIGIN, Shown, Stand, es256, proof_of};
 
-const TOKEN: &str = "csa_one";
+pub(crate) const TOKEN: &str =
+    "csa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAone";
+
+/// The text of a reference, as the token service makes them.
+pub(crate) fn reference(nth: usize) -> String {
+    format!("csa_{nth:A>75}")
+}
 
 /// Says what it was told to say, and counts.
 #[derive(Default)]
@@ -91,7 +97,7 @@ async fn one_guard_takes_both_formats_and_knows_them_by_their_form() {
         stand.token(),
         "garbage".to_owned(),
         format!("x{TOKEN}"),
-        "CSA_one".to_owned(),
+        TOKEN.replace("csa", "CSA"),
     ] {
         let expected = if token.starts_with("ey") {
             Expected::Ok
@@ -148,12 +154,33 @@ async fn what_is_said_is_checked_like_a_jwt() {
     ];
     let (stand, told) = stand().await;
     for (nth, (row, change, expected)) in rows.into_iter().enumerate() {
-        let token = format!("csa_{nth}");
+        let token = reference(nth);
         told.says(&stand, &token, change);
         stand.check(row, &shown(&stand, &token), expected).await;
     }
+    let unsaid = shown(&stand, &reference(99));
+    stand.check("nothing is said", &unsaid, Expected::T).await;
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_what_does_not_look_like_a_reference() {
+    let (stand, told) = stand().await;
+    let handle = TOKEN.strip_prefix("csa_").unwrap();
+    for (row, token) in [
+        ("a prefix alone", "csa_".to_owned()),
+        ("a short reference", format!("csa_{}", &handle[1..])),
+        ("a long reference", format!("csa_A{handle}")),
+        ("of 8,000 characters", format!("csa_{}", "A".repeat(8_000))),
+        ("not base64url", format!("csa_~{}", &handle[1..])),
+        ("padded", format!("csa_{}=", &handle[1..])),
+        ("a JWT behind the prefix", format!("csa_{}", stand.token())),
+    ] {
+        told.says(&stand, &token, |_| {});
+        stand.check(row, &shown(&stand, &token), Expected::T).await;
+    }
+    assert_eq!(told.asked(), 0);
     stand
-        .check("nothing is said", &shown(&stand, "csa_x"), Expected::T)
+        .check("as it should be", &shown(&stand, TOKEN), Expected::Ok)
         .await;
 }
 

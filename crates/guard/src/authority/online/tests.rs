@@ -1,11 +1,13 @@
 //! How often is asked, and how many wait.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use countersign_client::source::BoxFuture;
 use countersign_jose::{Thumbprint, UnixTime};
 use tokio::task::yield_now;
 
+use super::places::{KEY_KNOWN_MAX, KEY_STRANGE_MAX, WAITING_MAX, WAITING_STRANGE_MAX};
 use super::*;
 
 const NOW: u64 = 1_760_000_000;
@@ -55,7 +57,7 @@ fn said(token: &str) -> Introspected {
         family: None,
         issued_at: UnixTime::from_secs(NOW),
         expires_at: UnixTime::from_secs(NOW + 300),
-        jkt: Some(Thumbprint::from_bytes([1; 32])),
+        jkt: Some(key(token[4..].parse().unwrap())),
         auth_time: None,
         acr: None,
     }
@@ -95,8 +97,24 @@ impl Stand {
         }
     }
 
+    /// Each token by a key of its own.
     fn ask(&self, nth: u16) -> Result<Asking, Refusal> {
-        self.online.ask(&format!("csa_{nth}"), hash(nth))
+        self.ask_by(nth, key(nth))
+    }
+
+    fn ask_by(&self, nth: u16, key: Thumbprint) -> Result<Asking, Refusal> {
+        self.online.ask(&token(nth), hash(nth), key)
+    }
+
+    /// These tokens, each by its own key, are known to be good, and what was said of them is not
+    /// gone by any more.
+    async fn once_good(&self, tokens: Range<u16>) {
+        self.gated.gate.add_permits(tokens.len());
+        for nth in tokens.clone() {
+            self.ask(nth).unwrap().answer().await.unwrap();
+        }
+        self.gated.gate.forget_permits(tokens.len());
+        self.pass(KEPT);
     }
 
     fn asked(&self) -> usize {
@@ -108,6 +126,15 @@ impl Stand {
             .0
             .fetch_add(by.as_millis() as u64, Ordering::SeqCst);
     }
+}
+
+fn token(nth: u16) -> String {
+    format!("csa_{nth:075}")
+}
+
+/// The key that the token of this number is bound to.
+fn key(nth: u16) -> Thumbprint {
+    Thumbprint::from_bytes(hash(nth))
 }
 
 fn hash(nth: u16) -> [u8; 32] {
@@ -134,32 +161,102 @@ async fn all_who_show_a_token_at_once_share_one_question() {
     drop(waiting.next());
     stand.gated.gate.add_permits(1);
     for waits in waiting {
-        assert_eq!(&*waits.answer().await.unwrap().token_id, "csa_1");
+        assert_eq!(&*waits.answer().await.unwrap().token_id, token(1));
     }
     // Who comes after that is answered from what was said.
     assert!(stand.ask(1).unwrap().answer().await.is_ok());
     assert_eq!(stand.asked(), 1);
-    assert!(stand.online.0.asking.lock().is_empty());
+    assert!(stand.online.0.places.lock().is_empty());
 }
 
 /// Paused: the time that an answer may take does not pass while somebody works.
 #[tokio::test(start_paused = true)]
 async fn only_so_many_are_asked_about_at_once_and_only_so_many_wait() {
     let stand = Stand::new(0);
-    let waiting: Vec<_> = (0..WAITING_MAX as u16)
-        .map(|nth| stand.ask(nth).unwrap())
-        .collect();
+    let known = (WAITING_MAX - WAITING_STRANGE_MAX) as u16;
+    stand.once_good(0..known).await;
+    let before = stand.asked();
+    let strange = known..WAITING_MAX as u16;
+    let mut waiting: Vec<_> = strange.map(|nth| stand.ask(nth).unwrap()).collect();
     settle().await;
-    assert_eq!(stand.asked(), AT_ONCE);
-    let refused = stand.ask(u16::MAX).err();
-    assert_eq!(refused, Some(Refusal::IntrospectionsFull));
-    assert!(stand.ask(3).is_ok(), "which is asked about already");
+    assert_eq!(stand.asked() - before, AT_ONCE_STRANGE);
+    let full = |nth| stand.ask(nth).err() == Some(Refusal::IntrospectionsFull);
+    assert!(full(u16::MAX), "a stranger");
+    assert!(stand.ask(known).is_ok(), "which is asked about already");
+
+    // Whoever was good before finds room, and a turn.
+    waiting.extend((0..known).map(|nth| stand.ask(nth).unwrap()));
+    settle().await;
+    assert_eq!(stand.asked() - before, AT_ONCE);
+    stand
+        .online
+        .0
+        .keys
+        .remember(hash(u16::MAX), stand.clock.steady());
+    assert!(full(u16::MAX), "a key that was good before");
     stand.gated.gate.add_permits(Semaphore::MAX_PERMITS);
     for waits in waiting {
         assert!(waits.answer().await.is_ok());
     }
     assert_eq!(stand.gated.most.load(Ordering::SeqCst), AT_ONCE);
     assert!(stand.ask(u16::MAX).unwrap().answer().await.is_ok());
+    settle().await;
+    assert!(stand.online.0.places.lock().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_has_a_share_and_a_larger_one_once_it_was_good() {
+    let stand = Stand::new(0);
+    let me = key(0);
+    for (share, tokens) in [(KEY_STRANGE_MAX, 100..), (KEY_KNOWN_MAX, 1_000..)] {
+        let mut tokens = tokens;
+        let waiting: Vec<_> = tokens
+            .by_ref()
+            .take(share)
+            .map(|nth| stand.ask_by(nth, me).unwrap())
+            .collect();
+        let more = tokens.next().unwrap();
+        let refused = stand.ask_by(more, me).err();
+        assert_eq!(refused, Some(Refusal::IntrospectionsKeyFull), "{share}");
+        assert!(stand.ask_by(more, key(more)).is_ok(), "of another key");
+        for waits in waiting {
+            assert!(waits.answer().await.is_err());
+        }
+        stand.once_good(0..1).await;
+    }
+    // Not for ever.
+    stand.pass(KEY_KNOWN_FOR);
+    let standing = |nth| stand.online.0.standing(&hash(nth), &me);
+    assert_eq!(standing(5), Standing::Stranger);
+    assert_eq!(standing(0), Standing::Known, "by the token");
+}
+
+/// Its key would be known for a while; others that show it are not.
+#[tokio::test]
+async fn a_token_that_is_dead_makes_nobody_known() {
+    let stand = Stand::new(0);
+    stand.once_good(0..1).await;
+    let standing = || stand.online.0.standing(&hash(0), &key(9));
+    assert_eq!(standing(), Standing::Known);
+    stand.gated.active.store(false, Ordering::SeqCst);
+    stand.gated.gate.add_permits(1);
+    assert!(stand.ask(0).unwrap().answer().await.is_err());
+    assert_eq!(standing(), Standing::Stranger);
+}
+
+/// What is spawned on a runtime that ends is dropped at once: its place is given back, and nobody
+/// waits for a lock that he holds himself.
+#[test]
+fn a_runtime_that_ends_takes_the_questions_along() {
+    let stand = Stand::new(0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let ended = runtime.handle().clone();
+    drop(runtime);
+    let _in_it = ended.enter();
+    assert!(stand.ask(1).is_ok());
+    assert!(stand.online.0.places.lock().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
