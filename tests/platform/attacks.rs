@@ -12,7 +12,7 @@ const SECTIONS: [(&str, usize); 10] = [
     ("Proof, claims", 38),
     ("Presentation", 18),
     ("Nonce", 6),
-    ("Access token", 30),
+    ("Access token", 51),
     ("Refresh", 8),
     ("Introspection, revocation", 10),
     ("Client assertion", 12),

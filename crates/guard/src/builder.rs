@@ -156,7 +156,8 @@ impl Builder {
     /// Otherwise the request holds a [`WouldRefuse`](crate::WouldRefuse), and
     /// `request.permit()` fails with what the guard would have answered: so a
     /// handler that needs a permit refuses by itself, and one that does not goes
-    /// on. Streams are not ended with their token, and that is not counted. Spent
+    /// on. No call waits longer than 250 ms for what has to be found out about its
+    /// token. Streams, once open, are not ended, and that is not counted. Spent
     /// proofs are remembered, and nonces handed out, as always.
     pub fn observe(mut self) -> Self {
         self.observing = true;

@@ -59,9 +59,14 @@ pub(crate) struct Tally {
     pub(crate) bound_as_bearer: AtomicU64,
     pub(crate) ledger_full: AtomicU64,
     pub(crate) introspections_full: AtomicU64,
+    pub(crate) cut_off: AtomicU64,
     pub(crate) knowledge_too_old: AtomicU64,
     pub(crate) bearer_accepted: AtomicU64,
 }
+
+/// An observing guard does not hold up a call for longer than that: what is found out later serves
+/// the calls that follow.
+const OBSERVER_WAITS: Duration = Duration::from_millis(250);
 
 /// The part of a request that the guard looks at.
 #[derive(Copy, Clone)]
@@ -108,6 +113,8 @@ pub(crate) enum Found {
     Keys,
     /// What the issuer says.
     Said(Answer),
+    /// Not in the time that an observing guard waits.
+    NotInTime,
 }
 
 /// What becomes of a call.
@@ -173,14 +180,23 @@ impl Checks {
         }
     }
 
-    /// Waits for the answer.
+    /// Waits for the answer; where the guard only observes, not for long.
     pub(crate) async fn find_out(&self, question: Question) -> Found {
-        match question {
-            Question::Key => {
-                self.authority.look_again().await;
-                Found::Keys
+        let finding = async {
+            match question {
+                Question::Key => {
+                    self.authority.look_again().await;
+                    Found::Keys
+                }
+                Question::Reference(asking) => Found::Said(asking.answer().await),
             }
-            Question::Reference(asking) => Found::Said(asking.answer().await),
+        };
+        match &self.observing {
+            None => finding.await,
+            // Both go on in tasks of their own.
+            Some(_) => tokio::time::timeout(OBSERVER_WAITS, finding)
+                .await
+                .unwrap_or(Found::NotInTime),
         }
     }
 
@@ -195,6 +211,7 @@ impl Checks {
                     .authority
                     .said(answer, now)
                     .and_then(|claims| self.admit_as(claims, proven.proof, asked, now)),
+                Found::NotInTime => Err(Refusal::NotWaitedFor),
             },
             _ => Err(Refusal::MethodNotAllowed),
         };
@@ -298,19 +315,19 @@ impl Checks {
     ) -> Result<Verdict, Refusal> {
         spans::note_client(&claims.client_id);
         self.note_knowledge();
-        let proof = self.bound(&claims, proof, asked, now)?;
+        let proof = self.bound(&claims, proof, asked)?;
         self.not_revived(&claims, proof.as_ref())?;
         let resource = self
             .resource(&claims, proof.as_ref(), asked)
             .ok_or(TokenRefusal::WrongAudience)?;
-        asked::sufficient(&claims, &asked.needs, now)?;
+        asked::sufficient(&claims, &asked.needs, now, self.horizon.latest())?;
         match &proof {
             Some(proof) => self.ledger.spend(proof, now)?,
             None => self.accepted_bearer(&claims),
         }
 
         let stream =
-            (asked.needs.streaming && self.observing.is_none()).then(|| self.open(&claims, now));
+            (asked.needs.streaming && self.observing.is_none()).then(|| self.open(&claims));
         let jkt = proof.as_ref().map(|proof| proof.jkt);
         Ok(Verdict::Decided(Decision::Permitted(Permitted {
             permit: Permit::new(claims, Arc::clone(resource), jkt),
@@ -322,12 +339,13 @@ impl Checks {
         })))
     }
 
-    fn open(&self, claims: &Arc<Claims>, now: UnixTime) -> OpenStream {
+    fn open(&self, claims: &Arc<Claims>) -> OpenStream {
         let authority = &self.authority;
         let place = self.streams.open(Arc::clone(claims), |claims| {
             authority.not_revoked(claims).is_ok() && authority.signer_stands(claims)
         });
-        let left = claims.expires_at.since(now);
+        // Not by the clock, which may be set back: the stream would outlive its token.
+        let left = claims.expires_at.since(self.horizon.latest());
         let (ends_in, cause) = match self.stream_age_max {
             Some(max) if max < left => (max, EndCause::TooOld),
             Some(_) | None => (left, EndCause::Expired),
@@ -339,11 +357,12 @@ impl Checks {
         }
     }
 
-    /// Where revocations are not heard of as they happen, the span says how old
-    /// what is known of them is.
+    /// Where revocations are not heard of as they happen, the call is counted, and
+    /// its span says how old what is known of them is.
     fn note_knowledge(&self) {
         let knowledge = self.authority.knowledge();
         if knowledge.is_kept() && !knowledge.is_live() {
+            self.tally.cut_off.fetch_add(1, Ordering::Relaxed);
             spans::note_knowledge_age(knowledge.age());
         }
     }
@@ -370,7 +389,6 @@ impl Checks {
         claims: &Claims,
         proof: Option<VerifiedProof>,
         asked: &Guarded,
-        now: UnixTime,
     ) -> Result<Option<VerifiedProof>, TokenRefusal> {
         match (claims.jkt, proof) {
             (Some(jkt), Some(proof)) if jkt == proof.jkt => Ok(Some(proof)),
@@ -379,7 +397,14 @@ impl Checks {
                 self.tally.bound_as_bearer.fetch_add(1, Ordering::Relaxed);
                 Err(TokenRefusal::BoundAsBearer)
             }
-            (None, None) if asked.bearer_until.is_some_and(|until| now < until) => Ok(None),
+            // A clock that is set back does not begin the grace anew.
+            (None, None)
+                if asked
+                    .bearer_until
+                    .is_some_and(|until| !self.horizon.is_past(until)) =>
+            {
+                Ok(None)
+            }
             (None, _) => Err(TokenRefusal::Unbound),
         }
     }

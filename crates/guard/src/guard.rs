@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::check::Checks;
 use crate::layer::GuardLayer;
 use crate::observe::Observed;
+use crate::readiness::Readiness;
 
 /// A guard: hands out the layer that goes in front of handlers. Cheap to clone;
 /// clones and their layers share everything.
@@ -18,6 +19,7 @@ use crate::observe::Observed;
 pub struct Guard {
     checks: Arc<Checks>,
     ready: watch::Receiver<bool>,
+    hears: watch::Receiver<bool>,
 }
 
 /// What a guard has come across since it started.
@@ -33,6 +35,9 @@ pub struct Counts {
     /// Calls with reference tokens refused because too many tokens were being
     /// asked about, in all or of one key.
     pub introspections_full: u64,
+    /// Calls decided while revocations were not heard of as they happened: by
+    /// [knowledge](Guard::knowledge) that may have been out of date.
+    pub decided_cut_off: u64,
     /// Calls refused because [knowledge](Guard::knowledge) was too old.
     pub knowledge_too_old: u64,
     /// Streams that are open now.
@@ -58,10 +63,11 @@ pub struct Knowledge {
 }
 
 impl Guard {
-    pub(crate) fn new(checks: Checks, ready: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(checks: Checks, readiness: &Readiness) -> Self {
         Self {
             checks: Arc::new(checks),
-            ready,
+            ready: readiness.subscribe(),
+            hears: readiness.subscribe_to_hearing(),
         }
     }
 
@@ -75,6 +81,14 @@ impl Guard {
     /// server's health service.
     pub fn readiness(&self) -> watch::Receiver<bool> {
         self.ready.clone()
+    }
+
+    /// True while revocations are told as they happen: for a health service of a
+    /// name of its own (`revocations`), since a guard without
+    /// [`knowledge_age_max`](crate::Builder::knowledge_age_max) serves on without
+    /// them. Looked at every second. False for good where it does not watch them.
+    pub fn hears_revocations(&self) -> watch::Receiver<bool> {
+        self.hears.clone()
     }
 
     /// Fetches the key set now, and goes by it when this returns: for a
@@ -101,6 +115,7 @@ impl Guard {
             ledger_full: tally.ledger_full.load(Ordering::Relaxed),
             ledger_entries: self.checks.ledger.entries(),
             introspections_full: tally.introspections_full.load(Ordering::Relaxed),
+            decided_cut_off: tally.cut_off.load(Ordering::Relaxed),
             knowledge_too_old: tally.knowledge_too_old.load(Ordering::Relaxed),
             open_streams: self.checks.streams.len(),
             revocations: self.checks.authority.revocations(),

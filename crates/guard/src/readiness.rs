@@ -1,4 +1,4 @@
-//! Whether the guard can let anybody in.
+//! Whether the guard can let anybody in, and whether it hears of revocations.
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -7,6 +7,7 @@ use tokio::sync::watch;
 pub(crate) struct Readiness {
     has: Mutex<Has>,
     ready: watch::Sender<bool>,
+    hears: watch::Sender<bool>,
 }
 
 #[derive(Copy, Clone)]
@@ -23,6 +24,7 @@ impl Default for Readiness {
                 recent_knowledge: true,
             }),
             ready: watch::Sender::new(false),
+            hears: watch::Sender::new(false),
         }
     }
 }
@@ -30,6 +32,15 @@ impl Default for Readiness {
 impl Readiness {
     pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
         self.ready.subscribe()
+    }
+
+    pub(crate) fn subscribe_to_hearing(&self) -> watch::Receiver<bool> {
+        self.hears.subscribe()
+    }
+
+    /// Revocations are told as they happen, or not.
+    pub(crate) fn hears_revocations(&self, hears: bool) {
+        set(&self.hears, hears);
     }
 
     /// There is a key set.
@@ -45,8 +56,11 @@ impl Readiness {
     fn change(&self, change: impl FnOnce(&mut Has)) {
         let mut has = self.has.lock();
         change(&mut has);
-        let ready = has.keys && has.recent_knowledge;
-        self.ready
-            .send_if_modified(|was| std::mem::replace(was, ready) != ready);
+        set(&self.ready, has.keys && has.recent_knowledge);
     }
+}
+
+/// Wakes nobody where nothing changes.
+fn set(told: &watch::Sender<bool>, now: bool) {
+    told.send_if_modified(|was| std::mem::replace(was, now) != now);
 }

@@ -30,6 +30,9 @@ pub(crate) enum Refusal {
     IntrospectionsFull,
     /// So many tokens of the same key are being asked about that this one is not.
     IntrospectionsKeyFull,
+    /// What had to be found out about the token took longer than an observing
+    /// guard waits.
+    NotWaitedFor,
     /// What was revoked was last heard too long ago.
     KnowledgeTooOld,
     /// The token lacks these scopes.
@@ -121,6 +124,7 @@ impl Refusal {
             Self::IntrospectionUnreachable => "introspection_unreachable",
             Self::IntrospectionsFull => "introspections_full",
             Self::IntrospectionsKeyFull => "introspections_key_full",
+            Self::NotWaitedFor => "observer_did_not_wait",
             Self::KnowledgeTooOld => "knowledge_too_old",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::StepUpRequired(_) => "step_up_required",

@@ -279,7 +279,8 @@ fn answer(refusal: &Refusal) -> Answer {
         | Refusal::KnowledgeTooOld
         | Refusal::IntrospectionUnreachable
         | Refusal::IntrospectionsFull
-        | Refusal::IntrospectionsKeyFull => of(
+        | Refusal::IntrospectionsKeyFull
+        | Refusal::NotWaitedFor => of(
             Code::Unavailable,
             Reason::AuthorityUnreachable,
             Some("temporarily_unavailable"),
@@ -339,6 +340,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         | Refusal::IntrospectionUnreachable
         | Refusal::IntrospectionsFull
         | Refusal::IntrospectionsKeyFull
+        | Refusal::NotWaitedFor
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
             details.set_retry_info(Some(RETRY_AFTER));

@@ -122,7 +122,7 @@ impl Builder {
             _watch: watch,
             observing: self.observing.then(Observed::default),
         };
-        Ok(Guard::new(checks, readiness.subscribe()))
+        Ok(Guard::new(checks, &readiness))
     }
 
     /// Where revocations are learnt from, if they are.

@@ -17,9 +17,17 @@ const SKEW: Duration = Duration::from_secs(10);
 /// say what is missing.
 ///
 /// Scopes come first: nobody is sent to log in again for what they may not do.
-pub(super) fn sufficient(claims: &Claims, needs: &Needs, now: UnixTime) -> Result<(), Refusal> {
+///
+/// How old a login is goes by the `latest` time that was seen: a clock that is
+/// set back makes none recent again.
+pub(super) fn sufficient(
+    claims: &Claims,
+    needs: &Needs,
+    now: UnixTime,
+    latest: UnixTime,
+) -> Result<(), Refusal> {
     scopes(claims, needs)?;
-    step_up(claims, needs, now)
+    step_up(claims, needs, now, latest)
 }
 
 fn scopes(claims: &Claims, needs: &Needs) -> Result<(), Refusal> {
@@ -41,7 +49,7 @@ fn scopes(claims: &Claims, needs: &Needs) -> Result<(), Refusal> {
 }
 
 /// RFC 9470 §4 and §5.
-fn step_up(claims: &Claims, needs: &Needs, now: UnixTime) -> Result<(), Refusal> {
+fn step_up(claims: &Claims, needs: &Needs, now: UnixTime, latest: UnixTime) -> Result<(), Refusal> {
     let strong = needs.acr_values.is_empty()
         || claims
             .acr
@@ -50,7 +58,7 @@ fn step_up(claims: &Claims, needs: &Needs, now: UnixTime) -> Result<(), Refusal>
     let recent = needs.max_age.is_none_or(|max_age| {
         claims
             .auth_time
-            .is_some_and(|at| at <= now.plus(SKEW) && now <= at.plus(max_age))
+            .is_some_and(|at| at <= now.plus(SKEW) && latest <= at.plus(max_age))
     });
     if strong && recent {
         return Ok(());

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::set::Batch;
-use super::{Knowledge, RevocationSource, RevocationsTold, RevokedSet, WatchFailed};
+use super::{Knowledge, RevocationSource, Revocations, RevocationsTold, RevokedSet, WatchFailed};
 use crate::backoff::Backoff;
 use crate::horizon::Horizon;
 use crate::readiness::Readiness;
@@ -96,6 +96,7 @@ impl Watching {
                 WatchFailed::Unavailable("the source of revocations panicked".to_owned())
             });
             self.kept.knowledge.ended();
+            self.judge();
             self.first = None;
             if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
                 info!("revocations are asked for from the beginning");
@@ -117,11 +118,9 @@ impl Watching {
     /// Until the watch ends.
     async fn watch(&mut self) -> WatchFailed {
         let late = |what: &str| WatchFailed::Unavailable(what.to_owned());
-        let begun = self.source.watch(self.cursor.clone());
-        let mut told = match timeout(BEGIN, begun).await {
-            Ok(Ok(told)) => told,
-            Ok(Err(failed)) => return failed,
-            Err(_) => return late("no answer within 10 s"),
+        let mut told = match self.begin().await {
+            Ok(told) => told,
+            Err(failed) => return failed,
         };
         let mut patience = BEGIN;
         let mut heard = Instant::now();
@@ -146,6 +145,19 @@ impl Watching {
         }
     }
 
+    /// Waits for the answer, and sees to it that nobody takes old knowledge for recent.
+    async fn begin(&self) -> Result<Revocations, WatchFailed> {
+        let mut begun = self.source.watch(self.cursor.clone());
+        let by = Instant::now() + BEGIN;
+        while Instant::now() < by {
+            match timeout(LOOK, &mut begun).await {
+                Ok(begun) => return begun,
+                Err(_) => self.judge(),
+            }
+        }
+        Err(WatchFailed::Unavailable("no answer within 10 s".to_owned()))
+    }
+
     fn take(&mut self, told: RevocationsTold) {
         let Kept {
             set,
@@ -165,6 +177,8 @@ impl Watching {
         if told.complete {
             let heartbeat = told.heartbeat.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
             knowledge.complete(heartbeat * LATE_HEARTBEATS);
+            // Before anybody is told that the watch has begun.
+            self.judge();
             self.first = None;
         }
         horizon.saw(clock.now());
@@ -181,10 +195,17 @@ impl Watching {
     }
 
     fn judge(&self) {
-        let recent = !self.kept.knowledge.is_too_old();
+        let Kept {
+            streams,
+            knowledge,
+            readiness,
+            ..
+        } = &self.kept;
+        let recent = !knowledge.is_too_old();
         if !recent {
-            self.kept.streams.end_unvouched();
+            streams.end_unvouched();
         }
-        self.kept.readiness.knowledge_is_recent(recent);
+        readiness.knowledge_is_recent(recent);
+        readiness.hears_revocations(knowledge.is_live());
     }
 }

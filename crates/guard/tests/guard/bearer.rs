@@ -9,7 +9,7 @@ use crate::stand::{Expected, ISSUER, SERVICE, Shown, Stand, es256, sign};
 /// The test's clock begins here.
 const START: u64 = 1_760_000_000;
 
-async fn stand() -> Stand {
+pub(crate) async fn stand() -> Stand {
     Stand::with(|builder| {
         builder.nonces(NonceMode::Off).accept_bearer(
             format!("{SERVICE}CreateOrder"),
@@ -19,14 +19,14 @@ async fn stand() -> Stand {
     .await
 }
 
-fn unbound(stand: &Stand, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn unbound(stand: &Stand, change: impl FnOnce(&mut Value)) -> String {
     let mut claims = stand.claims();
     claims.as_object_mut().unwrap().remove("cnf");
     change(&mut claims);
     stand.token_of(&claims)
 }
 
-fn bearer(token: &str) -> Shown {
+pub(crate) fn bearer(token: &str) -> Shown {
     Shown::default().and("authorization", &format!("Bearer {token}"))
 }
 

@@ -3,10 +3,13 @@
 use countersign::error::v1::Reason;
 use countersign::example::v1::{PurgeOrdersRequest, PurgeOrdersResponse, WatchOrdersRequest};
 use countersign_client::outcome::Refused;
-use countersign_guard::NonceMode;
+use countersign_client::source::BoxFuture;
+use countersign_guard::{Introspected, IntrospectionUnavailable, Introspector, NonceMode};
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
 
+use crate::references::TOKEN;
 use crate::stand::{Expected, SERVICE, Shown, Stand};
 
 async fn observing(nonces: NonceMode) -> Stand {
@@ -182,4 +185,46 @@ async fn a_guard_that_refuses_observes_nothing() {
         .await;
     assert_eq!(stand.guard.counts().would_have_refused, 0);
     assert_eq!(stand.guard.would_have_refused(), []);
+}
+
+/// Says nothing.
+struct Silent;
+
+impl Introspector for Silent {
+    fn introspect<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Introspected>, IntrospectionUnavailable>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Nobody waits for a guard that only looks, beyond a moment: one that refuses would have waited
+/// until there is no answer, and said so.
+#[tokio::test]
+async fn a_token_service_that_does_not_answer_holds_up_no_call() {
+    let stand = Stand::with(|builder| {
+        let admin = format!("[\"{SERVICE}PurgeOrders\"]\nscopes = [\"orders.write\"]");
+        let builder = builder.nonces(NonceMode::Off).rules(admin).observe();
+        builder.introspector(Arc::new(Silent))
+    })
+    .await;
+    // An issuer that does not answer, either.
+    *stand.keys.takes.lock() = Duration::from_secs(3_600);
+    let header = serde_json::json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k9" });
+    let unknown_key = crate::stand::sign(&stand.issuer_key, &header, &stand.claims());
+    for (nth, token) in [TOKEN, TOKEN, &unknown_key].into_iter().enumerate() {
+        let shown = Shown::new(token, &stand.proof("PurgeOrders", token));
+        let response = purge(&stand, &shown).await.unwrap();
+        assert_eq!(said(&response, "permitted"), Some("false"), "{nth}");
+        let cause = said(&response, "cause");
+        assert_eq!(cause, Some("observer_did_not_wait"), "{nth}");
+        let reason = Reason::AuthorityUnreachable.as_str_name();
+        assert_eq!(said(&response, "would-refuse"), Some(reason));
+    }
+    assert_eq!(
+        stand.guard.would_have_refused(),
+        [(Reason::AuthorityUnreachable, 3)]
+    );
+    assert_eq!(stand.guard.counts().ledger_entries, 0);
 }

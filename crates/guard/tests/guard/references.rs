@@ -24,7 +24,7 @@ pub(crate) fn reference(nth: usize) -> String {
 
 /// Says what it was told to say, and counts.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     tokens: Mutex<HashMap<String, Introspected>>,
     /// It answers nobody.
     away: Mutex<bool>,
@@ -46,11 +46,11 @@ impl Introspector for Told {
 }
 
 impl Told {
-    fn asked(&self) -> u32 {
+    pub(crate) fn asked(&self) -> u32 {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn says(&self, stand: &Stand, token: &str, change: impl FnOnce(&mut Introspected)) {
+    pub(crate) fn says(&self, stand: &Stand, token: &str, change: impl FnOnce(&mut Introspected)) {
         let mut said = Introspected {
             issuer: ISSUER.to_owned(),
             subject: "checkout".to_owned(),

@@ -149,6 +149,8 @@ async fn the_person_must_have_proved_it_lately() {
     stand.check("after 60 s", &call(), Ok).await;
     stand.clock.advance(Duration::from_secs(1));
     stand.check("after 61 s", &call(), StepUp).await;
+    stand.clock.go_back(Duration::from_secs(30));
+    stand.check("by a clock set back", &call(), StepUp).await;
 
     let refused = Refused::of(&stand.create(&call()).await.unwrap_err()).unwrap();
     assert_eq!(refused.max_age, Some(Duration::from_secs(60)));
