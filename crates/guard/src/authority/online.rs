@@ -149,20 +149,21 @@ impl Online {
             return Err(TokenRefusal::ReferenceMalformed.into());
         }
         let standing = self.0.standing(&hash, &key);
-        let (answered, answer) = watch::channel(None);
-        let asking = Asking(answer);
-        {
+        let (answered, asking) = {
             let mut places = self.0.places.lock();
             if let Some(same) = places.find(&hash) {
                 return Ok(same.clone());
             }
+            let (answered, answer) = watch::channel(None);
+            let asking = Asking(answer);
             // It may have been answered since this call looked.
             if let Some(claims) = self.0.remembered(&hash) {
                 answered.send_replace(Some(Ok(claims)));
                 return Ok(asking);
             }
             places.take(hash, key, standing, asking.clone())?;
-        }
+            (answered, asking)
+        };
         let under_way = UnderWay {
             inner: Arc::clone(&self.0),
             hash,

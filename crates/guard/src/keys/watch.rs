@@ -1,9 +1,10 @@
 //! Hearing of new keys as they come, where the source can tell.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
@@ -29,9 +30,15 @@ const BEGIN: Duration = Duration::from_secs(10);
 /// watched is only slower.
 pub(super) async fn watch(ring: Weak<KeyRing>, source: Arc<dyn KeySource>) {
     let mut backoff = Backoff::default();
-    while let Some(watching) = source.watch() {
+    loop {
         let begun = Instant::now();
-        let cause = told(&ring, watching).await;
+        // A source that panics must not end the watch: a key that is revoked would go on.
+        let watched = async { Some(told(&ring, source.watch()?).await) };
+        let cause = match AssertUnwindSafe(watched).catch_unwind().await {
+            Ok(Some(cause)) => cause,
+            Ok(None) => return,
+            Err(_) => KeysUnavailable::new("the source of keys panicked"),
+        };
         if begun.elapsed() > SETTLED {
             backoff = Backoff::default();
         }

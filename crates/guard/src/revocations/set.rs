@@ -83,13 +83,14 @@ impl RevokedSet {
     /// Whether a token with these marks, issued then, was revoked.
     pub(crate) fn hits(&self, marks: &Marks, issued_at: UnixTime) -> bool {
         let issued_secs = secs(issued_at);
-        issued_secs <= self.everything.load(Ordering::Relaxed)
-            || marks.each().any(|mark| {
-                let shard = self.shards[mark.shard(SHARDS)].read();
-                shard
-                    .get(&mark)
-                    .is_some_and(|until| until.hits(issued_secs))
-            })
+        let one_hits = marks.each().any(|mark| {
+            let shard = self.shards[mark.shard(SHARDS)].read();
+            shard
+                .get(&mark)
+                .is_some_and(|until| until.hits(issued_secs))
+        });
+        // Last: whoever no longer finds one of many finds what they have become.
+        one_hits || issued_secs <= self.everything.load(Ordering::Relaxed)
     }
 
     /// Adds revocations. Whoever asks after it finds them.
@@ -126,7 +127,8 @@ impl RevokedSet {
         self.add(&everything);
         for shard in &self.shards {
             let entries = std::mem::take(&mut *shard.write());
-            self.count.fetch_sub(entries.len(), Ordering::Relaxed);
+            // After what they have become.
+            self.count.fetch_sub(entries.len(), Ordering::Release);
         }
         warn!(
             most = self.entries_max,
@@ -164,7 +166,7 @@ impl RevokedSet {
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.count.load(Ordering::Acquire)
     }
 }
 

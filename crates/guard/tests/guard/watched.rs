@@ -29,6 +29,8 @@ enum Ill {
     Ends,
     /// Never stops.
     Floods,
+    /// Panics at its first message.
+    Panics,
 }
 
 /// Keys whose watch is ill.
@@ -74,6 +76,9 @@ impl KeySource for IllKeys {
             Ill::Silent => stream::pending().boxed(),
             Ill::Ends => endless.take(1).boxed(),
             Ill::Floods => endless.boxed(),
+            // In the second attempt before there is a watch.
+            Ill::Panics if self.watches.load(Ordering::SeqCst) == 2 => panic!("of the test"),
+            Ill::Panics => stream::once(async { panic!("of the test") }).boxed(),
         })
     }
 }
@@ -106,6 +111,15 @@ async fn a_watch_of_keys_that_says_nothing_is_begun_again_and_keys_are_fetched()
     stand
         .check("of the new key", &of_key(&stand, "k7", &new), Expected::Ok)
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_of_keys_that_panics_is_begun_again() {
+    let (stand, source) = with_keys(Ill::Panics).await;
+    tokio::time::sleep(FIVE_MINUTES).await;
+    let watches = source.watches.load(Ordering::SeqCst);
+    assert!((5..=25).contains(&watches), "{watches}");
+    stand.check("meanwhile", &stand.good(), Expected::Ok).await;
 }
 
 /// A token service that ends each watch after its first message has guards at its door every half
@@ -158,6 +172,7 @@ impl RevocationSource for IllRevocations {
                 .chain(stream::iter([Err(WatchFailed::CursorTooOld)]))
                 .boxed(),
             Ill::Floods => endless.boxed(),
+            Ill::Panics => stream::once(async { panic!("of the test") }).boxed(),
         };
         Box::pin(std::future::ready(Ok(told as Revocations)))
     }

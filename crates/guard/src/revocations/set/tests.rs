@@ -155,3 +155,22 @@ fn more_than_can_be_remembered_becomes_everything() {
     set.admit(Batch::of(&[named(1)]), NOW);
     assert!(set.hits(&of(1), NOW) && !set.hits(&of(2), NOW));
 }
+
+/// Whoever asks while many become one finds one or the other.
+#[test]
+fn nothing_slips_through_while_more_than_can_be_remembered_becomes_everything() {
+    for _ in 0..500 {
+        let set = RevokedSet {
+            entries_max: 1,
+            ..set_of([RevokedTarget::Token("token".to_owned())])
+        };
+        let marks = marks();
+        std::thread::scope(|scope| {
+            let overflow = scope
+                .spawn(|| set.admit(Batch::of(&[revocation(RevokedTarget::Key(key(9)))]), NOW));
+            while !overflow.is_finished() {
+                assert!(!set.is_empty() && set.hits(&marks, NOW));
+            }
+        });
+    }
+}
