@@ -7,10 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_client::clock::Clock as _;
 use countersign_dpop::Origin;
 use countersign_guard::{BuildError, Builder, Guard};
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 pub use self::caller::Caller;
 pub(crate) use self::caller::LIFETIME;
@@ -95,29 +94,26 @@ impl Checkpoint {
         &self.0.guard
     }
 
-    /// Revokes the caller's token. The guard knows it when this returns.
+    /// Revokes the caller's token: the one with its `jti`, which clones of the caller have
+    /// as well, until [`Caller::renewed`]. The guard knows it when this returns. A second
+    /// time changes nothing.
     ///
     /// # Errors
     ///
-    /// The guard did not take it, within half a minute.
+    /// The guard learns of revocations from somebody else, or did not take this one within
+    /// half a minute; or the token has no `jti`.
     pub async fn revoke(&self, caller: &Caller) -> Result<(), Problem> {
         self.revoke_token(caller.token_id()).await
     }
 
-    pub(crate) async fn revoke_token(&self, token_id: &str) -> Result<(), Problem> {
-        let before = self.0.guard.counts().revocations;
-        let forget_at = self.0.clock.now().plus(Duration::from_secs(3600));
-        self.0.issuer.revoke(token_id, forget_at);
-        let end = Instant::now() + Duration::from_secs(REVOKED_SECS_MAX);
-        while self.0.guard.counts().revocations == before {
-            if Instant::now() > end {
-                return Err(
-                    "the guard does not take the revocation: was its revocation source replaced?"
-                        .into(),
-                );
-            }
-            sleep(Duration::from_millis(2)).await;
-        }
+    pub(crate) async fn revoke_token(&self, token_id: Option<&str>) -> Result<(), Problem> {
+        let token_id = token_id.ok_or("a token without a jti cannot be revoked by it")?;
+        let taken = self.0.issuer.revoke(token_id).ok_or(
+            "the guard does not ask the checkpoint what is revoked: was its revocation source replaced?",
+        )?;
+        timeout(Duration::from_secs(REVOKED_SECS_MAX), taken)
+            .await
+            .map_err(|_| "the guard does not take the revocation")?;
         Ok(())
     }
 

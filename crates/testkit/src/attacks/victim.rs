@@ -90,7 +90,7 @@ impl Caller {
             token: caller.token(),
             key: Arc::clone(caller.key()),
             lifetime: LIFETIME,
-            token_id: Some(caller.token_id().to_owned()),
+            token_id: caller.token_id().map(str::to_owned),
         }
     }
 }
@@ -111,8 +111,7 @@ impl Victim for Caller {
     }
 
     fn revoke<'a>(&'a self, held: &'a Held) -> BoxFuture<'a, Result<(), Problem>> {
-        let token_id = held.token_id.as_deref().unwrap_or_default();
-        Box::pin(self.checkpoint().revoke_token(token_id))
+        Box::pin(self.checkpoint().revoke_token(held.token_id.as_deref()))
     }
 }
 

@@ -172,11 +172,8 @@ impl Caller {
         )
     }
 
-    pub(crate) fn token_id(&self) -> &str {
-        self.claims
-            .get("jti")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+    pub(crate) fn token_id(&self) -> Option<&str> {
+        self.claims.get("jti").and_then(Value::as_str)
     }
 
     pub(crate) fn key(&self) -> &Arc<SigningKey> {

@@ -1,5 +1,6 @@
 //! Permits by the real guard, for handlers' tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::FILE_DESCRIPTOR_SET;
@@ -7,8 +8,10 @@ use countersign::error::v1::Reason;
 use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign::example::v1::order_service_server::OrderService as _;
 use countersign::example::v1::{CreateOrderRequest, GetOrderRequest, WatchOrdersRequest};
+use countersign_client::clock::Clock as _;
 use countersign_client::outcome::Refused;
-use countersign_guard::BuildError;
+use countersign_client::source::BoxFuture;
+use countersign_guard::{BuildError, RevocationSource, Revocations, WatchFailed};
 use countersign_testkit::{Caller, Checkpoint};
 use tonic::Status;
 
@@ -146,6 +149,76 @@ async fn a_revoked_token_is_refused_and_its_streams_end() {
     let refused = ann.permit(GET).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::TokenRevoked);
     assert!(other.permit(GET).await.is_ok(), "the other token lives");
+}
+
+/// The second time the guard has nothing to take, and nobody waits for it. Another
+/// token's revocation is not taken for this one's.
+#[tokio::test]
+async fn revoking_again_changes_nothing() {
+    let checkpoint = checkpoint().await;
+    let callers = ["ann", "bob"].map(|name| checkpoint.caller(name).scopes(["orders.read"]));
+    let [ann, bob] = &callers;
+    for _ in 0..2 {
+        let (one, other, again) = tokio::join!(
+            checkpoint.revoke(ann),
+            checkpoint.revoke(bob),
+            checkpoint.revoke(ann)
+        );
+        one.and(other).and(again).unwrap();
+        assert_eq!(checkpoint.guard().counts().revocations, 2);
+        for caller in &callers {
+            let refused = caller.permit(GET).await.unwrap_err();
+            assert_eq!(reason(&refused), Reason::TokenRevoked);
+        }
+    }
+    assert!(ann.clone().renewed().permit(GET).await.is_ok());
+}
+
+/// Even a token that outlives all others.
+#[tokio::test]
+async fn a_revoked_token_does_not_come_back() {
+    let checkpoint = checkpoint().await;
+    let day = Duration::from_secs(24 * 3600);
+    let end = checkpoint.clock().now().plus(3 * day).as_secs();
+    let ann = checkpoint.caller("ann").scopes(["orders.read"]);
+    let ann = ann.claim("exp", end);
+    checkpoint.revoke(&ann).await.unwrap();
+    checkpoint.clock().advance(day);
+    // The guard looks for what it may forget when it hears of something.
+    let other = checkpoint.caller("bob");
+    checkpoint.revoke(&other).await.unwrap();
+    let refused = ann.permit(GET).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::TokenRevoked);
+}
+
+/// Nobody waits for what cannot come.
+#[tokio::test]
+async fn what_cannot_be_revoked_is_said_at_once() {
+    struct Deaf;
+    impl RevocationSource for Deaf {
+        fn watch(&self, _: Option<String>) -> BoxFuture<'_, Result<Revocations, WatchFailed>> {
+            let unavailable = WatchFailed::Unavailable("deaf".to_owned());
+            Box::pin(std::future::ready(Err(unavailable)))
+        }
+    }
+    let nameless = checkpoint().await;
+    let nobody = nameless.caller("ann").without("jti");
+    let error = nameless.revoke(&nobody).await.unwrap_err();
+    assert!(error.to_string().contains("without a jti"), "{error}");
+
+    let deaf = Checkpoint::with(|guard| {
+        guard
+            .descriptors(FILE_DESCRIPTOR_SET)
+            .revocation_source(Arc::new(Deaf))
+    });
+    let deaf = deaf.await.unwrap();
+    let error = deaf.revoke(&deaf.caller("ann")).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("was its revocation source replaced?"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
