@@ -1,5 +1,8 @@
 //! The examples, as a visitor runs them: each alone, to its end.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use countersign_testkit::service;
@@ -63,4 +66,32 @@ pub(crate) fn each_runs_to_its_end() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Those that are run above are all that there are, and those that the README names.
+pub(crate) fn each_is_in_the_readme() -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run: BTreeSet<String> = SAYS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let entries = fs::read_dir(root.join("examples")).map_err(|error| error.to_string())?;
+    let there: BTreeSet<String> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension().is_some_and(|it| it == "rs") || path.join("Cargo.toml").is_file()
+        })
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    let readme = fs::read_to_string(root.join("README.md")).map_err(|error| error.to_string())?;
+    let named: BTreeSet<String> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ cargo run --example "))
+        .filter_map(|words| Some(words.split_whitespace().next()?.to_owned()))
+        .collect();
+    if run == there && run == named {
+        Ok(())
+    } else {
+        Err(format!(
+            "in examples/ {there:?}, run here {run:?}, in the README {named:?}"
+        ))
+    }
 }

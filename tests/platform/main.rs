@@ -19,6 +19,7 @@ mod invariants;
 mod jaeger;
 mod key_program;
 mod orders;
+mod packages;
 mod releases;
 mod rotation;
 mod secrets;
@@ -63,6 +64,8 @@ fn trials() -> Vec<Trial> {
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),
         trial!(examples::each_runs_to_its_end),
+        trial!(examples::each_is_in_the_readme),
+        trial!(packages::each_library_can_be_packed),
         trial!(releases::stores_of_earlier_releases_open),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),

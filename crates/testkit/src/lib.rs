@@ -172,3 +172,8 @@ pub use clock::MovableClock;
 pub use desk::Desk;
 pub use person::{authorize, sign_in};
 pub use platform::{Platform, Problem};
+
+/// Its examples are compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -101,7 +101,7 @@ impl Found {
 
 impl<'a> Visit<'a> for Found {
     fn visit_item_mod(&mut self, item: &'a syn::ItemMod) {
-        if !super::is_test(&syn::Item::Mod(item.clone())) {
+        if !super::source::is_test(&syn::Item::Mod(item.clone())) {
             visit::visit_item_mod(self, item);
         }
     }
