@@ -42,7 +42,8 @@ func (a *answer) newest(held string) string {
 	return held
 }
 
-// then is what to do: sent is the attempt's nonce, held the newest one after the answer.
+// then is what to do: attempt is 2 if the call was sent again for this very reason, sent the
+// attempt's nonce, held the newest one after the answer.
 func (a *answer) then(attempt int, sentIsKept bool, sent, held string) string {
 	asked := a.Code == codes.Unauthenticated && !a.HeadersFirst && a.Domain == domain &&
 		len(a.WwwAuthenticate) > 0 && isChallenge(a.WwwAuthenticate[0])

@@ -74,7 +74,7 @@ func newOrigin(url string, c contracts, p *prover, token func() (string, error))
 	return &origin{url: url, contracts: c, prover: p, token: token, conn: conn}, err
 }
 
-// call makes the call: at most twice, and the second time only where the server asks for it.
+// call makes the call, and once more for each reason for which the server asks for that.
 func (o *origin) call(path string, requests ...string) (outcome, error) {
 	var messages []proto.Message
 	for _, text := range requests {
@@ -85,6 +85,7 @@ func (o *origin) call(path string, requests ...string) (outcome, error) {
 		messages = append(messages, message)
 	}
 	token := ""
+	again := map[string]int{}
 	for attempt := 1; ; attempt++ {
 		var err error
 		if o.token != nil && token == "" {
@@ -104,7 +105,11 @@ func (o *origin) call(path string, requests ...string) (outcome, error) {
 		came, answer, sentBytes := o.attempt(path, messages, sent)
 		came.attempts = attempt
 		o.held = answer.newest(nonce)
-		switch answer.then(attempt, sentBytes <= keptBytesMax, nonce, o.held) {
+		then := answer.then(1, sentBytes <= keptBytesMax, nonce, o.held)
+		// For the same reason it is the second time.
+		then = answer.then(1+again[then], sentBytes <= keptBytesMax, nonce, o.held)
+		again[then]++
+		switch then {
 		case "finish":
 			return came, nil
 		case "send_again_with_another_token":

@@ -160,7 +160,22 @@ func outlived(s settings, c contracts, p *prover, own *tokens) error {
 	if err := brief.tell("a stream that outlives its token", "WatchOrders", count, `{}`); err != nil {
 		return err
 	}
-	return brief.tell("a token that has expired, replaced", "GetOrder", items, `{"order_id": "tea"}`)
+	if err := brief.tell("a token that has expired, replaced", "GetOrder", items, `{"order_id": "tea"}`); err != nil {
+		return err
+	}
+	// Another origin object knows no nonce yet: two things are asked for, one after the other.
+	expired := given[0]
+	fresh, err := newOrigin(s.briefOrders, c, p, func() (string, error) {
+		if token := expired; token != "" {
+			expired = ""
+			return token, nil
+		}
+		return own.issue(s.briefResource)
+	})
+	if err != nil {
+		return err
+	}
+	return fresh.tell("a token that has expired, without a nonce kept", "GetOrder", items, `{"order_id": "tea"}`)
 }
 
 // tell makes a call of the order service and prints what it came to.

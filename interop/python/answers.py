@@ -36,7 +36,8 @@ def newest(held: str | None, answer: Answer) -> str | None:
 
 
 def then(answer: Answer, attempt: int, sent_is_kept: bool, sent: str | None, held: str | None) -> str:
-    """What to do: `sent` is the attempt's nonce, `held` the newest one after the answer."""
+    """What to do: `attempt` is 2 if the call was sent again for this very reason, `sent` the
+    attempt's nonce, `held` the newest one after the answer."""
     asked = (
         answer.code == UNAUTHENTICATED
         and not answer.headers_first

@@ -56,12 +56,13 @@ class Origin:
         self.nonce: str | None = None
 
     def call(self, path: str, start: Callable, requests: list, extra: tuple = ()) -> Outcome:
-        """Makes the call: at most twice, and the second time only where the server asks for it.
+        """Makes the call, and once more for each reason for which the server asks for that.
 
         `start` is a stub's method of any kind; it is handed the messages and the metadata.
         """
         kept = Kept(iter(requests))
         token = self._token and self._token()
+        again: list[str] = []
         attempt = 1
         while True:
             nonce = self.nonce
@@ -71,7 +72,11 @@ class Origin:
                 sent = (("authorization", f"DPoP {token}"), *sent)
             outcome, answer = started(start, kept.attempt(), sent, attempt)
             self.nonce = answers.newest(nonce, answer)
-            match answers.then(answer, attempt, kept.complete, nonce, self.nonce):
+            then = answers.then(answer, 1, kept.complete, nonce, self.nonce)
+            # For the same reason it is the second time.
+            then = answers.then(answer, 1 + again.count(then), kept.complete, nonce, self.nonce)
+            again.append(then)
+            match then:
                 case "finish":
                     return outcome
                 case "send_again_with_another_token":

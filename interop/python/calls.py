@@ -90,6 +90,17 @@ def outlived(settings, tokens: Tokens, prover: Prover) -> None:
     say("a stream that outlives its token", ended, f"{len(ended.messages)} messages")
     shown = brief.call(ORDER_SERVICE + "GetOrder", stub.GetOrder, [get])
     say("a token that has expired, replaced", shown, shown.messages and shown.messages[0].order.item)
+    # Another origin object knows no nonce yet: two things are asked for, one after the other.
+    expired = given[:1]
+    fresh = Origin(
+        settings.brief_orders,
+        prover,
+        lambda: expired.pop() if expired else tokens.issue(settings.brief_resource),
+    )
+    stub = orders_grpc.OrderServiceStub(fresh.channel)
+    shown = fresh.call(ORDER_SERVICE + "GetOrder", stub.GetOrder, [get])
+    what = "a token that has expired, without a nonce kept"
+    say(what, shown, shown.messages and shown.messages[0].order.item)
 
 
 def say(what: str, outcome: Outcome, came: str | None = None) -> None:

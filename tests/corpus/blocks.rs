@@ -26,7 +26,7 @@ const REFUSED: [Expected; 4] = [
 ];
 
 pub(crate) fn each_byte_of_a_header_block() -> Class {
-    Class::of(19, &FIELDS, |range: &Range| -> Cases<'_> {
+    Class::of(17, &FIELDS, |range: &Range| -> Cases<'_> {
         // Both times the same bytes are to be sent.
         let key = &range.edwards;
         let token = range.token_for(key);

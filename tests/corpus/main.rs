@@ -66,14 +66,27 @@ fn main() {
     conclusion.exit();
 }
 
-/// A test under the name of its function, which makes the class whose cases are sent.
-macro_rules! held {
+/// A class, by the name of the function that makes it.
+macro_rules! class {
     ($class:path) => {
-        Trial::test(stringify!($class), || {
-            case::hold(&$class()).map_err(Into::into)
-        })
+        (stringify!($class), $class)
     };
 }
+
+const CLASSES: &[(&str, fn() -> case::Class)] = &[
+    class!(texts::each_byte_of_a_proof),
+    class!(texts::each_byte_of_a_token),
+    class!(texts::each_byte_of_a_token_behind_a_proof),
+    class!(json::each_byte_of_what_a_proof_says),
+    class!(json::each_byte_of_what_a_token_says),
+    class!(pairs::any_two_fields_of_a_proof),
+    class!(pairs::any_two_fields_of_a_token),
+    class!(pairs::any_field_twice),
+    class!(presented::any_scheme_token_and_proof),
+    class!(nonces::each_byte_of_a_nonce),
+    class!(blocks::each_byte_of_a_header_block),
+    class!(sizes::metadata_of_any_size),
+];
 
 macro_rules! trial {
     ($run:path) => {
@@ -82,21 +95,22 @@ macro_rules! trial {
 }
 
 fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         trial!(list::every_published_vector),
-        held!(texts::each_byte_of_a_proof),
-        held!(texts::each_byte_of_a_token),
-        held!(texts::each_byte_of_a_token_behind_a_proof),
-        held!(json::each_byte_of_what_a_proof_says),
-        held!(json::each_byte_of_what_a_token_says),
-        held!(pairs::any_two_fields_of_a_proof),
-        held!(pairs::any_two_fields_of_a_token),
-        held!(pairs::any_field_twice),
-        held!(presented::any_scheme_token_and_proof),
-        held!(nonces::each_byte_of_a_nonce),
-        held!(blocks::each_byte_of_a_header_block),
-        held!(sizes::metadata_of_any_size),
+        trial!(the_long_form_is_long),
+    ];
+    trials.extend(
+        CLASSES
+            .iter()
+            .map(|(name, class)| Trial::test(*name, || case::hold(&class()).map_err(Into::into))),
+    );
+    trials.extend([
         trial!(memory::what_keeps_memory_is_found),
         trial!(range::a_panic_is_heard),
-    ]
+    ]);
+    trials
+}
+
+fn the_long_form_is_long() -> Result<(), String> {
+    case::there_are_enough(CLASSES.iter().map(|(_, class)| class()))
 }

@@ -14,8 +14,9 @@ use crate::shop::Shop;
 const BRIEF: &str = "https://brief.example:8443";
 const BRIEF_LIFETIME: &str = "10s";
 
-/// What each client prints. Two attempts are a challenge that was answered, one is a nonce that was
-/// kept, or a refusal that no client sends a call again for.
+/// What each client prints. Two attempts are a challenge that was answered, three are one for a
+/// nonce and one for another token; one is a nonce that was kept, or a refusal that no client sends
+/// a call again for.
 const SAID: &[&str] = &[
     "a token: DPoP, attempts 2",
     "unary: tea, attempts 2",
@@ -32,6 +33,7 @@ const SAID: &[&str] = &[
     "a challenge that a handler passes on: UNAUTHENTICATED REASON_DPOP_NONCE_REQUIRED use_dpop_nonce, attempts 1",
     "a stream that outlives its token: 3 messages, UNAUTHENTICATED REASON_TOKEN_EXPIRED invalid_token, attempts 2",
     "a token that has expired, replaced: tea, attempts 2",
+    "a token that has expired, without a nonce kept: tea, attempts 3",
     "a wrong client secret: UNAUTHENTICATED REASON_CLIENT_AUTHENTICATION_FAILED invalid_client, attempts 1",
 ];
 

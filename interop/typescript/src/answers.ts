@@ -29,7 +29,10 @@ export function newest(held: string | null, answer: Answer): string | null {
   return lookedAt && nonce !== undefined && second === undefined && NONCE.test(nonce) ? nonce : held;
 }
 
-/** What to do: `sent` is the attempt's nonce, `held` the newest one after the answer. */
+/**
+ * What to do: `attempt` is 2 if the call was sent again for this very reason, `sent` the attempt's
+ * nonce, `held` the newest one after the answer.
+ */
 export function then(
   answer: Answer,
   attempt: number,

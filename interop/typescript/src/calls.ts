@@ -77,6 +77,11 @@ export async function runCalls(settings: Settings, secret: string): Promise<void
     say("a stream that outlives its token", ended, `${ended.messages.length} messages`);
     const shown = await brief.call(`${ORDER_SERVICE}GetOrder`, [{ order_id: "tea" }]);
     say("a token that has expired, replaced", shown, shown.messages[0]?.order.item);
+    // Another origin object knows no nonce yet: two things are asked for, one after the other.
+    const expired = given.slice(0, 1);
+    const fresh = origin(briefUrl, async () => expired.pop() ?? (await tokens.issue(briefResource)));
+    const placed = await fresh.call(`${ORDER_SERVICE}GetOrder`, [{ order_id: "tea" }]);
+    say("a token that has expired, without a nonce kept", placed, placed.messages[0]?.order.item);
   }
 
   const liar = new Tokens(tokenService, settings.client, "not the secret");
