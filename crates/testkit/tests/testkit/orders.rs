@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use countersign::FILE_DESCRIPTOR_SET;
 use countersign::example::v1::order_service_server::{OrderService, OrderServiceServer};
 use countersign::example::v1::{
     CreateOrderRequest, CreateOrderResponse, ExchangeOrdersRequest, ExchangeOrdersResponse,
@@ -9,7 +10,8 @@ use countersign::example::v1::{
     PingRequest, PingResponse, PurgeOrdersRequest, PurgeOrdersResponse, WatchOrdersRequest,
     WatchOrdersResponse,
 };
-use countersign_guard::PermitExt as _;
+use countersign_guard::{Guard, PermitExt as _};
+use countersign_testkit::{Platform, Problem};
 use futures_util::{Stream, StreamExt as _, stream};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -45,8 +47,14 @@ pub(crate) fn place() -> (TcpIncoming, String) {
     (incoming, url)
 }
 
+/// A guard of this platform for the orders at `url`.
+pub(crate) async fn guard_of(platform: &Platform, url: &str) -> Result<Guard, Problem> {
+    let guard = platform.guard(url).await?;
+    Ok(guard.descriptors(FILE_DESCRIPTOR_SET).connect().await?)
+}
+
 /// Serves orders behind this guard.
-pub(crate) fn serve(incoming: TcpIncoming, guard: &countersign_guard::Guard) {
+pub(crate) fn serve(incoming: TcpIncoming, guard: &Guard) {
     let server = Server::builder()
         .layer(guard.layer())
         .add_service(Orders::server());

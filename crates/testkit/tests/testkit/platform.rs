@@ -1,24 +1,18 @@
 //! The token service in a test.
 
-use countersign::FILE_DESCRIPTOR_SET;
 use countersign::error::v1::Reason;
 use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign::example::v1::{CreateOrderRequest, WatchOrdersRequest};
 use countersign_client::outcome::Refused;
 use countersign_testkit::{Platform, Problem};
 
-use crate::orders::{place, serve};
+use crate::orders::{guard_of, place, serve};
 
 #[tokio::test]
 async fn a_caller_calls_a_guarded_service() -> Result<(), Problem> {
     let platform = Platform::start().await?;
     let (incoming, url) = place();
-    let guard = platform
-        .guard(&url)
-        .await?
-        .descriptors(FILE_DESCRIPTOR_SET)
-        .connect()
-        .await?;
+    let guard = guard_of(&platform, &url).await?;
     serve(incoming, &guard);
 
     // Of the same resource, with other scopes: it is registered once, and grows.
@@ -45,20 +39,10 @@ async fn a_caller_calls_a_guarded_service() -> Result<(), Problem> {
 async fn its_guards_watch() -> Result<(), Problem> {
     let platform = Platform::start().await?;
     let (_, url) = place();
-    let guard = platform
-        .guard(&url)
-        .await?
-        .descriptors(FILE_DESCRIPTOR_SET)
-        .connect()
-        .await?;
+    let guard = guard_of(&platform, &url).await?;
     assert!(guard.knowledge().is_some_and(|knowledge| knowledge.live));
     // Another one of the same platform is another client.
-    let second = platform
-        .guard(&url)
-        .await?
-        .descriptors(FILE_DESCRIPTOR_SET)
-        .connect()
-        .await?;
+    let second = guard_of(&platform, &url).await?;
     assert!(second.knowledge().is_some_and(|knowledge| knowledge.live));
     Ok(())
 }
