@@ -73,7 +73,9 @@ macro_rules! class {
     };
 }
 
-const CLASSES: &[(&str, fn() -> case::Class)] = &[
+type Named = (&'static str, fn() -> case::Class);
+
+const CLASSES: &[Named] = &[
     class!(texts::each_byte_of_a_proof),
     class!(texts::each_byte_of_a_token),
     class!(texts::each_byte_of_a_token_behind_a_proof),
