@@ -35,9 +35,9 @@
 //! What it does for you:
 //!
 //! - **Tokens** are fetched when they are first needed, shared by all channels
-//!   of the same resource and scopes, and renewed in the background after half
-//!   of their life. However many callers wait, one request is made. While the
-//!   token service is away, a token is used until its end.
+//!   of the same resource and scopes, and renewed in the background before half
+//!   of their life is over. However many callers wait, one request is made. While
+//!   the token service is away, a token is used until its end.
 //! - **Proofs** are made for every attempt, when the connection is ready to
 //!   send. A call whose deadline has passed is not signed.
 //! - **One retry** each, where a guard's own refusal asks for it: for a nonce, and

@@ -43,8 +43,8 @@ pub trait Fetch: Send + Sync + 'static {
 
 /// Keeps the token that `F` fetches.
 ///
-/// A token is renewed in the background once half of its life is over, and used
-/// until its end when that fails. Without calls nothing is fetched. When the
+/// A token is renewed in the background between 30 % and 50 % of its life, and used
+/// until its end when that fails: while calls are made, half a life is always in hand. Without calls nothing is fetched. When the
 /// token service says how long to wait, or has not answered twice in a row, it is
 /// not asked before its time: until then callers without a token get the same error
 /// again. When the last clone is dropped, a request in flight is given up.

@@ -14,6 +14,14 @@ use super::{BoxFuture, TokenSource};
 use crate::error::TokenError;
 use crate::random;
 
+/// The part of its life after which a token is renewed, at the earliest: sooner would ask the token
+/// service for little.
+const RENEWED_FROM: f64 = 0.3;
+
+/// And at the latest: whenever the token service goes away, a client that makes calls has half of a
+/// life in hand. In between it is drawn, so that many clients do not come at once.
+const RENEWED_UNTIL: f64 = 0.5;
+
 /// An access token, ready to be sent: hashed and written into a header once.
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -39,10 +47,8 @@ impl AccessToken {
             .map_err(|_| TokenError::Incomplete("legible access token"))?;
         // Never indexed by HPACK, never printed.
         authorization.set_sensitive(true);
-        // Somewhere between 50 % and 80 %: late enough to be worth it, early
-        // enough that an outage of the token service goes unnoticed, and spread
-        // so that many clients do not come at once.
-        let renew_after = lifetime.mul_f64(0.3f64.mul_add(random::fraction(), 0.5));
+        let part = RENEWED_FROM + (RENEWED_UNTIL - RENEWED_FROM) * random::fraction();
+        let renew_after = lifetime.mul_f64(part);
         Ok(Self {
             authorization,
             ath: Ath::of(token),

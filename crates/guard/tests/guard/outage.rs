@@ -178,6 +178,17 @@ fn guard(url: &str, stand: &Stand, file: &std::path::Path) -> Builder {
         .clock(Arc::clone(&stand.clock) as Arc<dyn Clock>)
 }
 
+async fn client(url: &str, stand: &Stand) -> Countersign {
+    countersign_client::Builder::new(url)
+        .issuer(ISSUER)
+        .client("checkout", Credential::Public)
+        .proof_key(es256(2))
+        .clock(Arc::clone(&stand.clock) as Arc<dyn Clock>)
+        .connect()
+        .await
+        .unwrap()
+}
+
 async fn orders(client: &Countersign, address: &str) -> OrderServiceClient<GuardedChannel> {
     let channel = client.channel(address).origin(ORIGIN).connect();
     OrderServiceClient::new(channel.await.unwrap())
@@ -203,14 +214,7 @@ async fn half_a_tokens_life_without_the_token_service_fails_no_call() {
     let service = Process::token_service(listener, issuer.clone());
 
     stand.restart_as(guard(&url, &stand, &file)).await;
-    let client = countersign_client::Builder::new(&url)
-        .issuer(ISSUER)
-        .client("checkout", Credential::Public)
-        .proof_key(es256(2))
-        .clock(Arc::clone(&stand.clock) as Arc<dyn Clock>)
-        .connect()
-        .await
-        .unwrap();
+    let client = client(&url, &stand).await;
     let mut first = orders(&client, &stand.address).await;
     let asked = CreateOrderRequest::default;
     first.create_order(asked()).await.unwrap();
@@ -262,6 +266,59 @@ async fn half_a_tokens_life_without_the_token_service_fails_no_call() {
     }
     assert_eq!(client.counts().renewed, 1, "{:?}", client.counts());
     first.create_order(asked()).await.unwrap();
+}
+
+/// The worst moment: clients that make calls, with tokens just short of the latest renewal.
+#[tokio::test]
+async fn an_outage_that_begins_just_before_renewals_are_due_fails_no_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let mut stand = Stand::start().await;
+    let listener = listen("127.0.0.1:0");
+    let address = listener.local_addr().unwrap();
+    let url = format!("http://{address}");
+    let issuer = Issuer {
+        clock: Arc::clone(&stand.clock),
+        key: Arc::new(es256(1)),
+        kid: "k1",
+        published: list(&[("k1", &es256(1))]),
+    };
+    let service = Process::token_service(listener, issuer);
+    stand.restart_as(guard(&url, &stand, &file)).await;
+    let mut callers = Vec::new();
+    for _ in 0..16 {
+        let client = client(&url, &stand).await;
+        let orders = orders(&client, &stand.address).await;
+        callers.push((client, orders));
+    }
+    let asked = CreateOrderRequest::default;
+    for _ in 0..=15 {
+        for (_, orders) in &mut callers {
+            orders.create_order(asked()).await.unwrap();
+        }
+        stand.clock.advance(Duration::from_secs(10));
+    }
+    // Half of their lives was over with the last calls.
+    let renewed = || {
+        let mut counts = callers.iter().map(|(client, _)| client.counts());
+        counts.all(|counts| counts.renewed == 1)
+    };
+    until("all are renewed", renewed).await;
+
+    // They were renewed after 90 s at the earliest, and are all of them younger than 150 now.
+    stand.clock.advance(Duration::from_secs(79));
+    service.kill(address).await;
+    stand.guard.fetch_keys().await;
+    for _ in 0..30 {
+        stand.clock.advance(LIFE / 60);
+        for (_, orders) in &mut callers {
+            orders.create_order(asked()).await.unwrap();
+        }
+    }
+    for (client, _) in &callers {
+        let counts = client.counts();
+        assert_eq!((counts.fetched, counts.renewed), (1, 1), "{counts:?}");
+    }
 }
 
 /// Keys that come over a watch and make no sense, or are somebody else's: the last good set stays.
