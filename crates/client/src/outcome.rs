@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -126,6 +126,22 @@ pub(crate) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     }
 }
 
+/// Whether a call got past the guard: whoever answered has not refused what it was sent with, and
+/// is not something in between that could not pass it on.
+pub(crate) fn got_through<R>(response: &Response<R>) -> bool {
+    let headers = response.headers();
+    let refused = || {
+        // A guard's refusals are trailers alone.
+        let status = headers.get(Status::GRPC_STATUS)?;
+        let unheard = matches!(
+            Code::from_bytes(status.as_bytes()),
+            Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled
+        );
+        Some(unheard || asks_for_dpop(headers))
+    };
+    response.status() == StatusCode::OK && refused() != Some(true)
+}
+
 fn asks_for_dpop(headers: &HeaderMap) -> bool {
     headers
         .get(WWW_AUTHENTICATE)
@@ -147,13 +163,23 @@ fn reason(headers: &HeaderMap) -> Option<Reason> {
 
 /// A guard's refusal that would be worth another attempt, if what was sent were
 /// still there to be sent again: says so.
-pub(crate) fn not_sent_again<R>(mut response: Response<R>) -> Response<R> {
+pub(crate) fn not_sent_again<R>(response: Response<R>) -> Response<R> {
     const WHY: &str = "; not sent again: more than 64 KiB of the request had been sent";
+    also_says(response, WHY)
+}
+
+/// A guard's refusal of a token that was new, as the one before it was: says what to look at.
+pub(crate) fn new_tokens_refused<R>(response: Response<R>) -> Response<R> {
+    const WHY: &str = "; the token before was refused, too, and another is asked for in a moment: compare the clocks of the token service and this server, and see whether the client, its subject or its key was revoked";
+    also_says(response, WHY)
+}
+
+fn also_says<R>(mut response: Response<R>, why: &str) -> Response<R> {
     let said = response
         .headers()
         .get(Status::GRPC_MESSAGE)
         .map_or(b"".as_slice(), |message| message.as_bytes());
-    if let Ok(message) = HeaderValue::from_bytes(&[said, WHY.as_bytes()].concat()) {
+    if let Ok(message) = HeaderValue::from_bytes(&[said, why.as_bytes()].concat()) {
         response.headers_mut().insert(Status::GRPC_MESSAGE, message);
     }
     response

@@ -24,8 +24,8 @@ pub trait TokenSource: Send + Sync + 'static {
     /// A token to call with now.
     fn token(&self) -> BoxFuture<'_, Result<Arc<AccessToken>, TokenError>>;
 
-    /// A guard says that this token has expired or was revoked: hand it out no
-    /// more. Called by every call that was refused with it, so it forgets only
-    /// this very token.
+    /// A guard says that this token has expired or was revoked: another is
+    /// wanted. Called by every call that was refused with it, so it is about this
+    /// very token and not one that is newer.
     fn discard(&self, token: &Arc<AccessToken>);
 }

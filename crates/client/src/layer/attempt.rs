@@ -51,6 +51,8 @@ struct Tried {
 enum Next {
     /// It is the call's answer.
     Answer,
+    /// It is the call's answer, and new tokens are refused one after the other.
+    InVain,
     /// Another attempt, with this token where calls carry one.
     Again(Option<Arc<AccessToken>>),
 }
@@ -77,11 +79,21 @@ impl Attempts {
         loop {
             let ended = match self.send(service.clone(), token.clone(), body).await {
                 Ok((sent, response)) => {
+                    if let Some(token) = &sent.token
+                        && !token.was_accepted()
+                        && outcome::got_through(&response)
+                    {
+                        token.accept();
+                    }
                     let challenge = outcome::challenge(response.headers());
                     match self.next(&sent, challenge, &mut tried).await? {
                         Next::Answer => {
                             self.body.release();
                             return Ok(response);
+                        }
+                        Next::InVain => {
+                            self.body.release();
+                            return Ok(outcome::new_tokens_refused(response));
                         }
                         Next::Again(next) => token = next,
                     }
@@ -181,11 +193,23 @@ impl Attempts {
             Some(Challenge::AnotherToken) => match (&self.caller.tokens, &sent.token) {
                 (Some(tokens), Some(refused)) => {
                     tokens.discard(refused);
+                    let answer = || {
+                        if refused.is_doubted() {
+                            Next::InVain
+                        } else {
+                            Next::Answer
+                        }
+                    };
                     if tried.another_token {
-                        return Ok(Next::Answer);
+                        return Ok(answer());
+                    }
+                    let next = self.fetch(tokens).await?;
+                    // There is no other yet.
+                    if Arc::ptr_eq(&next, refused) {
+                        return Ok(answer());
                     }
                     tried.another_token = true;
-                    Ok(Next::Again(Some(self.fetch(tokens).await?)))
+                    Ok(Next::Again(Some(next)))
                 }
                 _ => Ok(Next::Answer),
             },

@@ -9,6 +9,7 @@ use countersign_jose::UnixTime;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tracing::warn;
 
 use super::{AccessToken, BoxFuture, TokenSource};
 use crate::clock::Clock;
@@ -31,6 +32,12 @@ const RENEWAL_PAUSE_MAX: Duration = Duration::from_secs(30);
 const WITHOUT_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 const WITHOUT_TOKEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// A token that a guard refuses is replaced at once. Where the new one is refused as well, before
+/// any call got past a guard with it, another would be, too: clocks are apart, or somebody was
+/// revoked. The next follows after a pause, twice as long each time.
+const REFUSED_PAUSE: Duration = Duration::from_millis(500);
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(10);
+
 /// A token service that asks for time gets it, but not as much as to be gone
 /// for good: nobody may keep callers out with one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,6 +55,10 @@ pub trait Fetch: Send + Sync + 'static {
 /// token service says how long to wait, or has not answered twice in a row, it is
 /// not asked before its time: until then callers without a token get the same error
 /// again. When the last clone is dropped, a request in flight is given up.
+///
+/// A token that is refused is replaced at once, and so is the first of them after a call that got
+/// past a guard. Where new tokens are refused one after the other, the last stays in use, and the
+/// next is asked for after growing pauses.
 pub struct Cached<F>(Arc<Shared<F>>);
 
 impl<F: Fetch> Cached<F> {
@@ -93,13 +104,26 @@ impl<F: Fetch> TokenSource for Cached<F> {
 
     fn discard(&self, token: &Arc<AccessToken>) {
         // Under the lock under which tokens are put, so that a newer one stays.
-        let _flight = self.0.flight.lock();
+        let mut flight = self.0.flight.lock();
         let is_this = |held: &Option<Arc<AccessToken>>| {
             held.as_ref().is_some_and(|held| Arc::ptr_eq(held, token))
         };
-        if is_this(&self.0.held.load()) {
-            self.0.held.store(None);
-            self.0.tally.refused.one_more();
+        // One that is doubted is refused with every call, and was counted.
+        if token.is_doubted() || !is_this(&self.0.held.load()) {
+            return;
+        }
+        self.0.tally.refused.one_more();
+        match flight.refused(token) {
+            None => self.0.held.store(None),
+            Some(pause) => {
+                token.doubt(self.0.clock.now().plus(pause));
+                drop(flight);
+                warn!(
+                    "servers refuse new access tokens one after the other: compare the clocks of \
+                     the token service and the servers, and see whether this client, its subject \
+                     or its key was revoked"
+                );
+            }
         }
     }
 }
@@ -142,6 +166,8 @@ struct Flight {
     failures: u32,
     /// No renewal in the background before this.
     pause_until: UnixTime,
+    /// Tokens that were refused since a call got past a guard.
+    refused: u32,
     /// What whoever has no token is told, and until when.
     told_to_wait: Option<(TokenError, UnixTime)>,
 }
@@ -159,6 +185,21 @@ impl Flight {
     fn too_early(&self, now: UnixTime) -> Option<&TokenError> {
         let (error, until) = self.told_to_wait.as_ref()?;
         is_ahead(*until, now).then_some(error)
+    }
+
+    /// How long to wait with another token, if at all.
+    fn refused(&mut self, token: &AccessToken) -> Option<Duration> {
+        self.replaced(token);
+        self.refused = self.refused.saturating_add(1);
+        let again = self.refused.checked_sub(2)?;
+        Some(spread(REFUSED_PAUSE, REFUSED_PAUSE_MAX, again))
+    }
+
+    /// This token is used no more.
+    fn replaced(&mut self, token: &AccessToken) {
+        if token.was_accepted() {
+            self.refused = 0;
+        }
     }
 
     fn failed(&mut self, error: &TokenError, now: UnixTime) {
@@ -185,7 +226,7 @@ impl Flight {
 }
 
 /// A clock that was set back must not make anybody wait longer.
-fn is_ahead(until: UnixTime, now: UnixTime) -> bool {
+pub(super) fn is_ahead(until: UnixTime, now: UnixTime) -> bool {
     now < until && until <= now.plus(PATIENCE)
 }
 
@@ -259,7 +300,9 @@ impl<F> Shared<F> {
         flight.task = None;
         match outcome {
             Ok(token) => {
-                self.held.store(Some(Arc::clone(token)));
+                if let Some(before) = self.held.swap(Some(Arc::clone(token))) {
+                    flight.replaced(&before);
+                }
                 flight.failures = 0;
                 flight.told_to_wait = None;
                 match need {

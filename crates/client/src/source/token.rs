@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -10,6 +11,7 @@ use countersign_jose::UnixTime;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use super::cached::is_ahead;
 use super::{BoxFuture, TokenSource};
 use crate::error::TokenError;
 use crate::random;
@@ -29,6 +31,11 @@ pub struct AccessToken {
     scopes: Vec<String>,
     renew_at: UnixTime,
     expires_at: UnixTime,
+    /// A call got past a guard with it.
+    accepted: AtomicBool,
+    /// Until when it stays in use although it was refused, in milliseconds; 0 as long as it was
+    /// not.
+    doubted_until: AtomicU64,
 }
 
 impl AccessToken {
@@ -55,6 +62,8 @@ impl AccessToken {
             scopes,
             renew_at: now.plus(renew_after),
             expires_at: now.plus(lifetime),
+            accepted: AtomicBool::new(false),
+            doubted_until: AtomicU64::new(0),
         })
     }
 
@@ -81,7 +90,32 @@ impl AccessToken {
     }
 
     pub(crate) fn wants_renewal(&self, now: UnixTime) -> bool {
-        now >= self.renew_at
+        let doubt_is_over = |until| !is_ahead(until, now);
+        now >= self.renew_at || self.doubted_until().is_some_and(doubt_is_over)
+    }
+
+    /// A call got past a guard with it. On the path of every call: it is written once.
+    pub(crate) fn accept(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// It was refused, and stays in use until then all the same: another may not be asked for yet.
+    pub(super) fn doubt(&self, until: UnixTime) {
+        let until = until.as_millis().max(1);
+        self.doubted_until.store(until, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted_until().is_some()
+    }
+
+    fn doubted_until(&self) -> Option<UnixTime> {
+        let until = self.doubted_until.load(Ordering::Relaxed);
+        (until > 0).then(|| UnixTime::from_millis(until))
     }
 }
 

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
 use crate::leaving;
-use crate::stand::{Stand, Step};
+use crate::stand::{Stand, Step, until};
 
 fn nonces(stand: &Stand) -> Vec<Option<String>> {
     let sent = stand.orders.sent.lock();
@@ -93,6 +93,69 @@ async fn a_token_that_has_ended() {
         assert_eq!(stand.orders.calls(), 5, "one retry");
         assert_eq!(stand.countersign.counts().refused, 3);
     }
+}
+
+/// The server's clock is ahead, or the client was revoked.
+#[tokio::test]
+async fn a_client_whose_tokens_are_all_refused_asks_for_few() {
+    for reason in [Reason::TokenExpired, Reason::TokenRevoked] {
+        let stand = Stand::start().await;
+        let refuse = || Step::Refuse(reason, None);
+        stand.orders.then((0..10_000).map(|_| refuse()));
+        let mut orders = stand.orders().await;
+        for n in 0..1_000 {
+            let refused = orders.create_order(CreateOrderRequest::default()).await;
+            let refused = refused.unwrap_err();
+            assert_eq!(Refused::of(&refused).unwrap().reason, reason);
+            let advice = "compare the clocks of the token service and this server";
+            assert!(refused.message().contains(advice), "{n}: {refused}");
+            if n % 10 == 9 {
+                stand.clock.advance(1);
+            }
+        }
+        let asked = stand.tokens.script.calls();
+        assert!((3..=30).contains(&asked), "{asked} tokens for 1,000 calls");
+        let sent = stand.orders.calls();
+        assert!(sent <= 1_030, "{sent} attempts of 1,000 calls");
+        assert_eq!(stand.countersign.counts().failed, 0);
+
+        // Accepted again: with the very next call, and what is refused then is replaced at once.
+        stand.orders.steps.lock().clear();
+        stand.create().await.unwrap();
+        stand.clock.advance(11);
+        stand.create().await.unwrap();
+        until("the pause is over", || stand.tokens.script.calls() > asked).await;
+        let renewed = || {
+            let counts = stand.countersign.counts();
+            counts.fetched + counts.renewed == stand.tokens.script.calls() as u64
+        };
+        until("the token that was refused is replaced", renewed).await;
+        let before = stand.tokens.script.calls();
+        stand.orders.then([refuse()]);
+        stand.create().await.unwrap();
+        assert_eq!(stand.tokens.script.calls(), before + 1);
+    }
+}
+
+/// One of two servers refuses every token: the other is called all the while.
+#[tokio::test]
+async fn a_server_that_refuses_every_token_keeps_nobody_from_the_other() {
+    let stand = Stand::start().await;
+    let expired = || Step::Refuse(Reason::TokenExpired, None);
+    stand.orders.then([expired(), expired()]);
+    stand.create().await.unwrap_err();
+    for _ in 0..100 {
+        // The token that the one has refused is good for the other.
+        stand.create().await.unwrap();
+        stand.orders.then([expired()]);
+        stand.create().await.unwrap_err();
+    }
+    assert_eq!(stand.tokens.script.calls(), 2);
+    assert_eq!(
+        stand.orders.calls(),
+        202,
+        "none is sent again with the same token"
+    );
 }
 
 /// After the token service was restored, a server that was restarted with it asks for a nonce, and

@@ -122,7 +122,10 @@ async fn a_thousand_clients_renew_spread_over_time() {
     assert_eq!(crowd.asked(0..1), (1_000, 1_000));
     assert_eq!(crowd.call(1..151).await, 0);
     let (most, all) = crowd.asked(1..151);
-    assert_eq!(all, 1_000, "each renewed once, before half of its life was over");
+    assert_eq!(
+        all, 1_000,
+        "each renewed once, before half of its life was over"
+    );
     assert_eq!(crowd.asked(1..90).1, 0, "none before 30 % of its life");
     // Seventeen a second is the mean over sixty seconds.
     assert!(most <= 50, "{most} in a second");

@@ -15,7 +15,11 @@ impl Clock for Still {
     }
 }
 
+/// Longer than any of these tests moves its clock, also until a renewal.
+const LIFE: Duration = Duration::from_secs(3_000);
+
 /// Fetches that go as the list says, and then well.
+#[derive(Default)]
 struct Scripted {
     fetches: AtomicU32,
     script: &'static [Fate],
@@ -37,7 +41,7 @@ impl Fetch for Scripted {
                 Some(Fate::Panics) => panic!("the test says so"),
                 Some(Fate::NeverEnds) => std::future::pending().await,
                 Some(Fate::Shed(secs)) => Err(shed(Duration::from_secs(*secs))),
-                None => AccessToken::new("t", Vec::new(), Duration::from_secs(300), Still.now()),
+                None => AccessToken::new("t", Vec::new(), LIFE, Still.now()),
             }
         })
     }
@@ -105,6 +109,15 @@ impl Clock for Arc<Hand> {
     }
 }
 
+#[derive(Default)]
+struct Millis(AtomicU64);
+
+impl Clock for Arc<Millis> {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_millis(1_760_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// The whole crowd that waits for a first token must not come back as one.
 #[tokio::test]
 async fn a_token_service_that_asks_for_time_gets_it() {
@@ -141,6 +154,80 @@ async fn a_clock_that_is_set_back_makes_nobody_wait() {
     cached.token().await.unwrap_err();
     clock.0.store(0, Ordering::SeqCst);
     cached.token().await.unwrap();
+}
+
+/// Every token is refused, by calls ten times a second.
+#[tokio::test]
+async fn tokens_that_are_refused_one_after_the_other_are_fetched_after_pauses() {
+    const CALLS: u64 = 1_000;
+    let clock = Arc::new(Millis::default());
+    let cached = Cached::new(Scripted::default(), Arc::new(Arc::clone(&clock)));
+    let fetches = || cached.0.fetch.fetches.load(Ordering::SeqCst);
+    let refused = async |n: u64| {
+        clock.0.store(n * 100, Ordering::SeqCst);
+        let token = cached.token().await.unwrap();
+        cached.discard(&token);
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        token
+    };
+    assert!(!refused(0).await.is_doubted());
+    assert!(refused(0).await.is_doubted());
+    assert_eq!(fetches(), 2, "the first is replaced at once");
+    for n in 1..CALLS {
+        refused(n).await;
+    }
+    // Six pauses that double, of 16 s together, and then one in every 5 to 10 s.
+    let asked = fetches();
+    assert!((8..=30).contains(&asked), "{asked} for a thousand calls");
+
+    // A call gets past a guard: the next that is refused is replaced at once, and once.
+    cached.token().await.unwrap().accept();
+    for n in CALLS..CALLS + 150 {
+        clock.0.store(n * 100, Ordering::SeqCst);
+        cached.token().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let new = cached.token().await.unwrap();
+    assert!(!new.is_doubted(), "its pause is over, and it was replaced");
+    let before = fetches();
+    refused(CALLS + 150).await;
+    cached.token().await.unwrap();
+    assert_eq!(fetches(), before + 1);
+    refused(CALLS + 150).await;
+    cached.token().await.unwrap();
+    assert_eq!(fetches(), before + 1);
+}
+
+/// Each was in use before it was revoked.
+#[tokio::test]
+async fn a_token_that_was_accepted_is_replaced_at_once() {
+    let cached = cached(&[]);
+    for n in 1..=100 {
+        let token = cached.token().await.unwrap();
+        assert_eq!(cached.0.fetch.fetches.load(Ordering::SeqCst), n);
+        token.accept();
+        cached.discard(&token);
+        // As do all the calls that were refused with it.
+        cached.discard(&token);
+    }
+    assert_eq!(cached.0.tally.counts().refused, 100);
+}
+
+/// A clock that is set back makes the pause no longer.
+#[tokio::test]
+async fn doubt_ends_when_the_clock_is_set_back() {
+    let clock = Arc::new(Millis(AtomicU64::new(60_000)));
+    let cached = Cached::new(Scripted::default(), Arc::new(Arc::clone(&clock)));
+    for _ in 0..2 {
+        let token = cached.token().await.unwrap();
+        cached.discard(&token);
+    }
+    let doubted = cached.token().await.unwrap();
+    assert!(doubted.is_doubted() && !doubted.wants_renewal(clock.now()));
+    clock.0.store(0, Ordering::SeqCst);
+    assert!(doubted.wants_renewal(clock.now()));
 }
 
 /// A request that would go on for ever ends with the last who could use what it brings.
