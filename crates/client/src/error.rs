@@ -60,7 +60,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Credential(#[from] CredentialFileError),
     /// The runtime is shutting down.
-    #[error("the runtime is shutting down")]
+    #[error("the runtime is shutting down; connect before that")]
     Interrupted,
     /// No proof key could be made.
     #[error("no proof key could be made: {0}. Give one with proof_key(…)")]
