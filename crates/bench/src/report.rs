@@ -30,6 +30,8 @@ pub struct Figure {
     pub ours_us: f64,
     /// Floor ÷ ours, repeat by repeat.
     pub ratio: Spread,
+    /// Ours less the floor, repeat by repeat, in µs.
+    pub added_us: Spread,
     /// Calls a second, ours: the median of the repeats.
     pub calls_per_sec: f64,
     /// How long calls took, ours, all repeats together.
@@ -126,9 +128,22 @@ impl Figure {
         Some(Goal::at_least(name, self.ratio.median, least, "×"))
     }
 
+    /// What a call may cost more than the floor's, if that was ever said: with 64 streams.
+    pub fn added_goal(&self) -> Option<Goal> {
+        let Shape {
+            streams,
+            connections,
+        } = self.shape;
+        let most = self.row.added_us_max();
+        let most = most.filter(|_| streams == GOAL_STREAMS && self.trace_ratio.is_none())?;
+        let name = format!("{}, {connections} conns: ours less floor", self.name());
+        Some(Goal::at_most(name, self.added_us.median, most, "µs"))
+    }
+
     /// As one flat object.
     pub fn to_json(&self) -> Value {
         let goal = self.goal();
+        let added_goal = self.added_goal();
         json!({
             "name": self.name(),
             "streams": self.shape.streams,
@@ -142,6 +157,11 @@ impl Figure {
             "ratio_upper_quartile": rounded(self.ratio.upper),
             "ratio_goal": goal.as_ref().map(|goal| goal.bound.value()),
             "ratio_met": goal.as_ref().map(Goal::met),
+            "added_us": rounded(self.added_us.median),
+            "added_us_lower_quartile": rounded(self.added_us.lower),
+            "added_us_upper_quartile": rounded(self.added_us.upper),
+            "added_us_goal": added_goal.as_ref().map(|goal| goal.bound.value()),
+            "added_us_met": added_goal.as_ref().map(Goal::met),
             "calls_per_sec": self.calls_per_sec.round(),
             "p50_us": rounded(self.latencies.micros_at(0.5)),
             "p99_us": rounded(self.latencies.micros_at(0.99)),
@@ -158,13 +178,15 @@ impl Figure {
     }
 
     /// What stands above [`columns`](Self::columns).
-    pub const HEADER: [&'static str; 13] = [
+    pub const HEADER: [&'static str; 15] = [
         "row",
         "streams",
         "conns",
         "floor µs",
         "ours µs",
         "ratio",
+        "middle half",
+        "added µs",
         "middle half",
         "calls/s",
         "p50 ms",
@@ -175,7 +197,7 @@ impl Figure {
     ];
 
     /// For people.
-    pub fn columns(&self) -> [String; 13] {
+    pub fn columns(&self) -> [String; 15] {
         let millis = |quantile| format!("{:.2}", self.latencies.micros_at(quantile) / 1e3);
         [
             self.name(),
@@ -185,6 +207,8 @@ impl Figure {
             format!("{:.1}", self.ours_us),
             format!("{:.3}", self.ratio.median),
             format!("{:.3}–{:.3}", self.ratio.lower, self.ratio.upper),
+            format!("{:.1}", self.added_us.median),
+            format!("{:.1} to {:.1}", self.added_us.lower, self.added_us.upper),
             format!("{:.0}", self.calls_per_sec),
             millis(0.5),
             millis(0.99),
@@ -288,6 +312,7 @@ mod tests {
             floor_us: 1.0,
             ours_us: 1.0,
             ratio: Spread::of([ratio]).expect("one"),
+            added_us: Spread::NONE,
             calls_per_sec: 1.0,
             latencies: Latencies::default(),
             sizes: Sizes::default(),
@@ -319,6 +344,26 @@ mod tests {
         let missed = figure(Row::Rotate, 64, 0.5).to_json();
         assert_eq!(missed["ratio_goal"], 0.75);
         assert_eq!(missed["ratio_met"], false);
+    }
+
+    #[test]
+    fn the_callers_layer_may_add_sixteen_microseconds() {
+        let added = |row, streams, added_us| Figure {
+            added_us: Spread::of([added_us]).expect("one"),
+            ..figure(row, streams, 0.9)
+        };
+        let met = |figure: Figure| figure.added_goal().map(|goal| goal.met());
+        assert_eq!(met(added(Row::ClientLayer, 64, 16.0)), Some(true));
+        assert_eq!(met(added(Row::ClientLayer, 64, 16.1)), Some(false));
+        assert_eq!(met(figure(Row::ClientLayer, 64, 1.0)), Some(false));
+        assert_eq!(met(added(Row::ClientLayer, 16, 1.0)), None);
+        assert_eq!(met(added(Row::GuardCached, 64, 1.0)), None);
+        let missed = added(Row::ClientLayer, 64, 20.0);
+        assert!(missed.columns().contains(&"20.0".to_owned()));
+        let missed = missed.to_json();
+        assert_eq!(missed["added_us"], 20.0);
+        assert_eq!(missed["added_us_goal"], 16.0);
+        assert_eq!(missed["added_us_met"], false);
     }
 
     #[test]

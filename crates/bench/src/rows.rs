@@ -187,6 +187,14 @@ impl Row {
         }
     }
 
+    /// The most, in µs, that a call of ours may cost more than the floor's, with 64 streams.
+    pub const fn added_us_max(self) -> Option<f64> {
+        match self {
+            Self::ClientLayer => Some(16.0),
+            _ => None,
+        }
+    }
+
     /// The server that these calls are for.
     ///
     /// # Errors

@@ -303,6 +303,7 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], mut failures: Failures) -
     let (floor_micros, ours_micros) = (micros(floor), micros(ours));
     let middle = |spread: Option<Spread>| spread.map_or(0.0, |spread| spread.median);
     let ratio = Spread::of_ratios(&floor_micros, &ours_micros);
+    let added = Spread::of_differences(&floor_micros, &ours_micros);
     for round in floor.iter().chain(ours) {
         count_in(&mut failures, &round.measurement.failures);
     }
@@ -321,13 +322,8 @@ fn figure(cell: Cell, floor: &[Round], ours: &[Round], mut failures: Failures) -
         shape: cell.shape,
         floor_us: middle(Spread::of(floor_micros)),
         ours_us: middle(Spread::of(ours_micros)),
-        ratio: ratio.unwrap_or(Spread {
-            median: f64::NAN,
-            min: f64::NAN,
-            max: f64::NAN,
-            lower: f64::NAN,
-            upper: f64::NAN,
-        }),
+        ratio: ratio.unwrap_or(Spread::NONE),
+        added_us: added.unwrap_or(Spread::NONE),
         calls_per_sec: middle(Spread::of(
             ours.iter().map(|round| round.measurement.per_sec()),
         )),

@@ -20,6 +20,15 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Of nothing that could be measured: reaches no goal.
+    pub const NONE: Self = Self {
+        median: f64::NAN,
+        min: f64::NAN,
+        max: f64::NAN,
+        lower: f64::NAN,
+        upper: f64::NAN,
+    };
+
     /// Of all these; `None` where there are none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values.into_iter().collect();
@@ -45,6 +54,12 @@ impl Spread {
     pub fn of_ratios(floor: &[f64], ours: &[f64]) -> Option<Self> {
         let pairs = floor.iter().zip(ours);
         Self::of(pairs.map(|(floor, ours)| floor / ours))
+    }
+
+    /// What ours has more than the floor, repeat by repeat, for the same reason.
+    pub fn of_differences(floor: &[f64], ours: &[f64]) -> Option<Self> {
+        let pairs = floor.iter().zip(ours);
+        Self::of(pairs.map(|(floor, ours)| ours - floor))
     }
 }
 
@@ -169,6 +184,9 @@ mod tests {
         let ratios = Spread::of_ratios(&[50.0, 60.0, 100.0], &[100.0, 60.0, 125.0]);
         let ratios = ratios.expect("three repeats");
         assert_eq!((ratios.median, ratios.min, ratios.max), (0.8, 0.5, 1.0));
+        let added = Spread::of_differences(&[50.0, 60.0, 100.0], &[100.0, 60.0, 125.0]);
+        let added = added.expect("three repeats");
+        assert_eq!((added.median, added.min, added.max), (25.0, 0.0, 50.0));
     }
 
     #[test]

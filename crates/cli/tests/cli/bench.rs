@@ -75,6 +75,8 @@ fn every_row_is_measured_and_nothing_is_left() {
         assert_eq!(figure["failures"], 0, "{figure}");
         // Two streams are too few for a goal.
         assert_eq!(figure["ratio_goal"], Value::Null, "{figure}");
+        assert_eq!(figure["added_us_goal"], Value::Null, "{figure}");
+        assert!(figure["added_us"].is_number(), "{figure}");
         for field in ["request_bytes", "answer_bytes"] {
             let [ours, floor] = [field.to_owned(), format!("floor_{field}")]
                 .map(|field| figure[field].as_f64().unwrap());
