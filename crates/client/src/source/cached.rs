@@ -29,8 +29,13 @@ const RENEWAL_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Who has no token may ask again at once when the token service did not answer, as
 /// it does when it was restarted. From the second time on there is a pause, twice as
 /// long each time: a token service that comes back must not find everybody at its door.
+const AT_ONCE_AFTER_SILENCE: u32 = 1;
 const WITHOUT_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 const WITHOUT_TOKEN_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The same for answers that are no token. Somebody has to change something first, and may be at it:
+/// a few may be looked at in a row, but not one with every call for days.
+const AT_ONCE_AFTER_ANSWERS: u32 = 4;
 
 /// A token that a guard refuses is replaced at once. Where the new one is refused as well, before
 /// any call got past a guard with it, another would be, too: clocks are apart, or somebody was
@@ -52,8 +57,8 @@ pub trait Fetch: Send + Sync + 'static {
 ///
 /// A token is renewed in the background between 30 % and 50 % of its life, and used
 /// until its end when that fails: while calls are made, half a life is always in hand. Without calls nothing is fetched. When the
-/// token service says how long to wait, or has not answered twice in a row, it is
-/// not asked before its time: until then callers without a token get the same error
+/// token service says how long to wait, has not answered twice in a row or given no
+/// token five times in a row, it is not asked before its time: until then callers without a token get the same error
 /// again. When the last clone is dropped, a request in flight is given up.
 ///
 /// A token that is refused is replaced at once, and so is the first of them after a call that got
@@ -213,14 +218,13 @@ impl Flight {
         });
         let pause = spread(RENEWAL_PAUSE, RENEWAL_PAUSE_MAX, self.failures - 1);
         self.pause_until = now.plus(pause.max(asked.unwrap_or_default()));
-        let silent = matches!(error, TokenError::Unavailable(_)) && self.failures > 1;
-        let own = silent.then(|| {
-            spread(
-                WITHOUT_TOKEN_PAUSE,
-                WITHOUT_TOKEN_PAUSE_MAX,
-                self.failures - 2,
-            )
-        });
+        let at_once = match error {
+            TokenError::Unavailable(_) => AT_ONCE_AFTER_SILENCE,
+            _ => AT_ONCE_AFTER_ANSWERS,
+        };
+        let doublings = self.failures.checked_sub(at_once + 1);
+        let own = doublings
+            .map(|doublings| spread(WITHOUT_TOKEN_PAUSE, WITHOUT_TOKEN_PAUSE_MAX, doublings));
         self.told_to_wait = asked.max(own).map(|pause| (error.clone(), now.plus(pause)));
     }
 }

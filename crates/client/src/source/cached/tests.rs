@@ -29,6 +29,8 @@ struct Scripted {
 enum Fate {
     Panics,
     NeverEnds,
+    /// Answered with something else than a token that is bound.
+    Bearer,
     /// Shed, to come back after so many seconds.
     Shed(u64),
 }
@@ -40,6 +42,7 @@ impl Fetch for Scripted {
             match self.script.get(n) {
                 Some(Fate::Panics) => panic!("the test says so"),
                 Some(Fate::NeverEnds) => std::future::pending().await,
+                Some(Fate::Bearer) => Err(TokenError::NotDpop("Bearer".to_owned())),
                 Some(Fate::Shed(secs)) => Err(shed(Duration::from_secs(*secs))),
                 None => AccessToken::new("t", Vec::new(), LIFE, Still.now()),
             }
@@ -143,6 +146,26 @@ async fn a_token_service_that_asks_for_time_gets_it() {
     clock.0.store(3 + PATIENCE.as_secs(), Ordering::SeqCst);
     cached.token().await.unwrap();
     assert_eq!(asked(), 3);
+}
+
+/// Without a token at all, by calls ten times a second.
+#[tokio::test]
+async fn a_token_service_that_gives_no_token_is_asked_seldom() {
+    let clock = Arc::new(Millis::default());
+    let fetches = AtomicU32::new(0);
+    let script = &[Fate::Bearer; 1_000];
+    let cached = Cached::new(Scripted { fetches, script }, Arc::new(Arc::clone(&clock)));
+    let asked = || cached.0.fetch.fetches.load(Ordering::SeqCst);
+    for n in 0..1_000 {
+        clock.0.store(n * 100, Ordering::SeqCst);
+        let error = cached.token().await.unwrap_err();
+        assert!(matches!(error, TokenError::NotDpop(_)), "{error}");
+        if n == 4 {
+            assert_eq!(asked(), 5, "whoever mends it sees it at once");
+        }
+    }
+    // Pauses that double, of 8 s together, and then one in every 2.5 to 5 s.
+    assert!((20..=55).contains(&asked()), "{}", asked());
 }
 
 #[tokio::test]
