@@ -108,7 +108,8 @@ impl ChannelBuilder {
 
     /// The channel, with a token in hand and connected, so that the first call is
     /// as fast as any other. Both at once; the connection afterwards is as that of
-    /// [`connect`](Self::connect).
+    /// [`connect`](Self::connect). A channel that was given with [`over`](Self::over)
+    /// is taken as it is.
     ///
     /// # Errors
     /// What would fail the first call; see [`WarmError`]. Ten seconds without an
