@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use countersign_dpop::{Minter, Origin};
+use countersign_dpop::{Minter, Origin, without_userinfo};
 use countersign_jose::{SigningKey, Thumbprint};
 use parking_lot::Mutex;
 
@@ -150,7 +150,7 @@ fn new_key() -> Result<SigningKey, ConnectError> {
 
 fn parse_origin(url: &str) -> Result<Origin, ConnectError> {
     Origin::parse(url).map_err(|cause| ConnectError::Origin {
-        url: url.to_owned(),
+        url: without_userinfo(url).into_owned(),
         cause,
     })
 }

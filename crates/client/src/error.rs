@@ -22,7 +22,7 @@ pub enum ConnectError {
         "{url:?} is not a URL that can be called: {cause}. Give scheme, host and port, such as https://orders.internal:8443"
     )]
     Url {
-        /// As given.
+        /// As given, without a password in it.
         url: String,
         /// What is wrong with it.
         cause: String,
@@ -32,7 +32,7 @@ pub enum ConnectError {
         "{url:?} is not encrypted and not on this machine: use https, or call allow_plaintext() where something else encrypts the connection"
     )]
     Plaintext {
-        /// As given.
+        /// As given, without a password in it.
         url: String,
     },
     /// The URL is not one that a proof can be made for.
@@ -40,7 +40,7 @@ pub enum ConnectError {
         "{url:?} is not an origin: {cause}. Give scheme, host and port, such as https://orders.internal:8443"
     )]
     Origin {
-        /// As given.
+        /// As given, without a password in it.
         url: String,
         /// What is wrong with it.
         cause: OriginError,
@@ -48,7 +48,7 @@ pub enum ConnectError {
     /// TLS cannot be set up.
     #[error("TLS for {url:?} cannot be set up: {cause}. Is the certificate authority's file PEM?")]
     Tls {
-        /// As given.
+        /// As given, without a password in it.
         url: String,
         /// What is wrong with it.
         cause: String,
@@ -84,7 +84,7 @@ pub enum WarmError {
         "{url:?} cannot be connected to: {cause}. Is the server up, and are host, port and certificate right?"
     )]
     Unreachable {
-        /// As given.
+        /// As given, without a password in it.
         url: String,
         /// What went wrong.
         cause: String,

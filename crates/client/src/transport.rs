@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use countersign_dpop::without_userinfo;
 use http::Uri;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
@@ -61,7 +62,7 @@ impl Transport {
     /// within ten seconds.
     pub async fn connected(&self, url: &str) -> Result<Channel, WarmError> {
         let unreachable = |cause: String| WarmError::Unreachable {
-            url: url.to_owned(),
+            url: without_userinfo(url).into_owned(),
             cause,
         };
         let endpoint = self.endpoint(url)?;
@@ -74,7 +75,7 @@ impl Transport {
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, ConnectError> {
         let refuse = |cause: &str| ConnectError::Url {
-            url: url.to_owned(),
+            url: without_userinfo(url).into_owned(),
             cause: cause.to_owned(),
         };
         Ok(self
@@ -97,13 +98,13 @@ impl Transport {
         match uri.scheme_str() {
             Some("https") => {
                 let tls = |error: tonic::transport::Error| ConnectError::Tls {
-                    url: url.to_owned(),
+                    url: without_userinfo(url).into_owned(),
                     cause: chain(&error),
                 };
                 // rustls would take it for an authority that trusts nobody.
                 if !self.authorities.iter().all(|pem| holds_certificate(pem)) {
                     return Err(ConnectError::Tls {
-                        url: url.to_owned(),
+                        url: without_userinfo(url).into_owned(),
                         cause: "the authority's file holds no certificate".to_owned(),
                     });
                 }
@@ -113,7 +114,7 @@ impl Transport {
             }
             Some("http") if self.plaintext || is_this_machine(host) => Ok(Endpoint::from(uri)),
             Some("http") => Err(ConnectError::Plaintext {
-                url: url.to_owned(),
+                url: without_userinfo(url).into_owned(),
             }),
             Some(other) => Err(refuse(&format!("scheme {other:?} is not http or https"))),
             None => Err(refuse("it has no scheme")),

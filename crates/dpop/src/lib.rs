@@ -54,7 +54,7 @@ pub use mint::{Jti, Mint, Minter};
 pub use nonce::{NonceAge, NonceKey, NonceRefusal, NonceRule, NonceTermsError, Nonces};
 pub use refusal::Refusal;
 pub use spent::SpentProof;
-pub use target::{Origin, OriginError, PathRefused, Target, TargetError};
+pub use target::{Origin, OriginError, PathRefused, Target, TargetError, without_userinfo};
 pub use verify::{Call, NonceStanding, VerifiedProof, verify};
 
 /// A proof above this size is refused before anything is decoded. An RSA key of 4096 bits, its

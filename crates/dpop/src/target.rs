@@ -2,6 +2,7 @@
 
 mod normalise;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use normalise::TargetError;
@@ -42,6 +43,19 @@ pub enum OriginError {
     /// A base URI has no query and no fragment: a path is put behind it.
     #[error("a base URI has no query and no fragment")]
     QueryOrFragment,
+}
+
+/// A URL as messages and logs may show it: a name and password in it (RFC 3986 §3.2.1) become `…`,
+/// whether it is otherwise well-formed or not.
+pub fn without_userinfo(url: &str) -> Cow<'_, str> {
+    let (scheme, rest) = url
+        .find("//")
+        .map_or(("", url), |slashes| url.split_at(slashes + 2));
+    // Up to the last, wherever it is: a password that was not encoded may hold any character.
+    match rest.rfind('@') {
+        Some(at) => Cow::Owned(format!("{scheme}…{}", &rest[at..])),
+        None => Cow::Borrowed(url),
+    }
 }
 
 /// The call's path cannot be compared without interpreting it: it is not absolute, or has a

@@ -6,7 +6,8 @@ use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
 use countersign_client::random::NoRandomness;
 use countersign_client::{
-    CallError, Client, ConnectError, Credential, CredentialFileError, TokenError, WarmError,
+    Builder, CallError, Client, ConnectError, Credential, CredentialFileError, TokenError,
+    WarmError,
 };
 use countersign_dpop::Origin;
 use countersign_jose::{KeyRejected, SigningFailed, UnixTime};
@@ -60,6 +61,44 @@ fn every_connect_error_says_what_to_do() {
         assert!(text.contains(says), "{text}");
         // A channel that cannot be made warm for it says the same.
         assert_eq!(WarmError::Configuration(error).to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn no_error_shows_the_password_in_a_url() {
+    let of = async |token_service: &str, server: &str| {
+        let countersign = Builder::new(token_service)
+            .client("checkout", Credential::ClientSecret("made up".into()))
+            .connect()
+            .await?;
+        countersign.channel(server).connect().await.map(drop)
+    };
+    let good = "http://127.0.0.1:1";
+    let secret = "hunter2/#@";
+    for (url, shown) in [
+        (
+            format!("ftp://me:{secret}@orders:8443"),
+            "\"ftp://…@orders:8443\"",
+        ),
+        (
+            format!("http://me:{secret}@orders:8443"),
+            "\"http://…@orders:8443\"",
+        ),
+        (
+            format!("https://me:{secret}@orders:8443/?a"),
+            "\"https://…@orders:8443/?a\"",
+        ),
+        (format!("me:{secret}@orders"), "\"…@orders\""),
+    ] {
+        for refused in [of(&url, good).await, of(good, &url).await] {
+            let error = refused.unwrap_err();
+            let texts = [error.to_string(), format!("{error:?}")];
+            assert!(texts[0].contains(shown), "{texts:?}");
+            assert!(
+                texts.iter().all(|text| !text.contains("hunter2")),
+                "{texts:?}"
+            );
+        }
     }
 }
 

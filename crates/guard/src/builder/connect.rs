@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_client::Countersign;
 use countersign_client::random::{self};
-use countersign_dpop::{NonceKey, Origin};
+use countersign_dpop::{NonceKey, Origin, without_userinfo};
 
 use super::{BuildError, Builder, RuleText};
 use crate::authority::Authority;
@@ -217,7 +217,7 @@ impl Builder {
         }
         let parse = |(uri, resource): &(String, String)| {
             let origin = Origin::parse(uri).map_err(|cause| BuildError::Origin {
-                uri: uri.clone(),
+                uri: without_userinfo(uri).into_owned(),
                 cause,
             })?;
             Ok((origin, Arc::from(resource.as_str())))

@@ -19,7 +19,7 @@ pub enum BuildError {
         "{uri:?} is not an origin: {cause}. Give scheme, host and port, such as https://orders.internal:8443"
     )]
     Origin {
-        /// As given.
+        /// As given, without a password in it.
         uri: String,
         /// What is wrong with it.
         cause: OriginError,
