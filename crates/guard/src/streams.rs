@@ -76,14 +76,16 @@ impl OpenStreams {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.shard(number).lock().insert(number, Arc::clone(&open));
         self.count.fetch_add(1, Ordering::Relaxed);
-        if !stands(&open.claims) {
-            open.end(Ended::Revoked);
-        }
-        Arc::new(Place {
+        // Made before anything is asked, so that it is given back whatever comes of that.
+        let place = Place {
             streams: Arc::clone(self),
             number,
             open,
-        })
+        };
+        if !stands(&place.open.claims) {
+            place.open.end(Ended::Revoked);
+        }
+        Arc::new(place)
     }
 
     /// Ends the streams of tokens that were revoked.

@@ -1,6 +1,9 @@
 //! The bodies of a guarded call: what is asked and what is answered end, of a
 //! stream, with its token, and the answer is freed of what only a guard may say.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,11 +72,15 @@ impl<R> GuardBody<R> {
         }
     }
 
-    pub(super) fn of(inner: R, treatment: Treatment, end: Option<StreamEnd>) -> Self {
+    pub(super) fn of(inner: R, treatment: Treatment, end: Option<StreamEnd>) -> Self
+    where
+        R: Body,
+    {
         Self {
+            // Where all is said in the headers, nothing is left to end.
+            end: end.filter(|_| !inner.is_end_stream()),
             inner: Some(inner),
             treatment,
-            end,
         }
     }
 }
@@ -139,15 +146,28 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
             && let Poll::Ready(cause) = end.poll(cx)
         {
             this.inner.set(None);
+            *this.end = None;
             let trailers = respond::headers(&respond::stream_ended(cause));
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
         let mut polled = inner.poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut polled
-            && *this.treatment == Treatment::Stripped
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            strip(trailers);
+        let over = match &mut polled {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(frame))) => match frame.trailers_mut() {
+                Some(trailers) => {
+                    if *this.treatment == Treatment::Stripped {
+                        strip(trailers);
+                    }
+                    true
+                }
+                None => false,
+            },
+            Poll::Ready(Some(Err(_)) | None) => true,
+        };
+        // What has ended does not end once more with its token, whoever asks again.
+        if over {
+            this.inner.set(None);
+            *this.end = None;
         }
         polled
     }
@@ -157,24 +177,32 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.inner {
+            None => SizeHint::with_exact(0),
+            // It may end before: a length that is told and not kept breaks the call.
+            Some(_) if self.end.is_some() => SizeHint::default(),
+            Some(inner) => inner.size_hint(),
+        }
     }
 }
 
 /// The request of a stream. A handler may go on reading where nobody hears its
 /// answers any more; with the token's end, it hears nothing more either.
 pub(super) struct AskedBody {
+    // Gone when there is nothing more to come.
+    open: Option<Asked>,
+}
+
+struct Asked {
     inner: tonic::body::Body,
     end: StreamEnd,
 }
 
 impl AskedBody {
     pub(super) fn new(inner: tonic::body::Body, answered: &StreamEnd) -> Self {
+        let end = answered.asked();
         Self {
-            inner,
-            end: answered.asked(),
+            open: Some(Asked { inner, end }),
         }
     }
 }
@@ -187,18 +215,31 @@ impl Body for AskedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(cause) = self.end.poll(cx) {
+        let Some(asked) = &mut self.open else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(cause) = asked.end.poll(cx) {
+            // What has come and was not read goes, too: nobody may read it any more.
+            self.open = None;
             return Poll::Ready(Some(Err(respond::stream_over(cause))));
         }
-        Pin::new(&mut self.inner).poll_frame(cx)
+        let polled = Pin::new(&mut asked.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Err(_)) | None) = polled {
+            self.open = None;
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        let ended = |asked: &Asked| asked.inner.is_end_stream();
+        self.open.as_ref().is_none_or(ended)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let hint = |asked: &Asked| asked.inner.size_hint();
+        self.open
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), hint)
     }
 }
 

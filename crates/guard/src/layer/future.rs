@@ -179,9 +179,22 @@ where
                     let status = status.take().expect("polled after it was ready");
                     return Poll::Ready(Ok(refused(&status)));
                 }
-                StateProj::Running { handler, after } => {
-                    return poll_handler(handler, after, cx);
-                }
+                StateProj::Running { handler, after } => match handler.poll(cx) {
+                    Poll::Ready(answer) => {
+                        return Poll::Ready(answer.map(|response| after.treat(response)));
+                    }
+                    // A client's stream that outlives the token, before there is a response.
+                    Poll::Pending => {
+                        let Some(end) = &mut after.end else {
+                            return Poll::Pending;
+                        };
+                        let cause = ready!(end.poll(cx));
+                        // The handler goes with its state, whoever keeps this future.
+                        State::Refused {
+                            status: Some(respond::stream_ended(cause)),
+                        }
+                    }
+                },
                 StateProj::Open { finding, waiting } => {
                     let found = ready!(finding.as_mut().poll(cx));
                     let waiting = waiting.take().expect("left with this state");
@@ -190,29 +203,6 @@ where
             };
             state.set(next);
         }
-    }
-}
-
-fn poll_handler<F, R, E>(
-    handler: Pin<&mut Instrumented<F>>,
-    after: &mut After,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<GuardBody<R>>, E>>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: http_body::Body<Data = Bytes>,
-{
-    match handler.poll(cx) {
-        Poll::Ready(Ok(response)) => Poll::Ready(Ok(after.treat(response))),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        // A client's stream that outlives the token, before there is a response.
-        Poll::Pending => match &mut after.end {
-            Some(end) => {
-                let cause = ready!(end.poll(cx));
-                Poll::Ready(Ok(refused(&respond::stream_ended(cause))))
-            }
-            None => Poll::Pending,
-        },
     }
 }
 

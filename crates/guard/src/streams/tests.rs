@@ -94,3 +94,13 @@ fn a_revocation_that_comes_while_a_stream_opens_ends_it() {
     });
     assert!(ended(&place));
 }
+
+#[test]
+fn a_place_is_given_back_whatever_comes_of_opening() {
+    let streams = Arc::new(OpenStreams::default());
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        streams.open(claims(1), |_| panic!("nobody can tell"))
+    }));
+    assert!(opened.is_err());
+    assert_eq!(streams.len(), 0);
+}

@@ -1,6 +1,7 @@
 //! Streams: authorised when they open, ended with their token.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::example::v1::{ExchangeOrdersRequest, ImportOrdersRequest, WatchOrdersRequest};
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio_stream::StreamExt as _;
 use tonic::body::Body;
 use tonic::{Request, Status};
-use tower::ServiceExt as _;
+use tower::{Service as _, ServiceExt as _};
 use tower_layer::Layer as _;
 
 use crate::stand::{Expected, SERVICE, Shown, Stand};
@@ -164,4 +165,29 @@ async fn a_handler_that_waits_ends_with_its_token() {
     let answer = tokio::time::timeout(Duration::from_secs(61), call).await;
     let answer = answer.expect("it ends with the token").unwrap();
     ended(&Status::from_header_map(answer.headers()).unwrap());
+}
+
+/// Not even where somebody keeps the call after its answer.
+#[tokio::test(start_paused = true)]
+async fn a_handler_goes_at_the_end_whoever_keeps_the_call() {
+    let stand = Stand::start().await;
+    let there = Arc::new(());
+    let handler = tower::service_fn(|_: http::Request<Body>| {
+        let there = Arc::clone(&there);
+        async move {
+            std::future::pending::<()>().await;
+            drop(there);
+            Ok::<_, Infallible>(http::Response::new(Body::empty()))
+        }
+    });
+    let mut request = http::Request::post(format!("{SERVICE}ImportOrders"))
+        .body(Body::empty())
+        .unwrap();
+    let metadata = shown(&stand, "ImportOrders", 60, ()).into_parts().0;
+    *request.headers_mut() = metadata.into_headers();
+    let mut call = Box::pin(stand.guard.layer().layer(handler).call(request));
+    let answer = call.as_mut().await.unwrap();
+    ended(&Status::from_header_map(answer.headers()).unwrap());
+    assert_eq!(Arc::strong_count(&there), 1);
+    drop(call);
 }
