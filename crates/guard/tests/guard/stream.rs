@@ -1,5 +1,7 @@
 //! Streams: authorised when they open, ended with their token.
 
+mod alike;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;

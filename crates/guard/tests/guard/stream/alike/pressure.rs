@@ -1,0 +1,143 @@
+//! Who does not read holds up who writes, as far away as without a guard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use countersign::example::v1::{ExchangeOrdersRequest, ImportOrdersRequest, WatchOrdersRequest};
+use tokio_stream::Stream;
+use tonic::Streaming;
+
+use super::player::MESSAGE_BYTES;
+use super::{Side, WINDOW_BYTES, both};
+
+/// So often in a row the same is counted when nobody writes any more. Writer,
+/// reader and whoever counts share a thread, so a busy machine holds up all of
+/// them.
+const LOOKS: usize = 40;
+
+/// Longer than anything here takes on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
+
+/// What a stream's window holds, in messages.
+const WINDOW: usize = WINDOW_BYTES as usize / MESSAGE_BYTES;
+
+/// Writes as much as it is let.
+fn asks<T>(asked: &Arc<AtomicUsize>, ask: fn(String) -> T) -> impl Stream<Item = T> + use<T> {
+    let asked = Arc::clone(asked);
+    tokio_stream::iter(std::iter::repeat_with(move || {
+        asked.fetch_add(1, Ordering::SeqCst);
+        ask("x".repeat(MESSAGE_BYTES))
+    }))
+}
+
+/// What is counted when it has come to rest.
+async fn at_rest(count: impl Fn() -> usize) -> usize {
+    let begun = tokio::time::Instant::now();
+    let (mut last, mut same) = (0, 0);
+    while same < LOOKS {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let now = count();
+        same = if now > 0 && now == last { same + 1 } else { 0 };
+        last = now;
+        assert!(begun.elapsed() < SOON, "it does not come to rest: {last}");
+    }
+    last
+}
+
+/// About as much as without a guard, and no more than windows and buffers hold.
+fn held_up((bare, guarded): (usize, usize)) {
+    assert!(bare >= WINDOW, "the window is used: {bare}");
+    assert!(guarded >= WINDOW, "the window is used: {guarded}");
+    let alike = |one: usize, other: usize| one <= other + other / 2;
+    assert!(
+        alike(bare, guarded) && alike(guarded, bare),
+        "{bare} bare, {guarded} guarded"
+    );
+    assert!(guarded <= 4 * WINDOW, "{guarded}");
+}
+
+/// When it is read again, more comes than was held up.
+async fn goes_on<T>(stream: &mut Streaming<T>) {
+    for _ in 0..8 * WINDOW {
+        let more = tokio::time::timeout(SOON, stream.message()).await;
+        assert!(more.unwrap().unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_holds_up_a_servers_stream() {
+    held_up(
+        both(None, async |side| {
+            let mut client = side.client();
+            let request = side.request("WatchOrders", "forever", WatchOrdersRequest {});
+            let mut orders = client.watch_orders(request).await.unwrap().into_inner();
+            let produced = at_rest(|| side.played.produced()).await;
+            goes_on(&mut orders).await;
+            produced
+        })
+        .await,
+    );
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_holds_up_a_conversation() {
+    held_up(
+        both(None, async |side| {
+            let mut client = side.client();
+            let asks = tokio_stream::empty::<ExchangeOrdersRequest>();
+            let request = side.request("ExchangeOrders", "forever", asks);
+            let mut orders = client.exchange_orders(request).await.unwrap().into_inner();
+            let produced = at_rest(|| side.played.produced()).await;
+            goes_on(&mut orders).await;
+            produced
+        })
+        .await,
+    );
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_read_holds_up_a_clients_stream() {
+    held_up(
+        both(None, async |side| {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let mut client = side.client();
+            let asks = asks(&asked, |item| ImportOrdersRequest { item });
+            let request = side.request("ImportOrders", "waits, then all", asks);
+            let call = client.import_orders(request);
+            let count = || asked.load(Ordering::SeqCst);
+            let held = async {
+                let held = at_rest(count).await;
+                // And when it reads, it is sent more than was held up.
+                side.played.go.notify_one();
+                crate::revocation::until("it goes on", || count() > held + 8 * WINDOW).await;
+                held
+            };
+            tokio::select! {
+                answer = call => panic!("it is asked for ever: {answer:?}"),
+                held = held => held,
+            }
+        })
+        .await,
+    );
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_read_holds_up_a_conversation() {
+    held_up(
+        both(None, async |side: &Side<'_>| {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let mut client = side.client();
+            let asks = asks(&asked, |item| ExchangeOrdersRequest { item });
+            let request = side.request("ExchangeOrders", "reads nothing", asks);
+            let mut answers = client.exchange_orders(request).await.unwrap().into_inner();
+            let held = at_rest(|| asked.load(Ordering::SeqCst)).await;
+            // A handler may end all the same.
+            side.played.go.notify_one();
+            let last = tokio::time::timeout(SOON, answers.message()).await;
+            assert!(last.unwrap().unwrap().is_some());
+            held
+        })
+        .await,
+    );
+}
