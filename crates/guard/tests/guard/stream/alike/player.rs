@@ -166,7 +166,7 @@ impl OrderService for Player {
                 sent(running, told, message)
             }
             "forever" => {
-                let all = tokio_stream::iter(std::iter::repeat_with(large));
+                let all = futures_util::stream::repeat_with(large);
                 sent(running, all, message)
             }
             other => panic!("no play for a watch: {other}"),
@@ -235,7 +235,7 @@ impl OrderService for Player {
                 sent(running, silent.holding(echo), message)
             }
             "forever" => {
-                let all = tokio_stream::iter(std::iter::repeat_with(large));
+                let all = futures_util::stream::repeat_with(large);
                 sent(running, all.holding(echo), message)
             }
             other => panic!("no play for an exchange: {other}"),
