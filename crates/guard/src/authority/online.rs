@@ -35,6 +35,10 @@ use crate::refusal::{Refusal, TokenRefusal};
 /// is felt, long enough that a busy caller costs one question in thousands of calls.
 const KEPT: Duration = Duration::from_secs(5);
 
+/// The same, while revocations are told as they happen. Not until the token's end: a watch tells of
+/// tokens and of those who have them, and not of a MAC key that was revoked with all that it made.
+const KEPT_WATCHED: Duration = Duration::from_secs(60);
+
 /// An answer that takes longer is none: callers wait for it.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -197,7 +201,8 @@ impl Inner {
     fn remembered(&self, hash: &[u8; 32]) -> Option<Arc<Claims>> {
         let told = self.told.find(hash).filter(|told| !told.dead)?;
         let age = self.clock.steady().saturating_sub(told.asked_at);
-        (age < KEPT || (self.watch_is_live)()).then_some(told.claims)
+        let is_young = age < KEPT || (age < KEPT_WATCHED && (self.watch_is_live)());
+        is_young.then_some(told.claims)
     }
 
     /// Not by the token alone: one that is said to be dead makes nobody known.

@@ -271,7 +271,7 @@ async fn who_is_not_answered_waits_for_no_longer_than_five_seconds() {
 }
 
 #[tokio::test]
-async fn what_was_said_is_gone_by_for_five_seconds_or_while_a_watch_is_live() {
+async fn what_was_said_is_gone_by_for_five_seconds_or_with_a_live_watch_for_a_minute() {
     let stand = Stand::new(Semaphore::MAX_PERMITS);
     stand.ask(1).unwrap().answer().await.unwrap();
     let remembered = || stand.online.remembered(&hash(1)).is_some();
@@ -282,6 +282,12 @@ async fn what_was_said_is_gone_by_for_five_seconds_or_while_a_watch_is_live() {
     stand.watch_is_live.store(true, Ordering::Release);
     assert!(remembered());
     stand.watch_is_live.store(false, Ordering::Release);
+    assert!(!remembered());
+    // A watch does not tell everything.
+    stand.watch_is_live.store(true, Ordering::Release);
+    stand.pass(KEPT_WATCHED - KEPT - Duration::from_millis(1));
+    assert!(remembered());
+    stand.pass(Duration::from_millis(1));
     assert!(!remembered());
 }
 
