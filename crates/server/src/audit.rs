@@ -147,6 +147,7 @@ impl Audit {
             | Refused::DeadlinePassed
             | Refused::Overloaded { .. }
             | Refused::RateLimited { .. }
+            | Refused::WatchesTaken { .. }
             | Refused::Field { .. }
             | Refused::CursorTooOld
             | Refused::Store(_)

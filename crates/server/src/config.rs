@@ -168,10 +168,23 @@ pub struct Limits {
     pub in_flight_max: u32,
     /// Those who watch the key set at once, and as many who watch revocations.
     pub watchers_max: u32,
+    /// Watches of revocations of one client, and watches of the key set from one address. 0: a
+    /// tenth of [`Limits::watchers_max`], and at least 100.
+    pub caller_watchers_max: u32,
     /// Calls a second of one client; of a public client, of one key. 0: any number.
     pub client_calls_per_sec: u32,
     /// Calls a second of a method, by its name without the service. Each name stands once.
     pub method_calls_per_sec: Vec<(String, u32)>,
+}
+
+impl Limits {
+    /// How many watches one caller may have.
+    pub(crate) fn watchers_of_a_caller(&self) -> usize {
+        match self.caller_watchers_max {
+            0 => (self.watchers_max / 10).max(100) as usize,
+            most => most as usize,
+        }
+    }
 }
 
 /// How long entries of the logs of events are kept. `None`: for ever.
@@ -283,6 +296,7 @@ impl Default for Config {
                 in_flight_max: 4_096,
                 // As many as there can be connections by default; one takes some 10 KiB.
                 watchers_max: 10_000,
+                caller_watchers_max: 0,
                 // A sixth of what one core can do. A thousand replicas that start within the same
                 // second stay below; what runs in a loop does not.
                 client_calls_per_sec: 2_000,

@@ -21,6 +21,11 @@ pub(crate) enum Refused {
     Overloaded { retry_after: Duration },
     /// The client, or the method, has had its share.
     RateLimited { retry_after: Duration },
+    /// A connection, an address or a client watches as often as one may.
+    WatchesTaken {
+        /// Which of these: `connection`, `address` or `client`.
+        by: &'static str,
+    },
     /// A field of the request breaks a rule that only this edge has.
     Field {
         /// Its path in the request.
@@ -87,6 +92,7 @@ impl Refused {
             Self::DeadlinePassed => "deadline_passed",
             Self::Overloaded { .. } => "overloaded",
             Self::RateLimited { .. } => "rate_limited",
+            Self::WatchesTaken { .. } => "watches_taken",
             Self::Field { field, .. } => field,
             Self::Proof { refusal, .. } => refusal.label(),
             Self::Ledger(refusal) => refusal.label(),

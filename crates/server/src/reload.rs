@@ -176,9 +176,8 @@ impl Reload {
         self.platform.keeper.replace_schedules(config.schedules());
         self.platform.engine.audit.replace_retention(config.audit);
         self.platform.overload.replace(&config.limits);
-        let watchers_max = config.limits.watchers_max;
-        self.platform.key_watchers.replace_max(watchers_max);
-        self.platform.revocation_watchers.replace_max(watchers_max);
+        self.platform.key_watchers.replace(&config.limits);
+        self.platform.revocation_watchers.replace(&config.limits);
         self.config.store(config);
         let certificate = match (watch, occasion) {
             // Whoever asks wants to know now.

@@ -340,8 +340,8 @@ pub(crate) async fn platform(
         health,
         overload: Overload::new(&config.limits),
         revoked,
-        key_watchers: Watchers::new(config.limits.watchers_max),
-        revocation_watchers: Watchers::new(config.limits.watchers_max),
+        key_watchers: Watchers::new(&config.limits),
+        revocation_watchers: Watchers::new(&config.limits),
     };
     Ok((platform, guard))
 }

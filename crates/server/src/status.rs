@@ -15,6 +15,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use tracing::error;
 
 use crate::refused::{Challenge, Refused};
+use crate::watchers;
 
 /// The domain of every `ErrorInfo`.
 const DOMAIN: &str = "countersign";
@@ -100,9 +101,9 @@ fn answer(refused: &Refused) -> Answer {
             Reason::DpopProofReplayed,
             "invalid_dpop_proof",
         ),
-        Refused::Ledger(LedgerRefusal::KeyFull) | Refused::RateLimited { .. } => {
-            plain(Code::ResourceExhausted, Reason::RateLimited)
-        }
+        Refused::Ledger(LedgerRefusal::KeyFull)
+        | Refused::RateLimited { .. }
+        | Refused::WatchesTaken { .. } => plain(Code::ResourceExhausted, Reason::RateLimited),
         Refused::Ledger(LedgerRefusal::Full) | Refused::Overloaded { .. } => {
             plain(Code::ResourceExhausted, Reason::Overloaded)
         }
@@ -208,6 +209,7 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
         Refused::DeadlinePassed
         | Refused::Overloaded { .. }
         | Refused::RateLimited { .. }
+        | Refused::WatchesTaken { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::CursorTooOld
@@ -224,6 +226,7 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
         Refused::Overloaded { retry_after } | Refused::RateLimited { retry_after } => {
             Some(*retry_after)
         }
+        Refused::WatchesTaken { .. } => Some(watchers::RETRY_AFTER),
         Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
         Refused::Store(StoreError::Malformed(_))
         | Refused::Backup(BackupError::TooSlow | BackupError::Store(StoreError::Malformed(_))) => {
@@ -250,6 +253,10 @@ fn message(refused: &Refused) -> String {
         Refused::DeadlinePassed => "the deadline had passed".to_owned(),
         Refused::Overloaded { .. } => "more work than can be done now".to_owned(),
         Refused::RateLimited { .. } => "too many calls a second".to_owned(),
+        Refused::WatchesTaken { by } => format!(
+            "this {by} has its share of watches: end some, or share one among the guards of a \
+             process (limits.caller_watchers_max)"
+        ),
         Refused::Field { field, expected } => format!("{field}: {expected}"),
         Refused::Proof {
             challenge: Some(_), ..

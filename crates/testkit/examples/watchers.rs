@@ -36,6 +36,7 @@ async fn main() -> Result<(), Problem> {
         .map_or(Ok(10_000), |count| count.parse())?;
     let platform = Platform::start_with(|config| {
         config.limits.watchers_max = u32::try_from(watchers).unwrap_or(u32::MAX);
+        config.limits.caller_watchers_max = config.limits.watchers_max;
         config.limits.client_calls_per_sec = 0;
     })
     .await?;

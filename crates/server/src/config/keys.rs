@@ -504,6 +504,21 @@ pub static KEYS: &[Key] = &[
         copy: |to, from| to.limits.watchers_max = from.limits.watchers_max,
     },
     Key {
+        name: "limits.caller_watchers_max",
+        default: "0",
+        values: "0 to 1000000",
+        meaning: "Watches of revocations of one client, and watches of the key set from one address \
+                  (of IPv6, from a network of 64 bits): as many as one service has instances, or as \
+                  there are guards behind one proxy. 0: a tenth of `limits.watchers_max`, and at \
+                  least 100.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.limits.caller_watchers_max = value.count(&(0..=1_000_000))?;
+            Ok(())
+        },
+        copy: |to, from| to.limits.caller_watchers_max = from.limits.caller_watchers_max,
+    },
+    Key {
         name: "limits.client_calls_per_sec",
         default: "2000",
         values: "0 to 1000000",

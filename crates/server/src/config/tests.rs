@@ -382,6 +382,7 @@ fn each_key_copies_itself_and_nothing_else() {
         ("limits.waiting_max", "7"),
         ("limits.in_flight_max", "7"),
         ("limits.watchers_max", "7"),
+        ("limits.caller_watchers_max", "7"),
         ("limits.client_calls_per_sec", "7"),
         ("limits.method_calls_per_sec", "IssueToken=7"),
         ("stop.notice_secs", "7"),

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use crate::revoked::HEARTBEAT;
 use crate::signer::KeySet;
-use crate::watchers::Watchers;
+use crate::watchers::{Sharer, Watchers};
 use crate::wire;
 
 pub(crate) struct Keys {
@@ -35,9 +35,11 @@ impl KeyService for Keys {
 
     async fn watch_keys(
         &self,
-        _: Request<WatchKeysRequest>,
+        request: Request<WatchKeysRequest>,
     ) -> Result<Response<Self::WatchKeysStream>, Status> {
-        let place = self.watchers.enter()?;
+        let place = self
+            .watchers
+            .enter(Sharer::of_peer(request.remote_addr()))?;
         let watching = Watching {
             set: Arc::clone(&self.set),
             news: self.set.news(),

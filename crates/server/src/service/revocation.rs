@@ -9,9 +9,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
+use super::permitted_client;
 use crate::refused::Refused;
 use crate::revoked::Revoked;
-use crate::watchers::Watchers;
+use crate::watchers::{Sharer, Watchers};
 use crate::wire::revocation::{cursor, page};
 
 /// What fits into a message, however long the names are.
@@ -30,8 +31,9 @@ impl RevocationService for RevocationWatch {
         &self,
         request: Request<WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        let caller = permitted_client(&request)?;
         let cursor = cursor(&request.get_ref().cursor)?;
-        let place = self.watchers.enter()?;
+        let place = self.watchers.enter(vec![Sharer::Client(caller)])?;
         let pages = self.revoked.watch(cursor, PAGE);
         let pages = pages.map_err(|_| Refused::CursorTooOld)?;
         let messages = pages.map(move |told| {

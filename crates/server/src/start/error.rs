@@ -124,6 +124,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         Refused::DeadlinePassed
         | Refused::Overloaded { .. }
         | Refused::RateLimited { .. }
+        | Refused::WatchesTaken { .. }
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)

@@ -9,7 +9,7 @@ use countersign::admin::v1::{
 };
 use countersign::introspection::v1::IntrospectTokenRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
-use countersign::keys::v1::{WatchKeysRequest, WatchKeysResponse};
+use countersign::keys::v1::{ListKeysRequest, WatchKeysRequest, WatchKeysResponse};
 use countersign::revocation::v1::revocation::Target as Told;
 use countersign::revocation::v1::revocation_service_client::RevocationServiceClient;
 use countersign::revocation::v1::{Revocation, WatchRevocationsRequest, WatchRevocationsResponse};
@@ -22,7 +22,7 @@ use crate::flow::{
     code, pkce, push_request, redeem, redeem_request, revoke, rotate, signed_in, with_login,
 };
 use crate::harness::{
-    Client, INTROSPECT, ORDERS, Service, inner, person_client, service_client, strings,
+    Client, INTROSPECT, ORDERS, Service, WARM, inner, person_client, service_client, strings,
 };
 use crate::introspection::is_active;
 use crate::proof::Key;
@@ -380,6 +380,72 @@ async fn there_is_a_limit_to_watchers_and_places_are_given_back() {
     tokio::time::timeout(SOON, given_back)
         .await
         .expect("given back");
+}
+
+/// That no more is given, and to whom: whoever reads it knows what to end.
+fn share_is_taken(refused: &Status, by: &str) {
+    let told = Refused::of(refused).expect("a reason");
+    assert_eq!(told.reason.as_str_name(), "REASON_RATE_LIMITED");
+    assert!(told.retry_after.is_some());
+    let message = refused.message();
+    assert!(message.starts_with(&format!("this {by} ")), "{message}");
+    assert!(message.contains("limits.caller_watchers_max"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_cannot_take_all_places_of_those_who_watch_keys() {
+    let service = Service::start_cold(|config| config.limits.caller_watchers_max = 40).await;
+    let mut here = Vec::new();
+    for (of_this, by) in [(32, "connection"), (8, "address"), (0, "address")] {
+        let mut keys = KeyServiceClient::new(service.public().await);
+        for _ in 0..of_this {
+            let watch = inner(keys.watch_keys(WatchKeysRequest {}).await);
+            here.push(watch.expect("a place"));
+        }
+        let refused = inner(keys.watch_keys(WatchKeysRequest {}).await);
+        share_is_taken(&refused.expect_err("no more"), by);
+        // Its connection goes with it, and its places stay.
+        inner(keys.list_keys(ListKeysRequest {}).await).expect("keys are listed");
+    }
+    let mut operator = KeyServiceClient::new(service.admin().await);
+    let watch = operator.watch_keys(WatchKeysRequest {}).await;
+    inner(watch).expect("an operator has no address");
+
+    drop(here);
+    let given_back = async {
+        let mut keys = KeyServiceClient::new(service.public().await);
+        while keys.watch_keys(WatchKeysRequest {}).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let given_back = tokio::time::timeout(SOON, given_back).await;
+    given_back.expect("given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_cannot_take_all_places_of_those_who_watch_revocations() {
+    let service = Service::start_cold(|config| config.limits.caller_watchers_max = 2).await;
+    service.clock.advance(WARM);
+    let issuer = service.issuer().to_owned();
+    let named = |name| service_client(name, &[(issuer.as_str(), &["revocations.watch"])]);
+    let (greedy, other) = (named("greedy"), named("other"));
+    let (greedy, other) = (service.add(greedy).await, service.add(other).await);
+    let one = watch(&service, &greedy, "").await.expect("a place");
+    let _two = watch(&service, &greedy, "").await.expect("a place");
+    // Each over a connection of its own, with a key of its own.
+    let refused = watch(&service, &greedy, "").await.map(|_| ());
+    share_is_taken(&refused.expect_err("no more"), "client");
+    let mut others = watch(&service, &other, "").await.expect("its own share");
+    assert!(next(&mut others).await.complete);
+
+    drop(one);
+    let given_back = async {
+        while watch(&service, &greedy, "").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let given_back = tokio::time::timeout(SOON, given_back).await;
+    given_back.expect("given back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
