@@ -133,6 +133,8 @@ pub enum RevocationTarget {
     Token(TokenId),
     /// Every access token of that holder that was made until then.
     Holder(Holder),
+    /// Every reference token that was made until then.
+    References,
     /// Every access token that was made until then.
     Everything,
 }

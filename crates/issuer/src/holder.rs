@@ -57,13 +57,15 @@ impl Holder {
     }
 }
 
+/// Until when tokens are made that are made by now, or under way.
+pub(crate) fn with_what_is_under_way(now: UnixTime) -> UnixTime {
+    UnixTime::from_secs(now.as_secs() + 1).plus(UNDER_WAY)
+}
+
 impl RevokedHolder {
     /// What is made by now, and what is under way.
     pub(crate) fn now(holder: Holder, now: UnixTime) -> Self {
-        Self::until(
-            holder,
-            UnixTime::from_secs(now.as_secs() + 1).plus(UNDER_WAY),
-        )
+        Self::until(holder, with_what_is_under_way(now))
     }
 
     /// What was made until then.

@@ -17,6 +17,8 @@ pub(crate) struct Marks {
     client: Mark,
     subject: Mark,
     key: Option<Mark>,
+    /// Of a reference token.
+    references: Option<Mark>,
 }
 
 impl Marks {
@@ -26,6 +28,7 @@ impl Marks {
         client_id: &str,
         subject: &str,
         key: Option<&Thumbprint>,
+        is_reference: bool,
     ) -> Self {
         Self {
             token: Mark::of(Kind::Token, token_id.as_bytes()),
@@ -33,6 +36,7 @@ impl Marks {
             client: Mark::of(Kind::Client, client_id.as_bytes()),
             subject: Mark::of(Kind::Subject, subject.as_bytes()),
             key: key.map(|key| Mark::of(Kind::Key, key.as_bytes())),
+            references: is_reference.then(|| Mark::of(Kind::References, &[])),
         }
     }
 
@@ -43,6 +47,7 @@ impl Marks {
             Some(self.client),
             Some(self.subject),
             self.key,
+            self.references,
         ]
         .into_iter()
         .flatten()
@@ -56,6 +61,7 @@ enum Kind {
     Client,
     Subject,
     Key,
+    References,
 }
 
 impl Mark {
@@ -67,6 +73,7 @@ impl Mark {
             RevokedTarget::Client(id) => Self::of(Kind::Client, id.as_bytes()),
             RevokedTarget::Subject(subject) => Self::of(Kind::Subject, subject.as_bytes()),
             RevokedTarget::Key(key) => Self::of(Kind::Key, key.as_bytes()),
+            RevokedTarget::References => Self::of(Kind::References, &[]),
             RevokedTarget::Everything => return None,
         })
     }

@@ -208,6 +208,7 @@ impl Until {
             RevokedTarget::Client(_)
             | RevokedTarget::Subject(_)
             | RevokedTarget::Key(_)
+            | RevokedTarget::References
             | RevokedTarget::Everything => secs(revocation.revoked_at),
         };
         Self {

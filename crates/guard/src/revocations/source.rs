@@ -57,6 +57,8 @@ pub enum RevokedTarget {
     Subject(String),
     /// The tokens that are bound to this key (`cnf.jkt`).
     Key(Thumbprint),
+    /// All reference tokens.
+    References,
     /// All tokens.
     Everything,
 }

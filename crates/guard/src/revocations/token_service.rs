@@ -90,6 +90,7 @@ fn read(message: Message) -> Revocation {
             Target::ClientId(id) => RevokedTarget::Client(id),
             Target::Subject(subject) => RevokedTarget::Subject(subject),
             Target::Jkt(jkt) => RevokedTarget::Key(Thumbprint::parse(&jkt).ok()?),
+            Target::References(_) => RevokedTarget::References,
             Target::Everything(_) => RevokedTarget::Everything,
         })
     });

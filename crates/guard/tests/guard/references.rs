@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use countersign_client::source::BoxFuture;
-use countersign_guard::{Introspected, IntrospectionUnavailable, Introspector, NonceMode};
+use countersign_guard::{
+    Introspected, IntrospectionUnavailable, Introspector, NonceMode, RevocationSource,
+    RevokedTarget,
+};
 use countersign_jose::UnixTime;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
+use crate::revocation::{TestRevocations, until};
 use crate::stand::{Expected, ISSUER, ORIGIN, Shown, Stand, es256, proof_of};
 
 pub(crate) const TOKEN: &str =
@@ -281,6 +285,36 @@ async fn a_revocation_is_felt_within_five_seconds() {
     stand
         .check("good again", &shown(&stand, TOKEN), Expected::Ok)
         .await;
+}
+
+/// Who is told of revocations asks once: so it must be told of references whose key is gone.
+#[tokio::test]
+async fn references_whose_key_is_gone_are_refused_and_jwts_are_not() {
+    let (told, source) = (Arc::<Told>::default(), Arc::<TestRevocations>::default());
+    let (asked, shared) = (
+        Arc::clone(&told) as Arc<dyn Introspector>,
+        Arc::clone(&source) as Arc<dyn RevocationSource>,
+    );
+    let stand = Stand::with(|builder| {
+        let builder = builder.nonces(NonceMode::Off).introspector(asked);
+        builder.revocation_source(shared)
+    });
+    let stand = stand.await;
+    told.says(&stand, TOKEN, |_| {});
+    until("it watches", || stand.guard.knowledge().unwrap().live).await;
+    for row in ["asked about", "remembered"] {
+        stand.check(row, &shown(&stand, TOKEN), Expected::Ok).await;
+        stand.clock.advance(Duration::from_secs(6));
+    }
+    assert_eq!(told.asked(), 1, "what was said is kept");
+
+    let now = UnixTime::from_secs(stand.now());
+    source.revoke(RevokedTarget::References, now);
+    until("it is told", || stand.guard.counts().revocations > 0).await;
+    stand
+        .check("its key is gone", &shown(&stand, TOKEN), Expected::Revoked)
+        .await;
+    stand.check("a JWT", &stand.good(), Expected::Ok).await;
 }
 
 #[tokio::test]

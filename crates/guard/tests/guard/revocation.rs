@@ -63,7 +63,7 @@ impl TestRevocations {
         let _ = telling.as_ref().unwrap().send(Ok(message));
     }
 
-    fn revoke(&self, target: RevokedTarget, revoked_at: UnixTime) {
+    pub(crate) fn revoke(&self, target: RevokedTarget, revoked_at: UnixTime) {
         self.tell(vec![Revocation {
             target,
             revoked_at,

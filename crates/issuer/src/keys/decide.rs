@@ -6,9 +6,11 @@ use super::plan::{self, Step, plan};
 use super::schedule::{Schedule, Schedules};
 use super::time::Now;
 use crate::Expect;
-use crate::change::{Change, Decision, Known, Record, RecordName};
+use crate::change::{Change, Decision, Known, Record, RecordName, Revocation, RevocationTarget};
 use crate::event::{Actor, Event, EventKind, Object};
-use crate::model::{KeyId, KeyPurpose, KeyState, SealedKey, ServiceKey};
+use crate::holder::with_what_is_under_way;
+use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, CLOCK_MARGIN};
+use crate::model::{KeyId, KeyPurpose, KeyState, RevokedCause, SealedKey, ServiceKey};
 use crate::refusal::Refusal;
 
 /// What became of a command to replace the active key.
@@ -149,10 +151,35 @@ pub fn revoke(
     match draft.active(purpose) {
         Some(active) => {
             let active = active.clone();
-            draft.change().answer(Replaced { active })
+            let change = draft.change();
+            let change = match references_of(&revoked, now) {
+                Some(references) => change.revoke(references),
+                None => change,
+            };
+            change.answer(Replaced { active })
         }
         None => Decision::refuse(Refusal::NotFound),
     }
+}
+
+/// Tells those who were told what reference tokens say that those which this key made are dead.
+/// Which key made one, nobody wrote down: so it is told of all that were made until then.
+fn references_of(revoked: &ServiceKey, now: Now) -> Option<Revocation> {
+    let live = ACCESS_TOKEN_LIFETIME_MAX.saturating_add(CLOCK_MARGIN);
+    let may_live = match (revoked.purpose, revoked.state) {
+        (KeyPurpose::Signing, _) | (KeyPurpose::HandleMac, KeyState::Next) => false,
+        (KeyPurpose::HandleMac, KeyState::Active) => true,
+        (KeyPurpose::HandleMac, KeyState::Retiring) => revoked
+            .retired_at
+            .is_none_or(|retired| now.earliest() < retired.plus(live)),
+    };
+    let at = with_what_is_under_way(now.latest());
+    may_live.then(|| Revocation {
+        target: RevocationTarget::References,
+        at,
+        cause: RevokedCause::Requested,
+        forget_at: at.plus(live),
+    })
 }
 
 /// Puts every key under another lock. `resealed` must name all of them: one that stayed behind

@@ -9,7 +9,7 @@ use countersign_issuer::keys::{
 use countersign_issuer::model::{KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};
 use countersign_issuer::{
     ACCESS_TOKEN_LIFETIME_MAX, Actor, CLOCK_MARGIN, Change, EventKind, Known, Lifetimes, Record,
-    RecordName, Refusal, Version, Write,
+    RecordName, Refusal, RevocationTarget, Version, Write,
 };
 use countersign_jose::UnixTime;
 
@@ -334,6 +334,46 @@ fn a_revoked_key_is_gone_and_the_next_takes_its_place() {
     assert_eq!(written(&decision.change, "active").state, KeyState::Active);
 
     assert_eq!(revoked("unknown").answer, Err(Refusal::NotFound));
+}
+
+#[test]
+fn a_mac_key_that_is_dropped_takes_its_references_along() {
+    use KeyPurpose::{HandleMac, Signing};
+    let live = ACCESS_TOKEN_LIFETIME_MAX.saturating_add(CLOCK_MARGIN);
+    let ended = START.plus(DAY);
+    let retired = |retired_at| ServiceKey {
+        retired_at,
+        ..key("it", HandleMac, KeyState::Retiring)
+    };
+    let rows = [
+        ("active", key("it", HandleMac, KeyState::Active), true),
+        ("just retired", retired(Some(ended)), true),
+        ("nobody knows when", retired(None), true),
+        ("its last one is dead", retired(Some(START)), false),
+        ("never used", key("it", HandleMac, KeyState::Next), false),
+        ("signs JWTs", key("it", Signing, KeyState::Active), false),
+    ];
+    let now = Now::certain(ended.plus(live - Duration::from_secs(1)));
+    for (row, it, expected) in rows {
+        let others = [KeyState::Active, KeyState::Next].map(|state| match it.state {
+            KeyState::Active => key("other", it.purpose, KeyState::Next),
+            _ => key("other", it.purpose, state),
+        });
+        let keys = known(&[vec![it], others.to_vec()].concat());
+        let decision = revoke(&keys, &id("it"), Vec::new(), &schedules(), &OPERATOR, now);
+        assert!(decision.answer.is_ok(), "{row}");
+        let told = &decision.change.revocations;
+        assert_eq!(told.len(), usize::from(expected), "{row}");
+        for told in told {
+            assert_eq!(told.target, RevocationTarget::References, "{row}");
+            // Tokens say in whole seconds when they were made, and some are being made.
+            assert!(
+                told.at >= now.latest().plus(Duration::from_secs(1)),
+                "{row}"
+            );
+            assert_eq!(told.forget_at, told.at.plus(live), "{row}");
+        }
+    }
 }
 
 #[test]

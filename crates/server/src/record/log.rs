@@ -188,6 +188,7 @@ pub(crate) fn revocation_entry(revocation: &Revocation) -> Bytes {
             RevocationTarget::Holder(Holder::Key(jkt)) => {
                 Target::Jkt(Bytes::copy_from_slice(jkt.as_bytes()))
             }
+            RevocationTarget::References => Target::References(true),
             RevocationTarget::Everything => Target::Everything(true),
         }),
     })
@@ -211,6 +212,7 @@ pub(crate) fn revocation(bytes: &[u8]) -> Result<Revocation, Damaged> {
                 RevocationTarget::Holder(Holder::Subject(read(Subject::parse(&subject))?))
             }
             Target::Jkt(jkt) => RevocationTarget::Holder(Holder::Key(thumbprint(&jkt)?)),
+            Target::References(_) => RevocationTarget::References,
             Target::Everything(_) => RevocationTarget::Everything,
         },
         at: UnixTime::from_millis(entry.revoked_millis),

@@ -61,6 +61,7 @@ fn revocation_told(revocation: Revocation) -> Told {
                 RevokedTarget::Subject(subject.to_string())
             }
             RevocationTarget::Holder(Holder::Key(jkt)) => RevokedTarget::Key(jkt),
+            RevocationTarget::References => RevokedTarget::References,
             RevocationTarget::Everything => RevokedTarget::Everything,
         },
         revoked_at: revocation.at,

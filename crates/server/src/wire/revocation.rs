@@ -48,6 +48,7 @@ fn message(number: u64, revocation: &Revocation) -> Message {
                 Told::Subject(subject.to_string())
             }
             RevocationTarget::Holder(Holder::Key(jkt)) => Told::Jkt(jkt.to_string()),
+            RevocationTarget::References => Told::References(true),
             RevocationTarget::Everything => Told::Everything(true),
         }),
         revoke_time: Some(timestamp(revocation.at)),

@@ -6,6 +6,7 @@ use countersign::admin::v1::revocation_service_client::RevocationServiceClient a
 use countersign::admin::v1::revoke_tokens_request::Target;
 use countersign::admin::v1::{
     self as admin, AuthenticationMethod, RevokeTokensRequest, RevokeTokensResponse,
+    SigningKeyPurpose,
 };
 use countersign::introspection::v1::IntrospectTokenRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
@@ -14,6 +15,7 @@ use countersign::revocation::v1::revocation::Target as Told;
 use countersign::revocation::v1::revocation_service_client::RevocationServiceClient;
 use countersign::revocation::v1::{Revocation, WatchRevocationsRequest, WatchRevocationsResponse};
 use countersign::token::v1::revoke_token_request::Target as OwnTarget;
+use countersign_client::clock::Clock as _;
 use countersign_client::outcome::Refused;
 use tonic::{Status, Streaming};
 
@@ -380,6 +382,39 @@ async fn there_is_a_limit_to_watchers_and_places_are_given_back() {
     tokio::time::timeout(SOON, given_back)
         .await
         .expect("given back");
+}
+
+/// A guard that watches has asked about a reference once, and goes by what it was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_told_what_references_say_is_told_that_their_key_is_gone() {
+    let service = Service::start().await;
+    let watcher = watcher(&service).await;
+    let mut stream = watch(&service, &watcher, "").await.expect("it begins");
+    let opening = next(&mut stream).await;
+    assert!(opening.complete && opening.revocations.is_empty());
+
+    let active = crate::keys::active(&service, SigningKeyPurpose::Handles).await;
+    crate::keys::revoke(&service, &active)
+        .await
+        .expect("revoked");
+    let (one, cursor) = told(&mut stream).await;
+    assert_eq!(one.target, Some(Told::References(true)));
+    let until = one.revoke_time.expect("a time").seconds;
+    let now = service.clock.now().as_secs();
+    assert!(
+        until > i64::try_from(now).expect("a time"),
+        "also what is being made"
+    );
+
+    drop(stream);
+    let mut anew = watch(&service, &watcher, "").await.expect("it begins");
+    let opening = next(&mut anew).await;
+    assert_eq!(
+        opening.revocations,
+        [one],
+        "and whoever comes later is told"
+    );
+    assert_eq!(opening.cursor, cursor);
 }
 
 /// That no more is given, and to whom: whoever reads it knows what to end.

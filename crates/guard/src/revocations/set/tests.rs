@@ -9,7 +9,12 @@ fn key(byte: u8) -> Thumbprint {
 }
 
 fn marks() -> Marks {
-    Marks::of("token", Some("family"), "client", "subject", Some(&key(1)))
+    let family = Some("family");
+    Marks::of("token", family, "client", "subject", Some(&key(1)), false)
+}
+
+fn of_reference() -> Marks {
+    Marks::of("token", None, "client", "subject", None, true)
 }
 
 fn revocation(target: RevokedTarget) -> Revocation {
@@ -43,6 +48,7 @@ fn each_target_hits_its_tokens_and_no_others() {
         (Target::Subject("client".to_owned()), false, false),
         (Target::Key(key(1)), true, false),
         (Target::Key(key(2)), false, false),
+        (Target::References, false, false),
         (Target::Everything, true, false),
     ];
     for (target, then, after) in rows {
@@ -54,6 +60,22 @@ fn each_target_hits_its_tokens_and_no_others() {
         assert_eq!(batch.hits(&marks(), NOW), then, "{label}, batch");
         assert_eq!(batch.hits(&marks(), later), after, "{label}, batch, later");
         assert!(!batch.is_empty());
+    }
+}
+
+#[test]
+fn references_are_hit_and_nothing_else_is() {
+    let later = NOW.plus(Duration::from_secs(1));
+    let set = set_of([RevokedTarget::References]);
+    let batch = Batch::of(&[revocation(RevokedTarget::References)]);
+    for (row, marks, then) in [
+        ("a JWT", marks(), false),
+        ("a reference", of_reference(), true),
+    ] {
+        assert_eq!(set.hits(&marks, NOW), then, "{row}");
+        assert_eq!(batch.hits(&marks, NOW), then, "{row}, batch");
+        assert!(!set.hits(&marks, later), "{row}, later");
+        assert!(!batch.hits(&marks, later), "{row}, batch, later");
     }
 }
 
@@ -124,8 +146,8 @@ fn a_million_take_less_than_64_bytes_each() {
         .sum();
     let bytes = places * (size_of::<(Mark, Until)>() + 1);
     assert!(bytes <= 64 * 1_000_000, "{bytes} bytes");
-    assert!(set.hits(&Marks::of("999999", None, "c", "s", None), NOW));
-    assert!(!set.hits(&Marks::of("1000000", None, "c", "s", None), NOW));
+    assert!(set.hits(&Marks::of("999999", None, "c", "s", None, false), NOW));
+    assert!(!set.hits(&Marks::of("1000000", None, "c", "s", None, false), NOW));
 }
 
 /// A source that never stops revoking fills no memory, and nothing that it revoked comes back.
@@ -136,7 +158,7 @@ fn more_than_can_be_remembered_becomes_everything() {
         ..RevokedSet::default()
     };
     let named = |n: u32| revocation(RevokedTarget::Token(n.to_string()));
-    let of = |n: u32| Marks::of(&n.to_string(), None, "client", "subject", None);
+    let of = |n: u32| Marks::of(&n.to_string(), None, "client", "subject", None, false);
     for n in 0..1_000 {
         let added = set.admit(Batch::of(&[named(n)]), NOW);
         assert!(set.len() <= 10);
