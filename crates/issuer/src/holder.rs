@@ -1,6 +1,7 @@
 //! Whose tokens they are: the client that they were issued to, the subject that they speak for,
 //! the key that they are bound to.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -47,13 +48,18 @@ impl Holder {
         ]
     }
 
-    /// Those whose family it is.
-    pub fn of_family(family: &Family) -> [Self; 3] {
-        [
-            Self::Client(family.client.clone()),
-            Self::Subject(family.subject.clone()),
-            Self::Key(family.jkt),
-        ]
+    /// Those whose family it is, with since when. Where a client may bring another key, that is the
+    /// key that the family was issued to, and the one that its current refresh token was given to.
+    pub fn of_family(family: &Family) -> Vec<(Self, UnixTime)> {
+        let mut holders = vec![
+            (Self::Client(family.client.clone()), family.created_at),
+            (Self::Subject(family.subject.clone()), family.created_at),
+            (Self::Key(family.jkt), family.created_at),
+        ];
+        if family.rotated_jkt != family.jkt {
+            holders.push((Self::Key(family.rotated_jkt), family.rotated_at));
+        }
+        holders
     }
 }
 
@@ -92,16 +98,24 @@ impl RevokedHolder {
 }
 
 impl Family {
-    /// The same family, when all that its holders had at that time was revoked.
+    /// The same family, when all was revoked that its holders had at those times.
     #[must_use]
-    pub fn revoked_until(self, at: UnixTime) -> Self {
-        if self.revoked.is_some() || self.created_at > at {
+    pub fn revoked_with(self, until: &HashMap<Holder, UnixTime>) -> Self {
+        if self.revoked.is_some() {
             return self;
         }
+        let holders = Holder::of_family(&self).into_iter();
+        let hits = holders.filter_map(|(holder, since)| {
+            let until = until.get(&holder).copied();
+            until.filter(|until| since <= *until)
+        });
         let cause = RevokedCause::Requested;
-        Self {
-            revoked: Some(Revoked { at, cause }),
-            ..self
+        match hits.max() {
+            Some(at) => Self {
+                revoked: Some(Revoked { at, cause }),
+                ..self
+            },
+            None => self,
         }
     }
 }

@@ -6,6 +6,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_issuer::model::{
@@ -105,17 +106,16 @@ impl Records {
             .collect()
     }
 
-    /// The family, revoked if what its holders had when it was made was revoked since.
+    /// The family, revoked if what its holders have was revoked since they got it.
     pub(crate) async fn family(&self, id: FamilyId) -> Result<Option<Known<Family>>, Refused> {
         let found: Option<Known<Family>> = self.one(record::family_key(id)).await?;
         let Some(Known { value, version }) = found else {
             return Ok(None);
         };
-        let value = match self.revoked_until(&Holder::of_family(&value)).await? {
-            Some(at) => value.revoked_until(at),
-            None => value,
-        };
-        Ok(Some(Known::new(value, version)))
+        let holders = Holder::of_family(&value).into_iter();
+        let holders: Vec<_> = holders.map(|(holder, _)| holder).collect();
+        let revoked = self.revoked_holders(&holders).await?;
+        Ok(Some(Known::new(value.revoked_with(&revoked), version)))
     }
 
     /// Whether the access token was revoked alone.
@@ -129,15 +129,24 @@ impl Records {
         &self,
         holders: &[Holder],
     ) -> Result<Option<UnixTime>, Refused> {
+        let revoked = self.revoked_holders(holders).await?;
+        Ok(revoked.into_values().max())
+    }
+
+    /// Until when all was revoked that the holders had, of whom anything was.
+    async fn revoked_holders(
+        &self,
+        holders: &[Holder],
+    ) -> Result<HashMap<Holder, UnixTime>, Refused> {
         let keys: Vec<Key> = holders.iter().map(record::holder_key).collect();
         let found = self.load(&keys).await?;
-        let mut latest = None;
-        for (key, found) in keys.iter().zip(&found) {
+        let mut revoked = HashMap::new();
+        for ((holder, key), found) in holders.iter().zip(&keys).zip(&found) {
             let Some(found) = found else { continue };
             let at = record::holder_revoked_at(&found.value).inspect_err(|_| unreadable(key))?;
-            latest = latest.max(Some(at));
+            revoked.insert(holder.clone(), at);
         }
-        Ok(latest)
+        Ok(revoked)
     }
 
     /// What of a holder's was revoked.

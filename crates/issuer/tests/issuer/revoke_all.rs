@@ -6,6 +6,8 @@ use countersign_jose::Thumbprint;
 
 use crate::world::{KEY_A, KEY_B, World, ask, outcome, refresh_token};
 
+const OTHER: Thumbprint = Thumbprint::from_bytes([0xcc; 32]);
+
 fn client(id: &str) -> Holder {
     Holder::Client(ClientId::parse(id).unwrap())
 }
@@ -109,18 +111,57 @@ fn a_family_that_is_not_there_is_not_found() {
     assert!(world.revocations.is_empty());
 }
 
+/// A client that may bring another key has its family with two of them: the one that it was issued
+/// to, and the one that holds its refresh token now.
 #[test]
-fn the_key_that_a_family_was_issued_to_is_what_counts() {
+fn a_family_dies_with_the_key_that_it_was_issued_to_and_with_the_one_that_has_it_now() {
+    // Which keys have it, one after the other; which is revoked; whether the family dies of it.
+    let rows: [(&str, &[Thumbprint], Thumbprint, bool); 6] = [
+        ("its only key", &[KEY_A], KEY_A, true),
+        ("nobody's", &[KEY_A], KEY_B, false),
+        ("the key that has it now", &[KEY_A, KEY_B], KEY_B, true),
+        (
+            "the key that it was issued to",
+            &[KEY_A, KEY_B],
+            KEY_A,
+            true,
+        ),
+        ("a key that had it", &[KEY_A, KEY_B, KEY_A], KEY_B, false),
+        ("twice", &[KEY_A, KEY_B, KEY_B], KEY_B, true),
+    ];
+    for (row, keys, revoked, dies) in rows {
+        let mut world = World::new();
+        let mut latest = world.grant("roaming");
+        for key in &keys[1..] {
+            world.pass(60);
+            latest = world
+                .rotate("roaming", &refresh_token(&latest), &[], *key)
+                .unwrap();
+        }
+        let key = Target::Holder(Holder::Key(revoked));
+        assert_eq!(outcome(world.revoke_all(&key)), None);
+        let bound_to_it = latest.claims.jkt == revoked;
+        let active = world.is_active(&world.sign(&latest), "guard");
+        assert_eq!(active, !dies && !bound_to_it, "{row}");
+        // Whatever key is brought next.
+        let next = world.rotate("roaming", &refresh_token(&latest), &[], OTHER);
+        let expected = dies.then_some("grant_revoked");
+        assert_eq!(outcome(next), expected, "{row}");
+    }
+}
+
+#[test]
+fn a_key_that_gets_a_family_after_its_revocation_has_it() {
     let mut world = World::new();
     let issued = world.grant("roaming");
-    let rotated = world
-        .rotate("roaming", &refresh_token(&issued), &[], KEY_B)
-        .unwrap();
-    let other = Target::Holder(Holder::Key(KEY_B));
-    assert_eq!(outcome(world.revoke_all(&other)), None);
-    // The access token of that key is dead; the family is the client's, and of another key.
-    assert!(!world.is_active(&world.sign(&rotated), "guard"));
-    let again = world.rotate("roaming", &refresh_token(&rotated), &[], KEY_A);
+    let key = Target::Holder(Holder::Key(KEY_B));
+    world.revoke_all(&key).unwrap();
+    world.pass(3);
+    // As a client that was revoked may get new tokens.
+    let rotated = world.rotate("roaming", &refresh_token(&issued), &[], KEY_B);
+    let rotated = rotated.unwrap();
+    assert!(world.is_active(&world.sign(&rotated), "guard"));
+    let again = world.rotate("roaming", &refresh_token(&rotated), &[], KEY_B);
     assert_eq!(outcome(again), None);
 }
 

@@ -253,11 +253,9 @@ impl World {
     /// The family as a store's records have it: with what was revoked of its holders'.
     pub(crate) fn family(&self, id: FamilyId) -> Option<Known<Family>> {
         let Known { value, version } = self.families.get(&id)?.clone();
-        let value = match self.revoked_until(&Holder::of_family(&value)) {
-            Some(at) => value.revoked_until(at),
-            None => value,
-        };
-        Some(Known::new(value, version))
+        let holders = self.holders.iter();
+        let revoked = holders.map(|(holder, known)| (holder.clone(), known.value.at));
+        Some(Known::new(value.revoked_with(&revoked.collect()), version))
     }
 
     fn revoked_until(&self, holders: &[Holder]) -> Option<UnixTime> {

@@ -91,7 +91,7 @@ impl Records {
                         Some(owner) => found.owner(self, owner)?,
                         None => None,
                     },
-                    holders_revoked_at: found.revoked_until(of.holders.iter().flatten())?,
+                    holders_revoked_at: found.revoked_until(of.holders.as_ref())?,
                 })
             })
             .collect()
@@ -157,7 +157,8 @@ impl Found {
         let mut holders = Vec::new();
         for family in families {
             if let Some(known) = self.family_as_stored(family)? {
-                holders.extend(Holder::of_family(&known.value));
+                let of_family = Holder::of_family(&known.value).into_iter();
+                holders.extend(of_family.map(|(holder, _)| holder));
             }
         }
         Ok(holders)
@@ -171,20 +172,21 @@ impl Found {
         Ok(known.map(|known| known.value))
     }
 
-    /// The latest time until when all was revoked that one of these had.
-    fn revoked_until<'h>(
-        &self,
-        holders: impl Iterator<Item = &'h Holder>,
-    ) -> Result<Option<UnixTime>, Refused> {
+    /// The latest time until when all was revoked that one of a token's holders had.
+    fn revoked_until(&self, holders: Option<&[Holder; 3]>) -> Result<Option<UnixTime>, Refused> {
         let mut latest = None;
-        for holder in holders {
-            let key = record::holder_key(holder);
-            if let Some(found) = self.get(&key) {
-                let at = record::holder_revoked_at(&found.value);
-                latest = latest.max(Some(at.inspect_err(|_| unreadable(&key))?));
-            }
+        for holder in holders.into_iter().flatten() {
+            latest = latest.max(self.revoked_holder(holder)?);
         }
         Ok(latest)
+    }
+
+    /// Until when all was revoked that this one had, if anything was.
+    fn revoked_holder(&self, holder: &Holder) -> Result<Option<UnixTime>, Refused> {
+        let key = record::holder_key(holder);
+        let at = self.get(&key);
+        let at = at.map(|found| record::holder_revoked_at(&found.value));
+        Ok(at.transpose().inspect_err(|_| unreadable(&key))?)
     }
 
     fn family_as_stored(&self, family: FamilyId) -> Result<Option<Known<Family>>, Refused> {
@@ -197,10 +199,12 @@ impl Found {
         let Some(Known { value, version }) = self.family_as_stored(family)? else {
             return Ok(None);
         };
-        let value = match self.revoked_until(Holder::of_family(&value).iter())? {
-            Some(at) => value.revoked_until(at),
-            None => value,
-        };
-        Ok(Some(Known::new(value, version)))
+        let mut revoked = HashMap::new();
+        for (holder, _) in Holder::of_family(&value) {
+            if let Some(at) = self.revoked_holder(&holder)? {
+                revoked.insert(holder, at);
+            }
+        }
+        Ok(Some(Known::new(value.revoked_with(&revoked), version)))
     }
 }

@@ -253,6 +253,32 @@ async fn an_operator_revokes_what_somebody_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_family_dies_with_the_key_that_has_it_now() {
+    let (service, login) = with_login().await;
+    let shop = admin::Client {
+        refresh_key: admin::RefreshKey::Client.into(),
+        ..person_client("shop", AuthenticationMethod::ClientSecret)
+    };
+    let shop = service.add(shop).await;
+    let (first, second) = (Key::new(), Key::new());
+    let issued = signed_in(&service, &login, &shop, &first).await;
+    let rotated = rotate(&service, &shop, &second, &issued.refresh_token, &[]).await;
+    let rotated = rotated.expect("another key may rotate it");
+    for token in [&issued.access_token, &rotated.access_token] {
+        assert!(is_active(&service, token).await);
+    }
+    let target = Target::Jkt(second.jkt().to_string());
+    revoke_all(&service, Some(target)).await.expect("revoked");
+    for token in [&issued.access_token, &rotated.access_token] {
+        assert!(!is_active(&service, token).await);
+    }
+    for key in [&second, &Key::new()] {
+        let refused = rotate(&service, &shop, key, &rotated.refresh_token, &[]).await;
+        check("its family", &refused, Comes::G);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_cannot_mean_is_refused_naming_the_field() {
     let service = Service::start().await;
     let text = str::to_owned;
