@@ -144,6 +144,7 @@ fn client(authentication: Authentication) -> Client {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,
+        tokens_revoked_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -193,7 +193,11 @@ fn access_is_active(
     let is_remembered = !issuer.may_have_forgotten(claims.issued_at);
     let owner_stands = standing.owner.as_deref().is_some_and(|owner| {
         // Made in whole seconds, for this client and not for an earlier one of its name.
-        !owner.disabled && claims.issued_at.as_secs() >= owner.created_at.as_secs()
+        !owner.disabled
+            && claims.issued_at.as_secs() >= owner.created_at.as_secs()
+            && owner
+                .tokens_revoked_at
+                .is_none_or(|at| claims.issued_at > at)
     });
     let holders_stand = standing
         .holders_revoked_at

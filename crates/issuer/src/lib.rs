@@ -58,6 +58,7 @@
 //!     serves: Vec::new(),
 //!     refresh_key: RefreshKey::Pinned,
 //!     disabled: false,
+//!     tokens_revoked_at: None,
 //!     created_at: now,
 //!     updated_at: now,
 //! };

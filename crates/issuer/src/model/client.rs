@@ -34,6 +34,8 @@ pub struct Client {
     pub refresh_key: RefreshKey,
     /// It is refused as if it were unknown.
     pub disabled: bool,
+    /// Its access tokens that were made until then are dead: it was disabled.
+    pub tokens_revoked_at: Option<UnixTime>,
     /// When it was registered. Families from before that were another client's of this name.
     pub created_at: UnixTime,
     /// When it was last changed.

@@ -57,8 +57,8 @@ pub fn create_client(
     }
 }
 
-/// Changes a client. The access tokens of one that is disabled are not honoured any more; its
-/// families wait until it is enabled again.
+/// Changes a client. The access tokens of one that is disabled are not honoured any more, also when
+/// it is enabled again; its families wait until then.
 pub fn update_client(
     change: &ClientChange,
     known: Option<&Known<Client>>,
@@ -71,30 +71,42 @@ pub fn update_client(
         Err(refusal) => return Decision::refuse(refusal),
     };
     match changed(&known.value, &change.fields, catalogue, now) {
-        Ok(client) => gone(&known.value, client.disabled, now)
-            .put(
-                Record::Client(client.clone()),
-                Expect::Version(known.version),
-            )
-            .event(Event {
-                reason: switched(&known.value, &client),
-                ..event(EventKind::ClientUpdated, &client.id, actor, now)
-            })
-            .answer(client),
+        Ok(client) => {
+            let gone = gone(&known.value, client.disabled, now);
+            let client = Client {
+                // A clock that was set back takes nothing back.
+                tokens_revoked_at: client
+                    .tokens_revoked_at
+                    .max(gone.as_ref().map(|gone| gone.at)),
+                ..client
+            };
+            told(gone.as_ref())
+                .put(
+                    Record::Client(client.clone()),
+                    Expect::Version(known.version),
+                )
+                .event(Event {
+                    reason: switched(&known.value, &client),
+                    ..event(EventKind::ClientUpdated, &client.id, actor, now)
+                })
+                .answer(client)
+        }
         Err(refusal) => Decision::refuse(refusal),
     }
 }
 
-/// Tells those who verify offline that a client is gone, with the access tokens that it has.
-fn gone(before: &Client, goes: bool, now: UnixTime) -> Change {
-    let change = Change::default();
-    if before.disabled || !goes {
-        return change;
-    }
-    let holder = Holder::Client(before.id.clone());
-    change.revoke(RevokedHolder::now(holder, now).revocation())
+/// The access tokens that a client has, if it goes now: they are dead.
+fn gone(before: &Client, goes: bool, now: UnixTime) -> Option<RevokedHolder> {
+    let holder = || Holder::Client(before.id.clone());
+    (goes && !before.disabled).then(|| RevokedHolder::now(holder(), now))
 }
 
+/// Tells those who verify offline.
+fn told(gone: Option<&RevokedHolder>) -> Change {
+    gone.map_or_else(Change::default, |gone| {
+        Change::default().revoke(gone.revocation())
+    })
+}
 /// That a client was switched off or on: of its changes the one that somebody looks for.
 fn switched(before: &Client, after: &Client) -> Option<&'static str> {
     match (before.disabled, after.disabled) {
@@ -117,7 +129,7 @@ pub fn delete_client(
         Ok(Known {
             value: client,
             version,
-        }) => gone(client, true, now)
+        }) => told(gone(client, true, now).as_ref())
             .remove(RecordName::Client(client.id.clone()), *version)
             .event(event(EventKind::ClientDeleted, &client.id, actor, now))
             .answer(()),
@@ -184,6 +196,7 @@ fn created(
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,
+        tokens_revoked_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -7,7 +7,7 @@ use countersign_issuer::register::{
 };
 use countersign_issuer::{Actor, Decision, EventKind, Presented, Refusal, Version, authenticate};
 
-use crate::world::{ORDERS, START, World, assertion_key, outcome};
+use crate::world::{KEY_A, ORDERS, START, World, assertion_key, outcome, refresh_token};
 
 pub(crate) const ADMIN: Actor = Actor::Operator { uid: 0 };
 
@@ -387,6 +387,48 @@ fn a_change_keeps_the_rules_between_fields() {
         ..ClientForm::default()
     };
     assert!(update(&mut world, &off, &["disabled"]).unwrap().disabled);
+}
+
+#[test]
+fn what_a_client_had_when_it_was_disabled_stays_dead_when_it_is_enabled() {
+    let mut world = World::new();
+    let switch = |world: &mut World, disabled| {
+        let form = ClientForm {
+            client_id: "checkout".into(),
+            disabled,
+            ..ClientForm::default()
+        };
+        update(world, &form, &["disabled"]).unwrap()
+    };
+    let before = world.grant("checkout");
+    let access = world.sign(&before);
+    assert!(world.is_active(&access, "guard"));
+    let off = switch(&mut world, true);
+    let told = world.revocations.last().unwrap();
+    assert_eq!(off.tokens_revoked_at, Some(told.at), "both say the same");
+    // Neither a second switch nor a clock that was set back moves it.
+    world.now = world.now.minus(std::time::Duration::from_secs(3_600));
+    assert_eq!(
+        switch(&mut world, true).tokens_revoked_at,
+        off.tokens_revoked_at
+    );
+    switch(&mut world, false);
+    assert_eq!(
+        switch(&mut world, true).tokens_revoked_at,
+        off.tokens_revoked_at
+    );
+    world.now = world.now.plus(std::time::Duration::from_secs(3_600));
+    assert_eq!(
+        switch(&mut world, false).tokens_revoked_at,
+        off.tokens_revoked_at
+    );
+    assert!(!world.is_active(&access, "guard"));
+
+    world.pass(3);
+    let after = world.rotate("checkout", &refresh_token(&before), &[], KEY_A);
+    let after = after.expect("its families waited");
+    assert!(world.is_active(&world.sign(&after), "guard"));
+    assert!(!world.is_active(&access, "guard"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use countersign_issuer::model::{
 use countersign_jose::{Jwks, UnixTime};
 
 use super::resource::{permission_records, permissions};
-use super::{Damaged, Recorded, bytes_of, message_of, read, stored};
+use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, time};
 
 impl Recorded for Client {
     fn encode(&self) -> Bytes {
@@ -51,6 +51,7 @@ impl Recorded for Client {
             disabled: self.disabled,
             created_millis: self.created_at.as_millis(),
             updated_millis: self.updated_at.as_millis(),
+            tokens_revoked_millis: millis(self.tokens_revoked_at),
         })
     }
 
@@ -82,6 +83,7 @@ impl Recorded for Client {
                 RefreshKey::Pinned
             },
             disabled: record.disabled,
+            tokens_revoked_at: time(record.tokens_revoked_millis),
             created_at: UnixTime::from_millis(record.created_millis),
             updated_at: UnixTime::from_millis(record.updated_millis),
         })

@@ -59,6 +59,7 @@ fn client(authentication: Authentication) -> Client {
         serves: vec![uri("https://a.example")],
         refresh_key: RefreshKey::Replaceable,
         disabled: true,
+        tokens_revoked_at: Some(UnixTime::from_millis(7)),
         created_at: at(1),
         updated_at: at(2),
     }

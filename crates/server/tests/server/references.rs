@@ -266,6 +266,54 @@ async fn a_reference_outlives_a_restart_and_a_mac_key_but_not_its_revocation() {
     assert!(!is_active(&service, token).await, "its key is dropped");
 }
 
+/// As guards do that were told when it was disabled.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_had_when_it_was_disabled_stays_dead_when_it_is_enabled() {
+    let (service, login, shop) = shop().await;
+    let switch = async |disabled| {
+        let update = admin::UpdateClientRequest {
+            client: Some(admin::Client {
+                client_id: "shop".to_owned(),
+                disabled,
+                ..admin::Client::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: strings(&["disabled"]),
+            }),
+        };
+        let updated = service.clients().await.update_client(update).await;
+        inner(updated).expect("switched");
+    };
+    for format in [AccessTokenFormat::Reference, AccessTokenFormat::Jwt] {
+        have(&service, ORDERS, format).await;
+        let key = Key::new();
+        let before = signed_in(&service, &login, &shop, &key).await;
+        assert!(
+            is_active(&service, &before.access_token).await,
+            "{format:?}"
+        );
+        switch(true).await;
+        assert!(
+            !is_active(&service, &before.access_token).await,
+            "{format:?}"
+        );
+        switch(false).await;
+        assert!(
+            !is_active(&service, &before.access_token).await,
+            "{format:?}"
+        );
+
+        service.clock.advance(Duration::from_secs(3));
+        let after = rotate(&service, &shop, &key, &before.refresh_token, &[]).await;
+        let after = after.expect("its families waited");
+        assert!(is_active(&service, &after.access_token).await, "{format:?}");
+        assert!(
+            !is_active(&service, &before.access_token).await,
+            "{format:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_store_honours_no_reference_from_before() {
     let (mut service, _, _) = shop().await;

@@ -30,6 +30,7 @@ static SIGNER: LazyLock<Client> = LazyLock::new(|| {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,
+        tokens_revoked_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

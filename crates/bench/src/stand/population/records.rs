@@ -140,6 +140,7 @@ impl Records {
             serves: Vec::new(),
             refresh_key: RefreshKey::Pinned,
             disabled: false,
+            tokens_revoked_at: None,
             created_at: self.registered,
             updated_at: self.registered,
         }

@@ -79,6 +79,7 @@ pub(crate) fn by_secret(id: &str) -> Client {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,
+        tokens_revoked_at: None,
         created_at: START,
         updated_at: START,
     }
