@@ -4,40 +4,32 @@
 //! or value that is wrong stops the start with its name and what would be right.
 
 mod change;
+mod check;
 mod error;
 mod key_place;
 mod keys;
 mod nearest;
+mod read;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign_dpop::Origin;
-use countersign_issuer::IssuerName;
 use countersign_issuer::keys::Schedules;
-use countersign_issuer::model::KeyPurpose;
 use countersign_jose::Algorithm;
-use url::Url;
 
 pub(crate) use change::Change;
 pub use error::{ConfigError, Place};
 pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
-use nearest::nearest;
-use value::Value;
+pub use read::Sources;
 
 /// The prefix of the variables that are read as configuration.
 pub const VARIABLE_PREFIX: &str = "COUNTERSIGN_";
-
-/// The largest configuration file that is read: a hundred times all keys with a comment each.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The whole configuration of a token service. [`Config::default`] serves loopback without TLS.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,19 +210,6 @@ pub struct Telemetry {
     pub log_json: bool,
 }
 
-/// Where a configuration comes from. [`Sources::default`] is nowhere.
-#[derive(Clone, Debug, Default)]
-pub struct Sources<'a> {
-    /// A TOML file.
-    pub file: Option<&'a Path>,
-    /// The environment; only names that begin with [`VARIABLE_PREFIX`] are read.
-    pub variables: Vec<(String, String)>,
-    /// Variables with that prefix that mean something to somebody else, and are passed over.
-    pub others: &'a [&'a str],
-    /// Keys, by their names in the file, that the command line sets.
-    pub overrides: Vec<(String, String)>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -317,121 +296,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the file, then the variables, then what the command line said; the later wins.
-    ///
-    /// # Errors
-    /// A file that cannot be read, a key that is not known, a value that is not right, or values
-    /// that contradict each other.
-    pub fn read(sources: Sources<'_>) -> Result<Self, ConfigError> {
-        let mut config = Self::default();
-        if let Some(path) = sources.file {
-            let text = text_of(path).map_err(|cause| ConfigError::Unreadable {
-                path: path.to_owned(),
-                cause: cause.to_string(),
-            })?;
-            config.apply_file(path, &text)?;
-        }
-        for (name, text) in sources.variables {
-            if name.starts_with(VARIABLE_PREFIX) && !sources.others.contains(&name.as_str()) {
-                config.apply_variable(&name, text)?;
-            }
-        }
-        for (name, text) in sources.overrides {
-            let key = known(&name, &Place::CommandLine)?;
-            config.apply(key, &Value::Text(text), &Place::CommandLine)?;
-        }
-        config.check()?;
-        Ok(config)
-    }
-
-    /// Whether the values fit together.
-    ///
-    /// # Errors
-    /// The first key whose value contradicts another.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let loopback = self.listen.address.ip().is_loopback();
-        if self.tls.is_none() && !loopback {
-            return Err(contradiction(
-                "tls.certificate_file",
-                "must be set, with tls.key_file, unless listen.address is a loopback address",
-            ));
-        }
-        if let Some(tls) = &self.tls {
-            for (key, path) in [
-                ("tls.certificate_file", &tls.certificate_file),
-                ("tls.key_file", &tls.key_file),
-            ] {
-                if path.as_os_str().is_empty() {
-                    return Err(contradiction(
-                        key,
-                        "must be set where its counterpart is: a certificate and its key go together",
-                    ));
-                }
-            }
-        }
-        match &self.issuer {
-            Some(issuer) => check_base_uri("issuer", issuer, self.tls.is_some())?,
-            None if self.listen.address.ip().is_unspecified() || !loopback => {
-                return Err(contradiction(
-                    "issuer",
-                    "must be set unless listen.address is a loopback address: \
-                     the URL that clients reach the service by",
-                ));
-            }
-            None => {}
-        }
-        for origin in &self.listen.origins {
-            check_base_uri("listen.origins", origin, self.tls.is_some())?;
-        }
-        if self.tokens.refresh_idle > self.tokens.refresh_absolute {
-            return Err(contradiction(
-                "tokens.refresh_idle_secs",
-                "must not be more than tokens.refresh_absolute_secs",
-            ));
-        }
-        self.check_keys()
-    }
-
-    fn check_keys(&self) -> Result<(), ConfigError> {
-        let store = &self.store;
-        let said = [
-            store.key_file.is_some(),
-            store.key_credential.is_some(),
-            !store.key_command.is_empty(),
-        ];
-        if said.iter().filter(|said| **said).count() > 1 {
-            return Err(contradiction(
-                "store.key_command",
-                "and store.key_file and store.key_credential name places of one and the same key: \
-                 set only one of them",
-            ));
-        }
-        let schedules = self.schedules();
-        for (key, purpose, expected) in [
-            (
-                "keys.signing_rotation_secs",
-                KeyPurpose::Signing,
-                "must be 0, or at least 1020 and a minute more than keys.max_age_secs: the next key \
-                 must be known everywhere by then",
-            ),
-            (
-                "keys.mac_rotation_secs",
-                KeyPurpose::HandleMac,
-                "must be 0, or at least 1020 and an eighth of tokens.refresh_absolute_secs and two \
-                 hours: each key is kept for as long as refresh tokens live",
-            ),
-        ] {
-            let schedule = schedules.of(purpose);
-            if schedule
-                .rotation
-                .is_some_and(|after| after < schedule.rotation_min())
-            {
-                return Err(contradiction(key, expected));
-            }
-        }
-        Ok(())
-    }
-
     /// When keys are replaced, and how long they overlap.
     pub(crate) fn schedules(&self) -> Schedules {
         Schedules::new(
@@ -466,137 +330,5 @@ impl Config {
             .socket
             .clone()
             .unwrap_or_else(|| self.store.directory.join("admin.sock"))
-    }
-
-    pub(crate) fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error| ConfigError::syntax(path, text, &error))?;
-        self.apply_table("", &table, &Place::File(path.to_owned()))
-    }
-
-    fn apply_table(
-        &mut self,
-        prefix: &str,
-        table: &toml::Table,
-        place: &Place,
-    ) -> Result<(), ConfigError> {
-        for (name, value) in table {
-            let full = format!("{prefix}{name}");
-            match value {
-                toml::Value::Table(inner) if !KEYS.iter().any(|key| key.name == full) => {
-                    let section = format!("{full}.");
-                    if !KEYS.iter().any(|key| key.name.starts_with(&section)) {
-                        return Err(unknown(&full, place, KEYS.iter().map(section_of)));
-                    }
-                    self.apply_table(&section, inner, place)?;
-                }
-                value => {
-                    if let Some(section) = section_named(&full) {
-                        return Err(ConfigError::Value {
-                            key: section,
-                            place: place.clone(),
-                            expected: format!("a section, as in [{section}]"),
-                        });
-                    }
-                    self.apply(known(&full, place)?, &Value::Toml(value), place)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn apply_variable(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
-        let place = Place::Variable(name.to_owned());
-        let key = KEYS
-            .iter()
-            .find(|key| key.variable() == name)
-            .ok_or_else(|| unknown(name, &place, KEYS.iter().map(Key::variable)))?;
-        self.apply(key, &Value::Text(text), &place)
-    }
-
-    fn apply(&mut self, key: &Key, value: &Value<'_>, place: &Place) -> Result<(), ConfigError> {
-        (key.set)(self, value).map_err(|expected| ConfigError::Value {
-            key: key.name,
-            place: place.clone(),
-            expected,
-        })
-    }
-}
-
-/// The text of a configuration file. It may be a pipe.
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let file = fs::File::open(path)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        let what = format!("is larger than {FILE_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
-    }
-    Ok(text)
-}
-
-fn known(name: &str, place: &Place) -> Result<&'static Key, ConfigError> {
-    KEYS.iter()
-        .find(|key| key.name == name)
-        .ok_or_else(|| unknown(name, place, KEYS.iter().map(|key| key.name.to_owned())))
-}
-
-fn section_of(key: &Key) -> String {
-    section(key).unwrap_or(key.name).to_owned()
-}
-
-fn section_named(name: &str) -> Option<&'static str> {
-    KEYS.iter()
-        .filter_map(section)
-        .find(|section| *section == name)
-}
-
-fn section(key: &Key) -> Option<&'static str> {
-    key.name.split_once('.').map(|(section, _)| section)
-}
-
-fn unknown(key: &str, place: &Place, known: impl IntoIterator<Item = String>) -> ConfigError {
-    ConfigError::UnknownKey {
-        key: key.to_owned(),
-        place: place.clone(),
-        nearest: nearest(key, known),
-    }
-}
-
-fn contradiction(key: &'static str, expected: &'static str) -> ConfigError {
-    ConfigError::Contradiction { key, expected }
-}
-
-/// A base URI of this service: what an [`Origin`] may be, and with TLS only `https`; without TLS
-/// `http` only towards loopback, since a proxy that ends TLS may stand in front of a loopback
-/// address.
-fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), ConfigError> {
-    let wrong = |expected| Err(contradiction(key, expected));
-    let Ok(url) = Url::parse(text) else {
-        return wrong("must be an absolute URL, as in https://tokens.internal:7443");
-    };
-    if Origin::parse(text).is_err() {
-        return wrong(
-            "must be an https URL (http for loopback) without user, query or fragment, \
-             as in https://tokens.internal:7443",
-        );
-    }
-    if IssuerName::parse(text).is_err() {
-        return wrong("must have at most 255 bytes, all of them visible ASCII");
-    }
-    if text.ends_with('/') {
-        return wrong("must not end with a slash: it is compared character for character");
-    }
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match (url.scheme(), tls, loopback) {
-        ("https", _, _) | ("http", false, true) => Ok(()),
-        ("http", true, _) => wrong("must begin with https:// where TLS is on"),
-        _ => wrong("must begin with https:// unless its host is a loopback address"),
     }
 }

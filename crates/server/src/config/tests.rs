@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::read::known;
+use super::value::Value;
 use super::*;
 
 fn from_file(text: &str) -> Result<Config, ConfigError> {
