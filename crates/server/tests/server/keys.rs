@@ -85,6 +85,17 @@ async fn published(service: &Service) -> Vec<String> {
     keys.map(|key| key.kid).collect()
 }
 
+/// Waits until a look at the keys has made a next one, and tells which: it comes after the last one
+/// was taken into use.
+async fn until_next(service: &Service, purpose: SigningKeyPurpose) -> String {
+    loop {
+        if let Some(next) = kids(service, purpose, SigningKeyState::Next).await.pop() {
+            return next;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Waits until a look at the keys has made it so.
 async fn until_active(service: &Service, purpose: SigningKeyPurpose, kid: &str) {
     while active(service, purpose).await != kid {
@@ -157,9 +168,7 @@ async fn a_key_signs_only_when_every_key_set_has_it() {
     until_active(&service, SIGNING, &next).await;
 
     // On schedule as well, without anybody asking.
-    let next = kids(&service, SIGNING, SigningKeyState::Next)
-        .await
-        .remove(0);
+    let next = until_next(&service, SIGNING).await;
     service.clock.advance(Duration::from_secs(30 * 86_400));
     until_active(&service, SIGNING, &next).await;
     service.stop().await;
