@@ -36,7 +36,7 @@ use crate::refusal::{Refusal, TokenRefusal};
 const KEPT: Duration = Duration::from_secs(5);
 
 /// The same, while revocations are told as they happen. Not until the token's end: a watch tells of
-/// tokens and of those who have them, and not of a MAC key that was revoked with all that it made.
+/// a key that was revoked, and not of what another key has of a family that dies with it.
 const KEPT_WATCHED: Duration = Duration::from_secs(60);
 
 /// An answer that takes longer is none: callers wait for it.
