@@ -6,7 +6,7 @@ mod decoy;
 use countersign_jose::{Algorithms, UnixTime};
 
 pub use assertion::{
-    ASSERTION_BYTES_MAX, ASSERTION_JTI_BYTES_MAX, ASSERTION_LIFETIME_MAX, ASSERTION_SKEW,
+    ASSERTION_BYTES_MAX, ASSERTION_JTI_BYTES_MAX, ASSERTION_LIFETIME_MAX, ASSERTION_SKEW, subject,
 };
 
 use crate::issuer::Issuer;

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
 
 use crate::access_token::{self, Claims};
-use crate::change::Known;
+use crate::authenticate::Authenticated;
+use crate::change::{Change, Decision, Known};
 use crate::handle::{Handle, HandleKind};
 use crate::holder::Holder;
 use crate::issuer::Issuer;
-use crate::model::{Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
+use crate::model::{Catalogue, Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
+use crate::policy::{self, Ask};
 use crate::reference::Reference;
+use crate::refusal::NotAllowedCause;
+use crate::register::INTROSPECT;
 
 /// What a text turns out to be, whatever its sender thinks that it is: hints are not needed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,6 +145,21 @@ impl Recognised {
             Self::Refresh(handle) => Some(FamilyId::new(handle.record)),
             Self::Reference(_) | Self::Neither => None,
         }
+    }
+}
+
+/// Decides whether a client that has shown who it is may ask at all (RFC 7662 §2.1): who could get
+/// itself an access token with the scope `introspect` may. `catalogue` holds the service's own
+/// resource. Writes nothing but that an assertion was used.
+pub fn admit(client: &Authenticated<'_>, catalogue: &Catalogue, issuer: &Issuer) -> Decision<()> {
+    let change = Change::by(client);
+    let client = client.client();
+    let has_its_own = !client.is_public() && client.grant_types.client_credentials;
+    let ask = Ask::parse(&[INTROSPECT], &[issuer.name.as_str()]);
+    let granted = ask.and_then(|ask| policy::choose(&ask, client, catalogue));
+    match granted {
+        Ok(_) if has_its_own => change.answer(()),
+        Ok(_) | Err(_) => change.refuse(NotAllowedCause::Introspection),
     }
 }
 

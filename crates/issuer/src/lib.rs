@@ -113,7 +113,7 @@ pub use countersign_store::{Expect, Version};
 pub use access_token::Claims;
 pub use authenticate::{
     ASSERTION_BYTES_MAX, ASSERTION_JTI_BYTES_MAX, ASSERTION_LIFETIME_MAX, ASSERTION_SKEW,
-    Authenticated, Presented, SpentAssertion, authenticate,
+    Authenticated, Presented, SpentAssertion, authenticate, subject,
 };
 pub use change::{
     Change, Decision, Known, Record, RecordName, Revocation, RevocationTarget, RevokedToken, Write,

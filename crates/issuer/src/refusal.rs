@@ -63,6 +63,8 @@ pub struct FieldFault {
 /// Why a client was not authenticated. Never told to the peer.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum AuthenticationCause {
+    /// Nothing says which client it is, or it authenticates by a method that there is not.
+    NotNamed,
     /// No client of that identifier.
     Unknown,
     /// The client is disabled.
@@ -145,6 +147,8 @@ pub enum NotAllowedCause {
     NothingLeft,
     /// The token or family was issued to another client (RFC 7009 §2.1).
     NotItsToken,
+    /// Introspection: it could not get itself a token for that (RFC 7662 §2.1).
+    Introspection,
 }
 
 /// What is wrong with the scopes.
@@ -222,6 +226,7 @@ impl AuthenticationCause {
     /// The stable name, for spans and logs.
     pub const fn label(self) -> &'static str {
         match self {
+            Self::NotNamed => "client_not_named",
             Self::Unknown => "client_unknown",
             Self::Disabled => "client_disabled",
             Self::OtherMethod => "client_other_method",
@@ -274,6 +279,7 @@ impl NotAllowedCause {
             Self::Public => "public_client",
             Self::NothingLeft => "nothing_left",
             Self::NotItsToken => "not_its_token",
+            Self::Introspection => "introspection_not_allowed",
         }
     }
 }
@@ -315,6 +321,7 @@ impl fmt::Display for NotAllowedCause {
             Self::Public => "a client that cannot authenticate has no credentials of its own",
             Self::NothingLeft => "nothing is left of what was granted",
             Self::NotItsToken => "the token was issued to another client",
+            Self::Introspection => "it is not registered for introspection",
         })
     }
 }

@@ -13,6 +13,7 @@ pub use client::{
 };
 pub use client_form::{AuthenticationMethod, ClientChange, ClientForm, NewClient, PermissionForm};
 pub use etag::{etag, parse_etag};
+pub(crate) use resource::INTROSPECT;
 pub use resource::{
     DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
     delete_resource, ensure_own_resource, own_resource_uri, update_resource,

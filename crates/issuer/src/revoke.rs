@@ -71,12 +71,12 @@ impl Revoking {
 
 /// Decides what a revocation writes. What is unknown, expired or revoked already is a success
 /// that writes nothing; what is another client's is refused. `proof` is the key of the proof that
-/// came with the call.
+/// came with the call, if one did.
 pub fn revoke(
     client: &Authenticated<'_>,
     revoking: &Revoking,
     standing: &Standing,
-    proof: Thumbprint,
+    proof: Option<Thumbprint>,
     now: UnixTime,
 ) -> Decision<()> {
     let change = Change::by(client);
@@ -107,7 +107,7 @@ pub fn revoke(
 #[derive(Copy, Clone)]
 struct Caller<'a> {
     client: &'a Client,
-    proof: Thumbprint,
+    proof: Option<Thumbprint>,
 }
 
 impl Caller<'_> {
@@ -115,7 +115,7 @@ impl Caller<'_> {
     /// client, and whoever is shown an access token can read `fam` in it. So what is a public
     /// client's is given up with its key alone, as it is rotated (RFC 9449 §5).
     fn owns(self, owner: &ClientId, jkt: Thumbprint) -> bool {
-        self.client.id == *owner && (!self.client.is_public() || self.proof == jkt)
+        self.client.id == *owner && (!self.client.is_public() || self.proof == Some(jkt))
     }
 }
 

@@ -20,7 +20,7 @@ impl Called {
         self.method.as_str()
     }
 
-    /// The path: what `htu` must end with.
+    /// The path below the origin: what `htu` must end with.
     pub(crate) fn path(&self) -> &str {
         self.uri.path()
     }

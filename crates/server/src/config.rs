@@ -6,6 +6,7 @@
 mod change;
 mod check;
 mod error;
+mod http;
 mod key_place;
 mod keys;
 mod nearest;
@@ -24,6 +25,7 @@ use countersign_jose::Algorithm;
 
 pub(crate) use change::Change;
 pub use error::{ConfigError, Place};
+pub use http::{Http, HttpPlace};
 pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
 pub use read::Sources;
@@ -38,6 +40,8 @@ pub struct Config {
     pub issuer: Option<String>,
     /// Where calls come from.
     pub listen: Listen,
+    /// The HTTP endpoints.
+    pub http: Http,
     /// Certificate and key; required for anything but loopback.
     pub tls: Option<Tls>,
     /// Where records are kept.
@@ -220,6 +224,10 @@ impl Default for Config {
                 // One connection costs some 50 KiB: 10,000 stay below half a gigabyte.
                 connections_max: 10_000,
                 workers: 0,
+            },
+            http: Http {
+                place: HttpPlace::Shared,
+                cors_origins: Vec::new(),
             },
             tls: None,
             store: Store {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::HealthServer;
+use tonic_health::pb::health_server::{Health as _, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, health_check_response};
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::wire::MESSAGE_BYTES_MAX;
@@ -57,6 +58,15 @@ impl Health {
     /// The answers themselves.
     pub(crate) fn service(&self) -> HealthService {
         HealthService::from_health_reporter(self.reporter.clone())
+    }
+
+    /// Whether the whole serves now, as who asks for "" is told.
+    pub(crate) async fn serves(&self) -> bool {
+        let whole = tonic::Request::new(HealthCheckRequest::default());
+        let answer = self.service().check(whole).await;
+        answer.is_ok_and(|answer| {
+            answer.into_inner().status == i32::from(health_check_response::ServingStatus::Serving)
+        })
     }
 
     /// The store has failed: nothing that needs it serves, and that is all but the keys, which are

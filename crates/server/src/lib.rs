@@ -26,11 +26,13 @@
 pub mod audit;
 mod called;
 pub mod config;
+mod desk;
 mod engine;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod health;
+mod http;
 mod janitor;
 mod keyring;
 mod listen;
@@ -38,6 +40,7 @@ mod opening;
 mod operation;
 mod overload;
 mod proof;
+mod protocol;
 mod random;
 mod record;
 mod records;

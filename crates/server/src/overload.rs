@@ -25,6 +25,7 @@ use arc_swap::ArcSwap;
 use governor::{DefaultDirectRateLimiter, Quota};
 
 use crate::config::Limits;
+use crate::protocol::Protocol;
 use answers::Answers;
 pub(crate) use lane::is_limitable;
 use lane::path_of;
@@ -86,9 +87,13 @@ impl Overload {
         self.introspections.replace(limits.client_calls_per_sec);
     }
 
-    /// The layer that sheds. It belongs outside of everything that costs something.
-    pub(crate) fn layer(self: &Arc<Self>) -> ShedLayer {
-        ShedLayer(Arc::clone(self))
+    /// The layer that sheds calls of a protocol. It belongs outside of everything that costs
+    /// something.
+    pub(crate) fn layer(self: &Arc<Self>, protocol: Protocol) -> ShedLayer {
+        ShedLayer {
+            overload: Arc::clone(self),
+            protocol,
+        }
     }
 }
 

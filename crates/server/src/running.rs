@@ -45,6 +45,7 @@ pub struct Running {
 /// Where things are.
 pub(crate) struct Whereabouts {
     pub(crate) address: SocketAddr,
+    pub(crate) http_address: Option<SocketAddr>,
     pub(crate) url: String,
     pub(crate) issuer: String,
     pub(crate) socket: PathBuf,
@@ -151,6 +152,19 @@ impl Running {
     /// The TCP address, with its actual port.
     pub fn grpc_address(&self) -> SocketAddr {
         self.places.address
+    }
+
+    /// The address of the HTTP endpoints, with its actual port, if they are served.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.places.http_address
+    }
+
+    /// Where the HTTP endpoints are, as a URL: what a client on this machine connects to. Which URL
+    /// others reach them by is the [issuer](Self::issuer).
+    pub fn http_url(&self) -> Option<String> {
+        let scheme = self.url().split("://").next().unwrap_or_default();
+        let address = self.http_address()?;
+        Some(format!("{scheme}://{address}"))
     }
 
     /// The address as a URL: what a client on this machine connects to.

@@ -1,6 +1,6 @@
-//! Serving: connections on their workers, HTTP/2 with our limits, and an end for every connection.
+//! Serving: connections on their workers, HTTP with our limits, and an end for every connection.
 //!
-//! `listen` accepts a connection; a worker (`workers`) shakes hands, speaks HTTP/2 and polls the
+//! `listen` accepts a connection; a worker (`workers`) shakes hands, speaks HTTP and polls the
 //! calls (`connection`, `calls`). What a connection did so far is its `traffic`; when it must end is
 //! decided by `life`.
 
@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -64,6 +64,27 @@ const RESETS_PENDING_MAX: usize = 20;
 /// Calls of one connection that we ended because they broke HTTP/2's rules (RUSTSEC-2024-0003): an
 /// honest peer breaks none, and one that breaks a hundred is no peer for us.
 const RESETS_BY_ERROR_MAX: usize = 100;
+
+/// How long the head of an HTTP/1.1 request may take, and how long such a connection may be silent
+/// between two. (The first request has less: see `life`.)
+const HEAD_DUE: Duration = Duration::from_secs(30);
+
+/// What a listener speaks.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Speaks {
+    /// HTTP/2: all that gRPC needs.
+    Http2,
+    /// HTTP/2 and HTTP/1.1: by ALPN, or by how the peer begins.
+    Both,
+}
+
+/// How a listener treats its connections.
+#[derive(Clone)]
+pub(crate) struct Manner {
+    pub(crate) tls: Option<Arc<Certificates>>,
+    pub(crate) speaks: Speaks,
+    pub(crate) peers: Peers,
+}
 
 /// How a listener is told to stop, and what the stop waits for.
 #[derive(Clone, Default)]
@@ -116,18 +137,16 @@ pub(crate) enum ServeError {
 /// connection has ended.
 pub(crate) async fn serve<L: Listener, S: Answers>(
     listener: L,
-    tls: Option<Arc<Certificates>>,
     service: S,
-    peers: Peers,
+    manner: Manner,
     places: Places,
     workers: Workers,
     stop: Stop,
 ) -> Result<(), ServeError> {
     let edge = Arc::new(connection::Edge {
-        http2: http2(),
-        tls,
+        http: http(manner.speaks),
+        manner,
         service,
-        peers,
         stop,
     });
     let connections = TaskTracker::new();
@@ -149,9 +168,10 @@ pub(crate) async fn serve<L: Listener, S: Answers>(
     Ok(())
 }
 
-fn http2() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http(speaks: Speaks) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
+        .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_BYTES_MAX)
@@ -163,4 +183,12 @@ fn http2() -> http2::Builder<TokioExecutor> {
         .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
         .max_local_error_reset_streams(RESETS_BY_ERROR_MAX);
     builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DUE)
+        .max_buf_size(HEADER_BYTES_MAX as usize);
+    match speaks {
+        Speaks::Http2 => builder.http2_only(),
+        Speaks::Both => builder,
+    }
 }

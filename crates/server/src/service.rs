@@ -19,6 +19,7 @@ use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
 use crate::called::Called;
+use crate::desk::{Along, Answered};
 use crate::refused::{Fault, Refused};
 
 /// The HTTP request of a call.
@@ -46,11 +47,22 @@ fn permitted_client<T>(request: &Request<T>) -> Result<ClientId, Status> {
     ClientId::parse(permit.client_id()).map_err(|_| Refused::Fault(Fault::LayerMissing).into())
 }
 
-/// The answer, with a nonce for the next proof where there is one.
-fn answered<T>(answer: T, nonce: Option<String>) -> Result<Response<T>, Status> {
-    let mut response = Response::new(answer);
+/// What came along with a call.
+fn along<T>(request: &Request<T>) -> Result<Along<'_>, Refused> {
+    Ok(Along {
+        headers: request.metadata().as_ref(),
+        called: called(request)?,
+    })
+}
+
+/// The answer as a message, with a nonce for the next proof where there is one.
+fn answered<T, M>(
+    answered: Answered<T>,
+    message: impl FnOnce(T) -> M,
+) -> Result<Response<M>, Status> {
+    let mut response = Response::new(message(answered.answer));
     // A nonce is base64url.
-    if let Some(nonce) = nonce.and_then(|nonce| nonce.parse().ok()) {
+    if let Some(nonce) = answered.nonce.and_then(|nonce| nonce.parse().ok()) {
         response.metadata_mut().insert("dpop-nonce", nonce);
     }
     Ok(response)

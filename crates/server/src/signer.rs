@@ -5,12 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
 use countersign::keys::v1::VerificationKey;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{KeySource, KeysUnavailable, PublishedKeys};
 use countersign_issuer::model::KeyId;
 use countersign_issuer::{Claims, Issued, IssuerName, access_token};
-use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, json, jwks};
+use countersign_jose::{
+    Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, base64url, json, jwks,
+};
+use http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::refused::{Fault, Refused};
@@ -67,6 +72,14 @@ pub(crate) struct InUse {
     listed: Vec<VerificationKey>,
     /// The same as a JWK Set.
     jwks: Jwks,
+    /// The same as the document that HTTP has.
+    document: Document,
+}
+
+/// A JWK Set as it is written, and the tag of this very text.
+pub(crate) struct Document {
+    pub(crate) json: Bytes,
+    pub(crate) etag: HeaderValue,
 }
 
 impl KeySet {
@@ -117,12 +130,14 @@ impl InUse {
     pub(crate) fn new(signer: Signer, keys: Vec<(KeyId, PublicKey)>) -> Self {
         let listed = keys.iter().map(|(kid, key)| listed(kid, key)).collect();
         let published: Vec<_> = keys.iter().map(published).collect();
-        let jwks = Jwks::parse(jwks::publish(&published).as_bytes())
+        let json = jwks::publish(&published);
+        let jwks = Jwks::parse(json.as_bytes())
             .expect("the service's own keys are at least one and at most a few");
         Self {
             signer,
             listed,
             jwks,
+            document: Document::of(json),
             keys,
         }
     }
@@ -137,9 +152,25 @@ impl InUse {
         self.keys.iter().map(published)
     }
 
+    /// The keys as a JWK Set.
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
     /// The keys as `ListKeys` has them.
     pub(crate) fn listed(&self) -> &[VerificationKey] {
         &self.listed
+    }
+}
+
+impl Document {
+    fn of(json: String) -> Self {
+        let digest = digest(&SHA256, json.as_bytes());
+        let etag = format!("\"{}\"", base64url::encode(digest));
+        Self {
+            etag: etag.parse().expect("base64url between quotation marks"),
+            json: json.into(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is mounted where, and the layers in front of it.
 
 mod deadline;
+mod fork;
 mod under_way;
 
 use std::sync::Arc;
@@ -18,16 +19,22 @@ use countersign::revocation::v1::revocation_service_server::RevocationServiceSer
 use countersign::token::v1::token_service_server::TokenServiceServer;
 use countersign_guard::Guard;
 use countersign_store::EmbeddedStore;
-use countersign_telemetry::ServerLayer;
+use countersign_telemetry::{HttpServerLayer, ServerLayer};
+use http::{Request, Response};
 use tokio_util::task::TaskTracker;
+use tonic::body::Body;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use crate::called::CalledLayer;
+use crate::config::Config;
+use crate::desk::Desk;
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::http::{self as http_edge, Edge, Place};
 use crate::keyring::keeper::Keeper;
 use crate::overload::Overload;
+use crate::protocol::Protocol;
 use crate::reflection;
 use crate::revoked::Revoked;
 use crate::serve::Answers;
@@ -47,6 +54,7 @@ use crate::watchers::Watchers;
 use crate::wire::MESSAGE_BYTES_MAX;
 use crate::wire::introspection::BATCH_BYTES_MAX;
 use deadline::DeadlineLayer;
+use fork::Fork;
 use under_way::UnderWayLayer;
 
 /// Services on the TCP address.
@@ -105,35 +113,70 @@ pub(crate) struct Platform {
     pub(crate) revocation_watchers: Arc<Watchers>,
 }
 
-/// What answers on the TCP address.
+impl Platform {
+    /// Where clients are served.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk {
+            engine: self.engine.clone(),
+            keys: Arc::clone(&self.keys),
+            overload: Arc::clone(&self.overload),
+        }
+    }
+}
+
+/// What answers both protocols on one address.
+pub(crate) fn either(grpc: impl Answers, http: impl Answers) -> impl Answers {
+    Fork { grpc, http }
+}
+
+/// What answers HTTP: the same layers as for gRPC, but for the guard, since every endpoint
+/// authenticates clients by itself or is public.
+pub(crate) fn http(platform: &Platform, config: &Config, calls: TaskTracker) -> impl Answers {
+    let issuer = platform.engine.issuer().name.as_str().to_owned();
+    let scheme = match issuer.starts_with("https:") {
+        true => "https",
+        false => "http",
+    };
+    let place = Place::of(&issuer);
+    let edge = Edge::new(platform.desk(), platform.health.clone());
+    ServiceBuilder::new()
+        .layer(UnderWayLayer { calls })
+        // Before anything goes by the path.
+        .map_request(move |mut request: Request<_>| {
+            let uri = std::mem::take(request.uri_mut());
+            *request.uri_mut() = place.below(uri);
+            request
+        })
+        .layer(platform.overload.layer(Protocol::Http))
+        .layer(HttpServerLayer::new(scheme, http_edge::route_of))
+        .layer(DeadlineLayer {
+            protocol: Protocol::Http,
+            long: &[],
+        })
+        .layer(CalledLayer)
+        .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
+        .service(http_edge::endpoints(edge, config))
+}
+
+/// What answers gRPC on the TCP address.
 pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> impl Answers {
     let reflection = reflection::of(&PUBLIC);
+    let desk = platform.desk();
     let routes = Routes::new(
-        TokenServiceServer::new(Tokens {
-            engine: platform.engine.clone(),
-            keys: Arc::clone(&platform.keys),
-            overload: Arc::clone(&platform.overload),
-        })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        TokenServiceServer::new(Tokens { desk: desk.clone() })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(
-        AuthorizationServiceServer::new(Authorizations {
-            engine: platform.engine.clone(),
-            overload: Arc::clone(&platform.overload),
-        })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        AuthorizationServiceServer::new(Authorizations { desk: desk.clone() })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(
-        IntrospectionServiceServer::new(Introspections {
-            engine: platform.engine,
-            keys: Arc::clone(&platform.keys),
-            overload: Arc::clone(&platform.overload),
-        })
-        // The guard has seen the caller's token before anything of a message is read.
-        .max_decoding_message_size(BATCH_BYTES_MAX)
-        .max_encoding_message_size(BATCH_BYTES_MAX),
+        IntrospectionServiceServer::new(Introspections { desk })
+            // The guard has seen the caller's token before anything of a message is read.
+            .max_decoding_message_size(BATCH_BYTES_MAX)
+            .max_encoding_message_size(BATCH_BYTES_MAX),
     )
     .add_service(key_service(platform.keys, platform.key_watchers))
     .add_service(
@@ -162,7 +205,7 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
         // Outermost: a stop waits for everything that has begun.
         .layer(UnderWayLayer { calls })
         // Before everything that costs something: verifying is what a flood would make us do.
-        .layer(platform.overload.layer())
+        .layer(platform.overload.layer(Protocol::Grpc))
         // A refused call is a span too, and its caller's trace is found here.
         .layer(ServerLayer::new())
         // Tokens with scopes, for those methods that want them. What it lets through unseen
@@ -170,7 +213,10 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
         .layer(guard.layer())
         // Before the handlers, whose signature checks are what a late call would cost us, and who
         // wait for the end of a message. (The guard drops late calls by itself.)
-        .layer(DeadlineLayer { long: &[] })
+        .layer(DeadlineLayer {
+            protocol: Protocol::Grpc,
+            long: &[],
+        })
         // Innermost: what a proof must name.
         .layer(CalledLayer)
         .service(routes.prepare())
@@ -248,7 +294,10 @@ pub(crate) fn admin(
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         .layer(ServerLayer::new())
-        .layer(DeadlineLayer { long: &LONG })
+        .layer(DeadlineLayer {
+            protocol: Protocol::Grpc,
+            long: &LONG,
+        })
         .layer(CalledLayer)
         .service(routes.prepare())
 }

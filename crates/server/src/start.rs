@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::audit::Audit;
-use crate::config::{Config, ConfigError, KeyPlace};
+use crate::config::{Config, ConfigError, HttpPlace, KeyPlace};
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keyring::keeper::Keeper;
@@ -32,7 +32,7 @@ use crate::proof::Proofs;
 use crate::records::Records;
 use crate::revoked::{self, InProcess, Revoked};
 use crate::running::{Edges, Running, Whereabouts};
-use crate::serve::{Peers, Stop, Workers, serve};
+use crate::serve::{Manner, Peers, Speaks, Stop, Workers, serve};
 use crate::set_back;
 use crate::signer::KeySet;
 use crate::stack::{self, Platform};
@@ -157,6 +157,7 @@ async fn started(
     .await?;
 
     let tcp = bind(config.listen.address)?;
+    let own = config.http.place.own().map(bind).transpose()?;
     let socket_path = config.admin_socket();
     let unix = Unix::bind(&socket_path, &config.admin.allowed_uids)
         .await
@@ -182,32 +183,52 @@ async fn started(
 
     let address = tcp.address();
     let stop = Stop::default();
-    let public = stack::public(platform.clone(), &guard, stop.calls.clone());
+    let grpc = stack::public(platform.clone(), &guard, stop.calls.clone());
+    let http = stack::http(&platform, config, stop.calls.clone());
     let admin = stack::admin(platform.clone(), embedded, stop.calls.clone());
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let wanted = config.listen.connections_max as usize;
     let places = Places::new(listen::connections(wanted, workers.count()));
+    let manner = |speaks| Manner {
+        tls: tls.clone(),
+        speaks,
+        peers: Peers::Callers,
+    };
     let mut edges = Edges::new(platform, stop.clone());
-    edges.add(serve(
-        tcp,
-        tls.clone(),
-        public,
-        Peers::Callers,
-        places,
-        workers,
-        stop.clone(),
-    ));
+    let mut http_address = None;
+    if config.http.place == HttpPlace::Shared {
+        http_address = Some(address);
+        let both = stack::either(grpc, http);
+        let manner = manner(Speaks::Both);
+        edges.add(serve(tcp, both, manner, places, workers, stop.clone()));
+    } else {
+        let manner_of_grpc = manner(Speaks::Http2);
+        let (shared, stop) = (places.clone(), stop.clone());
+        edges.add(serve(
+            tcp,
+            grpc,
+            manner_of_grpc,
+            shared,
+            workers,
+            stop.clone(),
+        ));
+        if let Some(own) = own {
+            http_address = Some(own.address());
+            let workers = config.listen.workers as usize;
+            let workers = Workers::start(workers).map_err(StartError::Workers)?;
+            let manner = manner(Speaks::Both);
+            edges.add(serve(own, http, manner, places, workers, stop));
+        }
+    }
     // Operators are few: they need no workers of their own.
+    let operators = Manner {
+        tls: None,
+        speaks: Speaks::Http2,
+        peers: Peers::Operators,
+    };
     let places = Places::new(ADMIN_CONNECTIONS_MAX);
-    edges.add(serve(
-        unix,
-        None,
-        admin,
-        Peers::Operators,
-        places,
-        Workers::here(),
-        stop,
-    ));
+    let workers = Workers::here();
+    edges.add(serve(unix, admin, operators, places, workers, stop));
     info!(%issuer, %address, socket = %socket_path.display(), "the token service takes calls");
     Ok(Running::new(
         edges,
@@ -217,6 +238,7 @@ async fn started(
         tls,
         Whereabouts {
             address,
+            http_address,
             url,
             issuer,
             socket: socket_path,

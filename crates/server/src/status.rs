@@ -32,15 +32,21 @@ const BACKUP_RETRY: Duration = Duration::from_secs(10);
 /// What one refusal is on the wire.
 struct Answer {
     code: Code,
-    reason: Reason,
+    told: Told,
+}
+
+/// What a refused peer is told, whichever protocol it speaks.
+#[derive(Copy, Clone)]
+pub(crate) struct Told {
+    pub(crate) reason: Reason,
     /// The RFC's error code, where there is one.
-    oauth: Option<&'static str>,
+    pub(crate) oauth: Option<&'static str>,
 }
 
 impl From<Refused> for Status {
     fn from(refused: Refused) -> Self {
         let answer = answer(&refused);
-        countersign_telemetry::refused(answer.reason.as_str_name(), refused.label());
+        countersign_telemetry::refused(answer.told.reason.as_str_name(), refused.label());
         if answer.code == Code::Internal {
             error!(cause = refused.label(), "a fault of the service itself");
         }
@@ -52,9 +58,10 @@ impl From<Refused> for Status {
 pub(crate) fn of(refused: &Refused) -> Status {
     let answer = answer(refused);
     let mut details = ErrorDetails::with_error_info(
-        answer.reason.as_str_name(),
+        answer.told.reason.as_str_name(),
         DOMAIN,
         answer
+            .told
             .oauth
             .map(|error| HashMap::from([("oauth_error".to_owned(), error.to_owned())]))
             .unwrap_or_default(),
@@ -71,6 +78,11 @@ pub(crate) fn of(refused: &Refused) -> Status {
         details,
         metadata(refused),
     )
+}
+
+/// Why, in the peer's words. The HTTP edge finds its status by this.
+pub(crate) fn told(refused: &Refused) -> Told {
+    answer(refused).told
 }
 
 fn answer(refused: &Refused) -> Answer {
@@ -183,21 +195,25 @@ fn decided(refusal: &Refusal) -> Answer {
 fn plain(code: Code, reason: Reason) -> Answer {
     Answer {
         code,
-        reason,
-        oauth: None,
+        told: Told {
+            reason,
+            oauth: None,
+        },
     }
 }
 
 fn oauth(code: Code, reason: Reason, error: &'static str) -> Answer {
     Answer {
         code,
-        reason,
-        oauth: Some(error),
+        told: Told {
+            reason,
+            oauth: Some(error),
+        },
     }
 }
 
 /// The field that is wrong, and what would be right.
-fn fault(refused: &Refused) -> Option<(String, String)> {
+pub(crate) fn fault(refused: &Refused) -> Option<(String, String)> {
     match refused {
         Refused::Field { field, expected } => Some(((*field).to_owned(), (*expected).to_owned())),
         Refused::Issuer(Refusal::UnsupportedGrantType) => {
@@ -221,7 +237,8 @@ fn fault(refused: &Refused) -> Option<(String, String)> {
     }
 }
 
-fn retry_after(refused: &Refused) -> Option<Duration> {
+/// How long to wait before the same may be asked again, where waiting helps.
+pub(crate) fn retry_after(refused: &Refused) -> Option<Duration> {
     match refused {
         Refused::Overloaded { retry_after } | Refused::RateLimited { retry_after } => {
             Some(*retry_after)
@@ -248,7 +265,7 @@ fn retry_after(refused: &Refused) -> Option<Duration> {
 }
 
 /// What the peer reads. Which check failed stays with the operator.
-fn message(refused: &Refused) -> String {
+pub(crate) fn message(refused: &Refused) -> String {
     match refused {
         Refused::DeadlinePassed => "the deadline had passed".to_owned(),
         Refused::Overloaded { .. } => "more work than can be done now".to_owned(),

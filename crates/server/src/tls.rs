@@ -1,4 +1,4 @@
-//! TLS: certificate and key from PEM files, TLS 1.2 and 1.3, HTTP/2 by ALPN; and how the pair is
+//! TLS: certificate and key from PEM files, TLS 1.2 and 1.3, HTTP versions by ALPN; and how the pair is
 //! exchanged while connections are open.
 
 mod leaf;
@@ -12,6 +12,7 @@ use countersign_jose::UnixTime;
 use thiserror::Error;
 
 use crate::config::Tls;
+use crate::serve::Speaks;
 pub(crate) use leaf::{Leaf, Standing};
 pub(crate) use pair::{Contents, Pair};
 
@@ -40,8 +41,8 @@ impl Certificates {
     }
 
     /// What the next handshake is made with.
-    pub(crate) fn current(&self) -> Arc<rustls::ServerConfig> {
-        Arc::clone(&self.in_use.load().terms)
+    pub(crate) fn current(&self, speaks: Speaks) -> Arc<rustls::ServerConfig> {
+        Arc::clone(self.in_use.load().terms(speaks))
     }
 
     /// The pair that is greeted with.

@@ -1,5 +1,6 @@
 //! Tower layers that put every call into its trace: [`ServerLayer`] for calls
-//! that arrive, [`ClientLayer`] for calls that leave. Each belongs outermost, so
+//! that arrive, [`HttpServerLayer`] for requests that are not gRPC,
+//! [`ClientLayer`] for calls that leave. Each belongs outermost, so
 //! that whatever the other layers do is part of the call.
 //!
 //! ```no_run
@@ -17,6 +18,7 @@
 mod body;
 mod call;
 mod future;
+mod request;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,6 +31,7 @@ use tower_service::Service;
 pub use self::body::CallBody;
 use self::call::Call;
 pub use self::future::CallFuture;
+pub use self::request::{HttpServerLayer, RequestFuture, ServedRequests};
 
 /// Makes the server span of every gRPC call that arrives, as a child of the
 /// caller's where metadata name one. See the [module](self).

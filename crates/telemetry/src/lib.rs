@@ -53,7 +53,9 @@ pub mod spans;
 
 pub use carry::{Carried, carry};
 pub use export::Delivery;
-pub use layer::{CallBody, CallFuture, ClientCalls, ClientLayer, ServerCalls, ServerLayer};
+pub use layer::{
+    CallBody, CallFuture, ClientCalls, ClientLayer, HttpServerLayer, ServerCalls, ServerLayer,
+};
 pub use refusal::{bearer_accepted, refused, would_refuse};
 pub use settings::{LogFormat, LogSink, Logs, Service, Settings, SettingsError, Traces};
 pub use setup::{StartError, Telemetry, Unfinished, check_log_filter, prepare, start};

@@ -4,7 +4,8 @@
 //! stand at release candidate: `rpc.system.name`, the fully qualified
 //! `rpc.method`, and `rpc.status_code` with the status code's name (which was
 //! `rpc.response.status_code` up to the renaming of July 2026, and before 1.39
-//! the number in `rpc.grpc.status_code`). Names of our own begin with
+//! the number in `rpc.grpc.status_code`). Requests that are not gRPC follow the
+//! stable conventions for HTTP servers. Names of our own begin with
 //! `countersign.`.
 
 // Fields that tracing-opentelemetry reads as the span's own properties.
@@ -30,10 +31,24 @@ pub const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 pub const GRPC: &str = "grpc";
 /// `package.Service/Method`, or [`OTHER_METHOD`].
 pub const RPC_METHOD: &str = "rpc.method";
-/// Stands for a path that no gRPC method can have.
+/// Stands for a path that no gRPC method can have, and for a method that HTTP does not define.
 pub const OTHER_METHOD: &str = "_OTHER";
 /// The gRPC status code's name, such as `PERMISSION_DENIED`.
 pub const RPC_STATUS_CODE: &str = "rpc.status_code";
+/// A request that is not gRPC, before it is known which; its exported name is `METHOD route`.
+pub const HTTP_REQUEST: &str = "countersign.http";
+/// The request's method, or [`OTHER_METHOD`].
+pub const HTTP_METHOD: &str = "http.request.method";
+/// The endpoint, where it is one.
+pub const HTTP_ROUTE: &str = "http.route";
+/// The status of the answer.
+pub const HTTP_STATUS: &str = "http.response.status_code";
+/// The path, where it is an endpoint's: a stranger's may hold anything.
+pub const URL_PATH: &str = "url.path";
+/// `http` or `https`, as clients reach the service.
+pub const URL_SCHEME: &str = "url.scheme";
+/// The version of HTTP: `1.1` or `2`.
+pub const PROTOCOL_VERSION: &str = "network.protocol.version";
 /// What went wrong, where the call failed.
 pub const ERROR_TYPE: &str = "error.type";
 /// The value of [`ERROR_TYPE`] when the call never got an answer.

@@ -11,7 +11,7 @@ mod tests;
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::Uri;
+use http::{Method, Uri, Version};
 use opentelemetry::Context;
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
@@ -168,6 +168,63 @@ pub(crate) fn served_call(uri: &Uri) -> Span {
         { names::REFUSAL_REASON } = Empty,
         { names::REFUSAL_CAUSE } = Empty,
     )
+}
+
+/// A request that arrived and is not gRPC. `route` is the endpoint, where there is one.
+pub(crate) fn served_request(
+    method: &Method,
+    route: Option<&'static str>,
+    scheme: &'static str,
+    version: Version,
+) -> Span {
+    let method = http_method(method);
+    let name = match route {
+        Some(route) => format!("{method} {route}"),
+        None => method.to_owned(),
+    };
+    info_span!(
+        parent: None,
+        names::HTTP_REQUEST,
+        { names::OTEL_KIND } = names::KIND_SERVER,
+        { names::OTEL_NAME } = name,
+        { names::OTEL_STATUS } = Empty,
+        { names::HTTP_METHOD } = method,
+        { names::HTTP_ROUTE } = route,
+        { names::URL_PATH } = route,
+        { names::URL_SCHEME } = scheme,
+        { names::PROTOCOL_VERSION } = protocol(version),
+        { names::HTTP_STATUS } = Empty,
+        { names::ERROR_TYPE } = Empty,
+        { names::CLIENT_ID } = Empty,
+        { names::JKT } = Empty,
+        { names::REFUSAL_REASON } = Empty,
+        { names::REFUSAL_CAUSE } = Empty,
+    )
+}
+
+/// The methods of RFC 9110 and RFC 5789. A stranger's becomes part of no span's name.
+fn http_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::PATCH => "PATCH",
+        _ => names::OTHER_METHOD,
+    }
+}
+
+fn protocol(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_10 => Some("1.0"),
+        Version::HTTP_11 => Some("1.1"),
+        Version::HTTP_2 => Some("2"),
+        _ => None,
+    }
 }
 
 /// A call that leaves.

@@ -8,7 +8,7 @@ use countersign_jose::{Algorithm, CompactJws, UnixTime};
 use super::SpentAssertion;
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::ClientId;
-use crate::refusal::AuthenticationCause as Cause;
+use crate::refusal::{AuthenticationCause as Cause, Refusal};
 
 /// An RSA signature of 4096 bits, long names, and as much again.
 pub const ASSERTION_BYTES_MAX: usize = 4 * 1024;
@@ -71,6 +71,21 @@ impl<'a> Assertion<'a> {
             until: self.expires_at.plus(ASSERTION_SKEW).plus(CLOCK_MARGIN),
         }
     }
+}
+
+/// The client that an assertion says it is of. Nothing else of it is looked at: RFC 7521 §4.2 lets a
+/// client leave out `client_id` where it presents one.
+///
+/// # Errors
+/// What is said of an assertion that no client can have made.
+pub fn subject(assertion: &str) -> Result<ClientId, Refusal> {
+    let jws =
+        CompactJws::parse(assertion, ASSERTION_BYTES_MAX).map_err(|_| Cause::AssertionForm)?;
+    let claims = json::object(jws.payload()).map_err(|_| Cause::AssertionClaims)?;
+    let subject = claims.member("sub").and_then(Value::text);
+    subject
+        .and_then(|text| ClientId::parse(text).ok())
+        .ok_or_else(|| Cause::AssertionIssuer.into())
 }
 
 fn claimed(

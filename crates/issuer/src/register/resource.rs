@@ -14,13 +14,16 @@ use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
 
+/// The scope of whoever asks what tokens are worth.
+pub(crate) const INTROSPECT: &str = "introspect";
+
 /// The scopes of the service's own API: what its methods' rules ask for.
 const OWN_SCOPES: [&str; 6] = [
     "admin.keys",
     "admin.read",
     "admin.write",
     "authorizations.decide",
-    "introspect",
+    INTROSPECT,
     "revocations.watch",
 ];
 

@@ -465,7 +465,7 @@ impl World {
         let client = self.client(who);
         let token = revoking.recognised().and_then(Recognised::token);
         let standing = self.standing(token, revoking.family());
-        let decision = revoke(&shown(&client), revoking, &standing, proof, self.now);
+        let decision = revoke(&shown(&client), revoking, &standing, Some(proof), self.now);
         self.settle(decision)
     }
 

@@ -53,6 +53,7 @@ impl Config {
                 "must not be more than tokens.refresh_absolute_secs",
             ));
         }
+        self.check_http()?;
         self.check_keys()
     }
 
@@ -97,7 +98,7 @@ impl Config {
     }
 }
 
-fn contradiction(key: &'static str, expected: &'static str) -> ConfigError {
+pub(super) fn contradiction(key: &'static str, expected: &'static str) -> ConfigError {
     ConfigError::Contradiction { key, expected }
 }
 

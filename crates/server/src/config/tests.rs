@@ -356,6 +356,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("listen.origins", "https://a.internal"),
         ("listen.connections_max", "7"),
         ("listen.workers", "7"),
+        ("http.address", "127.0.0.1:2"),
+        ("http.cors_origins", "https://a.example"),
         ("tls.certificate_file", "a"),
         ("tls.key_file", "a"),
         ("store.directory", "a"),

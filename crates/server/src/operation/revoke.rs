@@ -13,7 +13,8 @@ use crate::refused::Refused;
 pub(crate) struct Revoke<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) revoking: Revoking,
-    pub(crate) proof: Thumbprint,
+    /// The key of the proof that came with it, if one did.
+    pub(crate) proof: Option<Thumbprint>,
 }
 
 #[tonic::async_trait]

@@ -2,53 +2,79 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Response};
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use tonic::body::Body;
 
 use super::spread::{Spread, VARIANTS, wait};
+use crate::http as http_edge;
+use crate::protocol::Protocol;
 use crate::refused::Refused;
 use crate::status;
 
 /// The two refusals of this layer, each with different times to wait.
 pub(super) struct Answers {
-    overloaded: Vec<HeaderMap>,
-    limited: Vec<HeaderMap>,
+    overloaded: Prepared,
+    limited: Prepared,
     spread: Spread,
+}
+
+/// One refusal in the words of both protocols.
+struct Prepared {
+    grpc: Vec<Response<Bytes>>,
+    http: Vec<Response<Bytes>>,
 }
 
 impl Answers {
     pub(super) fn prepare() -> Self {
-        let waits = || (0..VARIANTS).map(|nth| wait(nth, Duration::ZERO));
         Self {
-            overloaded: waits()
-                .map(|retry_after| trailers(&Refused::Overloaded { retry_after }))
-                .collect(),
-            limited: waits()
-                .map(|retry_after| trailers(&Refused::RateLimited { retry_after }))
-                .collect(),
+            overloaded: Prepared::of(|retry_after| Refused::Overloaded { retry_after }),
+            limited: Prepared::of(|retry_after| Refused::RateLimited { retry_after }),
             spread: Spread::default(),
         }
     }
 
     /// There is more work than can be done.
-    pub(super) fn overloaded<B: Default>(&self) -> Response<B> {
-        self.answer(&self.overloaded)
+    pub(super) fn overloaded(&self, protocol: Protocol) -> Response<Body> {
+        self.answer(&self.overloaded, protocol)
     }
 
     /// The method has had its share.
-    pub(super) fn limited<B: Default>(&self) -> Response<B> {
-        self.answer(&self.limited)
+    pub(super) fn limited(&self, protocol: Protocol) -> Response<Body> {
+        self.answer(&self.limited, protocol)
     }
 
-    fn answer<B: Default>(&self, variants: &[HeaderMap]) -> Response<B> {
-        let mut response = Response::new(B::default());
-        *response.headers_mut() = variants[self.spread.next()].clone();
-        response
+    fn answer(&self, prepared: &Prepared, protocol: Protocol) -> Response<Body> {
+        let variants = match protocol {
+            Protocol::Grpc => &prepared.grpc,
+            Protocol::Http => &prepared.http,
+        };
+        let response = variants[self.spread.next()].clone();
+        response.map(|bytes| match bytes.is_empty() {
+            true => Body::empty(),
+            false => Body::new(Full::new(bytes)),
+        })
+    }
+}
+
+impl Prepared {
+    fn of(refused: impl Fn(Duration) -> Refused) -> Self {
+        let refusals = || (0..VARIANTS).map(|nth| refused(wait(nth, Duration::ZERO)));
+        Self {
+            grpc: refusals().map(|refused| trailers(&refused)).collect(),
+            http: refusals()
+                .map(|refused| http_edge::prepared(&refused))
+                .collect(),
+        }
     }
 }
 
 /// A gRPC answer of trailers only.
-fn trailers(refused: &Refused) -> HeaderMap {
-    status::of(refused).into_http::<()>().into_parts().0.headers
+fn trailers(refused: &Refused) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.headers_mut() = status::of(refused).into_http::<()>().into_parts().0.headers;
+    response
 }
 
 #[cfg(test)]
@@ -63,7 +89,7 @@ mod tests {
     fn each_says_why_and_how_long_to_wait_and_they_differ() {
         let (least, most) = RETRY;
         let answers = Answers::prepare();
-        let read = |response: Response<()>| {
+        let read = |response: Response<Body>| {
             let status = Status::from_header_map(response.headers()).expect("a status");
             let refused = Read::of(&status).expect("one of ours");
             let wait = refused.retry_after.expect("says how long");
@@ -72,13 +98,29 @@ mod tests {
         };
         let mut waits = Vec::new();
         for _ in 0..VARIANTS {
-            let (reason, wait) = read(answers.overloaded());
+            let (reason, wait) = read(answers.overloaded(Protocol::Grpc));
             assert_eq!(reason, "REASON_OVERLOADED");
             waits.push(wait);
         }
         waits.sort_unstable();
         waits.dedup();
         assert_eq!(waits.len(), VARIANTS);
-        assert_eq!(read(answers.limited()).0, "REASON_RATE_LIMITED");
+        assert_eq!(
+            read(answers.limited(Protocol::Grpc)).0,
+            "REASON_RATE_LIMITED"
+        );
+    }
+
+    #[test]
+    fn over_http_each_has_its_status_and_a_time_to_wait() {
+        let answers = Answers::prepare();
+        for (response, status) in [
+            (answers.overloaded(Protocol::Http), 503),
+            (answers.limited(Protocol::Http), 429),
+        ] {
+            assert_eq!(response.status(), status);
+            let wait = response.headers()["retry-after"].to_str().expect("ASCII");
+            assert!(wait.parse::<u64>().expect("whole seconds") >= 1);
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Which calls are bounded together.
 
+use crate::http;
+use crate::protocol::Protocol;
+
 /// Calls that take each other's places, and no others'.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -21,7 +24,23 @@ impl Lane {
         Self::Ordinary,
     ];
 
-    pub(super) fn of(path: &str) -> Self {
+    pub(super) fn of(protocol: Protocol, path: &str) -> Self {
+        match protocol {
+            Protocol::Grpc => Self::of_method(path),
+            Protocol::Http => Self::of_endpoint(path),
+        }
+    }
+
+    fn of_endpoint(path: &str) -> Self {
+        match http::route(path) {
+            Some(http::HEALTH) => Self::Health,
+            Some(http::KEYS | http::METADATA) => Self::Keys,
+            Some(http::INTROSPECT) => Self::Introspection,
+            _ => Self::Ordinary,
+        }
+    }
+
+    fn of_method(path: &str) -> Self {
         match path.split_at_checked(1).and_then(|(slash, rest)| {
             let (service, _) = rest.split_once('/')?;
             (slash == "/").then_some(service)
@@ -36,9 +55,9 @@ impl Lane {
     }
 }
 
-/// The methods that can be limited: all on the TCP address but health, which a balancer must not
-/// be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 12] = [
+/// The methods and endpoints that can be limited: all on the TCP address but health, which a
+/// balancer must not be refused, and reflection, which is nobody's work.
+const LIMITABLE: [&str; 18] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -51,9 +70,15 @@ const LIMITABLE: [&str; 12] = [
     "/countersign.keys.v1.KeyService/ListKeys",
     "/countersign.keys.v1.KeyService/WatchKeys",
     "/countersign.revocation.v1.RevocationService/WatchRevocations",
+    http::TOKEN,
+    http::INTROSPECT,
+    http::REVOKE,
+    http::PAR,
+    http::KEYS,
+    http::METADATA,
 ];
 
-/// The path of a method that can be limited, by its name without the service.
+/// The path of a method or endpoint that can be limited, by its name without what stands before.
 pub(super) fn path_of(name: &str) -> Option<&'static str> {
     LIMITABLE
         .into_iter()
@@ -94,15 +119,33 @@ mod tests {
             ("*", Lane::Ordinary),
             ("", Lane::Ordinary),
         ] {
-            assert_eq!(Lane::of(path), lane, "{path}");
+            assert_eq!(Lane::of(Protocol::Grpc, path), lane, "{path}");
         }
+    }
+
+    #[test]
+    fn each_endpoint_has_its_lane() {
+        for (path, lane) in [
+            ("/health", Lane::Health),
+            ("/jwks", Lane::Keys),
+            ("/.well-known/oauth-authorization-server", Lane::Keys),
+            ("/introspect", Lane::Introspection),
+            ("/token", Lane::Ordinary),
+            ("/health/", Lane::Ordinary),
+            ("/grpc.health.v1.Health/Check", Lane::Ordinary),
+            ("", Lane::Ordinary),
+        ] {
+            assert_eq!(Lane::of(Protocol::Http, path), lane, "{path}");
+        }
+        assert_eq!(Lane::of(Protocol::Grpc, "/health"), Lane::Ordinary);
     }
 
     #[test]
     fn what_can_be_limited_is_served() {
         for path in LIMITABLE {
-            let (service, name) = path[1..].split_once('/').expect("a path");
-            assert!(stack::PUBLIC.contains(&service), "{path}");
+            let (service, name) = path.rsplit_once('/').expect("a path");
+            let is_method = stack::PUBLIC.contains(&service.trim_start_matches('/'));
+            assert!(is_method || http::route(path) == Some(path), "{path}");
             assert_eq!(path_of(name), Some(path), "one method of each name");
         }
         assert!(!is_limitable("Check"));

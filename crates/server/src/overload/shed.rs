@@ -22,6 +22,7 @@ use super::Overload;
 use super::arrival::{Arrived, Watched};
 use super::lane::Lane;
 use super::waiting::Queues;
+use crate::protocol::Protocol;
 
 /// How long the rest of a request may take to arrive while its lane is half full. Head and message
 /// of an honest call travel together. Without this, 4,096 heads without a message would hold every
@@ -30,10 +31,17 @@ const ARRIVAL_DUE: Duration = Duration::from_millis(250);
 
 /// Sheds what is too much; made by [`Overload::layer`].
 #[derive(Clone)]
-pub(crate) struct ShedLayer(pub(super) Arc<Overload>);
+pub(crate) struct ShedLayer {
+    pub(super) overload: Arc<Overload>,
+    pub(super) protocol: Protocol,
+}
 
 /// A place for a call to `path`, or the answer that there is none.
-fn admit<B: Default>(overload: &Arc<Overload>, path: &str) -> Result<Place, Response<B>> {
+fn admit(
+    overload: &Arc<Overload>,
+    protocol: Protocol,
+    path: &str,
+) -> Result<Place, Response<Body>> {
     let Overload {
         rules,
         taken,
@@ -43,27 +51,28 @@ fn admit<B: Default>(overload: &Arc<Overload>, path: &str) -> Result<Place, Resp
         ..
     } = &**overload;
     let rules = rules.load();
-    let lane = Lane::of(path);
+    let lane = Lane::of(protocol, path);
     if !taken.enter(lane, rules.in_flight_max) {
         tally.overloaded();
-        return Err(answers.overloaded());
+        return Err(answers.overloaded(protocol));
     }
     let queues = waiting.here();
     if !queues[lane as usize].enter(rules.waiting_max, Instant::now) {
         taken.leave(lane);
         tally.overloaded();
-        return Err(answers.overloaded());
+        return Err(answers.overloaded(protocol));
     }
     let place = Place {
         overload: Arc::clone(overload),
         queues,
         lane,
+        protocol,
         waits: true,
     };
     // Last, so that a call which is shed uses up nothing.
     if rules.methods.is_limited(path) {
         tally.limited();
-        return Err(answers.limited());
+        return Err(answers.limited(protocol));
     }
     Ok(place)
 }
@@ -73,6 +82,7 @@ struct Place {
     overload: Arc<Overload>,
     queues: Arc<Queues>,
     lane: Lane,
+    protocol: Protocol,
     waits: bool,
 }
 
@@ -104,7 +114,8 @@ impl<S> Layer<S> for ShedLayer {
     fn layer(&self, inner: S) -> Self::Service {
         ShedService {
             inner,
-            overload: Arc::clone(&self.0),
+            overload: Arc::clone(&self.overload),
+            protocol: self.protocol,
         }
     }
 }
@@ -114,6 +125,7 @@ impl<S> Layer<S> for ShedLayer {
 pub(crate) struct ShedService<S> {
     inner: S,
     overload: Arc<Overload>,
+    protocol: Protocol,
 }
 
 impl<S, B, R> Service<Request<B>> for ShedService<S>
@@ -133,7 +145,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match admit(&self.overload, request.uri().path()) {
+        match admit(&self.overload, self.protocol, request.uri().path()) {
             Ok(place) => {
                 let arrived = Arrived::default();
                 let request = request.map(|body| Body::new(Watched::new(body, arrived.clone())));
@@ -200,7 +212,10 @@ where
                 ready!(due.as_mut().poll(cx));
                 let overload = &place.overload;
                 overload.tally.overloaded();
-                Poll::Ready(Ok(overload.answers.overloaded().map(Either::Right)))
+                Poll::Ready(Ok(overload
+                    .answers
+                    .overloaded(place.protocol)
+                    .map(Either::Right)))
             }
             ShedProjection::Shed { answer } => {
                 let answer = answer.take().expect("polled after its answer");

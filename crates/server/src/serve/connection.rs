@@ -4,8 +4,8 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -14,21 +14,19 @@ use tonic::transport::server::Connected;
 use tracing::debug;
 
 use super::calls::Calls;
-use super::life::{Life, Peers, Verdict};
+use super::life::{Life, Verdict};
 use super::metered::Metered;
 use super::traffic::Traffic;
 use super::workers::Seated;
-use super::{Answers, Stop};
+use super::{Answers, Manner, Stop};
 use crate::listen::{Listener, Place};
 use crate::random;
-use crate::tls::Certificates;
 
 /// What all connections of a listener have in common.
 pub(super) struct Edge<S> {
-    pub(super) http2: http2::Builder<TokioExecutor>,
-    pub(super) tls: Option<Arc<Certificates>>,
+    pub(super) http: auto::Builder<TokioExecutor>,
+    pub(super) manner: Manner,
     pub(super) service: S,
-    pub(super) peers: Peers,
     pub(super) stop: Stop,
 }
 
@@ -41,7 +39,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
 ) {
     let opened = Instant::now();
     let life = Life::new(
-        edge.peers,
+        edge.manner.peers,
         opened,
         place.is_scarce(),
         u64::from_be_bytes(random::bytes()),
@@ -57,10 +55,10 @@ pub(super) async fn serve<L: Listener, S: Answers>(
             traffic: Arc::clone(&traffic),
         };
         let stream = Metered { stream, traffic };
-        match &edge.tls {
+        match &edge.manner.tls {
             None => speak(stream, calls, life, &place).await,
             Some(certificates) => {
-                let acceptor = TlsAcceptor::from(certificates.current());
+                let acceptor = TlsAcceptor::from(certificates.current(edge.manner.speaks));
                 let shaken = timeout_at(life.greeting_due(), acceptor.accept(stream));
                 // Boxed: a session is large, and a handshake is over soon.
                 let stream = Box::pin(shaken).await??;
@@ -77,7 +75,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
     drop((place, seated));
 }
 
-/// Speaks HTTP/2 until the peer ends it, or `life` does.
+/// Speaks HTTP until the peer ends it, or `life` does.
 async fn speak<T, S, I>(
     stream: T,
     calls: Calls<S, I>,
@@ -85,13 +83,13 @@ async fn speak<T, S, I>(
     place: &Place,
 ) -> io::Result<()>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Answers,
     I: Clone + Send + Sync + 'static,
 {
     let edge = Arc::clone(&calls.edge);
     let traffic = Arc::clone(&calls.traffic);
-    let mut connection = pin!(edge.http2.serve_connection(TokioIo::new(stream), calls));
+    let mut connection = pin!(edge.http.serve_connection(TokioIo::new(stream), calls));
     let stop = edge.stop.begun.child_token();
     let mut stopping = pin!(stop.cancelled());
     let mut stopped = false;

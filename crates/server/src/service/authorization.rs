@@ -1,7 +1,5 @@
 //! `AuthorizationService`: clients lodge requests, the login application decides them.
 
-use std::sync::Arc;
-
 use countersign::authorization::v1::authorization_service_server::AuthorizationService;
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, ApproveAuthorizationResponse, DenyAuthorizationRequest,
@@ -14,17 +12,14 @@ use countersign_telemetry::spans;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
-use super::{answered, called, permitted_client};
-use crate::engine::Engine;
-use crate::operation::authorize::{Approve, Deny, Push, Show};
-use crate::overload::Overload;
-use crate::random;
+use super::{along, answered, permitted_client};
+use crate::desk::Desk;
+use crate::operation::authorize::{Approve, Deny, Show};
 use crate::refused::Refused;
 use crate::wire;
 
 pub(crate) struct Authorizations {
-    pub(crate) engine: Engine,
-    pub(crate) overload: Arc<Overload>,
+    pub(crate) desk: Desk,
 }
 
 #[tonic::async_trait]
@@ -34,27 +29,8 @@ impl AuthorizationService for Authorizations {
         request: Request<PushAuthorizationRequest>,
     ) -> Result<Response<PushAuthorizationResponse>, Status> {
         let (caller, lodging) = wire::authorization::pushed(request.get_ref())?;
-        let mut visit = self.overload.tokens.visit(&caller)?;
-        let headers = request.metadata().as_ref();
-        let proof = self.engine.proof_if_any(headers, called(&request)?)?;
-        if let Some(proof) = &proof {
-            visit = visit.with_key(proof.jkt)?;
-        }
-        let push = Push {
-            caller,
-            lodging,
-            proof: proof.as_ref().map(|proof| proof.jkt),
-            id: RecordId::from_bytes(random::bytes()),
-        };
-        let decided = self
-            .engine
-            .decide_for(Some(&visit), &push, proof.as_ref())
-            .instrument(spans::authorize("push"))
-            .await?;
-        let lodged = decided.answer;
-        let proofs = &self.engine.proofs;
-        let nonce = proof.and_then(|proof| proofs.next_nonce(&proof, self.engine.proof_time()));
-        answered(wire::authorization::lodged(&lodged), nonce)
+        let lodged = self.desk.push(caller, lodging, along(&request)?).await?;
+        answered(lodged, |lodged| wire::authorization::lodged(&lodged))
     }
 
     async fn get_authorization(
@@ -64,6 +40,7 @@ impl AuthorizationService for Authorizations {
         self.charge(&request)?;
         let id = self.id(&request.get_ref().request_uri)?;
         let shown = self
+            .desk
             .engine
             .decide(&Show { id })
             .instrument(spans::authorize("get"))
@@ -79,8 +56,9 @@ impl AuthorizationService for Authorizations {
     ) -> Result<Response<ApproveAuthorizationResponse>, Status> {
         self.charge(&request)?;
         let id = self.id(&request.get_ref().request_uri)?;
-        let approving = wire::authorization::approving(request.get_ref(), self.engine.now())?;
+        let approving = wire::authorization::approving(request.get_ref(), self.desk.engine.now())?;
         let redirect_to = self
+            .desk
             .engine
             .decide(&Approve { id, approving })
             .instrument(spans::authorize("approve"))
@@ -99,6 +77,7 @@ impl AuthorizationService for Authorizations {
         let id = self.id(&request.get_ref().request_uri)?;
         let decider = permitted_client(&request)?;
         let redirect_to = self
+            .desk
             .engine
             .decide(&Deny { id, decider })
             .instrument(spans::authorize("deny"))
@@ -113,10 +92,14 @@ impl AuthorizationService for Authorizations {
 impl Authorizations {
     /// The guard in front knows who calls.
     fn charge<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        Ok(self.overload.tokens.charge(permitted_client(request)?, 1)?)
+        Ok(self
+            .desk
+            .overload
+            .tokens
+            .charge(permitted_client(request)?, 1)?)
     }
 
     fn id(&self, text: &str) -> Result<RecordId, Refused> {
-        Ok(request_uri(text, &self.engine.issuer().mac_keys)?)
+        Ok(request_uri(text, &self.desk.engine.issuer().mac_keys)?)
     }
 }

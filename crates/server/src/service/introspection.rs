@@ -1,36 +1,23 @@
 //! `IntrospectionService`: what a token is worth, to those it is for (RFC 7662). The guard in
 //! front has checked the caller's own token and its scope.
 
-use std::sync::Arc;
-
 use countersign::introspection::v1::introspection_service_server::IntrospectionService;
 use countersign::introspection::v1::{
     BatchIntrospectTokensRequest, BatchIntrospectTokensResponse, IntrospectTokenRequest,
     IntrospectTokenResponse,
 };
-use countersign_issuer::introspect::{introspect, recognise};
 use countersign_issuer::model::{ClientId, Malformed};
 use countersign_telemetry::spans;
-use tokio::task::yield_now;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
 use super::permitted_client;
-use crate::engine::Engine;
-use crate::operation::introspect::find;
-use crate::overload::Overload;
+use crate::desk::Desk;
 use crate::refused::Refused;
-use crate::signer::KeySet;
 use crate::wire;
 
-/// Signatures that are checked in a row before other calls of the worker have their turn: about as
-/// long as one call that issues a token takes.
-const CHECKED_IN_A_ROW: usize = 8;
-
 pub(crate) struct Introspections {
-    pub(crate) engine: Engine,
-    pub(crate) keys: Arc<KeySet>,
-    pub(crate) overload: Arc<Overload>,
+    pub(crate) desk: Desk,
 }
 
 #[tonic::async_trait]
@@ -40,7 +27,10 @@ impl IntrospectionService for Introspections {
         request: Request<IntrospectTokenRequest>,
     ) -> Result<Response<IntrospectTokenResponse>, Status> {
         let caller = permitted_client(&request)?;
-        self.overload.introspections.charge(caller.clone(), 1)?;
+        self.desk
+            .overload
+            .introspections
+            .charge(caller.clone(), 1)?;
         let token = &request.get_ref().token;
         if token.is_empty() {
             return Err(Refused::field("token", Malformed::Missing).into());
@@ -62,7 +52,10 @@ impl IntrospectionService for Introspections {
         // A caller pays for each, so that many at once are no way around its share; and for a
         // refused request as for one.
         let count = tokens.as_ref().map_or(1, |tokens| tokens.len());
-        self.overload.introspections.charge(caller.clone(), count)?;
+        self.desk
+            .overload
+            .introspections
+            .charge(caller.clone(), count)?;
         let answers = self.introspect(&caller, tokens?);
         let answers = answers.instrument(spans::introspect()).await?;
         Ok(Response::new(BatchIntrospectTokensResponse { answers }))
@@ -70,31 +63,17 @@ impl IntrospectionService for Introspections {
 }
 
 impl Introspections {
-    /// One answer for each token, in their order, all as of one time.
+    /// One answer for each token, in their order.
     async fn introspect(
         &self,
         caller: &ClientId,
         tokens: &[String],
     ) -> Result<Vec<IntrospectTokenResponse>, Refused> {
-        let issuer = &self.engine.issuer();
-        let mut recognised = Vec::with_capacity(tokens.len());
-        for some in tokens.chunks(CHECKED_IN_A_ROW) {
-            if !recognised.is_empty() {
-                yield_now().await;
-            }
-            let keys = self.keys.in_use();
-            let read = |token: &String| recognise(token, keys.published(), issuer);
-            recognised.extend(some.iter().map(read));
-        }
-        let found = find(&self.engine.records, &recognised, caller).await?;
-        let client = found.caller.as_deref();
-        let now = self.engine.now();
-        let answers = recognised.iter().zip(&found.standings);
-        Ok(answers
-            .map(|(recognised, standing)| {
-                let introspection = introspect(recognised, standing, client, issuer, now);
-                wire::introspection::introspected(&introspection, &issuer.name)
-            })
+        let looked = self.desk.look(caller, tokens).await?;
+        let issuer = looked.issuer();
+        Ok(looked
+            .worth()
+            .map(|worth| wire::introspection::introspected(&worth, issuer))
             .collect())
     }
 }

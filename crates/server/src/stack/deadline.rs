@@ -2,18 +2,20 @@
 //! and those that take far too long.
 
 use std::future::{Ready, ready};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::{Either, Map};
+use futures_util::future::Either;
 use http::{HeaderMap, Request, Response};
-use tokio::time::error::Elapsed;
+use pin_project_lite::pin_project;
 use tokio::time::{Timeout, timeout};
 use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::http as http_edge;
+use crate::protocol::Protocol;
 use crate::refused::Refused;
 
 /// A call takes milliseconds, and a commit to a slow disk a second. What takes longer was not sent
@@ -24,6 +26,8 @@ const CALL_DUE: Duration = Duration::from_secs(10);
 /// waits for the opening.
 #[derive(Copy, Clone)]
 pub(crate) struct DeadlineLayer {
+    /// What the refusal is worded in.
+    pub(crate) protocol: Protocol,
     /// The paths of calls that take as long as they take: only who calls sets them a time.
     pub(crate) long: &'static [&'static str],
 }
@@ -35,6 +39,10 @@ impl<S> Layer<S> for DeadlineLayer {
         DeadlineService {
             inner,
             long: self.long,
+            refused: match self.protocol {
+                Protocol::Grpc => grpc_refused,
+                Protocol::Http => http_refused,
+            },
         }
     }
 }
@@ -44,6 +52,7 @@ impl<S> Layer<S> for DeadlineLayer {
 pub(crate) struct DeadlineService<S> {
     inner: S,
     long: &'static [&'static str],
+    refused: fn() -> Response<Body>,
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>
@@ -52,7 +61,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Either<Ready<Answer<S::Error>>, Map<Timeout<S::Future>, Ended<S::Error>>>;
+    type Future = Either<Ready<Answer<S::Error>>, Due<S::Future>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -61,7 +70,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let given = given(request.headers());
         if given.is_some_and(|given| given.is_zero()) {
-            return Either::Left(ready(Ok(refused())));
+            return Either::Left(ready(Ok((self.refused)())));
         }
         let most = if self.long.contains(&request.uri().path()) {
             // What does not fit on the clock is never.
@@ -70,16 +79,43 @@ where
             CALL_DUE
         };
         let due = given.map_or(most, |given| given.min(most));
-        let answer = timeout(due, self.inner.call(request));
-        Either::Right(answer.map(|ended| ended.unwrap_or_else(|_| Ok(refused()))))
+        Either::Right(Due {
+            answer: timeout(due, self.inner.call(request)),
+            refused: self.refused,
+        })
     }
 }
 
 type Answer<E> = Result<Response<Body>, E>;
-type Ended<E> = fn(Result<Answer<E>, Elapsed>) -> Answer<E>;
 
-fn refused() -> Response<Body> {
+pin_project! {
+    /// An answer that must be there in time.
+    pub(crate) struct Due<F> {
+        #[pin]
+        answer: Timeout<F>,
+        refused: fn() -> Response<Body>,
+    }
+}
+
+impl<F, E> Future for Due<F>
+where
+    F: Future<Output = Answer<E>>,
+{
+    type Output = Answer<E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let ended = ready!(this.answer.poll(cx));
+        Poll::Ready(ended.unwrap_or_else(|_| Ok((this.refused)())))
+    }
+}
+
+fn grpc_refused() -> Response<Body> {
     tonic::Status::from(Refused::DeadlinePassed).into_http()
+}
+
+fn http_refused() -> Response<Body> {
+    http_edge::refused(Refused::DeadlinePassed)
 }
 
 /// The time that the caller gives. `grpc-timeout` is relative: a caller, or a proxy that counts
@@ -152,7 +188,10 @@ mod tests {
             std::future::pending::<Result<Response<Body>, Infallible>>()
         });
         let begun = Instant::now();
-        let layer = DeadlineLayer { long: &["/long"] };
+        let layer = DeadlineLayer {
+            protocol: Protocol::Grpc,
+            long: &["/long"],
+        };
         let answer = layer.layer(silent).call(request).await;
         let headers = answer.expect("answered").into_parts().0.headers;
         let status = tonic::Status::from_header_map(&headers).expect("a status");

@@ -14,12 +14,16 @@ use zeroize::Zeroizing;
 
 use super::{Leaf, TlsError, wrong};
 use crate::config::Tls;
+use crate::serve::Speaks;
 
 /// The largest file that is read: a chain of ten certificates with RSA-4096 keys is 25 KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The only protocol that is spoken (RFC 9113 §3.2).
-const ALPN: &[u8] = b"h2";
+/// HTTP/2 (RFC 9113 §3.2).
+const H2: &[u8] = b"h2";
+
+/// HTTP/1.1 (RFC 7301 §6).
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// What both files held. The key itself is kept by nobody but rustls.
 #[derive(Copy, Clone, Debug)]
@@ -27,8 +31,10 @@ pub(crate) struct Contents([u8; 32]);
 
 /// A chain and its key that fit.
 pub(crate) struct Pair {
-    /// What a handshake is made with.
-    pub(crate) terms: Arc<ServerConfig>,
+    /// What a handshake is made with, where HTTP/2 alone is spoken.
+    http2: Arc<ServerConfig>,
+    /// The same, where HTTP/1.1 is spoken as well.
+    both: Arc<ServerConfig>,
     /// What the certificate says of itself.
     pub(crate) leaf: Leaf,
     /// To see whether the files have changed since.
@@ -45,6 +51,14 @@ impl Pair {
     /// Reads and checks the files.
     pub(crate) fn read(files: &Tls) -> Result<Self, TlsError> {
         Texts::read(files)?.fit(files)
+    }
+
+    /// What a handshake is made with.
+    pub(crate) fn terms(&self, speaks: Speaks) -> &Arc<ServerConfig> {
+        match speaks {
+            Speaks::Http2 => &self.http2,
+            Speaks::Both => &self.both,
+        }
     }
 
     /// The pair that is in the files now; `None` when it is this one.
@@ -102,9 +116,12 @@ impl Texts {
                 let chain = files.certificate_file.display();
                 wrong(&files.key_file, format!("does not fit {chain}: {error}"))
             })?;
-        terms.alpn_protocols = vec![ALPN.to_vec()];
+        terms.alpn_protocols = vec![H2.to_vec()];
+        let mut both = terms.clone();
+        both.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
         Ok(Pair {
-            terms: Arc::new(terms),
+            http2: Arc::new(terms),
+            both: Arc::new(both),
             leaf,
             contents: self.contents(),
         })

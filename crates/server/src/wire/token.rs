@@ -6,33 +6,15 @@ use countersign::token::v1::{
     IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest, RotateTokenRequest,
     RotateTokenResponse,
 };
-use countersign_issuer::model::Malformed;
-use countersign_issuer::{Ask, CodeForm, Issued, Issuer, Redemption, Refusal, Revoking, Rotation};
-use countersign_jose::PublishedKey;
+use countersign_issuer::{Ask, CodeForm, Issued, Issuer, Redemption, Refusal, Rotation};
 
 use super::{caller, duration, scopes};
+use crate::desk::{self, Asked, Granted};
 use crate::operation::Caller;
 use crate::refused::Refused;
 
 /// RFC 9449 §5: what all tokens here are.
 pub(crate) const TOKEN_TYPE: &str = "DPoP";
-
-/// What a token is asked for with.
-pub(crate) enum Asked<'a> {
-    /// The client's own registration.
-    Credentials(Caller<'a>, Ask),
-    /// A code.
-    Code(Caller<'a>, Redemption),
-}
-
-impl<'a> Asked<'a> {
-    /// Who asks.
-    pub(crate) fn caller(&self) -> &Caller<'a> {
-        match self {
-            Self::Credentials(caller, _) | Self::Code(caller, _) => caller,
-        }
-    }
-}
 
 pub(crate) fn asked<'a>(
     message: &'a IssueTokenRequest,
@@ -62,7 +44,7 @@ pub(crate) fn asked<'a>(
 pub(crate) fn rotation<'a>(
     message: &'a RotateTokenRequest,
     issuer: &Issuer,
-) -> Result<(Caller<'a>, Rotation), Refused> {
+) -> Result<Asked<'a>, Refused> {
     let caller = caller(message.client.as_ref())?;
     let rotation = Rotation::parse(
         &message.refresh_token,
@@ -70,27 +52,26 @@ pub(crate) fn rotation<'a>(
         &message.resources,
         &issuer.mac_keys,
     )?;
-    Ok((caller, rotation))
+    Ok(Asked::Refresh(caller, rotation))
 }
 
 /// The hint is not looked at: prefix and form say what a token is.
-pub(crate) fn revoking<'a, 'k>(
-    message: &'a RevokeTokenRequest,
-    keys: impl Iterator<Item = PublishedKey<'k>>,
-    issuer: &Issuer,
-) -> Result<(Caller<'a>, Revoking), Refused> {
+pub(crate) fn revoking(
+    message: &RevokeTokenRequest,
+) -> Result<(Caller<'_>, desk::Target<'_>), Refused> {
     let caller = caller(message.client.as_ref())?;
-    let revoking = match &message.target {
-        None => return Err(Refused::field("target", Malformed::Missing)),
-        Some(Target::Token(token)) => Revoking::token(token, keys, issuer)?,
-        Some(Target::FamilyId(family)) => Revoking::family_id(family)?,
+    let target = match &message.target {
+        None => desk::Target::Nothing,
+        Some(Target::Token(token)) => desk::Target::Token(token),
+        Some(Target::FamilyId(family)) => desk::Target::FamilyId(family),
     };
-    Ok((caller, revoking))
+    Ok((caller, target))
 }
 
-pub(crate) fn issued(issued: &Issued, access_token: String) -> IssueTokenResponse {
+pub(crate) fn issued(granted: Granted) -> IssueTokenResponse {
+    let issued = &granted.issued;
     IssueTokenResponse {
-        access_token,
+        access_token: granted.access_token,
         token_type: TOKEN_TYPE.to_owned(),
         expires_in: Some(duration(issued.claims.lifetime())),
         scopes: scopes(&issued.claims.scopes),
@@ -99,9 +80,10 @@ pub(crate) fn issued(issued: &Issued, access_token: String) -> IssueTokenRespons
     }
 }
 
-pub(crate) fn rotated(issued: &Issued, access_token: String) -> RotateTokenResponse {
+pub(crate) fn rotated(granted: Granted) -> RotateTokenResponse {
+    let issued = &granted.issued;
     RotateTokenResponse {
-        access_token,
+        access_token: granted.access_token,
         token_type: TOKEN_TYPE.to_owned(),
         expires_in: Some(duration(issued.claims.lifetime())),
         scopes: scopes(&issued.claims.scopes),

@@ -14,6 +14,7 @@ mod grants;
 mod guarded;
 mod harness;
 mod health;
+mod http;
 mod introspection;
 mod key_place;
 mod keys;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::http::{HttpPlace, is_origin};
 use super::{Key, TakesEffect};
 use crate::config::Config;
 use crate::config::Tls;
@@ -72,6 +73,39 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
         copy: |to, from| to.listen.workers = from.listen.workers,
+    },
+    Key {
+        name: "http.address",
+        default: "shared",
+        values: "`shared`, `none`, or IP address and port",
+        meaning: "Where the HTTP endpoints are: `shared` with gRPC at `listen.address`, told apart \
+                  by content type; at an address of their own; or nowhere. See http.md.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let said = value.text().ok();
+            config.http.place = said
+                .and_then(|text| HttpPlace::parse(&text))
+                .ok_or_else(|| {
+                    "`shared`, `none`, or an IP address and a port, as in 127.0.0.1:8443".to_owned()
+                })?;
+            Ok(())
+        },
+        copy: |to, from| to.http.place = from.http.place,
+    },
+    Key {
+        name: "http.cors_origins",
+        default: "none",
+        values: "list of origins, or `*`",
+        meaning: "Origins whose scripts in browsers may use the HTTP endpoints for tokens, pushed \
+                  requests, revocation, metadata and keys.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let expected = "origins as browsers write them, as in https://app.example.com, or *";
+            config.http.cors_origins =
+                value.list(expected, |text| is_origin(text).then(|| text.to_owned()))?;
+            Ok(())
+        },
+        copy: |to, from| to.http.cors_origins.clone_from(&from.http.cors_origins),
     },
     Key {
         name: "tls.certificate_file",

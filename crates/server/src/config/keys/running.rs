@@ -77,8 +77,9 @@ pub(super) const KEYS: &[Key] = &[
         name: "limits.method_calls_per_sec",
         default: "none",
         values: "list, as in IssueToken=5000",
-        meaning: "Calls a second of a method, with bursts of as many, whoever calls: only for \
-                  methods that nobody may exhaust the machine with.",
+        meaning: "Calls a second of a method, or of an HTTP endpoint (as in token=5000), with \
+                  bursts of as many, whoever calls: only for methods that nobody may exhaust the \
+                  machine with.",
         takes_effect: TakesEffect::Reload,
         set: |config, value| {
             let expected = "methods and their calls a second, as in IssueToken=5000";

@@ -8,10 +8,9 @@ use countersign::admin::v1::{self as admin, AuthenticationMethod, GrantType, Ref
 use countersign::authorization::v1::{ApproveAuthorizationRequest, PushAuthorizationRequest};
 use countersign::token::v1::client_authentication::Credential;
 use countersign::token::v1::issue_token_request::Grant;
-use countersign::token::v1::revoke_token_request::Target;
 use countersign::token::v1::{
     AuthorizationCode, ClientAuthentication, ClientCredentials, IssueTokenRequest,
-    RevokeTokenRequest, RotateTokenRequest,
+    RotateTokenRequest,
 };
 use countersign_dpop::{Limits, NonceKey};
 use countersign_guard::{Freshness, Ledger, NonceMode, Sharing};
@@ -19,6 +18,7 @@ use countersign_issuer::model::{Epoch, FamilyId, Generation, RecordId, TokenId};
 use countersign_issuer::register::NewClient;
 use countersign_issuer::{
     Actor, Fresh, Handle, HandleKind, Issuer, IssuerName, Lifetimes, MacKey, MacKeyId, MacKeys,
+    Revoking,
 };
 use countersign_jose::{
     Algorithm, PublishedKey, SigningKey, Thumbprint, UnixTime, base64url, jwks, sha256,
@@ -30,6 +30,7 @@ use zeroize::Zeroizing;
 use super::yielding::Yielding;
 use crate::audit::Audit;
 use crate::config::Config;
+use crate::desk::Asked;
 use crate::engine::Engine;
 use crate::operation::authorize::{Approve, Push};
 use crate::operation::issue::Issue;
@@ -40,7 +41,6 @@ use crate::operation::rotate::Rotate;
 use crate::proof::Proofs;
 use crate::records::Records;
 use crate::wire;
-use crate::wire::token::Asked;
 
 const ISSUER: &str = "http://localhost:7443";
 const CALLBACK: &str = "https://shop.example.com/callback";
@@ -147,7 +147,9 @@ impl Setting {
             ..RotateTokenRequest::default()
         };
         let read = wire::token::rotation(&message, &engine.issuer());
-        let (caller, rotation) = read.expect("a rotation");
+        let Ok(Asked::Refresh(caller, rotation)) = read else {
+            panic!("not a rotation");
+        };
         let rotate = Rotate {
             caller,
             rotation,
@@ -198,18 +200,12 @@ impl Setting {
     }
 
     async fn revoke(&self, engine: &Engine) -> Option<String> {
-        let message = RevokeTokenRequest {
-            client: Some(self.client.clone()),
-            target: Some(Target::Token(self.refresh_token.clone())),
-            ..RevokeTokenRequest::default()
-        };
-        let read = wire::token::revoking(&message, std::iter::empty(), &engine.issuer());
-        let (caller, revoking) = read.expect("a revocation");
-        let proof = key(0);
+        let keys = std::iter::empty::<PublishedKey<'_>>();
+        let read = Revoking::token(&self.refresh_token, keys, &engine.issuer());
         let revoke = Revoke {
-            caller,
-            revoking,
-            proof,
+            caller: wire::caller(Some(&self.client)).expect("a client"),
+            revoking: read.expect("a revocation"),
+            proof: Some(key(0)),
         };
         engine.decide(&revoke).await.expect("revoked");
         None

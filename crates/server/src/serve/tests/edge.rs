@@ -131,9 +131,12 @@ impl Edge {
         let (service, places, stop) = (Echo::default(), Places::new(100), Stop::default());
         let serving = tokio::spawn(serve(
             Made(Mutex::new(made)),
-            None,
             service.clone(),
-            peers,
+            Manner {
+                tls: None,
+                speaks: Speaks::Http2,
+                peers,
+            },
             places.clone(),
             workers,
             stop.clone(),

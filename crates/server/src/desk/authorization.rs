@@ -1,0 +1,38 @@
+//! Authorization requests, lodged by clients (RFC 9126).
+
+use countersign_issuer::authorize::{Lodged, Lodging};
+use countersign_issuer::model::RecordId;
+use countersign_telemetry::spans;
+use tracing::Instrument as _;
+
+use super::{Along, Answered, Desk, ProofIs};
+use crate::operation::Caller;
+use crate::operation::authorize::Push;
+use crate::random;
+use crate::refused::Refused;
+
+impl Desk {
+    /// Lodges a request. A proof that comes along binds its code (RFC 9449 §10.1).
+    pub(crate) async fn push(
+        &self,
+        caller: Caller<'_>,
+        lodging: Lodging,
+        along: Along<'_>,
+    ) -> Result<Answered<Lodged>, Refused> {
+        let share = &self.overload.tokens;
+        let optional = ProofIs::Optional;
+        let (visit, proof) = Self::receive(share, &self.engine, &caller, along, optional)?;
+        let push = Push {
+            caller,
+            lodging,
+            proof: proof.as_ref().map(|proof| proof.jkt),
+            id: RecordId::from_bytes(random::bytes()),
+        };
+        let decided = self
+            .engine
+            .decide_for(Some(&visit), &push, proof.as_ref())
+            .instrument(spans::authorize("push"))
+            .await?;
+        Ok(self.answered(decided.answer, proof.as_ref()))
+    }
+}

@@ -1,0 +1,160 @@
+//! Tokens: asked for by a grant, and given up.
+
+use countersign_dpop::VerifiedProof;
+use countersign_issuer::model::{FamilyId, Malformed, RecordId, TokenId};
+use countersign_issuer::{Ask, Entered, Fresh, Issued, Redemption, Revoking, Rotation};
+use countersign_telemetry::spans;
+use tracing::Instrument as _;
+
+use super::{Along, Answered, Desk, ProofIs};
+use crate::engine::Operation;
+use crate::operation::Caller;
+use crate::operation::issue::Issue;
+use crate::operation::redeem::Redeem;
+use crate::operation::revoke::Revoke;
+use crate::operation::rotate::Rotate;
+use crate::overload::Visit;
+use crate::random;
+use crate::refused::Refused;
+
+/// What a token is asked for with.
+pub(crate) enum Asked<'a> {
+    /// The client's own registration.
+    Credentials(Caller<'a>, Ask),
+    /// A code.
+    Code(Caller<'a>, Redemption),
+    /// A refresh token.
+    Refresh(Caller<'a>, Rotation),
+}
+
+/// What was issued.
+pub(crate) struct Granted {
+    pub(crate) issued: Issued,
+    pub(crate) access_token: String,
+}
+
+/// What is to be revoked, as it came.
+#[derive(Copy, Clone)]
+pub(crate) enum Target<'a> {
+    Nothing,
+    Token(&'a str),
+    FamilyId(&'a str),
+}
+
+impl<'a> Asked<'a> {
+    fn caller(&self) -> &Caller<'a> {
+        match self {
+            Self::Credentials(caller, _) | Self::Code(caller, _) | Self::Refresh(caller, _) => {
+                caller
+            }
+        }
+    }
+}
+
+impl Desk {
+    /// Issues, redeems or rotates. RFC 9449 §5: every such request carries a proof.
+    pub(crate) async fn grant(
+        &self,
+        asked: Asked<'_>,
+        along: Along<'_>,
+    ) -> Result<Answered<Granted>, Refused> {
+        let share = &self.overload.tokens;
+        let visit = share.visit(asked.caller())?;
+        let proof = self.engine.proof(along.headers, along.called)?;
+        let visit = visit.with_key(proof.jkt)?;
+        let token = TokenId::from_bytes(random::bytes());
+        let granted = match asked {
+            Asked::Credentials(caller, ask) => {
+                let issue = Issue {
+                    caller,
+                    ask,
+                    proof: proof.jkt,
+                    token,
+                };
+                let span = spans::issue("client_credentials");
+                self.issue(&visit, &issue, &proof).instrument(span).await?
+            }
+            Asked::Code(caller, redemption) => {
+                let family = FamilyId::new(RecordId::from_bytes(random::bytes()));
+                let redeem = Redeem {
+                    caller,
+                    redemption,
+                    proof: proof.jkt,
+                    fresh: Fresh { token, family },
+                };
+                let span = spans::issue("authorization_code");
+                self.issue(&visit, &redeem, &proof).instrument(span).await?
+            }
+            Asked::Refresh(caller, rotation) => {
+                let rotate = Rotate {
+                    caller,
+                    rotation,
+                    proof: proof.jkt,
+                    token,
+                };
+                let span = spans::rotate();
+                self.issue(&visit, &rotate, &proof).instrument(span).await?
+            }
+        };
+        Ok(self.answered(granted, Some(&proof)))
+    }
+
+    /// Revokes a token or a family. What `target` is, is looked at only when the proof is right:
+    /// that costs a signature check.
+    pub(crate) async fn revoke(
+        &self,
+        caller: Caller<'_>,
+        target: Target<'_>,
+        along: Along<'_>,
+        proof: ProofIs,
+    ) -> Result<Answered<()>, Refused> {
+        let share = &self.overload.tokens;
+        let (visit, proof) = Self::receive(share, &self.engine, &caller, along, proof)?;
+        let revoking = match target {
+            Target::Nothing => return Err(Refused::field("target", Malformed::Missing)),
+            Target::Token(token) => {
+                let keys = self.keys.in_use();
+                Revoking::token(token, keys.published(), &self.engine.issuer())?
+            }
+            Target::FamilyId(family) => Revoking::family_id(family)?,
+        };
+        let revoke = Revoke {
+            caller,
+            revoking,
+            proof: proof.as_ref().map(|proof| proof.jkt),
+        };
+        self.engine
+            .decide_for(Some(&visit), &revoke, proof.as_ref())
+            .instrument(spans::revoke())
+            .await?;
+        Ok(self.answered((), proof.as_ref()))
+    }
+
+    /// Decides, commits, and only then signs: a token that was not committed is not made, nor is a
+    /// reference handed out.
+    async fn issue<O: Operation<Answer = Issued>>(
+        &self,
+        visit: &Visit<'_>,
+        operation: &O,
+        proof: &VerifiedProof,
+    ) -> Result<Granted, Refused> {
+        let decided = self
+            .engine
+            .decide_for(Some(visit), operation, Some(proof))
+            .await?;
+        let issued = decided.answer;
+        if let Entered::Alone { reason } = issued.entered {
+            let now = self.engine.now();
+            self.engine.audit.issued(&issued.claims, reason, now);
+        }
+        let access_token = self
+            .keys
+            .in_use()
+            .signer()
+            .access_token(&issued, &self.engine.issuer().name)?;
+        Ok(Granted {
+            issued,
+            access_token,
+        })
+    }
+}

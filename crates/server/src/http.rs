@@ -1,0 +1,149 @@
+//! The HTTP edge: the endpoints of the OAuth RFCs, one file each, as a thin translation to what gRPC
+//! asks of the same desk. No rule stands here that the issuer, the engine or the desk has.
+//!
+//! A request comes through the same layers as a gRPC call, in its own words ([`mount`]); its path is
+//! told apart by [`route`]; [`Asking`] reads what a client sends to an endpoint of OAuth (one form,
+//! one proof, one way to authenticate); the endpoint's file makes of it what the desk takes, and
+//! words what the desk answers. Everything that is refused leaves through `problem`, the only place
+//! that names a status for a refusal.
+//!
+//! # How an endpoint is added
+//!
+//! 1. Its path is a constant here and an entry of [`ENDPOINTS`]; that gives it its name in traces.
+//!    What floods of it may take is its lane in `overload/lane.rs`, whether operators can limit it
+//!    is the list there.
+//! 2. What it decides is an operation (`operation/`), carried out by the [`Desk`](crate::desk::Desk)
+//!    so that gRPC has it, too.
+//! 3. A file of its own, named after what its RFC is about. The handler takes `State<Arc<Edge>>` and
+//!    [`Asking`] (or nothing, for what is public), and returns `Result<Response, Problem>`:
+//!
+//!    ```ignore
+//!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, asking: Asking) -> Result<Response, Problem> {
+//!        let client = asking.client()?;                                       // exactly one method
+//!        let lodging = lodging(&asking.form)?;                                // parse
+//!        let lodged = edge.desk.push(client.caller(), lodging, asking.along()).await?; // decide
+//!        let response = answer::created(&Lodged::of(&lodged.answer));         // word
+//!        Ok(answer::with_nonce(response, lodged.nonce))
+//!    }
+//!    ```
+//! 4. A line in `endpoints`: with which method, and whether other origins' scripts may read it.
+//! 5. Its member in `metadata`.
+//! 6. Its attacks in `tests/server/http*.rs`, and its section in `docs/http.md`.
+
+mod answer;
+mod asking;
+mod client;
+mod cors;
+mod form;
+mod health;
+mod host;
+mod introspection;
+mod keys;
+mod metadata;
+mod par;
+mod place;
+mod problem;
+mod revocation;
+mod token;
+
+use std::sync::Arc;
+
+use ::http::{Response, Uri};
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
+use tonic::body::Body;
+
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::health::Health;
+use crate::refused::Refused;
+use asking::Asking;
+pub(crate) use place::Place;
+use problem::{Misfit, Problem};
+
+/// RFC 6749 §3.2.
+pub(crate) const TOKEN: &str = "/token";
+/// RFC 7662 §2.
+pub(crate) const INTROSPECT: &str = "/introspect";
+/// RFC 7009 §2.
+pub(crate) const REVOKE: &str = "/revoke";
+/// RFC 9126 §2.
+pub(crate) const PAR: &str = "/par";
+/// RFC 7517 §5.
+pub(crate) const KEYS: &str = "/jwks";
+/// RFC 8414 §3. For an issuer with a path, that path comes after it.
+pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// For balancers.
+pub(crate) const HEALTH: &str = "/health";
+
+const ENDPOINTS: [&str; 7] = [TOKEN, INTROSPECT, REVOKE, PAR, KEYS, METADATA, HEALTH];
+
+/// What the endpoints are made of.
+pub(crate) struct Edge {
+    desk: Desk,
+    health: Health,
+    metadata: Bytes,
+}
+
+impl Edge {
+    pub(crate) fn new(desk: Desk, health: Health) -> Self {
+        let metadata = metadata::document(&desk);
+        Self {
+            desk,
+            health,
+            metadata,
+        }
+    }
+}
+
+/// The endpoint of a path, as spans and limits name it. The path is below the issuer's own.
+pub(crate) fn route(path: &str) -> Option<&'static str> {
+    ENDPOINTS.into_iter().find(|endpoint| *endpoint == path)
+}
+
+/// As [`route`], of a request.
+pub(crate) fn route_of(uri: &Uri) -> Option<&'static str> {
+    route(uri.path())
+}
+
+/// All endpoints. Scripts of the configured origins may read those that a browser has business with.
+pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
+    let cors = cors::layer(&config.http.cors_origins);
+    let for_scripts = |endpoint: MethodRouter<Arc<Edge>>| match &cors {
+        Some(cors) => endpoint.layer(cors.clone()),
+        None => endpoint,
+    };
+    let only = |endpoint: MethodRouter<Arc<Edge>>| endpoint.fallback(other_method);
+    Router::new()
+        .route(TOKEN, for_scripts(only(post(token::issue))))
+        .route(PAR, for_scripts(only(post(par::lodge))))
+        .route(REVOKE, for_scripts(only(post(revocation::revoke))))
+        .route(INTROSPECT, only(post(introspection::introspect)))
+        .route(KEYS, for_scripts(only(get(keys::list))))
+        .route(METADATA, for_scripts(only(get(metadata::show))))
+        .route(HEALTH, only(get(health::check)))
+        .fallback(nothing_here)
+        .layer(from_fn(host::check))
+        .with_state(Arc::new(edge))
+}
+
+/// The refusal, for layers in front of the endpoints.
+pub(crate) fn refused(refused: Refused) -> Response<Body> {
+    Problem::from(refused).answer().map(Body::new)
+}
+
+/// The refusal, to be sent again and again. Nobody is told that there was one.
+pub(crate) fn prepared(refused: &Refused) -> Response<Bytes> {
+    problem::of(refused)
+}
+
+/// `Allow` is added on the way out (RFC 9110 §15.5.6).
+async fn other_method() -> Problem {
+    Misfit::Method.into()
+}
+
+async fn nothing_here() -> Problem {
+    Misfit::NotFound.into()
+}

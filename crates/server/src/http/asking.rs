@@ -1,0 +1,51 @@
+//! What a client sends to an endpoint of OAuth: a form, with header fields along.
+
+use ::http::HeaderMap;
+use axum::extract::{FromRequest, Request};
+
+use super::client::Shown;
+use super::form::Form;
+use super::problem::Problem;
+use crate::called::Called;
+use crate::desk::Along;
+use crate::refused::{Fault, Refused};
+
+/// A request of a client, read whole.
+pub(super) struct Asking {
+    pub(super) form: Form,
+    headers: HeaderMap,
+    called: Called,
+}
+
+impl Asking {
+    /// Who the client is, and what it shows: one method, and no more than one (RFC 6749 §2.3).
+    pub(super) fn client(&self) -> Result<Shown, Refused> {
+        Shown::read(&self.headers, &self.form)
+    }
+
+    /// What came along, for the desk.
+    pub(super) fn along(&self) -> Along<'_> {
+        Along {
+            headers: &self.headers,
+            called: &self.called,
+        }
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (mut head, body) = request.into_parts();
+        let called = head
+            .extensions
+            .remove::<Called>()
+            .ok_or(Refused::Fault(Fault::LayerMissing))?;
+        let form = Form::read(&head.uri, &head.headers, body).await?;
+        Ok(Self {
+            form,
+            headers: head.headers,
+            called,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! What the service can do and where (RFC 8414).
+
+use std::sync::Arc;
+
+use ::http::HeaderValue;
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use countersign_jose::{Algorithm, Algorithms};
+use serde::Serialize;
+
+use super::{Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
+use crate::desk::Desk;
+
+/// It changes with a release or a restart.
+const KEPT: &str = "public, max-age=300";
+
+/// How clients authenticate (RFC 7591 §2).
+const METHODS: [&str; 4] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "none",
+];
+
+/// The same, of those that have something to show.
+const CONFIDENTIAL: [&str; 3] = [METHODS[0], METHODS[1], METHODS[2]];
+
+/// What an assertion may be signed with.
+const ASSERTIONS: [Algorithm; 5] = [
+    Algorithm::Es256,
+    Algorithm::Ed25519,
+    Algorithm::Es384,
+    Algorithm::Ps256,
+    Algorithm::Rs256,
+];
+
+/// RFC 8414 §2, with the members of RFC 9126 §5, RFC 9207 §3 and RFC 9449 §5.1.
+#[derive(Serialize)]
+struct Metadata<'a> {
+    issuer: &'a str,
+    token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    jwks_uri: String,
+    grant_types_supported: [&'static str; 3],
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 1],
+    code_challenge_methods_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+}
+
+pub(super) async fn show(State(edge): State<Arc<Edge>>) -> Response {
+    let mut response = Response::new(Body::from(edge.metadata.clone()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer::JSON));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(KEPT));
+    response
+}
+
+/// The document, made once.
+pub(super) fn document(desk: &Desk) -> Bytes {
+    let issuer = desk.engine.issuer();
+    let issuer = issuer.name.as_str();
+    let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
+    let assertions = || names(Algorithms::of(&ASSERTIONS));
+    let metadata = Metadata {
+        issuer,
+        token_endpoint: at(TOKEN),
+        introspection_endpoint: at(INTROSPECT),
+        revocation_endpoint: at(REVOKE),
+        pushed_authorization_request_endpoint: at(PAR),
+        jwks_uri: at(KEYS),
+        grant_types_supported: super::token::GRANT_TYPES,
+        response_types_supported: ["code"],
+        response_modes_supported: ["query"],
+        code_challenge_methods_supported: ["S256"],
+        authorization_response_iss_parameter_supported: true,
+        token_endpoint_auth_methods_supported: METHODS,
+        token_endpoint_auth_signing_alg_values_supported: assertions(),
+        introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+        introspection_endpoint_auth_signing_alg_values_supported: assertions(),
+        revocation_endpoint_auth_methods_supported: METHODS,
+        revocation_endpoint_auth_signing_alg_values_supported: assertions(),
+        dpop_signing_alg_values_supported: names(desk.engine.proofs.limits.algorithms),
+    };
+    // Texts and lists of them.
+    serde_json::to_vec(&metadata).unwrap_or_default().into()
+}
+
+/// Ed25519 under both of its names (RFC 9864), since clients compare them with theirs.
+fn names(algorithms: Algorithms) -> Vec<&'static str> {
+    let mut names: Vec<_> = algorithms.iter().map(Algorithm::name).collect();
+    if algorithms.contains(Algorithm::Ed25519) {
+        names.push("EdDSA");
+    }
+    names
+}

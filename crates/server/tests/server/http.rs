@@ -1,0 +1,12 @@
+//! The HTTP endpoints over real sockets, in both versions of HTTP.
+
+mod authentication;
+mod cors;
+mod flow;
+mod forms;
+mod framing;
+mod places;
+mod presentation;
+mod public;
+mod resources;
+mod web;

@@ -1,0 +1,78 @@
+//! Scripts of other origins.
+
+use http::{Method, StatusCode};
+
+use super::web::{Ask, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web};
+use crate::harness::Service;
+
+const APP: &str = "https://app.example.com";
+
+fn preflight(path: &str, origin: &str) -> Ask {
+    let ask = Ask {
+        method: Method::OPTIONS,
+        ..Ask::get(path)
+    };
+    ask.header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "dpop,authorization,content-type",
+        )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_of_configured_origins_see_the_answer_and_its_nonce() {
+    let service = Service::start_cold(|config| {
+        config.http.cors_origins = vec![APP.to_owned()];
+    })
+    .await;
+    let web = Web::of(&service);
+    for path in [TOKEN, PAR, REVOKE, METADATA, KEYS] {
+        let allowed = web.send(preflight(path, APP)).await;
+        assert_eq!(allowed.status, StatusCode::OK, "{path}");
+        assert_eq!(
+            allowed.header("access-control-allow-origin"),
+            Some(APP),
+            "{path}"
+        );
+        let headers = allowed
+            .header("access-control-allow-headers")
+            .expect("headers");
+        assert!(headers.contains("dpop"), "{path}: {headers}");
+        assert_eq!(allowed.header("access-control-allow-credentials"), None);
+        let other = web.send(preflight(path, "https://evil.example")).await;
+        assert_eq!(other.header("access-control-allow-origin"), None, "{path}");
+    }
+    let refused = web.send(Ask::post(TOKEN, &[]).header("origin", APP)).await;
+    refused.check_error("no client", 401, "invalid_client");
+    assert_eq!(refused.header("access-control-allow-origin"), Some(APP));
+    let exposed = refused
+        .header("access-control-expose-headers")
+        .expect("some");
+    assert!(exposed.contains("dpop-nonce"), "{exposed}");
+    // A browser has no business there.
+    let introspect = web.send(preflight(INTROSPECT, APP)).await;
+    introspect.check_error("introspection", 405, "invalid_request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_configuration_no_script_is_let_in() {
+    let service = Service::start().await;
+    let web = Web::of(&service);
+    let answer = web.send(preflight(TOKEN, APP)).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    let answer = web.send(Ask::get(KEYS).header("origin", APP)).await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_origin_may_be_let_in() {
+    let service = Service::start_cold(|config| {
+        config.http.cors_origins = vec!["*".to_owned()];
+    })
+    .await;
+    let answer = Web::of(&service)
+        .send(Ask::get(KEYS).header("origin", APP))
+        .await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+}

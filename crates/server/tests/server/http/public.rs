@@ -1,0 +1,136 @@
+//! What anybody may read: metadata, keys, health.
+
+use countersign::keys::v1::ListKeysRequest;
+use countersign::keys::v1::key_service_client::KeyServiceClient;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::web::{Ask, HEALTH, KEYS, METADATA, Speaks, Web};
+use crate::harness::Service;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_say_what_there_is_and_where() {
+    let service = Service::start().await;
+    for speaks in [Speaks::One, Speaks::Two] {
+        let answer = Web::speaking(&service, speaks).get(METADATA).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let metadata = answer.json();
+        assert_eq!(metadata["issuer"], service.issuer());
+        for (member, path) in [
+            ("token_endpoint", "/token"),
+            ("introspection_endpoint", "/introspect"),
+            ("revocation_endpoint", "/revoke"),
+            ("pushed_authorization_request_endpoint", "/par"),
+            ("jwks_uri", "/jwks"),
+        ] {
+            assert_eq!(metadata[member], service.htu(path), "{member}");
+        }
+        assert_eq!(
+            metadata["code_challenge_methods_supported"],
+            json!(["S256"])
+        );
+        assert_eq!(
+            metadata["dpop_signing_alg_values_supported"],
+            json!(["ES256", "Ed25519", "EdDSA"])
+        );
+        assert_eq!(
+            metadata["grant_types_supported"],
+            json!(["authorization_code", "client_credentials", "refresh_token"])
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_those_of_the_key_service_and_are_kept_for_their_age() {
+    let service = Service::start().await;
+    let web = Web::of(&service);
+    let first = web.get(KEYS).await;
+    assert_eq!(first.status, StatusCode::OK);
+    assert_eq!(
+        first.header("content-type"),
+        Some("application/jwk-set+json")
+    );
+    assert_eq!(first.header("cache-control"), Some("public, max-age=300"));
+    let listed = KeyServiceClient::new(service.public().await)
+        .list_keys(ListKeysRequest {})
+        .await
+        .expect("listed")
+        .into_inner();
+    let keys = first.json()["keys"].as_array().expect("keys").clone();
+    let both: Vec<_> = keys.iter().map(|key| key["kid"].as_str()).collect();
+    let theirs: Vec<_> = listed.keys.iter().map(|key| Some(&*key.kid)).collect();
+    assert_eq!(both, theirs);
+    assert!(
+        keys.iter().all(|key| key.get("d").is_none()),
+        "public alone"
+    );
+
+    let etag = first.header("etag").expect("a tag").to_owned();
+    for (known, status, empty) in [
+        (etag.clone(), 304, true),
+        (format!("W/{etag}"), 304, true),
+        (format!("\"x\", {etag}"), 304, true),
+        ("*".to_owned(), 304, true),
+        ("\"x\"".to_owned(), 200, false),
+    ] {
+        let again = web
+            .send(Ask::get(KEYS).header("if-none-match", &known))
+            .await;
+        assert_eq!(again.status, status, "{known}");
+        assert_eq!(again.body.is_empty(), empty, "{known}");
+        assert_eq!(again.header("etag"), Some(&*etag));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_what_grpc_says() {
+    let service = Service::start().await;
+    let answer = Web::of(&service).get(HEALTH).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json(), json!({"status": "SERVING"}));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_paths_and_methods_are_refused_by_name() {
+    let service = Service::start().await;
+    let web = Web::speaking(&service, Speaks::One);
+    for path in [
+        "/",
+        "/tokens",
+        "/token/",
+        "/Token",
+        "/%74oken",
+        "//token",
+        "/authorize/x",
+    ] {
+        let answer = web.send(Ask::post(path, &[])).await;
+        answer.check_error(path, 404, "invalid_request");
+    }
+    for (method, path, allow) in [
+        (Method::GET, "/token", "POST"),
+        (Method::PUT, "/token", "POST"),
+        (Method::DELETE, "/introspect", "POST"),
+        (Method::OPTIONS, "/token", "POST"),
+        (Method::POST, KEYS, "GET,HEAD"),
+        (Method::POST, METADATA, "GET,HEAD"),
+    ] {
+        let answer = web
+            .send(Ask {
+                method: method.clone(),
+                ..Ask::get(path)
+            })
+            .await;
+        let what = format!("{method} {path}");
+        answer.check_error(&what, 405, "invalid_request");
+        assert_eq!(answer.header("allow"), Some(allow), "{what}");
+    }
+    let head = web
+        .send(Ask {
+            method: Method::HEAD,
+            ..Ask::get(KEYS)
+        })
+        .await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+}
