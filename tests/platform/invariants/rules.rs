@@ -82,6 +82,21 @@ pub(super) const INVARIANTS: &[Invariant] = &[
         ],
     },
     Invariant {
+        says: "refusals become HTTP statuses only in server/src/http/problem.rs",
+        finds: |source| {
+            source.names(&[
+                "BAD_REQUEST",
+                "UNAUTHORIZED",
+                "FORBIDDEN",
+                "CONFLICT",
+                "TOO_MANY_REQUESTS",
+                "INTERNAL_SERVER_ERROR",
+            ])
+        },
+        applies: |path| path.starts_with("crates/server/"),
+        except: &["crates/server/src/http/problem.rs"],
+    },
+    Invariant {
         says: "only store/src/{embedded,relational,etcd}.rs name a database driver",
         finds: |source| {
             source.names(&[

@@ -249,6 +249,7 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
     let key_file = key_file.as_deref().map(whole);
     let facts = serde_json::json!({
         "grpc": running.url(),
+        "http": running.http_url(),
         "issuer": running.issuer(),
         "admin_socket": socket,
         "data_directory": data,
@@ -260,8 +261,10 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
             true => String::new(),
             false => format!(" --socket {}", socket.display()),
         };
+        let http = running.http_url();
         let mut text = output::fields([
             ("gRPC", running.url().to_owned()),
+            ("HTTP", http.unwrap_or_else(|| "not served".to_owned())),
             ("issuer", running.issuer().to_owned()),
             ("admin socket", socket.display().to_string()),
             ("data", data.display().to_string()),

@@ -172,6 +172,30 @@ fn wrong_files_say_what_would_be_right() {
              clients reach the service by",
         ),
         (
+            "[http]\naddress = \"everywhere\"",
+            "countersign.toml: `http.address` must be `shared`, `none`, or an IP address and a port, \
+             as in 127.0.0.1:8443",
+        ),
+        (
+            "[http]\naddress = \"127.0.0.1:8443\"",
+            "`issuer` must be set where http.address is an address: the URL that HTTP clients reach \
+             the service by (add that of gRPC to listen.origins)",
+        ),
+        (
+            "issuer = \"http://localhost:1\"\n[http]\naddress = \"127.0.0.1:7443\"",
+            "`http.address` must be another address than listen.address, or the word shared",
+        ),
+        (
+            "issuer = \"http://localhost:1\"\n[http]\naddress = \"0.0.0.0:8443\"",
+            "`tls.certificate_file` must be set, with tls.key_file, unless http.address is a \
+             loopback address",
+        ),
+        (
+            "[http]\ncors_origins = [\"https://app.example.com/\"]",
+            "countersign.toml: `http.cors_origins` must be a list of origins as browsers write them, \
+             as in https://app.example.com, or *",
+        ),
+        (
             "[tokens]\nrefresh_absolute_secs = 60",
             "`tokens.refresh_idle_secs` must not be more than tokens.refresh_absolute_secs",
         ),

@@ -36,17 +36,19 @@ pub(crate) struct ShedLayer {
     pub(super) protocol: Protocol,
 }
 
-/// A place for a call to `path`, or the answer that there is none.
-fn admit(
-    overload: &Arc<Overload>,
-    protocol: Protocol,
-    path: &str,
-) -> Result<Place, Response<Body>> {
+/// Why a call is not taken on.
+#[derive(Copy, Clone)]
+enum Shed {
+    Overloaded,
+    Limited,
+}
+
+/// A place for a call to `path`, if there is one.
+fn admit(overload: &Arc<Overload>, protocol: Protocol, path: &str) -> Result<Place, Shed> {
     let Overload {
         rules,
         taken,
         waiting,
-        answers,
         tally,
         ..
     } = &**overload;
@@ -54,13 +56,13 @@ fn admit(
     let lane = Lane::of(protocol, path);
     if !taken.enter(lane, rules.in_flight_max) {
         tally.overloaded();
-        return Err(answers.overloaded(protocol));
+        return Err(Shed::Overloaded);
     }
     let queues = waiting.here();
     if !queues[lane as usize].enter(rules.waiting_max, Instant::now) {
         taken.leave(lane);
         tally.overloaded();
-        return Err(answers.overloaded(protocol));
+        return Err(Shed::Overloaded);
     }
     let place = Place {
         overload: Arc::clone(overload),
@@ -72,7 +74,7 @@ fn admit(
     // Last, so that a call which is shed uses up nothing.
     if rules.methods.is_limited(path) {
         tally.limited();
-        return Err(answers.limited(protocol));
+        return Err(Shed::Limited);
     }
     Ok(place)
 }
@@ -156,9 +158,15 @@ where
                     place,
                 }
             }
-            Err(answer) => ShedFuture::Shed {
-                answer: Some(answer),
-            },
+            Err(shed) => {
+                let answers = &self.overload.answers;
+                ShedFuture::Shed {
+                    answer: Some(match shed {
+                        Shed::Overloaded => answers.overloaded(self.protocol),
+                        Shed::Limited => answers.limited(self.protocol),
+                    }),
+                }
+            }
         }
     }
 }

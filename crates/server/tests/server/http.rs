@@ -9,4 +9,4 @@ mod places;
 mod presentation;
 mod public;
 mod resources;
-mod web;
+pub(crate) mod web;

@@ -174,12 +174,12 @@ async fn a_call_whose_deadline_has_passed_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn peers_that_do_not_speak_http2_hold_nothing_up() {
+async fn peers_that_do_not_speak_http_hold_nothing_up() {
     let (service, client) = service().await;
     let address = service.running().grpc_address();
     let mut garbage = TcpStream::connect(address).await.expect("connects");
     garbage
-        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"SSH-2.0-client\r\n\r\n")
         .await
         .expect("written");
     let mut answer = Vec::new();

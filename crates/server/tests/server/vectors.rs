@@ -1,7 +1,7 @@
-//! Every published vector through the token service.
+//! Every published vector through the token service, over gRPC and over HTTP.
 //!
-//! The service stands at the vectors' origins and tells the vectors' time. What differs: the
-//! method called is IssueToken, so the proofs name that; nonces are the service's own, minted when
+//! The service stands at the vectors' origins and tells the vectors' time. What differs: what is
+//! called is IssueToken, or the token endpoint, so the proofs name that; nonces are the service's own, minted when
 //! the vectors' were; nonces are never off; and no access token is presented, so `ath` is ignored.
 
 #[path = "../../../guard/tests/guard/vectors/published.rs"]
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use countersign_dpop::{NonceKey, Nonces};
 use countersign_jose::UnixTime;
 use http::{HeaderValue, Request};
+use http_body_util::BodyExt as _;
 use prost_reflect::prost::Message as _;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -22,14 +23,75 @@ use tower::ServiceExt as _;
 
 use crate::comes::{Comes, check};
 use crate::harness::{ISSUE, ORDERS, Service, credentials, service_client};
+use crate::http::web::{Answer, FORM, TOKEN, form};
 use crate::proof::{Draft, Key};
 use published::{Document, Keys, PATH, Refusals, Rule, Signed, Terms, Vector};
 
 /// When nonces were minted, in seconds from now.
 const MINTED: [i64; 9] = [0, -5, -6, -60, -180, -86_400, 30, 60, 61];
 
+/// Which protocol the service is asked by.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Edge {
+    Grpc,
+    Http,
+}
+
+impl Edge {
+    /// What is called.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Grpc => ISSUE,
+            Self::Http => TOKEN,
+        }
+    }
+}
+
+/// What came back.
+enum Reply {
+    Grpc(Result<(), Status>),
+    Http(Answer),
+}
+
+impl Reply {
+    #[track_caller]
+    fn check(&self, what: &str, expected: Comes) {
+        match (self, expected) {
+            (Self::Grpc(answer), _) => check(what, answer, expected),
+            // What is no endpoint is told so before anything is read.
+            (Self::Http(answer), Comes::NotFound) => {
+                answer.check_error(what, 404, "invalid_request");
+            }
+            (Self::Http(answer), Comes::NoRule) => {
+                answer.check_error(what, 405, "invalid_request");
+            }
+            (Self::Http(answer), _) => answer.check(what, expected),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        match self {
+            Self::Grpc(answer) => answer.is_err(),
+            Self::Http(answer) => !answer.status.is_success(),
+        }
+    }
+
+    fn nonce(&self) -> String {
+        let nonce = match self {
+            Self::Grpc(Ok(())) => None,
+            Self::Grpc(Err(status)) => status
+                .metadata()
+                .get("dpop-nonce")
+                .and_then(|nonce| nonce.to_str().ok()),
+            Self::Http(answer) => answer.header("dpop-nonce"),
+        };
+        nonce.expect("a nonce").to_owned()
+    }
+}
+
 /// A service on these terms, what is asked of it, and its nonces in place of the vectors'.
 struct Stand {
+    edge: Edge,
     service: Service,
     channel: Channel,
     message: Bytes,
@@ -37,7 +99,7 @@ struct Stand {
 }
 
 impl Stand {
-    async fn new(document: &Document, terms: &Terms) -> Self {
+    async fn new(edge: Edge, document: &Document, terms: &Terms) -> Self {
         let mut service = Service::start_cold(|config| {
             config.issuer = Some(document.origins[0].clone());
             config.listen.origins = document.origins[1..].to_vec();
@@ -59,13 +121,24 @@ impl Stand {
         service.clock.set(started);
         service.restart().await;
 
-        let message = credentials(&client).encode_to_vec();
-        let length = u32::try_from(message.len()).expect("small");
-        let frame = [&[0][..], &length.to_be_bytes(), &message].concat();
+        let message = match edge {
+            Edge::Grpc => {
+                let message = credentials(&client).encode_to_vec();
+                let length = u32::try_from(message.len()).expect("small");
+                [&[0][..], &length.to_be_bytes(), &message].concat()
+            }
+            Edge::Http => form(&[
+                ("grant_type", "client_credentials"),
+                ("client_id", &client.id),
+                ("client_secret", client.secret.as_deref().expect("a secret")),
+            ])
+            .into_bytes(),
+        };
         let mut stand = Self {
+            edge,
             channel: service.public().await,
             service,
-            message: frame.into(),
+            message: message.into(),
             nonces: HashMap::new(),
         };
         stand.collect_nonces(document, started).await;
@@ -83,13 +156,11 @@ impl Stand {
             }
             self.service.clock.set(at);
             let long_ago = at.minus(Duration::from_secs(100_000));
-            let proof = Draft::new(&key, &self.service.htu(ISSUE), long_ago).sign(&key);
-            let challenged = self.call("POST", ISSUE, &proof).await;
-            check("without a nonce", &challenged, Comes::N);
-            let status = challenged.expect_err("challenged");
-            let ours = status.metadata().get("dpop-nonce").expect("a nonce");
-            let ours = ours.to_str().expect("ASCII").to_owned();
-            self.nonces.insert(theirs.mint(at), ours);
+            let path = self.edge.path();
+            let proof = Draft::new(&key, &self.service.htu(path), long_ago).sign(&key);
+            let challenged = self.call("POST", path, &proof).await;
+            challenged.check("without a nonce", Comes::N);
+            self.nonces.insert(theirs.mint(at), challenged.nonce());
         }
         self.service
             .clock
@@ -97,11 +168,15 @@ impl Stand {
     }
 
     /// A call by hand: whatever method, path and proof.
-    async fn call(&self, method: &str, path: &str, proof: &str) -> Result<(), Status> {
+    async fn call(&self, method: &str, path: &str, proof: &str) -> Reply {
+        let media_type = match self.edge {
+            Edge::Grpc => "application/grpc",
+            Edge::Http => FORM,
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("http://localhost{path}"))
-            .header("content-type", "application/grpc")
+            .header("content-type", media_type)
             .header("te", "trailers")
             .header("dpop", HeaderValue::try_from(proof).expect("can be sent"))
             .body(tonic::body::Body::new(http_body_util::Full::new(
@@ -114,16 +189,24 @@ impl Stand {
             .oneshot(request)
             .await
             .expect("answers");
-        match Status::from_header_map(response.headers()) {
-            Some(status) => Err(status),
-            None if response.status().is_success() => Ok(()),
-            None => Err(Status::unknown(response.status().to_string())),
+        let (head, body) = response.into_parts();
+        if self.edge == Edge::Http {
+            return Reply::Http(Answer {
+                status: head.status,
+                headers: head.headers,
+                body: body.collect().await.expect("a body").to_bytes(),
+            });
         }
+        Reply::Grpc(match Status::from_header_map(&head.headers) {
+            Some(status) => Err(status),
+            None if head.status.is_success() => Ok(()),
+            None => Err(Status::unknown(head.status.to_string())),
+        })
     }
 
-    fn for_issue(&self, mut signed: Signed, number: usize) -> String {
+    fn for_us(&self, mut signed: Signed, number: usize) -> String {
         signed.jti(number);
-        signed.payload = renamed(&signed.payload);
+        signed.payload = renamed(self.edge, &signed.payload);
         for (theirs, ours) in &self.nonces {
             signed.payload = signed.payload.replace(theirs, ours);
         }
@@ -131,8 +214,17 @@ impl Stand {
     }
 }
 
-/// Our method in place of the vectors', however it is written.
-fn renamed(text: &str) -> String {
+/// Our method, or endpoint, in place of the vectors', however it is written.
+fn renamed(edge: Edge, text: &str) -> String {
+    if edge == Edge::Http {
+        return text
+            .replace("orders.v1.Orders/./Create", "./token")
+            .replace("orders.v1.Orders/Create", "token")
+            .replace("orders.v1.%4Frders/Create", "%74oken")
+            .replace("orders.v1.Orders%2FCreate", "token%2F")
+            .replace("orders.v1.orders/create", "Token")
+            .replace("orders.v1.Orders/Delete", "revoke");
+    }
     text.replace("orders.v1.Orders", "countersign.token.v1.TokenService")
         .replace("orders.v1.orders", "countersign.token.v1.tokenservice")
         .replace("orders.v1.%4Frders", "countersign.token.v1.%54okenService")
@@ -143,10 +235,13 @@ fn renamed(text: &str) -> String {
 }
 
 /// What comes back, and for which cause.
-fn expected(vector: &Vector, signed: Option<&Signed>) -> (Comes, String) {
+fn expected(edge: Edge, vector: &Vector, signed: Option<&Signed>) -> (Comes, String) {
     let refused = vector.refused.as_deref().unwrap_or_default();
     let off = vector.terms.rule == Rule::Off;
     let cause = match refused {
+        _ if edge == Edge::Http && vector.path.contains('?') => "query",
+        _ if edge == Edge::Http && vector.path != PATH => "http_not_found",
+        _ if edge == Edge::Http && vector.method != "POST" => "http_method",
         // The guard in front of the service knows no such path.
         _ if vector.path != PATH => "method_without_rule",
         // Commas are looked for before anything else (RFC 9449 §4.3, check 1).
@@ -161,7 +256,9 @@ fn expected(vector: &Vector, signed: Option<&Signed>) -> (Comes, String) {
     };
     let comes = match cause {
         "" => Comes::Ok,
-        "method_without_rule" => Comes::NoRule,
+        "method_without_rule" | "http_method" => Comes::NoRule,
+        "http_not_found" => Comes::NotFound,
+        "query" => Comes::R("query"),
         "nonce_malformed" => Comes::P,
         cause if cause.starts_with("nonce_") => Comes::N,
         _ => Comes::P,
@@ -176,9 +273,19 @@ const SENDS: &str = "COUNTERSIGN_SERVER_TEST_SENDS";
 /// the service's threads does it.
 #[test]
 fn every_published_vector_through_the_token_service() {
+    send("vectors::sent_one_by_one");
+}
+
+/// As over gRPC: each refused by the same check.
+#[test]
+fn every_published_vector_through_the_token_endpoint() {
+    send("vectors::sent_to_the_endpoint_one_by_one");
+}
+
+fn send(test: &str) {
     let this = std::env::current_exe().expect("this binary");
     let sent = Command::new(this)
-        .args(["vectors::sent_one_by_one", "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture"])
         .env(SENDS, "1")
         .output()
         .expect("starts");
@@ -193,6 +300,16 @@ fn every_published_vector_through_the_token_service() {
 /// What the other process does.
 #[tokio::test]
 async fn sent_one_by_one() {
+    send_all(Edge::Grpc).await;
+}
+
+/// The same.
+#[tokio::test]
+async fn sent_to_the_endpoint_one_by_one() {
+    send_all(Edge::Http).await;
+}
+
+async fn send_all(edge: Edge) {
     if std::env::var_os(SENDS).is_none() {
         return;
     }
@@ -201,25 +318,25 @@ async fn sent_one_by_one() {
     let refusals = Refusals::heard(|_| true);
     let mut sent = 0;
     for (terms, vectors) in document.by_terms() {
-        let stand = Stand::new(&document, &terms).await;
+        let stand = Stand::new(edge, &document, &terms).await;
         refusals.take();
         for vector in vectors.into_iter().filter(|vector| vector.can_be_sent()) {
             sent += 1;
             let signed = vector.signed(&keys);
-            let (comes, cause) = expected(vector, signed.as_ref());
+            let (comes, cause) = expected(edge, vector, signed.as_ref());
             let proof = match signed {
-                Some(signed) => stand.for_issue(signed, sent),
+                Some(signed) => stand.for_us(signed, sent),
                 None => vector.proof.clone(),
             };
-            let path = renamed(&vector.path);
+            let path = renamed(edge, &vector.path);
             let answer = stand.call(&vector.method, &path, &proof).await;
             if proof.len() > 16 * 1024 {
                 // HTTP/2 refuses before us: the header list is over its limit.
-                assert!(answer.is_err(), "{}", vector.name);
+                assert!(answer.is_refused(), "{}", vector.name);
                 continue;
             }
             assert_eq!(refusals.take().concat(), cause, "{}", vector.name);
-            check(&vector.name, &answer, comes);
+            answer.check(&vector.name, comes);
         }
     }
     // A line feed, an empty path and a relative one cannot be sent.
