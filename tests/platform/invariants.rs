@@ -30,6 +30,10 @@ const PLANTED: &[(&str, &str)] = &[
         "const C: tonic::Code = tonic::Code::Internal;",
     ),
     (
+        "crates/server/src/http/planted.rs",
+        "fn f() -> StatusCode { StatusCode::FORBIDDEN }",
+    ),
+    (
         "crates/guard/src/planted_4.rs",
         "fn f() -> Status { Status::unauthenticated(\"\") }",
     ),

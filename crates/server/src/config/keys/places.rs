@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::config::http::{HttpPlace, is_origin};
 use super::{Key, TakesEffect};
 use crate::config::Config;
 use crate::config::Tls;
+use crate::config::http::{HttpPlace, is_origin};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
