@@ -1,7 +1,8 @@
 //! Nothing secret is told: a running service is driven through every rpc and every command with
 //! secrets that are known, and all that it said, sent and kept is searched for them.
 //!
-//! Secrets also go where none belongs, in every field and in metadata. What is searched: both
+//! Secrets also go where none belongs, in every field and in metadata, and in every parameter over
+//! HTTP. What is searched: both
 //! streams of the service, with its own log at `trace`; every span it exports; the text, details
 //! and metadata of every refusal; every answer, but for the one that is meant to have the secret;
 //! what commands print; the database's files, the audit log among them; and a backup. Each in
@@ -11,6 +12,7 @@
 mod call;
 mod collector;
 mod commands;
+mod http;
 mod inside;
 mod marks;
 mod misplaced;
@@ -56,6 +58,7 @@ pub(crate) fn no_secret_is_told() -> Result<(), String> {
         let mut sweep = Sweep::of(&service).await?;
         service_keys::mark_running(&service, &mut sweep.caller.marks).await?;
         sweep.every_rpc(&service.url()).await?;
+        http::misplace(&service.url(), &mut sweep.caller).await?;
         sweep.every_command(&service)?;
         inside::client_and_guard(&service, &endpoint, &mut sweep.caller)?;
         service.stop()?;
@@ -302,6 +305,8 @@ impl Sweep {
                 "countersign.token.v1.TokenService/RotateToken",
             ),
             ("spans", &spans, "client_wrong_secret"),
+            ("spans", &spans, "POST /token"),
+            ("log", &log, "http_not_found"),
             ("store", &store, "desk"),
             ("store", &store, "alice"),
             ("store", &store, self.kept["state"].as_str()),
