@@ -53,6 +53,7 @@ fn it_says_where_it_is_and_what_to_do_next() {
             .starts_with("http://127.0.0.1:")
     );
     assert_eq!(facts["grpc"], facts["issuer"]);
+    assert_eq!(facts["http"], facts["grpc"], "one port for both");
     child.kill().unwrap();
     wait(&mut child);
 }

@@ -10,6 +10,7 @@ mod delivery;
 mod kit;
 mod logs;
 mod propagation;
+mod requests;
 mod sampling;
 mod settings;
 mod wire;

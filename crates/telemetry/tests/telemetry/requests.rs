@@ -1,0 +1,96 @@
+//! Requests that are not gRPC, as a collector sees them.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use countersign_telemetry::{HttpServerLayer, Traces, prepare};
+use http::{Method, Request, Response, StatusCode, Uri};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::kit::{Collector, SHUTDOWN, attributes, runtime, settings};
+
+/// Answers each request with this status.
+struct Answers(StatusCode);
+
+impl Service<Request<()>> for Answers {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        if !self.0.is_success() {
+            countersign_telemetry::refused("REASON_GRANT_INVALID", "grant_reused");
+        }
+        let mut response = Response::new(());
+        *response.status_mut() = self.0;
+        ready(Ok(response))
+    }
+}
+
+fn route(uri: &Uri) -> Option<&'static str> {
+    (uri.path() == "/token").then_some("/token")
+}
+
+#[test]
+fn a_request_is_named_after_its_endpoint_and_has_the_status_of_its_answer() {
+    let secret = "/csr_a-token-in-a-path";
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (method, path, status, name) in [
+        (Method::POST, "/token", 200, "POST /token"),
+        (Method::POST, "/token", 400, "POST /token"),
+        (Method::POST, "/token", 503, "POST /token"),
+        (Method::GET, secret, 404, "GET"),
+        (
+            Method::from_bytes(b"BREW").unwrap(),
+            "/token",
+            405,
+            "_OTHER /token",
+        ),
+    ] {
+        let (collector, endpoint) = Collector::start();
+        let (dispatch, telemetry) =
+            prepare(settings("tokens", Some(Traces::to(&endpoint)))).unwrap();
+        let here = tracing::dispatcher::set_default(&dispatch);
+        let request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header("traceparent", parent)
+            .body(())
+            .unwrap();
+        let status = StatusCode::from_u16(status).unwrap();
+        let mut service = HttpServerLayer::new("https", route).layer(Answers(status));
+        runtime().block_on(service.call(request)).unwrap();
+        drop(here);
+        telemetry.shutdown(SHUTDOWN).unwrap();
+
+        let (_, span) = collector.span(name);
+        assert_eq!(span.kind(), SpanKind::Server);
+        assert_eq!(span.trace_id[..2], [0x0a, 0xf7], "the caller's trace");
+        let attributes = attributes(&span);
+        assert_eq!(
+            attributes["http.response.status_code"],
+            format!("{} as a number", status.as_u16())
+        );
+        assert_eq!(attributes["url.scheme"], "https");
+        assert_eq!(attributes["network.protocol.version"], "1.1");
+        let endpoint = attributes.get("http.route").map(String::as_str);
+        assert_eq!(endpoint, route(&path.parse().unwrap()));
+        assert!(attributes.values().all(|value| value != secret));
+        // What a client got wrong is no error of the server.
+        let is_error = status.is_server_error();
+        let said = span.status.as_ref().map(|status| status.code());
+        assert_eq!(said == Some(SpanStatus::Error), is_error, "{name} {status}");
+        let cause = attributes
+            .get("countersign.refusal.cause")
+            .map(String::as_str);
+        assert_eq!(cause, (!status.is_success()).then_some("grant_reused"));
+    }
+}
