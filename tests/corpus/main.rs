@@ -38,6 +38,7 @@ mod pairs;
 mod pipe;
 mod presented;
 mod range;
+mod references;
 #[path = "../guarantees/scale.rs"]
 #[expect(dead_code, reason = "no random numbers are drawn here")]
 mod scale;
@@ -81,6 +82,8 @@ const CLASSES: &[Named] = &[
     class!(texts::each_byte_of_a_token_behind_a_proof),
     class!(json::each_byte_of_what_a_proof_says),
     class!(json::each_byte_of_what_a_token_says),
+    class!(references::each_byte_of_a_reference),
+    class!(references::each_byte_of_a_reference_behind_a_proof),
     class!(pairs::any_two_fields_of_a_proof),
     class!(pairs::any_two_fields_of_a_token),
     class!(pairs::any_field_twice),

@@ -11,7 +11,7 @@ use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign::example::v1::order_service_server::OrderServiceServer;
 use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use countersign_dpop::Ath;
-use countersign_guard::{Guard, NonceMode};
+use countersign_guard::{Builder, Guard, NonceMode};
 use countersign_jose::SigningKey;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -114,7 +114,15 @@ impl Range {
         nonces: NonceMode,
         seen: impl Fn(&http::Request<Body>) + Clone + Send + Sync + 'static,
     ) -> Self {
-        let stand = Stand::with(|builder| builder.nonces(nonces)).await;
+        Self::configured(|builder| builder.nonces(nonces), seen).await
+    }
+
+    /// One whose guard is another.
+    pub(crate) async fn configured(
+        configure: impl FnOnce(Builder) -> Builder,
+        seen: impl Fn(&http::Request<Body>) + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let stand = Stand::with(configure).await;
         let (address, handled) = serve(&stand.guard, seen, OrderServiceServer::new(Orders));
         let channel = Channel::from_shared(address.clone()).unwrap();
         Self {

@@ -94,7 +94,7 @@ fn tokens<'r>(range: &'r Range, names: [&'static str; 4], comes: Expected) -> Ca
 
 /// What comes of a token of these bytes: `otherwise`, unless it is no token at all. Spaces before
 /// it belong to the scheme.
-fn of_token(bytes: &[u8], otherwise: Expected) -> Expected {
+pub(crate) fn of_token(bytes: &[u8], otherwise: Expected) -> Expected {
     let begin = bytes.iter().take_while(|byte| **byte == b' ').count();
     let token = &bytes[begin..];
     let outside = |byte: &u8| matches!(byte, b',' | b' ' | 0x7f..);
