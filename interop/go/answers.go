@@ -4,6 +4,7 @@ package main
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -63,6 +64,8 @@ type refusal struct {
 	Reason           string      `json:"reason"`
 	OauthError       string      `json:"oauth_error"`
 	Scopes           []string    `json:"scopes"`
+	AcrValues        []string    `json:"acr_values"`
+	MaxAgeSecs       int64       `json:"max_age_secs"`
 	RetryAfterMillis int64       `json:"retry_after_millis"`
 	Fields           [][2]string `json:"fields"`
 }
@@ -85,6 +88,9 @@ func readRefusal(details []byte) *refusal {
 				read.Reason = detail.GetReason()
 				read.OauthError = detail.GetMetadata()["oauth_error"]
 				read.Scopes = strings.Fields(detail.GetMetadata()["scope"])
+				read.AcrValues = strings.Fields(detail.GetMetadata()["acr_values"])
+				// What is no number asks for nothing.
+				read.MaxAgeSecs, _ = strconv.ParseInt(detail.GetMetadata()["max_age"], 10, 64)
 			}
 		case *errdetails.RetryInfo:
 			read.RetryAfterMillis = detail.GetRetryDelay().AsDuration().Milliseconds()

@@ -246,11 +246,11 @@ func refusedWith(row errorRow) (got, wanted any) {
 	if read == nil {
 		read = new(refusal)
 	}
-	if row.Scopes == nil {
-		row.Scopes = []string{}
-	}
-	if read.Scopes == nil {
-		read.Scopes = []string{}
+	// Absent and empty say the same.
+	for _, list := range []*[]string{&row.Scopes, &row.AcrValues, &read.Scopes, &read.AcrValues} {
+		if *list == nil {
+			*list = []string{}
+		}
 	}
 	return *read, row.refusal
 }

@@ -60,6 +60,8 @@ class Refusal:
     reason: str
     oauth_error: str | None
     scopes: list[str]
+    acr_values: list[str]
+    max_age_secs: int | None
     retry_after_millis: int | None
     fields: list[list[str]]
 
@@ -84,5 +86,13 @@ def refusal(details: bytes) -> Refusal | None:
     if found is None:
         return None
     metadata = dict(found.metadata)
-    scopes = metadata.get("scope", "").split()
-    return Refusal(found.reason, metadata.get("oauth_error"), scopes, retry_after, fields)
+    max_age = metadata.get("max_age")
+    return Refusal(
+        reason=found.reason,
+        oauth_error=metadata.get("oauth_error"),
+        scopes=metadata.get("scope", "").split(),
+        acr_values=metadata.get("acr_values", "").split(),
+        max_age_secs=int(max_age) if max_age is not None and max_age.isdecimal() else None,
+        retry_after_millis=retry_after,
+        fields=fields,
+    )

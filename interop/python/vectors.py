@@ -128,6 +128,8 @@ def _error(_, row: dict):
         "reason": row["reason"],
         "oauth_error": row["oauth_error"],
         "scopes": row.get("scopes", []),
+        "acr_values": row.get("acr_values", []),
+        "max_age_secs": row.get("max_age_secs"),
         "retry_after_millis": row.get("retry_after_millis"),
         "fields": row.get("fields", []),
     }

@@ -61,6 +61,8 @@ export interface Refusal {
   reason: string;
   oauth_error: string | null;
   scopes: string[];
+  acr_values: string[];
+  max_age_secs: number | null;
   retry_after_millis: number | null;
   fields: [string, string][];
 }
@@ -80,6 +82,10 @@ const messages = protobuf.parse(`
 function read(name: string, data: Uint8Array): Record<string, any> {
   const type = messages.lookupType(name);
   return type.toObject(type.decode(data), { defaults: true, longs: Number });
+}
+
+function words(text: string | undefined): string[] {
+  return (text ?? "").split(" ").filter((word) => word !== "");
 }
 
 /** Reads `grpc-status-details-bin`; null where it is not Countersign's. */
@@ -115,7 +121,9 @@ export function refusal(details: Uint8Array): Refusal | null {
   return {
     reason: found.reason,
     oauth_error: found.metadata.oauth_error ?? null,
-    scopes: (found.metadata.scope ?? "").split(" ").filter((scope: string) => scope !== ""),
+    scopes: words(found.metadata.scope),
+    acr_values: words(found.metadata.acr_values),
+    max_age_secs: /^[0-9]+$/.test(found.metadata.max_age ?? "") ? Number(found.metadata.max_age) : null,
     retry_after_millis: retryAfter,
     fields,
   };

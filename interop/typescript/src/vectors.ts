@@ -120,6 +120,8 @@ function refusedWith(_: any, row: any): [unknown, unknown] {
     reason: row.reason,
     oauth_error: row.oauth_error,
     scopes: row.scopes ?? [],
+    acr_values: row.acr_values ?? [],
+    max_age_secs: row.max_age_secs ?? null,
     retry_after_millis: row.retry_after_millis ?? null,
     fields: row.fields ?? [],
   };

@@ -218,6 +218,12 @@ fn every_published_error() {
                 .collect()
         };
         assert_eq!(refused.scopes_missing, texts(&row["scopes"]), "{name}");
+        assert_eq!(refused.acr_values, texts(&row["acr_values"]), "{name}");
+        assert_eq!(
+            refused.max_age.map(|age| age.as_secs()),
+            row["max_age_secs"].as_u64(),
+            "{name}"
+        );
         assert_eq!(
             refused.retry_after.map(|after| after.as_millis() as u64),
             row["retry_after_millis"].as_u64(),

@@ -62,6 +62,12 @@ fn refusal(code: u64, reason: &str, oauth_error: Option<&str>) -> Value {
         metadata.push(("scope", "orders.read orders.write"));
         row["scopes"] = json!(["orders.read", "orders.write"]);
     }
+    if reason == "REASON_STEP_UP_REQUIRED" {
+        metadata.push(("acr_values", "urn:example:mfa urn:example:key"));
+        metadata.push(("max_age", "300"));
+        row["acr_values"] = json!(["urn:example:mfa", "urn:example:key"]);
+        row["max_age_secs"] = json!(300);
+    }
     let mut details = vec![info(reason, "countersign", &metadata)];
     if code == 3 {
         details.push(bad_request("client.client_id", "is missing"));
