@@ -31,7 +31,7 @@ const EDGES: [&str; 5] = [
 ];
 
 /// What sends the published vectors.
-const DRIVERS: [(&str, &str); 3] = [
+const DRIVERS: [(&str, &str); 2] = [
     (
         "crates/guard/tests/guard/vectors.rs",
         "every_published_vector_through_a_guarded_channel",
@@ -39,10 +39,6 @@ const DRIVERS: [(&str, &str); 3] = [
     (
         "crates/server/tests/server/vectors.rs",
         "every_published_vector_through_the_token_service",
-    ),
-    (
-        "crates/server/tests/server/vectors.rs",
-        "every_published_vector_through_the_token_endpoint",
     ),
 ];
 

@@ -29,6 +29,12 @@ impl Backoff {
 
 /// Up to a quarter earlier, so that guards that started together drift apart.
 pub(crate) fn jittered(pause: Duration) -> Duration {
-    let earlier = countersign_client::random::bytes::<1>().map_or(0, |[byte]| u32::from(byte));
-    pause - pause / 4 * earlier / 255
+    pause - at_random_within(pause / 4)
+}
+
+/// A time up to this one, another for each caller. None, where the system has no randomness.
+pub(crate) fn at_random_within(longest: Duration) -> Duration {
+    let part =
+        countersign_client::random::bytes().map_or(0, |bytes| u32::from(u16::from_be_bytes(bytes)));
+    longest * part / u32::from(u16::MAX)
 }

@@ -177,7 +177,10 @@ impl Builder {
 
     /// Leaves a service (`grpc.health.v1.Health`) or a method
     /// (`/package.Service/Method`) alone, whatever its rule: calls are not
-    /// checked, and answers not touched.
+    /// checked, and answers not touched. An exempt method that answers with a
+    /// challenge of its own asks callers that know DPoP to send the call again,
+    /// as a token service does; one that passes on what a guard further down
+    /// said would be run twice. Make it public by its rule instead.
     pub fn exempt(mut self, service_or_method: impl Into<String>) -> Self {
         self.exempt.push(service_or_method.into());
         self
@@ -243,7 +246,7 @@ impl Builder {
 
     /// Keeps the key set in this file, and starts with it while the token
     /// service is away. Whoever can write the file decides which tokens are
-    /// accepted.
+    /// accepted, so one that group or others can write is not read.
     pub fn key_set_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_set_file = Some(path.into());
         self

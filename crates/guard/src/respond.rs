@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::backoff::at_random_within;
 use crate::layer::EndCause;
 use crate::ledger::LedgerRefusal;
 use crate::observe::WouldRefuse;
@@ -25,7 +26,8 @@ pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 pub(crate) const WWW_AUTHENTICATE: HeaderName = http::header::WWW_AUTHENTICATE;
 
 /// A ledger frees room bucket by bucket, each of 20 s; a key set is asked for
-/// again within seconds. Sooner is not worth it.
+/// again within seconds. Sooner is not worth it, and up to a quarter later for
+/// some, so that those who were refused together do not come back together.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Answers refusals.
@@ -343,7 +345,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         | Refusal::NotWaitedFor
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
-            details.set_retry_info(Some(RETRY_AFTER));
+            details.set_retry_info(Some(RETRY_AFTER + at_random_within(RETRY_AFTER / 4)));
         }
         Refusal::MethodNotAllowed
         | Refusal::CredentialsMissing

@@ -23,7 +23,11 @@ impl KeySetFile {
     /// The key set of `issuer`, as it was when it was last had.
     pub(crate) async fn load(&self, issuer: &str) -> Result<Jwks, KeysUnavailable> {
         let (path, issuer) = (self.0.clone(), issuer.to_owned());
-        blocking(move || read(&path, &issuer)).await
+        blocking(move || {
+            read(&path, &issuer)
+                .map_err(|cause| KeysUnavailable::new(format!("{}: {cause}", path.display())))
+        })
+        .await
     }
 
     /// Replaces the file's content, whole or not at all.
@@ -43,9 +47,15 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn read(path: &Path, issuer: &str) -> Result<Jwks, KeysUnavailable> {
-    let size = std::fs::metadata(path).map_err(KeysUnavailable::new)?.len();
-    if size > BYTES_MAX {
+    let about = std::fs::metadata(path).map_err(KeysUnavailable::new)?;
+    if about.len() > BYTES_MAX {
         return Err(KeysUnavailable::new("the key-set file is too large"));
+    }
+    if is_writable_by_others(&about) {
+        return Err(KeysUnavailable::new(
+            "others can write to the key-set file, and so make keys that are trusted here: \
+             chmod go-w it",
+        ));
     }
     let bytes = std::fs::read(path).map_err(KeysUnavailable::new)?;
     let held = json::parse_object(&bytes).map_err(KeysUnavailable::new)?;
@@ -61,11 +71,29 @@ fn read(path: &Path, issuer: &str) -> Result<Jwks, KeysUnavailable> {
     Jwks::parse(keys.as_bytes()).map_err(KeysUnavailable::new)
 }
 
+#[cfg(unix)]
+fn is_writable_by_others(about: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    about.permissions().mode() & 0o022 != 0
+}
+
+/// Where files have no such modes, their folder has to keep others out.
+#[cfg(not(unix))]
+fn is_writable_by_others(_: &std::fs::Metadata) -> bool {
+    false
+}
+
 fn write(path: &Path, text: &str) -> Result<(), KeysUnavailable> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let written = std::fs::File::create(&beside)
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // Whatever the umask: it would not be read back.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    let written = options
+        .open(&beside)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()

@@ -17,6 +17,9 @@ use crate::readiness::Readiness;
 /// A fetch that takes longer has failed.
 const FETCH: Duration = Duration::from_secs(5);
 
+/// Writing the key set to its file is not waited for any longer.
+const SAVE: Duration = Duration::from_secs(1);
+
 /// However long or short a publisher lets its keys be kept.
 const AGE_MIN: Duration = Duration::from_secs(10);
 const AGE_MAX: Duration = Duration::from_secs(3600);
@@ -29,9 +32,11 @@ pub(crate) struct KeyRing {
     issuer: String,
     source: Arc<dyn KeySource>,
     file: Option<KeySetFile>,
+    /// Held while the file is written.
+    saving: Arc<tokio::sync::Mutex<()>>,
     /// A token that names an unknown key causes at most one fetch in this time.
     interval: Duration,
-    current: ArcSwapOption<KeySet>,
+    current: Arc<ArcSwapOption<KeySet>>,
     /// When the last fetch began. Held while one for an unknown key is under
     /// way, so that all who wait for it wait for the same.
     asked: tokio::sync::Mutex<Option<Instant>>,
@@ -68,7 +73,8 @@ impl KeyRing {
             source,
             file,
             interval,
-            current: ArcSwapOption::empty(),
+            saving: Arc::default(),
+            current: Arc::new(ArcSwapOption::empty()),
             asked: tokio::sync::Mutex::new(None),
             fetching: tokio::sync::Mutex::new(()),
             readiness,
@@ -181,11 +187,34 @@ impl KeyRing {
         if let Some(on_change) = &*self.on_change.lock() {
             on_change(&new);
         }
-        if let Some(file) = &self.file
-            && let Err(cause) = file.save(&self.issuer, new.jwks()).await
-        {
-            warn!(%cause, "the key set could not be written to its file");
+        if let Some(file) = &self.file {
+            self.save(file.clone()).await;
         }
+    }
+
+    /// Writes the key set to its file. A disk that hangs holds nobody up: the next key set comes
+    /// into use all the same.
+    async fn save(&self, file: KeySetFile) {
+        let saving = tokio::spawn({
+            let (issuer, current) = (self.issuer.clone(), Arc::clone(&self.current));
+            let one_at_a_time = Arc::clone(&self.saving);
+            async move {
+                let _saving = one_at_a_time.lock().await;
+                // By now there may be a newer one.
+                match current.load_full() {
+                    Some(keys) => file.save(&issuer, keys.jwks()).await,
+                    None => Ok(()),
+                }
+            }
+        });
+        let saved = tokio::time::timeout(SAVE, saving).await;
+        let cause = match saved {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(cause))) => cause,
+            Ok(Err(ended)) => KeysUnavailable::new(ended),
+            Err(_) => KeysUnavailable::new("not written within 1 s; it may be yet"),
+        };
+        warn!(%cause, "the key set could not be written to its file");
     }
 }
 

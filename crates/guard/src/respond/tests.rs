@@ -1,5 +1,7 @@
 //! What a caller reads of a refusal: the fact, and what to do about it.
 
+use std::collections::HashSet;
+
 use countersign_dpop::Refusal as Proof;
 
 use super::*;
@@ -103,7 +105,17 @@ fn every_refusal_says_what_to_do() {
                 assert!(details.bad_request().is_some(), "{refusal:?}");
             }
             _ if text.contains("later") => {
-                assert!(details.retry_info().is_some(), "{refusal:?}");
+                let after = |status: &Status| {
+                    let details = status.get_error_details();
+                    details.retry_info()?.retry_delay
+                };
+                // Of twenty that are refused together not all come back together.
+                let waits: HashSet<_> = (0..20)
+                    .map(|_| after(&responder.refuse(&refusal, None)).expect("how long"))
+                    .collect();
+                assert!(waits.len() > 1, "{refusal:?}: {waits:?}");
+                let range = RETRY_AFTER..=RETRY_AFTER / 4 * 5;
+                assert!(waits.iter().all(|wait| range.contains(wait)), "{waits:?}");
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::set::Batch;
 use super::{Knowledge, RevocationSource, Revocations, RevocationsTold, RevokedSet, WatchFailed};
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, at_random_within};
 use crate::horizon::Horizon;
 use crate::readiness::Readiness;
 use crate::streams::OpenStreams;
@@ -33,6 +33,9 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 
 /// A watch that went on for so long was a good one.
 const SETTLED: Duration = Duration::from_secs(30);
+
+/// Within that time, at random, a watch is begun again that had its time.
+const SPREAD: Duration = Duration::from_millis(500);
 
 /// After a sign of life. One a second is more than enough; a source that cannot stop waits.
 const PACE: Duration = Duration::from_millis(100);
@@ -95,7 +98,13 @@ impl Watching {
             let failed = watched.unwrap_or_else(|_| {
                 WatchFailed::Unavailable("the source of revocations panicked".to_owned())
             });
-            self.kept.knowledge.ended();
+            let settled = begun.elapsed() > SETTLED;
+            // Connections do not live for ever, nor do tokens: after a watch that had its time the
+            // next begins at once, and until the next word would be due it is not taken for lost.
+            // When it does not begin, this is no settled one, and is over.
+            if !settled {
+                self.kept.knowledge.ended();
+            }
             self.judge();
             self.first = None;
             if failed == WatchFailed::CursorTooOld && self.cursor.take().is_some() {
@@ -104,10 +113,11 @@ impl Watching {
                 self.wait(backoff.next()).await;
                 continue;
             }
-            if begun.elapsed() > SETTLED {
-                // Connections do not live for ever: this one had its time.
+            if settled {
                 debug!(cause = %failed, "the watch of revocations is begun again");
                 backoff = Backoff::default();
+                // Not everybody at once, where a token service was restarted.
+                self.wait(at_random_within(SPREAD)).await;
                 continue;
             }
             warn!(cause = %failed, age = ?self.kept.knowledge.age(), "the last known revocations stay in force");

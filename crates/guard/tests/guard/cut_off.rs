@@ -130,6 +130,58 @@ async fn a_source_that_panics_leaves_a_guard_that_says_that_it_is_cut_off() {
     assert_eq!(stand.guard.counts().decided_cut_off, before);
 }
 
+/// Tokens and connections end every few minutes, and watches with them.
+struct Renewed;
+
+impl RevocationSource for Renewed {
+    fn watch(&self, _: Option<String>) -> BoxFuture<'_, Result<Revocations, WatchFailed>> {
+        Box::pin(async {
+            // A new token, a new connection.
+            sleep(Duration::from_secs(1)).await;
+            Ok(alive(8).boxed())
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_begun_again_in_time_was_never_lost() {
+    let stand = Stand::with(|builder| {
+        builder
+            .nonces(NonceMode::Off)
+            .revocation_source(Arc::new(Renewed))
+    })
+    .await;
+    let hears = stand.guard.hears_revocations();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(300) {
+        assert!(*hears.borrow(), "after {:?}", begun.elapsed());
+        assert!(stand.guard.knowledge().unwrap().live);
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Guards whose token service was restarted do not all begin at the same moment.
+#[tokio::test(start_paused = true)]
+async fn watches_that_ended_together_are_not_begun_together() {
+    let mut guards = Vec::new();
+    let mut sources = Vec::new();
+    for _ in 0..16 {
+        let source = Fails::new(Then::Hangs, 8);
+        guards.push(stand(&source, |builder| builder).await);
+        sources.push(source);
+    }
+    let begun = || {
+        let watches = |source: &Arc<Fails>| source.watches.load(Ordering::SeqCst) > 1;
+        sources.iter().filter(|source| watches(source)).count()
+    };
+    let mut moments = std::collections::BTreeSet::new();
+    while begun() < sources.len() {
+        sleep(Duration::from_millis(10)).await;
+        moments.insert(begun());
+    }
+    assert!(moments.len() > 4, "begun at {moments:?}");
+}
+
 #[tokio::test]
 async fn a_guard_hears_from_the_start_and_one_that_does_not_watch_never() {
     let source = Fails::new(Then::Hangs, usize::MAX);

@@ -134,6 +134,54 @@ async fn a_slow_answer_leaves_the_last_good_set() {
     stand.check("replaced", &stand.good(), Expected::T).await;
 }
 
+/// Opening a pipe that nobody reads hangs as a file on a disk that is gone does.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_key_set_from_being_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let hangs = folder.path().join("keys.json.new");
+    let made = std::process::Command::new("mkfifo").arg(&hangs).status();
+    assert!(made.unwrap().success());
+    let stand = Stand::with(|builder| {
+        builder
+            .nonces(NonceMode::Off)
+            .key_set_file(&path)
+            .key_fetch_interval(Duration::ZERO)
+    })
+    .await;
+    stand
+        .check("of the first", &stand.good(), Expected::Ok)
+        .await;
+    for (kid, seed) in [("k2", 8), ("k3", 9)] {
+        let new = es256(seed);
+        *stand.keys.published.lock() = Some(published(&[(kid, &new)]));
+        let of_new = of_key(&stand, kid, &new);
+        stand.check("of the new key", &of_new, Expected::Ok).await;
+        stand
+            .check("of the one before", &stand.good(), Expected::T)
+            .await;
+    }
+    assert!(!path.exists());
+    // The disk is back. What waits for it goes on, and the newest is written.
+    let same = folder.path().join("pipe");
+    std::fs::hard_link(&hangs, &same).unwrap();
+    std::fs::remove_file(&hangs).unwrap();
+    let reader = std::thread::spawn(move || std::fs::read_to_string(same).unwrap());
+    assert!(reader.join().unwrap().contains("jwks"));
+    let written = async {
+        loop {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            if text.contains("k3") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), written).await;
+    assert!(waited.is_ok(), "the newest set was never written");
+}
+
 /// The key set is fetched again in the background, without any call asking.
 #[tokio::test(start_paused = true)]
 async fn it_is_refreshed_in_the_background() {

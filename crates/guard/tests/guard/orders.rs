@@ -1,7 +1,9 @@
 //! The guarded service.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 
+use countersign::error::v1::Reason;
 use countersign::example::v1::order_service_server::OrderService;
 use countersign::example::v1::{
     CreateOrderRequest, CreateOrderResponse, ExchangeOrdersRequest, ExchangeOrdersResponse,
@@ -11,7 +13,8 @@ use countersign::example::v1::{
 };
 use countersign_guard::{Permit, PermitExt as _};
 use tokio_stream::{Stream, StreamExt as _};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// A service that shows what the guard told it.
 pub(crate) struct Orders;
@@ -122,9 +125,14 @@ impl OrderService for Orders {
     }
 }
 
-/// An error that this service got from another guard and passes on.
+/// An error that this service got from another guard and passes on, with all that makes a client
+/// send a call again.
 fn from_further_down() -> Status {
-    let mut status = Status::unauthenticated("from further down");
+    let reason = Reason::DpopNonceRequired.as_str_name();
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, "countersign", HashMap::new());
+    let mut status =
+        Status::with_error_details(Code::Unauthenticated, "from further down", details);
     let challenge = "DPoP error=\"use_dpop_nonce\"".parse().unwrap();
     status.metadata_mut().insert("www-authenticate", challenge);
     status

@@ -90,6 +90,21 @@ async fn the_last_key_set_is_on_disk() {
         .check("from the file", &stand.good(), Expected::Ok)
         .await;
 
+    // Whoever can write it can make keys that are trusted.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+        for open in [0o664, 0o646] {
+            mode(open).unwrap();
+            stand.restart(kept).await;
+            let refused = Expected::Unreachable;
+            stand
+                .check("a file that others write", &stand.good(), refused)
+                .await;
+        }
+        mode(0o644).unwrap();
+    }
     std::fs::write(&path, "{\"issuer\":\"https://evil.test\",\"jwks\":\"{}\"}").unwrap();
     stand.restart(kept).await;
     assert!(!*stand.guard.readiness().borrow());

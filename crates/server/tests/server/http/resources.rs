@@ -1,10 +1,6 @@
 //! What is too much: shares of clients, limits of endpoints, a stop.
 
-use std::time::Duration;
-
 use http::StatusCode;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::web::{Ask, HEALTH, KEYS, TOKEN, Web};
 use crate::harness::{ORDERS, Service, WARM, service_client};
@@ -73,37 +69,4 @@ async fn what_is_limited_for_one_protocol_is_not_for_the_other() {
     for _ in 0..10 {
         assert_eq!(web.get(KEYS).await.status, StatusCode::OK);
     }
-}
-
-/// A balancer is told before connections end, and a connection without a request holds nothing up.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_is_told_and_ends_connections() {
-    let mut service = Service::start_cold(|config| {
-        config.stop.notice = Duration::from_secs(5);
-        config.stop.drain = Duration::from_secs(60);
-    })
-    .await;
-    let web = Web::of(&service);
-    let address = service.running().http_address().expect("it serves HTTP");
-    let mut kept = TcpStream::connect(address).await.expect("connects");
-    let get = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-    kept.write_all(get).await.expect("sent");
-    let mut first = [0; 15];
-    kept.read_exact(&mut first).await.expect("answered");
-    assert_eq!(&first, b"HTTP/1.1 200 OK");
-    let told = async {
-        loop {
-            let answer = web.get(HEALTH).await;
-            if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-                break answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let ((), told) = tokio::join!(service.stop(), told);
-    assert_eq!(told.text("status"), "NOT_SERVING");
-    let mut rest = Vec::new();
-    kept.read_to_end(&mut rest)
-        .await
-        .expect("ended, and not cut");
 }
