@@ -71,8 +71,8 @@
 //! ```
 //!
 //! Without it, or an [`Introspector`] of your own, such tokens are refused. What
-//! was said of a token is kept for five seconds at most. A guard asks about so many
-//! at once; whoever makes tokens up takes no room from those who were right before.
+//! was said of a token is kept for five seconds at most; for a minute, while the guard is told of
+//! revocations as they happen. It asks about so many at once; whoever makes tokens up takes no room from those who were right before.
 //!
 //! # Exceptions
 //!
