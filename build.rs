@@ -9,6 +9,7 @@ use std::{env, error, fs};
 const REDACTED: &[&str] = &[
     ".countersign.token.v1.ClientAuthentication",
     ".countersign.token.v1.AuthorizationCode",
+    ".countersign.token.v1.DeviceCode",
     ".countersign.token.v1.IssueTokenResponse",
     ".countersign.token.v1.RotateTokenRequest",
     ".countersign.token.v1.RotateTokenResponse",
@@ -16,6 +17,9 @@ const REDACTED: &[&str] = &[
     ".countersign.introspection.v1.IntrospectTokenRequest",
     ".countersign.authorization.v1.PushAuthorizationRequest",
     ".countersign.authorization.v1.PushAuthorizationResponse",
+    ".countersign.authorization.v1.AuthorizeDeviceResponse",
+    ".countersign.authorization.v1.FindAuthorizationRequest",
+    ".countersign.authorization.v1.FindAuthorizationResponse",
     ".countersign.authorization.v1.GetAuthorizationRequest",
     ".countersign.authorization.v1.ApproveAuthorizationRequest",
     ".countersign.authorization.v1.ApproveAuthorizationResponse",

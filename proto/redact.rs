@@ -21,6 +21,7 @@ macro_rules! redact {
 redact! {
     token::v1::ClientAuthentication { client_id }
     token::v1::AuthorizationCode { redirect_uri }
+    token::v1::DeviceCode {}
     token::v1::IssueTokenResponse { token_type, expires_in, scopes, family_id }
     token::v1::RotateTokenRequest { client, scopes, resources }
     token::v1::RotateTokenResponse { token_type, expires_in, scopes, family_id }
@@ -28,6 +29,9 @@ redact! {
     introspection::v1::IntrospectTokenRequest { token_type_hint }
     authorization::v1::PushAuthorizationRequest { client, redirect_uri, scopes, resources }
     authorization::v1::PushAuthorizationResponse { expires_in }
+    authorization::v1::AuthorizeDeviceResponse { verification_uri, expires_in, interval }
+    authorization::v1::FindAuthorizationRequest {}
+    authorization::v1::FindAuthorizationResponse { authorization }
     authorization::v1::GetAuthorizationRequest {}
     authorization::v1::ApproveAuthorizationRequest { scopes }
     authorization::v1::ApproveAuthorizationResponse {}

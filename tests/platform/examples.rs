@@ -36,6 +36,16 @@ const SAYS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "device",
+        &[
+            "/device and type ",
+            "not decided yet: the television asks again in 1 s",
+            "ann is shown: Television asks for films.watch at https://films.example",
+            "ann lets it in",
+            "the television may films.watch",
+        ],
+    ),
+    (
         "own_rules",
         &[
             "anybody may list the books: Middlemarch, Emma",

@@ -138,6 +138,7 @@ fn client(authentication: Authentication) -> Client {
             client_credentials: true,
             authorization_code: true,
             refresh_token: true,
+            device_code: false,
         },
         redirect_uris: Vec::new(),
         permissions: Permissions::from_iter([(ResourceUri::parse(ORDERS).unwrap(), scopes)]),

@@ -4,6 +4,7 @@ use countersign_jose::UnixTime;
 
 use crate::authenticate::{Authenticated, SpentAssertion};
 use crate::event::Event;
+use crate::handle::UserCodeName;
 use crate::holder::{Holder, RevokedHolder};
 use crate::model::{
     Authorization, Client, ClientId, Family, FamilyId, KeyId, RecordId, Resource, ResourceUri,
@@ -77,6 +78,8 @@ pub enum Record {
     Family(FamilyId, Family),
     /// An authorization request.
     Authorization(RecordId, Authorization),
+    /// What a user code stands for.
+    UserCode(LodgedUserCode),
     /// A client assertion that was used. A conflict on it is a replay, and final.
     SpentAssertion(SpentAssertion),
     /// An access token that was revoked alone.
@@ -87,6 +90,17 @@ pub enum Record {
     RevokedHolder(RevokedHolder),
     /// A key of the service.
     Key(ServiceKey),
+}
+
+/// The authorization request that a user code stands for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct LodgedUserCode {
+    /// Names the code; it is not in the record.
+    pub name: UserCodeName,
+    /// The request.
+    pub authorization: RecordId,
+    /// When the request is over, and the record not needed any more.
+    pub until: UnixTime,
 }
 
 /// Names a record that can be removed.
@@ -230,6 +244,7 @@ impl Record {
             Self::Client(_) | Self::Resource(_) | Self::Key(_) => None,
             Self::Family(_, family) => Some(family.record_ends_at()),
             Self::Authorization(_, authorization) => Some(authorization.record_ends_at()),
+            Self::UserCode(code) => Some(code.until),
             Self::SpentAssertion(spent) => Some(spent.until),
             Self::RevokedToken(revoked) => Some(revoked.until),
             Self::Reference(reference) => Some(reference.record_ends_at()),

@@ -5,6 +5,7 @@
 //! turned into a token.
 
 mod keys;
+mod user_code;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 pub use keys::{MacKey, MacKeyId, MacKeys};
+pub use user_code::UserCodeName;
 
 use crate::model::{Generation, RecordId};
 
@@ -34,6 +36,8 @@ pub enum HandleKind {
     Code,
     /// The `request_uri` of a pushed authorization request (RFC 9126 §2.2).
     RequestUri,
+    /// A device code (RFC 8628 §3.2).
+    Device,
 }
 
 /// A handle whose MAC was checked, or that is to be handed out.
@@ -64,6 +68,7 @@ impl HandleKind {
             Self::Access => "csa_",
             Self::Code => "csc_",
             Self::RequestUri => "urn:ietf:params:oauth:request_uri:csp_",
+            Self::Device => "csd_",
         }
     }
 }

@@ -55,6 +55,10 @@ pub struct Lifetimes {
     pub code: Duration,
     /// A pushed authorization request (RFC 9126 §2.2).
     pub request_uri: Duration,
+    /// A device code, with its user code (RFC 8628 §3.2).
+    pub device_code: Duration,
+    /// How long a device waits between two questions, to begin with (RFC 8628 §3.2).
+    pub device_interval: Duration,
     /// A family, used or not.
     pub refresh_absolute: Duration,
     /// A family that nobody rotates.
@@ -114,6 +118,10 @@ impl Default for Lifetimes {
             code: Duration::from_secs(60),
             // A person's way through a login (RFC 9126 §2.2: 5 to 600 s).
             request_uri: Duration::from_secs(600),
+            // A person's way from the device to a browser, and through a login there.
+            device_code: Duration::from_secs(600),
+            // RFC 8628 §3.2: what clients assume that are told none.
+            device_interval: Duration::from_secs(5),
             refresh_absolute: Duration::from_secs(30 * 24 * 3600),
             // Longer than a long weekend away.
             refresh_idle: Duration::from_secs(7 * 24 * 3600),

@@ -13,8 +13,11 @@
 //! | --- | --- | --- |
 //! | client credentials (RFC 6749 §4.4) | [`Ask`] | [`issue`] |
 //! | authorization code (RFC 6749 §4.1.3, RFC 7636) | [`Redemption`] | [`redeem`] |
+//! | device code (RFC 8628 §3.4) | [`Redemption`] | [`redeem`] |
 //! | refresh token (RFC 6749 §6, RFC 9449 §5) | [`Rotation`] | [`rotate`] |
 //! | authorization request (RFC 9126) | [`authorize::Lodging`] | [`authorize::push`] |
+//! | device authorization request (RFC 8628 §3.1) | [`Ask`] | [`authorize::authorize_device`] |
+//! | a user code (RFC 8628 §3.3) | [`authorize::user_code`] | [`authorize::found`] |
 //! | a person's decision | [`authorize::Approving`] | [`authorize::approve`], [`authorize::deny`] |
 //! | introspection (RFC 7662) | [`introspect::recognise`] | [`introspect::introspect`] |
 //! | revocation (RFC 7009) | [`Revoking`] | [`revoke`] |
@@ -116,10 +119,13 @@ pub use authenticate::{
     Authenticated, Presented, SpentAssertion, authenticate, subject,
 };
 pub use change::{
-    Change, Decision, Known, Record, RecordName, Revocation, RevocationTarget, RevokedToken, Write,
+    Change, Decision, Known, LodgedUserCode, Record, RecordName, Revocation, RevocationTarget,
+    RevokedToken, Write,
 };
 pub use event::{Actor, Event, EventKind, Granted, Object, Outcome};
-pub use handle::{Handle, HandleKind, HandleText, MacKey, MacKeyId, MacKeys, NotOurs};
+pub use handle::{
+    Handle, HandleKind, HandleText, MacKey, MacKeyId, MacKeys, NotOurs, UserCodeName,
+};
 pub use holder::{Holder, RevokedHolder};
 pub use issue::{Entered, Issued, issue};
 pub use issuer::{
@@ -127,7 +133,7 @@ pub use issuer::{
     REFRESH_ABSOLUTE_MAX,
 };
 pub use policy::Ask;
-pub use redeem::{CodeForm, Fresh, Redemption, redeem};
+pub use redeem::{CodeForm, DeviceCodeForm, Fresh, Redemption, SLOW_DOWN, redeem};
 pub use reference::Reference;
 pub use refusal::{
     AuthenticationCause, FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause, TargetCause,

@@ -13,8 +13,9 @@ mod resource;
 mod scope;
 mod secret;
 mod service_key;
+mod user_code;
 
-pub use authorization::{Approval, Authorization, Stage};
+pub use authorization::{Approval, Authorization, Polling, Redirect, Stage, Way};
 pub use client::{
     Authentication, Client, GrantType, GrantTypes, PERMISSIONS_MAX, REDIRECT_URIS_MAX, RefreshKey,
     SERVES_MAX,
@@ -32,3 +33,4 @@ pub use resource::{
 pub use scope::{SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scope, Scopes};
 pub use secret::{ClientSecret, SecretHash};
 pub use service_key::{KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};
+pub use user_code::UserCode;

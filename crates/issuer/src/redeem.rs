@@ -1,4 +1,7 @@
-//! Authorization codes (RFC 6749 §4.1.3, RFC 7636): redeemed once, and what a second time means.
+//! Authorization codes (RFC 6749 §4.1.3, RFC 7636) and device codes (RFC 8628 §3.4): redeemed once,
+//! and what a second time means.
+
+mod poll;
 
 use std::time::Duration;
 
@@ -15,11 +18,13 @@ use crate::issue::{Entered, Issued};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
     Approval, Authorization, Catalogue, Client, CodeVerifier, Family, FamilyId, Generation,
-    Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId,
+    Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId, Way,
 };
 use crate::policy::{self, Ask};
 use crate::reference;
 use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
+
+pub use poll::SLOW_DOWN;
 
 /// How long a redeemed code is remembered: a stolen one is tried within minutes, or when somebody
 /// next reads the log that it was found in.
@@ -40,13 +45,35 @@ pub struct CodeForm<'a, S> {
     pub resources: &'a [S],
 }
 
+/// The fields of a request that asks with a device code.
+#[derive(Copy, Clone)]
+pub struct DeviceCodeForm<'a, S> {
+    /// `device_code.device_code`
+    pub device_code: &'a str,
+    /// `scopes`
+    pub scopes: &'a [S],
+    /// `resources`
+    pub resources: &'a [S],
+}
+
 /// A code of this service, presented for tokens.
 #[derive(Clone, Debug)]
 pub struct Redemption {
     handle: Handle,
-    redirect_uri: String,
-    verifier: CodeVerifier,
+    with: With,
     ask: Ask,
+}
+
+/// What is presented with a code.
+#[derive(Clone, Debug)]
+enum With {
+    /// What an authorization code was asked for with.
+    Redirect {
+        redirect_uri: String,
+        verifier: CodeVerifier,
+    },
+    /// Nothing: a device keeps its code to itself.
+    Nothing,
 }
 
 /// The names of what a redemption makes.
@@ -83,10 +110,42 @@ impl Redemption {
             Handle::parse(HandleKind::Code, form.code, keys).map_err(|_| GrantCause::NotOurs)?;
         Ok(Self {
             handle,
-            redirect_uri: form.redirect_uri.to_owned(),
-            verifier,
+            with: With::Redirect {
+                redirect_uri: form.redirect_uri.to_owned(),
+                verifier,
+            },
             ask,
         })
+    }
+
+    /// Reads the request of a device.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] without a code; what [`Ask::parse`] refuses;
+    /// [`Refusal::GrantInvalid`] for garbage.
+    pub fn parse_device<S: AsRef<str>>(
+        form: &DeviceCodeForm<'_, S>,
+        keys: &MacKeys,
+    ) -> Result<Self, Refusal> {
+        if form.device_code.is_empty() {
+            return Err(FieldFault::new("device_code.device_code", Malformed::Missing).into());
+        }
+        let ask = Ask::parse(form.scopes, form.resources)?;
+        let handle = Handle::parse(HandleKind::Device, form.device_code, keys)
+            .map_err(|_| GrantCause::NotOurs)?;
+        Ok(Self {
+            handle,
+            with: With::Nothing,
+            ask,
+        })
+    }
+
+    /// The stable name of the grant, for spans.
+    pub const fn grant(&self) -> &'static str {
+        match self.with {
+            With::Redirect { .. } => "authorization_code",
+            With::Nothing => "device_code",
+        }
     }
 
     /// The authorization that the code is of: what to load first.
@@ -135,13 +194,10 @@ pub fn redeem(
     now: UnixTime,
 ) -> Decision<Issued> {
     let change = Change::by(client);
-    let Some(Known {
-        value: authorization,
-        version,
-    }) = known
-    else {
+    let Some(known) = known else {
         return change.refuse(GrantCause::Unknown);
     };
+    let authorization = &known.value;
     if let Err(cause) = presenter(client.client(), redemption, authorization, proof) {
         let id = redemption.record();
         return change
@@ -155,15 +211,40 @@ pub fn redeem(
     let approval = match &authorization.stage {
         Stage::Approved(approval) => approval,
         Stage::Redeemed { family, .. } => {
-            return reused(change, *family, earlier, client.client(), now);
+            return reused(
+                change,
+                *family,
+                earlier,
+                &authorization.way,
+                client.client(),
+                now,
+            );
         }
-        Stage::Pending | Stage::Denied => return change.refuse(GrantCause::NotApproved),
+        Stage::Pending | Stage::Denied => {
+            return match &authorization.way {
+                Way::Redirect(_) => change.refuse(GrantCause::NotApproved),
+                Way::Device(polling) => {
+                    let id = redemption.record();
+                    poll::undecided(change, client.client(), id, known, *polling, now)
+                }
+            };
+        }
     };
-    // RFC 6749 §4.1.2: not after its time.
     if now >= approval.code_expires_at {
-        return change.refuse(GrantCause::Expired);
+        return match &authorization.way {
+            // RFC 6749 §4.1.2: not after its time.
+            Way::Redirect(_) => change.refuse(GrantCause::Expired),
+            Way::Device(_) => change.refuse(Refusal::DeviceCodeExpired),
+        };
     }
-    let permissions = match permissions(redemption, client.client(), approval, catalogue) {
+    let allowed = permissions(
+        redemption,
+        authorization,
+        client.client(),
+        approval,
+        catalogue,
+    );
+    let permissions = match allowed {
         Ok(permissions) => permissions,
         Err(refusal) => return change.refuse(refusal),
     };
@@ -194,10 +275,11 @@ pub fn redeem(
     change
         .put(
             Record::Authorization(redemption.record(), redeemed),
-            Expect::Version(*version),
+            Expect::Version(known.version),
         )
         .event(Event {
             granted: Some(Granted::of(&claims)),
+            reason: authorization.way.label(),
             ..event(EventKind::CodeRedeemed, client.client(), fresh.family, now)
         })
         .answer(Issued {
@@ -224,7 +306,7 @@ fn presenter(
     authorization: &Authorization,
     proof: Thumbprint,
 ) -> Result<(), GrantCause> {
-    // RFC 6749 §4.1.3: issued to this client.
+    // RFC 6749 §4.1.3, RFC 8628 §3.4: issued to this client.
     if authorization.client != client.id {
         return Err(GrantCause::OtherClient);
     }
@@ -232,15 +314,30 @@ fn presenter(
     if authorization.dpop_jkt.is_some_and(|jkt| jkt != proof) {
         return Err(GrantCause::OtherKey);
     }
-    // RFC 6749 §4.1.3: the same redirect URI, character for character.
-    if authorization.redirect_uri.as_str() != redemption.redirect_uri {
-        return Err(GrantCause::OtherRedirectUri);
+    match (&authorization.way, &redemption.with) {
+        (Way::Device(_), With::Nothing) => Ok(()),
+        (
+            Way::Redirect(redirect),
+            With::Redirect {
+                redirect_uri,
+                verifier,
+            },
+        ) => {
+            // RFC 6749 §4.1.3: the same redirect URI, character for character.
+            if redirect.uri.as_str() != redirect_uri {
+                return Err(GrantCause::OtherRedirectUri);
+            }
+            // RFC 7636 §4.6.
+            if !redirect.challenge.is_met_by(verifier) {
+                return Err(GrantCause::VerifierWrong);
+            }
+            Ok(())
+        }
+        // No handle of one kind is made for a request of the other.
+        (Way::Device(_), With::Redirect { .. }) | (Way::Redirect(_), With::Nothing) => {
+            Err(GrantCause::Unknown)
+        }
     }
-    // RFC 7636 §4.6.
-    if !authorization.challenge.is_met_by(&redemption.verifier) {
-        return Err(GrantCause::VerifierWrong);
-    }
-    Ok(())
 }
 
 /// RFC 6749 §4.1.2: a second use revokes what the first issued.
@@ -248,6 +345,7 @@ fn reused<T>(
     change: Change,
     id: FamilyId,
     earlier: Option<&Known<Family>>,
+    way: &Way,
     client: &Client,
     now: UnixTime,
 ) -> Decision<T> {
@@ -260,17 +358,21 @@ fn reused<T>(
         None => change,
     };
     change
-        .event(event(EventKind::CodeReused, client, id, now))
+        .event(Event {
+            reason: way.label(),
+            ..event(EventKind::CodeReused, client, id, now)
+        })
         .refuse(GrantCause::Reused)
 }
 
 fn permissions(
     redemption: &Redemption,
+    authorization: &Authorization,
     client: &Client,
     approval: &Approval,
     catalogue: &Catalogue,
 ) -> Result<Permissions, Refusal> {
-    if !client.grant_types.authorization_code {
+    if !authorization.way.is_granted_to(client) {
         return Err(NotAllowedCause::GrantType.into());
     }
     let allowed = policy::still_allowed(&approval.permissions, client, catalogue);

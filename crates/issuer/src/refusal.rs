@@ -3,10 +3,11 @@
 //! A [`Refusal`] is what the peer learns; the cause inside it is for the operator, by its label.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::model::Malformed;
 
-/// A refusal, in the order of RFC 6749 §5.2, then RFC 8707 and the admin services.
+/// A refusal, in the order of RFC 6749 §5.2 with RFC 8628 §3.5, then RFC 8707 and the admin services.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
     /// `invalid_request`: a field is missing, malformed or contradicts another.
@@ -21,6 +22,24 @@ pub enum Refusal {
     /// `unauthorized_client`, `access_denied`: the client is not registered for what it asks.
     #[error("the client is not allowed to do this: {0}")]
     ClientNotAllowed(NotAllowedCause),
+    /// `access_denied` (RFC 8628 §3.5): the person declined.
+    #[error("the person declined")]
+    AccessDenied,
+    /// `authorization_pending` (RFC 8628 §3.5): the person has not decided yet.
+    #[error("the person has not decided yet: ask again in {} s", interval.as_secs())]
+    AuthorizationPending {
+        /// The least time to the next question.
+        interval: Duration,
+    },
+    /// `slow_down` (RFC 8628 §3.5): as [`Self::AuthorizationPending`], and asked too soon.
+    #[error("asked too soon: from now on ask every {} s", interval.as_secs())]
+    SlowDown {
+        /// The least time to the next question, from now on.
+        interval: Duration,
+    },
+    /// `expired_token` (RFC 8628 §3.5): nobody decided in time.
+    #[error("the device code has expired: begin anew")]
+    DeviceCodeExpired,
     /// `unsupported_grant_type`: the request names no grant.
     #[error("the request names no grant that this service knows")]
     UnsupportedGrantType,
@@ -186,6 +205,10 @@ impl Refusal {
             Self::ClientAuthentication(cause) => cause.label(),
             Self::GrantInvalid(cause) => cause.label(),
             Self::ClientNotAllowed(cause) => cause.label(),
+            Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending { .. } => "authorization_pending",
+            Self::SlowDown { .. } => "slow_down",
+            Self::DeviceCodeExpired => "device_code_expired",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope { cause, .. } => cause.label(),
             Self::InvalidTarget { cause, .. } => cause.label(),
@@ -204,6 +227,10 @@ impl Refusal {
             Self::ClientAuthentication(_)
             | Self::GrantInvalid(_)
             | Self::ClientNotAllowed(_)
+            | Self::AccessDenied
+            | Self::AuthorizationPending { .. }
+            | Self::SlowDown { .. }
+            | Self::DeviceCodeExpired
             | Self::UnsupportedGrantType
             | Self::NotFound
             | Self::Exists

@@ -140,7 +140,11 @@ impl Audit {
             Refused::Ledger(LedgerRefusal::Replayed | LedgerRefusal::Forgotten) => {
                 (Counted::Authentication, caller)
             }
-            Refused::Issuer(_) if caller.is_some() => (Counted::Request, caller),
+            // The usual course of things: it goes on asking.
+            Refused::Issuer(Refusal::AuthorizationPending { .. }) => return,
+            Refused::Issuer(_) | Refused::Guessing { .. } if caller.is_some() => {
+                (Counted::Request, caller)
+            }
             Refused::Issuer(_)
             | Refused::Proof { .. }
             | Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full)
@@ -148,6 +152,7 @@ impl Audit {
             | Refused::Overloaded { .. }
             | Refused::RateLimited { .. }
             | Refused::WatchesTaken { .. }
+            | Refused::Guessing { .. }
             | Refused::Field { .. }
             | Refused::CursorTooOld
             | Refused::Store(_)

@@ -5,6 +5,7 @@
 
 mod change;
 mod check;
+mod device;
 mod error;
 mod http;
 mod key_place;
@@ -24,6 +25,8 @@ use countersign_issuer::keys::Schedules;
 use countersign_jose::Algorithm;
 
 pub(crate) use change::Change;
+pub use device::Device;
+pub(crate) use device::VerificationUri;
 pub use error::{ConfigError, Place};
 pub use http::{Http, HttpPlace};
 pub use key_place::KeyPlace;
@@ -50,6 +53,8 @@ pub struct Config {
     pub admin: Admin,
     /// How long things live.
     pub tokens: Tokens,
+    /// How devices are authorized.
+    pub device: Device,
     /// What a proof must be like.
     pub proofs: Proofs,
     /// How long others may keep the key set.
@@ -169,6 +174,8 @@ pub struct Limits {
     pub caller_watchers_max: u32,
     /// Calls a second of one client; of a public client, of one key. 0: any number.
     pub client_calls_per_sec: u32,
+    /// Wrong user codes a minute, of everybody together.
+    pub wrong_user_codes_per_min: u32,
     /// Calls a second of a method, by its name without the service. Each name stands once.
     pub method_calls_per_sec: Vec<(String, u32)>,
 }
@@ -254,6 +261,7 @@ impl Default for Config {
                 // A client's own retries come within seconds; a thief's rarely do.
                 refresh_retry: Duration::from_secs(10),
             },
+            device: Device::default(),
             proofs: Proofs {
                 age: Duration::from_secs(60),
                 skew: Duration::from_secs(10),
@@ -287,6 +295,9 @@ impl Default for Config {
                 // A sixth of what one core can do. A thousand replicas that start within the same
                 // second stay below; what runs in a loop does not.
                 client_calls_per_sec: 2_000,
+                // Twenty times what ten thousand people mistype who log a device in each hour; at
+                // this rate, a year of guessing at a thousand living codes finds one.
+                wrong_user_codes_per_min: 60,
                 method_calls_per_sec: Vec::new(),
             },
             stop: Stop {

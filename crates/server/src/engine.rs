@@ -196,9 +196,9 @@ impl Engine {
             if !nothing_happens && let Some(proof) = unspent.take() {
                 self.proofs.spend(proof, now)?;
             }
-            if decision.answer.is_ok()
-                && let Some(visit) = visit
-            {
+            // Nobody else can have spent it, so it pays, also for a question that has to be asked
+            // again.
+            if !nothing_happens && let Some(visit) = visit {
                 visit.granted();
             }
             if decision.change.is_empty() {

@@ -9,6 +9,7 @@
 
 mod answers;
 mod arrival;
+mod guesses;
 mod lane;
 mod queue;
 mod share;
@@ -27,6 +28,7 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use crate::config::Limits;
 use crate::protocol::Protocol;
 use answers::Answers;
+pub(crate) use guesses::Guesses;
 pub(crate) use lane::is_limitable;
 use lane::path_of;
 pub(crate) use share::{Share, Visit};
@@ -46,6 +48,8 @@ pub(crate) struct Overload {
     pub(crate) tokens: Share,
     /// Introspection: a busy resource asks for every call that it takes.
     pub(crate) introspections: Share,
+    /// User codes that were wrong.
+    pub(crate) guesses: Guesses,
 }
 
 /// What is configured.
@@ -71,6 +75,7 @@ impl Overload {
             tally: Tally::default(),
             tokens: Share::new(limits.client_calls_per_sec),
             introspections: Share::new(limits.client_calls_per_sec),
+            guesses: Guesses::new(limits.wrong_user_codes_per_min),
         })
     }
 
@@ -85,6 +90,7 @@ impl Overload {
         self.rules.store(Arc::new(Rules::new(limits, methods)));
         self.tokens.replace(limits.client_calls_per_sec);
         self.introspections.replace(limits.client_calls_per_sec);
+        self.guesses.replace(limits.wrong_user_codes_per_min);
     }
 
     /// The layer that sheds calls of a protocol. It belongs outside of everything that costs

@@ -11,6 +11,7 @@
 //! | `resource` / URI | `ResourceRecord` | never |
 //! | `family` / id, 16 bytes | `FamilyRecord` | with the last token of the family |
 //! | `authorization` / id, 16 bytes | `AuthorizationRecord` | when no second use of its code could matter |
+//! | `user_code` / HMAC of the code, 32 bytes | `UserCodeRecord` | with the request that it stands for |
 //! | `assertion` / client id / SHA-256 of `jti` | `SpentAssertionRecord` | with the assertion |
 //! | `revoked` / `jti`, 16 bytes | `RevokedTokenRecord` | with the token |
 //! | `reference` / `jti`, 16 bytes | `ReferenceTokenRecord` | with the token |
@@ -36,8 +37,8 @@ mod tests;
 
 use bytes::Bytes;
 use countersign::storage::v1 as stored;
-use countersign_issuer::Holder;
 use countersign_issuer::model::{ClientId, FamilyId, RecordId, ResourceUri, TokenId};
+use countersign_issuer::{Holder, UserCodeName};
 use countersign_jose::{Thumbprint, UnixTime, sha256};
 use countersign_store::{Key, Log};
 use prost::Message;
@@ -119,6 +120,25 @@ pub(crate) fn family_key(family: FamilyId) -> Key {
 /// Where the authorization is.
 pub(crate) fn authorization_key(id: RecordId) -> Key {
     Key::of("authorization").and(id.as_bytes())
+}
+
+/// Where it is which request a user code stands for.
+pub(crate) fn user_code_key(name: UserCodeName) -> Key {
+    Key::of("user_code").and(name.as_bytes())
+}
+
+/// Which request a user code stands for.
+pub(crate) fn user_code(authorization: RecordId) -> Bytes {
+    bytes_of(&stored::UserCodeRecord {
+        authorization_id: Bytes::copy_from_slice(authorization.as_bytes()),
+    })
+}
+
+/// Which request it is.
+pub(crate) fn user_code_of(bytes: &[u8]) -> Result<RecordId, Damaged> {
+    let record: stored::UserCodeRecord = message_of(bytes)?;
+    let id = read(record.authorization_id.as_ref().try_into())?;
+    Ok(RecordId::from_bytes(id))
 }
 
 /// Where it is noted that the client used an assertion with this `jti`. A hash, since clients

@@ -14,7 +14,7 @@ use countersign_issuer::model::{
     ServiceKey, TokenId,
 };
 use countersign_issuer::{
-    Change, Event, Holder, Known, Record, RecordName, RevokedHolder, Version, Write,
+    Change, Event, Holder, Known, Record, RecordName, RevokedHolder, UserCodeName, Version, Write,
 };
 use countersign_jose::UnixTime;
 use countersign_store::{self as store, Commit, Key, Store, StoreError};
@@ -169,6 +169,26 @@ impl Records {
         id: RecordId,
     ) -> Result<Option<Known<Authorization>>, Refused> {
         self.one(record::authorization_key(id)).await
+    }
+
+    /// The request that a user code stands for, by any of the names that the code can have.
+    pub(crate) async fn user_code(
+        &self,
+        names: &[UserCodeName],
+    ) -> Result<Option<RecordId>, Refused> {
+        let keys: Vec<Key> = names.iter().copied().map(record::user_code_key).collect();
+        let found = self.load(&keys).await?;
+        let mut known = keys
+            .iter()
+            .zip(&found)
+            .filter_map(|(key, found)| Some((key, found.as_ref()?)));
+        match known.next() {
+            Some((key, found)) => {
+                let id = record::user_code_of(&found.value);
+                Ok(Some(id.inspect_err(|_| unreadable(key))?))
+            }
+            None => Ok(None),
+        }
     }
 
     /// The mark of the store; a new one has none.
@@ -346,6 +366,10 @@ fn named(record: &Record) -> (Key, bytes::Bytes) {
         Record::Authorization(id, authorization) => {
             (record::authorization_key(*id), authorization.encode())
         }
+        Record::UserCode(code) => (
+            record::user_code_key(code.name),
+            record::user_code(code.authorization),
+        ),
         Record::SpentAssertion(spent) => (
             record::assertion_key(&spent.client, &spent.jti),
             record::spent_assertion(),

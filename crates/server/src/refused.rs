@@ -26,6 +26,8 @@ pub(crate) enum Refused {
         /// Which of these: `connection`, `address` or `client`.
         by: &'static str,
     },
+    /// There were too many wrong user codes.
+    Guessing { retry_after: Duration },
     /// A field of the request breaks a rule that only this edge has.
     Field {
         /// Its path in the request.
@@ -93,6 +95,7 @@ impl Refused {
             Self::Overloaded { .. } => "overloaded",
             Self::RateLimited { .. } => "rate_limited",
             Self::WatchesTaken { .. } => "watches_taken",
+            Self::Guessing { .. } => "user_codes_guessed",
             Self::Field { field, .. } => field,
             Self::Proof { refusal, .. } => refusal.label(),
             Self::Ledger(refusal) => refusal.label(),

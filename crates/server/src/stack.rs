@@ -27,7 +27,7 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use crate::called::CalledLayer;
-use crate::config::Config;
+use crate::config::{Config, VerificationUri};
 use crate::desk::Desk;
 use crate::engine::Engine;
 use crate::health::Health;
@@ -89,11 +89,12 @@ const HEALTH: &str = "grpc.health.v1.Health";
 /// not tokens: they check proofs themselves, and challenge. (What is public and has nothing to do
 /// with proofs, such as the key set, the guard lets through by its rule.) Named one by one: a
 /// method that is added later is guarded until somebody decides otherwise.
-pub(crate) const UNGUARDED: [&str; 7] = [
+pub(crate) const UNGUARDED: [&str; 8] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
     "/countersign.authorization.v1.AuthorizationService/PushAuthorization",
+    "/countersign.authorization.v1.AuthorizationService/AuthorizeDevice",
     HEALTH,
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
@@ -107,6 +108,8 @@ pub(crate) struct Platform {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) health: Health,
     pub(crate) overload: Arc<Overload>,
+    /// Where people type user codes.
+    pub(crate) verification: VerificationUri,
     pub(crate) revoked: Arc<Revoked>,
     /// Anybody may watch keys.
     pub(crate) key_watchers: Arc<Watchers>,
@@ -168,9 +171,12 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
             .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(
-        AuthorizationServiceServer::new(Authorizations { desk: desk.clone() })
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        AuthorizationServiceServer::new(Authorizations {
+            desk: desk.clone(),
+            verification: platform.verification,
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(
         IntrospectionServiceServer::new(Introspections { desk })

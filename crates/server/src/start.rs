@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::audit::Audit;
-use crate::config::{Config, ConfigError, HttpPlace, KeyPlace};
+use crate::config::{Config, ConfigError, HttpPlace, KeyPlace, VerificationUri};
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keyring::keeper::Keeper;
@@ -325,6 +325,7 @@ pub(crate) async fn platform(
         .await
         .map_err(|error| StartError::Guard(error.to_string()))?;
 
+    let verification = VerificationUri::of(config, issuer);
     let engine = Engine {
         records,
         issuer: Arc::new(ArcSwap::from_pointee(Issuer {
@@ -361,6 +362,7 @@ pub(crate) async fn platform(
         keeper: Arc::new(keeper),
         health,
         overload: Overload::new(&config.limits),
+        verification,
         revoked,
         key_watchers: Watchers::new(&config.limits),
         revocation_watchers: Watchers::new(&config.limits),
@@ -373,6 +375,8 @@ pub(crate) fn lifetimes(config: &Config) -> Lifetimes {
         access_token: config.tokens.access_token,
         code: config.tokens.authorization_code,
         request_uri: config.tokens.authorization_request,
+        device_code: config.device.code,
+        device_interval: config.device.interval,
         refresh_absolute: config.tokens.refresh_absolute,
         refresh_idle: config.tokens.refresh_idle,
         retry_window: config.tokens.refresh_retry,

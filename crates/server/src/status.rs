@@ -115,7 +115,8 @@ fn answer(refused: &Refused) -> Answer {
         ),
         Refused::Ledger(LedgerRefusal::KeyFull)
         | Refused::RateLimited { .. }
-        | Refused::WatchesTaken { .. } => plain(Code::ResourceExhausted, Reason::RateLimited),
+        | Refused::WatchesTaken { .. }
+        | Refused::Guessing { .. } => plain(Code::ResourceExhausted, Reason::RateLimited),
         Refused::Ledger(LedgerRefusal::Full) | Refused::Overloaded { .. } => {
             plain(Code::ResourceExhausted, Reason::Overloaded)
         }
@@ -149,7 +150,7 @@ fn unavailable() -> Answer {
     )
 }
 
-/// RFC 6749 §5.2, RFC 8707 §2, and the admin services.
+/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2, and the admin services.
 fn decided(refusal: &Refusal) -> Answer {
     match refusal {
         Refusal::InvalidRequest(_) => oauth(
@@ -172,6 +173,22 @@ fn decided(refusal: &Refusal) -> Answer {
             Code::PermissionDenied,
             Reason::ClientNotAllowed,
             "unauthorized_client",
+        ),
+        Refusal::AccessDenied => oauth(
+            Code::PermissionDenied,
+            Reason::ClientNotAllowed,
+            "access_denied",
+        ),
+        Refusal::AuthorizationPending { .. } => oauth(
+            Code::FailedPrecondition,
+            Reason::AuthorizationPending,
+            "authorization_pending",
+        ),
+        Refusal::SlowDown { .. } => oauth(Code::ResourceExhausted, Reason::SlowDown, "slow_down"),
+        Refusal::DeviceCodeExpired => oauth(
+            Code::FailedPrecondition,
+            Reason::ExpiredToken,
+            "expired_token",
         ),
         Refusal::UnsupportedGrantType => oauth(
             Code::InvalidArgument,
@@ -226,6 +243,7 @@ pub(crate) fn fault(refused: &Refused) -> Option<(String, String)> {
         | Refused::Overloaded { .. }
         | Refused::RateLimited { .. }
         | Refused::WatchesTaken { .. }
+        | Refused::Guessing { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::CursorTooOld
@@ -240,9 +258,12 @@ pub(crate) fn fault(refused: &Refused) -> Option<(String, String)> {
 /// How long to wait before the same may be asked again, where waiting helps.
 pub(crate) fn retry_after(refused: &Refused) -> Option<Duration> {
     match refused {
-        Refused::Overloaded { retry_after } | Refused::RateLimited { retry_after } => {
-            Some(*retry_after)
-        }
+        Refused::Overloaded { retry_after }
+        | Refused::RateLimited { retry_after }
+        | Refused::Guessing { retry_after } => Some(*retry_after),
+        Refused::Issuer(
+            Refusal::AuthorizationPending { interval } | Refusal::SlowDown { interval },
+        ) => Some(*interval),
         Refused::WatchesTaken { .. } => Some(watchers::RETRY_AFTER),
         Refused::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => Some(LEDGER_RETRY),
         Refused::Store(StoreError::Malformed(_))
@@ -274,6 +295,7 @@ pub(crate) fn message(refused: &Refused) -> String {
             "this {by} has its share of watches: end some, or share one among the guards of a \
              process (limits.caller_watchers_max)"
         ),
+        Refused::Guessing { .. } => "too many user codes were wrong".to_owned(),
         Refused::Field { field, expected } => format!("{field}: {expected}"),
         Refused::Proof {
             challenge: Some(_), ..

@@ -64,7 +64,7 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
     });
     let public = json!({
         "client_id": "desk", "authentication_method": "AUTHENTICATION_METHOD_NONE",
-        "grant_types": ["GRANT_TYPE_AUTHORIZATION_CODE", "GRANT_TYPE_REFRESH_TOKEN"],
+        "grant_types": ["GRANT_TYPE_AUTHORIZATION_CODE", "GRANT_TYPE_REFRESH_TOKEN", "GRANT_TYPE_DEVICE_CODE"],
         "redirect_uris": [BACK], "permissions": permission(RESOURCE, &["orders.read"]),
     });
     let signer = json!({
@@ -105,6 +105,10 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "another_uri"),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/DenyAuthorization", json!({"request_uri": "$another_uri"})),
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "access").keep("refresh_token", "refresh"),
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/AuthorizeDevice", json!({"client": desk, "scopes": ["orders.read"]})).keep("device_code", "device").keep("user_code", "user_code"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/FindAuthorization", json!({"user_code": "$user_code", "subject": "alice"})).keep("request_uri", "device_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$device_uri", "subject": "alice"})),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "device_code": {"device_code": "$device"}})).keep("access_token", "device_access").keep("refresh_token", "device_refresh"),
         step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$access"})),
         step(Holder("own"), "countersign.introspection.v1.IntrospectionService/IntrospectToken", json!({"token": "$refresh"})),
         step(Admin, "countersign.admin.v1.ResourceService/CreateResource", json!({"resource": {"uri": billing, "scopes": ["bills.read"], "access_token_format": "ACCESS_TOKEN_FORMAT_REFERENCE"}})),

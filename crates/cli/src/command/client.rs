@@ -288,6 +288,7 @@ fn grant(grant: GrantType) -> &'static str {
         GrantType::ClientCredentials => "client_credentials",
         GrantType::AuthorizationCode => "authorization_code",
         GrantType::RefreshToken => "refresh_token",
+        GrantType::DeviceCode => "device_code",
     }
 }
 

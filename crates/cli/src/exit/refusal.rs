@@ -109,7 +109,10 @@ fn kind(reason: Reason) -> Kind {
         | Reason::MethodNotAllowed
         | Reason::CursorTooOld
         | Reason::NotOwner
-        | Reason::StepUpRequired => Kind::Refused,
+        | Reason::StepUpRequired
+        | Reason::AuthorizationPending
+        | Reason::SlowDown
+        | Reason::ExpiredToken => Kind::Refused,
         Reason::StoreUnavailable
         | Reason::RateLimited
         | Reason::Overloaded
@@ -167,6 +170,10 @@ fn next(reason: Reason) -> Option<&'static str> {
         }
         Reason::ResourceExists => Some("choose another name, or remove the one that is there"),
         Reason::ResourceChanged => Some("look at it again, then repeat the change"),
+        Reason::AuthorizationPending | Reason::SlowDown => {
+            Some("approve the device first; it asks again by itself")
+        }
+        Reason::ExpiredToken => Some("begin anew: the device shows another code then"),
         Reason::StreamTooOld => Some("open the stream again"),
         Reason::CursorTooOld => Some("begin without a cursor"),
         Reason::Internal => Some("the cause is in the service's log"),

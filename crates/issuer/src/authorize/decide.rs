@@ -13,7 +13,7 @@ use crate::handle::{Handle, HandleKind, MacKeys};
 use crate::issuer::Issuer;
 use crate::model::{
     Acr, Approval, Authorization, Client, ClientId, DisplayName, Generation, Malformed,
-    Permissions, RecordId, RedirectUri, Scopes, Stage, Subject,
+    Permissions, RecordId, Redirect, RedirectUri, Scopes, Stage, Subject, Way,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal, ScopeCause};
@@ -28,8 +28,8 @@ pub struct Shown {
     pub client: ClientId,
     /// Its name for people.
     pub client_display_name: DisplayName,
-    /// Where the code will go.
-    pub redirect_uri: RedirectUri,
+    /// Where the code will go; none for a device, which asks for it.
+    pub redirect_uri: Option<RedirectUri>,
     /// What is asked for.
     pub permissions: Permissions,
     /// When the request ends.
@@ -124,13 +124,17 @@ pub fn shown(
     Ok(Shown {
         client: client.id.clone(),
         client_display_name: client.display_name.clone(),
-        redirect_uri: authorization.redirect_uri.clone(),
+        redirect_uri: match &authorization.way {
+            Way::Redirect(redirect) => Some(redirect.uri.clone()),
+            Way::Device(_) => None,
+        },
         permissions: authorization.permissions.clone(),
         expires_at: authorization.expires_at,
     })
 }
 
-/// Records an approval and makes the code. `client` is the one that lodged the request.
+/// Records an approval and makes the code, which a device has already. `client` is the one that
+/// lodged the request. A device's person is sent nowhere.
 pub fn approve(
     id: RecordId,
     known: Option<&Known<Authorization>>,
@@ -138,7 +142,7 @@ pub fn approve(
     approving: &Approving,
     issuer: &Issuer,
     now: UnixTime,
-) -> Decision<RedirectTo> {
+) -> Decision<Option<RedirectTo>> {
     let (authorization, approval) = match approved(
         known.map(|known| &known.value),
         client,
@@ -155,14 +159,14 @@ pub fn approve(
         generation: Generation::FIRST,
     };
     let code = code.text(&issuer.mac_keys);
-    let redirect_to = redirect(authorization, ("code", code.reveal()), issuer);
+    let redirect_to = sent_to(authorization, ("code", code.reveal()), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationApproved,
         client: Some(authorization.client.clone()),
         actor: Actor::Subject(approval.subject.clone()),
         object: Object::Authorization(id),
-        reason: None,
+        reason: authorization.way.label(),
         granted: None,
     };
     decided(id, known, Stage::Approved(approval))
@@ -179,20 +183,20 @@ pub fn deny(
     decider: &ClientId,
     issuer: &Issuer,
     now: UnixTime,
-) -> Decision<RedirectTo> {
+) -> Decision<Option<RedirectTo>> {
     let authorization = match waiting(known.map(|known| &known.value), client, issuer, now) {
         Ok((authorization, _)) => authorization,
         Err(refusal) => return Decision::refuse(refusal),
     };
     // RFC 6749 §4.1.2.1.
-    let redirect_to = redirect(authorization, ("error", "access_denied"), issuer);
+    let redirect_to = sent_to(authorization, ("error", "access_denied"), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationDenied,
         client: Some(authorization.client.clone()),
         actor: Actor::Client(decider.clone()),
         object: Object::Authorization(id),
-        reason: None,
+        reason: authorization.way.label(),
         granted: None,
     };
     decided(id, known, Stage::Denied)
@@ -213,7 +217,10 @@ fn waiting<'a>(
         && authorization.epoch == issuer.epoch;
     let client_stands = client.id == authorization.client
         && !client.disabled
-        && client.may_redirect_to(&authorization.redirect_uri);
+        && match &authorization.way {
+            Way::Redirect(redirect) => client.may_redirect_to(&redirect.uri),
+            Way::Device(_) => authorization.way.is_granted_to(client),
+        };
     if waits && client_stands {
         Ok((authorization, client))
     } else {
@@ -241,9 +248,14 @@ fn approved<'a>(
     let approval = Approval {
         subject: approving.subject.clone(),
         permissions,
+        approved_at: now,
         auth_time: approving.auth_time.unwrap_or(now),
         acr: approving.acr.clone(),
-        code_expires_at: now.plus(issuer.lifetimes.code),
+        code_expires_at: match &authorization.way {
+            Way::Redirect(_) => now.plus(issuer.lifetimes.code),
+            // RFC 8628 §3.2: as the device was told.
+            Way::Device(_) => authorization.expires_at,
+        },
     };
     Ok((authorization, approval))
 }
@@ -264,15 +276,26 @@ fn decided(id: RecordId, known: Option<&Known<Authorization>>, stage: Stage) -> 
     }
 }
 
+fn sent_to(
+    authorization: &Authorization,
+    answer: (&str, &str),
+    issuer: &Issuer,
+) -> Option<RedirectTo> {
+    match &authorization.way {
+        Way::Redirect(to) => Some(redirect(to, answer, issuer)),
+        Way::Device(_) => None,
+    }
+}
+
 /// The redirect URI as it was registered, with the answer behind it (RFC 6749 §4.1.2, RFC 9207).
-fn redirect(authorization: &Authorization, answer: (&str, &str), issuer: &Issuer) -> RedirectTo {
+fn redirect(to: &Redirect, answer: (&str, &str), issuer: &Issuer) -> RedirectTo {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair(answer.0, answer.1);
-    if let Some(state) = &authorization.state {
+    if let Some(state) = &to.state {
         query.append_pair("state", state.as_str());
     }
     query.append_pair("iss", issuer.name.as_str());
-    let uri = authorization.redirect_uri.as_str();
+    let uri = to.uri.as_str();
     let separator = match uri.split_once('?') {
         None => "?",
         Some((_, query)) if query.is_empty() || query.ends_with('&') => "",

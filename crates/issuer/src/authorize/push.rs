@@ -11,7 +11,7 @@ use crate::handle::{Handle, HandleKind, HandleText};
 use crate::issuer::Issuer;
 use crate::model::{
     Authorization, Catalogue, Client, CodeChallenge, Epoch, Generation, Malformed, RecordId,
-    RedirectUri, Stage, State,
+    Redirect, RedirectUri, Stage, State, Way,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
@@ -154,13 +154,15 @@ fn lodged(
     };
     Ok(Authorization {
         client: client.id.clone(),
-        redirect_uri: lodging.redirect_uri.clone(),
         permissions: policy::choose(&lodging.ask, client, catalogue)?,
-        state: lodging.state.clone(),
-        challenge: lodging.challenge,
         dpop_jkt,
         expires_at,
         epoch,
+        way: Way::Redirect(Redirect {
+            uri: lodging.redirect_uri.clone(),
+            state: lodging.state.clone(),
+            challenge: lodging.challenge,
+        }),
         stage: Stage::Pending,
     })
 }

@@ -71,9 +71,11 @@ impl MacKeys {
 
     /// The key of that name.
     pub fn key(&self, id: MacKeyId) -> Option<&MacKey> {
-        std::iter::once(&self.active)
-            .chain(&self.retiring)
-            .find(|key| key.id == id)
+        self.all().find(|key| key.id == id)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &MacKey> {
+        std::iter::once(&self.active).chain(&self.retiring)
     }
 }
 

@@ -66,7 +66,8 @@ impl Schedules {
                 life: lifetimes
                     .refresh_absolute
                     .max(lifetimes.code)
-                    .max(lifetimes.request_uri),
+                    .max(lifetimes.request_uri)
+                    .max(lifetimes.device_code),
                 purpose: KeyPurpose::HandleMac,
             },
         }

@@ -7,7 +7,7 @@ use countersign_jose::{Thumbprint, UnixTime};
 use crate::holder::Holder;
 
 use super::{
-    Acr, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject,
+    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject,
 };
 
 /// An authorization request. Its `request_uri` and its code are two handles of this one record.
@@ -15,22 +15,47 @@ use super::{
 pub struct Authorization {
     /// The client that lodged it.
     pub client: ClientId,
-    /// Where its code goes.
-    pub redirect_uri: RedirectUri,
     /// What was asked for.
     pub permissions: Permissions,
-    /// Returned with the code.
-    pub state: Option<State>,
-    /// The PKCE challenge.
-    pub challenge: CodeChallenge,
     /// The key that will redeem the code, if the client said so.
     pub dpop_jkt: Option<Thumbprint>,
     /// When the request ends.
     pub expires_at: UnixTime,
     /// The epoch of the store that it was made in.
     pub epoch: Epoch,
+    /// How the client learns what the person decided.
+    pub way: Way,
     /// How far it has come.
     pub stage: Stage,
+}
+
+/// How a client learns what a person decided.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The browser takes a code to it (RFC 6749 §4.1).
+    Redirect(Redirect),
+    /// It asks again and again, with its device code (RFC 8628 §3.4).
+    Device(Polling),
+}
+
+/// Where a browser takes a code, and what belongs to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redirect {
+    /// Where the code goes.
+    pub uri: RedirectUri,
+    /// Returned with the code.
+    pub state: Option<State>,
+    /// The PKCE challenge.
+    pub challenge: CodeChallenge,
+}
+
+/// How often a device may ask.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Polling {
+    /// The least time between two questions.
+    pub interval: Duration,
+    /// When it last asked, if it did.
+    pub polled_at: Option<UnixTime>,
 }
 
 /// How far an authorization request has come. It only ever goes forward.
@@ -38,7 +63,7 @@ pub struct Authorization {
 pub enum Stage {
     /// Waits for the person.
     Pending,
-    /// The code is out.
+    /// The code is out; a device code can be redeemed.
     Approved(Approval),
     /// The person declined.
     Denied,
@@ -58,12 +83,32 @@ pub struct Approval {
     pub subject: Subject,
     /// What was approved: some of what was asked for.
     pub permissions: Permissions,
+    /// When.
+    pub approved_at: UnixTime,
     /// When the person last proved who they are.
     pub auth_time: UnixTime,
     /// How they proved it.
     pub acr: Option<Acr>,
     /// When the code ends.
     pub code_expires_at: UnixTime,
+}
+
+impl Way {
+    /// Whether the client may get tokens this way.
+    pub const fn is_granted_to(&self, client: &Client) -> bool {
+        match self {
+            Self::Redirect(_) => client.grant_types.authorization_code,
+            Self::Device(_) => client.grant_types.device_code,
+        }
+    }
+
+    /// The stable name, for events; none for the usual way.
+    pub const fn label(&self) -> Option<&'static str> {
+        match self {
+            Self::Redirect(_) => None,
+            Self::Device(_) => Some("device_code"),
+        }
+    }
 }
 
 impl Authorization {
@@ -81,17 +126,14 @@ impl Authorization {
     }
 
     /// The same authorization, when all that its holders had at that time was revoked: a code that
-    /// was out then is worth no more than one that was declined. `code_lifetime` tells when it was
-    /// approved.
+    /// was out then is worth no more than one that was declined.
     #[must_use]
-    pub fn revoked_until(self, at: UnixTime, code_lifetime: Duration) -> Self {
+    pub fn revoked_until(self, at: UnixTime) -> Self {
         match &self.stage {
-            Stage::Approved(approval) if approval.code_expires_at.minus(code_lifetime) <= at => {
-                Self {
-                    stage: Stage::Denied,
-                    ..self
-                }
-            }
+            Stage::Approved(approval) if approval.approved_at <= at => Self {
+                stage: Stage::Denied,
+                ..self
+            },
             _ => self,
         }
     }

@@ -62,6 +62,8 @@ pub enum GrantType {
     AuthorizationCode,
     /// A refresh token.
     RefreshToken,
+    /// A device code (RFC 8628).
+    DeviceCode,
 }
 
 /// A set of grant types.
@@ -73,6 +75,8 @@ pub struct GrantTypes {
     pub authorization_code: bool,
     /// A refresh token.
     pub refresh_token: bool,
+    /// A device code (RFC 8628).
+    pub device_code: bool,
 }
 
 /// What a client's refresh tokens are bound to.
@@ -114,6 +118,7 @@ impl FromIterator<GrantType> for GrantTypes {
                 GrantType::ClientCredentials => set.client_credentials = true,
                 GrantType::AuthorizationCode => set.authorization_code = true,
                 GrantType::RefreshToken => set.refresh_token = true,
+                GrantType::DeviceCode => set.device_code = true,
             }
         }
         set

@@ -87,6 +87,15 @@ pub enum Malformed {
     /// A `request_uri` that is unknown, expired, or was decided.
     #[error("must be a request_uri that waits for a decision")]
     RequestUri,
+    /// A user code that is none, is unknown, has expired, or was decided (RFC 8628 §3.3).
+    #[error("must be the code that a device shows, which waits for a decision")]
+    UserCode,
+    /// Nobody to count failed guesses of user codes by.
+    #[error("must not be empty where subject is: whose failed attempts are counted")]
+    Guesser,
+    /// Not what a login application tells its visitors apart by.
+    #[error("must be at most 255 bytes without control characters")]
+    Source,
     /// Not a family identifier.
     #[error("must be a family_id as an answer named it")]
     FamilyId,
@@ -109,7 +118,7 @@ pub enum Malformed {
     #[error("must not be client credentials for a client that cannot authenticate")]
     GrantTypeConfidential,
     /// A refresh token comes from a code.
-    #[error("must not be refresh token without authorization code")]
+    #[error("must not be refresh token without authorization code or device code")]
     GrantTypeRefreshAlone,
     /// Public clients' refresh tokens are always pinned (RFC 9449 §5).
     #[error("must be pinned for a client that cannot authenticate")]
@@ -161,6 +170,9 @@ impl Malformed {
             Self::Thumbprint => "thumbprint",
             Self::ThumbprintOfOtherKey => "thumbprint_of_other_key",
             Self::RequestUri => "request_uri",
+            Self::UserCode => "user_code",
+            Self::Guesser => "guesser",
+            Self::Source => "source",
             Self::FamilyId => "family_id",
             Self::AuthenticationMethod => "authentication_method",
             Self::Jwks(_) => "jwks",

@@ -277,7 +277,7 @@ fn fits_together(client: &Client) -> Result<(), Refusal> {
         Some(("grant_types", Malformed::GrantTypeMissing))
     } else if public && grants.client_credentials {
         Some(("grant_types", Malformed::GrantTypeConfidential))
-    } else if grants.refresh_token && !grants.authorization_code {
+    } else if grants.refresh_token && !(grants.authorization_code || grants.device_code) {
         Some(("grant_types", Malformed::GrantTypeRefreshAlone))
     } else if grants.authorization_code && client.redirect_uris.is_empty() {
         Some(("redirect_uris", Malformed::RedirectUriNeeded))

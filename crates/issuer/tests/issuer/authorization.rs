@@ -255,7 +255,7 @@ fn a_person_is_shown_what_was_asked_for() {
     let page = shown(Some(known), Some(&client), &world.issuer, world.now).unwrap();
     assert_eq!(page.client.as_str(), "checkout");
     assert_eq!(page.client_display_name.as_str(), "A client");
-    assert_eq!(page.redirect_uri.as_str(), REDIRECT);
+    assert_eq!(page.redirect_uri.as_ref().unwrap().as_str(), REDIRECT);
     assert_eq!(
         page.permissions,
         crate::world::permissions(&[(ORDERS, &["orders.read"])])

@@ -13,11 +13,12 @@ fn keys() -> MacKeys {
     MacKeys::new(key(1, 1), vec![key(2, 2)])
 }
 
-const KINDS: [HandleKind; 4] = [
+const KINDS: [HandleKind; 5] = [
     HandleKind::Refresh,
     HandleKind::Access,
     HandleKind::Code,
     HandleKind::RequestUri,
+    HandleKind::Device,
 ];
 
 fn handle(kind: HandleKind) -> Handle {

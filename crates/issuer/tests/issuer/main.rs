@@ -10,6 +10,7 @@ mod authentication;
 mod authorization;
 mod codes;
 mod credentials;
+mod devices;
 mod handles;
 mod introspection;
 mod keys;

@@ -1,6 +1,7 @@
 //! A small world to decide in: registered clients and resources, and records that keep their
 //! versions as a store does.
 
+mod devices;
 mod given;
 
 use std::collections::HashMap;
@@ -18,7 +19,8 @@ use countersign_issuer::model::{
 use countersign_issuer::{
     Actor, Ask, Change, CodeForm, Decision, Event, Expect, Found, Fresh, Holder, Issued, Issuer,
     Known, Record, RecordName, Redemption, Reference, Refusal, Revocation, RevokedHolder, Revoking,
-    Rotation, Target, Version, Write, access_token, issue, redeem, revoke, revoke_all, rotate,
+    Rotation, Target, UserCodeName, Version, Write, access_token, issue, redeem, revoke,
+    revoke_all, rotate,
 };
 use countersign_jose::{Jwks, PublishedKey, SigningKey, Thumbprint, UnixTime};
 
@@ -34,6 +36,7 @@ pub(crate) struct World {
     pub(crate) resources: HashMap<String, Known<Resource>>,
     pub(crate) families: HashMap<FamilyId, Known<Family>>,
     pub(crate) authorizations: HashMap<RecordId, Known<Authorization>>,
+    pub(crate) user_codes: HashMap<UserCodeName, RecordId>,
     pub(crate) spent: Vec<(ClientId, String)>,
     pub(crate) revoked: Vec<TokenId>,
     pub(crate) references: HashMap<TokenId, Reference>,
@@ -60,6 +63,7 @@ impl World {
             resources: HashMap::new(),
             families: HashMap::new(),
             authorizations: HashMap::new(),
+            user_codes: HashMap::new(),
             spent: Vec::new(),
             revoked: Vec::new(),
             references: HashMap::new(),
@@ -199,6 +203,10 @@ impl World {
             Record::Resource(it) => self.resources.get(it.uri.as_str()).map(|k| k.version),
             Record::Family(id, _) => self.families.get(id).map(|k| k.version),
             Record::Authorization(id, _) => self.authorizations.get(id).map(|k| k.version),
+            Record::UserCode(it) => self
+                .user_codes
+                .contains_key(&it.name)
+                .then_some(Version::new(0)),
             Record::SpentAssertion(it) => self
                 .spent
                 .contains(&(it.client.clone(), it.jti.clone()))
@@ -237,6 +245,9 @@ impl World {
             Record::Authorization(id, it) => {
                 self.authorizations.insert(id, Known::new(it, version));
             }
+            Record::UserCode(it) => {
+                self.user_codes.insert(it.name, it.authorization);
+            }
             Record::SpentAssertion(it) => self.spent.push((it.client, it.jti)),
             Record::RevokedToken(it) => self.revoked.push(it.token),
             Record::Reference(it) => {
@@ -256,6 +267,16 @@ impl World {
         let holders = self.holders.iter();
         let revoked = holders.map(|(holder, known)| (holder.clone(), known.value.at));
         Some(Known::new(value.revoked_with(&revoked.collect()), version))
+    }
+
+    /// The authorization in the same way.
+    fn standing_authorization(&self, id: RecordId) -> Option<Known<Authorization>> {
+        let Known { value, version } = self.authorizations.get(&id)?.clone();
+        let value = match self.revoked_until(&value.holders()) {
+            Some(at) => value.revoked_until(at),
+            None => value,
+        };
+        Some(Known::new(value, version))
     }
 
     fn revoked_until(&self, holders: &[Holder]) -> Option<UnixTime> {
@@ -338,6 +359,15 @@ impl World {
         uri: &str,
         form: &ApproveForm<'_, &str>,
     ) -> Result<RedirectTo, Refusal> {
+        let to = self.approve_either(uri, form)?;
+        Ok(to.expect("the browser goes somewhere"))
+    }
+
+    pub(crate) fn approve_either(
+        &mut self,
+        uri: &str,
+        form: &ApproveForm<'_, &str>,
+    ) -> Result<Option<RedirectTo>, Refusal> {
         let approving = Approving::parse(form, self.now)?;
         let id = request_uri(uri, &self.issuer.mac_keys)?;
         let known = self.authorizations.get(&id).cloned();
@@ -348,6 +378,10 @@ impl World {
     }
 
     pub(crate) fn deny(&mut self, uri: &str) -> Result<RedirectTo, Refusal> {
+        Ok(self.deny_either(uri)?.expect("the browser goes somewhere"))
+    }
+
+    pub(crate) fn deny_either(&mut self, uri: &str) -> Result<Option<RedirectTo>, Refusal> {
         let id = request_uri(uri, &self.issuer.mac_keys)?;
         let known = self.authorizations.get(&id).cloned();
         let client = self.lodger(known.as_ref());
@@ -389,25 +423,36 @@ impl World {
         proof: Thumbprint,
     ) -> Result<Decision<Issued>, Refusal> {
         let redemption = Redemption::parse(form, &self.issuer.mac_keys)?;
+        Ok(self.redeemed(who, &redemption, proof))
+    }
+
+    fn redeemed(
+        &mut self,
+        who: &str,
+        redemption: &Redemption,
+        proof: Thumbprint,
+    ) -> Decision<Issued> {
         let client = self.client(who);
         let fresh = Fresh {
             token: TokenId::from_bytes(self.fresh()),
             family: FamilyId::new(RecordId::from_bytes(self.fresh())),
         };
-        let known = self.authorizations.get(&redemption.record());
-        let earlier = known.and_then(|known| self.family(known.value.redeemed_for()?));
+        let known = self.standing_authorization(redemption.record());
+        let earlier = known
+            .as_ref()
+            .and_then(|known| self.family(known.value.redeemed_for()?));
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
-        Ok(redeem(
+        redeem(
             &shown(&client),
-            &redemption,
-            known,
+            redemption,
+            known.as_ref(),
             earlier.as_ref(),
             &catalogue,
             issuer,
             proof,
             fresh,
             now,
-        ))
+        )
     }
 
     /// What a person's approval of all that was asked for comes to.

@@ -54,6 +54,7 @@ impl Config {
             ));
         }
         self.check_http()?;
+        self.device.check()?;
         self.check_keys()
     }
 
@@ -122,15 +123,18 @@ fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), Config
     if text.ends_with('/') {
         return wrong("must not end with a slash: it is compared character for character");
     }
-    let loopback = match url.host() {
+    match (url.scheme(), tls, is_loopback(&url)) {
+        ("https", _, _) | ("http", false, true) => Ok(()),
+        ("http", true, _) => wrong("must begin with https:// where TLS is on"),
+        _ => wrong("must begin with https:// unless its host is a loopback address"),
+    }
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
-    };
-    match (url.scheme(), tls, loopback) {
-        ("https", _, _) | ("http", false, true) => Ok(()),
-        ("http", true, _) => wrong("must begin with https:// where TLS is on"),
-        _ => wrong("must begin with https:// unless its host is a loopback address"),
     }
 }

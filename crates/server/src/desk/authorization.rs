@@ -1,6 +1,7 @@
-//! Authorization requests, lodged by clients (RFC 9126).
+//! Authorization requests, lodged by clients (RFC 9126) and by devices (RFC 8628 §3.1).
 
-use countersign_issuer::authorize::{Lodged, Lodging};
+use countersign_issuer::Ask;
+use countersign_issuer::authorize::{AuthorizedDevice, Lodged, Lodging};
 use countersign_issuer::model::RecordId;
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
@@ -8,6 +9,7 @@ use tracing::Instrument as _;
 use super::{Along, Answered, Desk, ProofIs};
 use crate::operation::Caller;
 use crate::operation::authorize::Push;
+use crate::operation::device::{self, AuthorizeDevice};
 use crate::random;
 use crate::refused::Refused;
 
@@ -32,6 +34,31 @@ impl Desk {
             .engine
             .decide_for(Some(&visit), &push, proof.as_ref())
             .instrument(spans::authorize("push"))
+            .await?;
+        Ok(self.answered(decided.answer, proof.as_ref()))
+    }
+
+    /// Lets a device wait for a person. A proof that comes along binds its device code.
+    pub(crate) async fn device(
+        &self,
+        caller: Caller<'_>,
+        ask: Ask,
+        along: Along<'_>,
+        proof: ProofIs,
+    ) -> Result<Answered<AuthorizedDevice>, Refused> {
+        let share = &self.overload.tokens;
+        let (visit, proof) = Self::receive(share, &self.engine, &caller, along, proof)?;
+        let authorize = AuthorizeDevice {
+            caller,
+            ask,
+            proof: proof.as_ref().map(|proof| proof.jkt),
+            id: RecordId::from_bytes(random::bytes()),
+            user_codes: device::user_codes(),
+        };
+        let decided = self
+            .engine
+            .decide_for(Some(&visit), &authorize, proof.as_ref())
+            .instrument(spans::authorize("device"))
             .await?;
         Ok(self.answered(decided.answer, proof.as_ref()))
     }

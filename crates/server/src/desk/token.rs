@@ -21,7 +21,7 @@ use crate::refused::Refused;
 pub(crate) enum Asked<'a> {
     /// The client's own registration.
     Credentials(Caller<'a>, Ask),
-    /// A code.
+    /// A code, or a device code.
     Code(Caller<'a>, Redemption),
     /// A refresh token.
     Refresh(Caller<'a>, Rotation),
@@ -82,7 +82,7 @@ impl Desk {
                     proof: proof.jkt,
                     fresh: Fresh { token, family },
                 };
-                let span = spans::issue("authorization_code");
+                let span = spans::issue(redeem.redemption.grant());
                 self.issue(&visit, &redeem, &proof).instrument(span).await?
             }
             Asked::Refresh(caller, rotation) => {

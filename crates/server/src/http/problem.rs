@@ -189,7 +189,11 @@ const fn status_of(reason: Reason) -> (StatusCode, &'static str) {
         | Reason::DpopProofInvalid
         | Reason::DpopProofReplayed
         | Reason::DpopNonceRequired
-        | Reason::CursorTooOld => (StatusCode::BAD_REQUEST, "invalid_request"),
+        | Reason::CursorTooOld
+        // RFC 8628 §3.5.
+        | Reason::AuthorizationPending
+        | Reason::SlowDown
+        | Reason::ExpiredToken => (StatusCode::BAD_REQUEST, "invalid_request"),
         Reason::ClientAuthenticationFailed => (StatusCode::UNAUTHORIZED, "invalid_client"),
         Reason::TokenInvalid
         | Reason::TokenExpired

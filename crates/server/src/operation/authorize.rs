@@ -83,13 +83,13 @@ impl Operation for Show {
 
 #[tonic::async_trait]
 impl Operation for Approve {
-    type Answer = RedirectTo;
+    type Answer = Option<RedirectTo>;
 
     async fn decide(
         &self,
         records: &Records,
         at: Moment<'_>,
-    ) -> Result<Decision<RedirectTo>, Refused> {
+    ) -> Result<Decision<Option<RedirectTo>>, Refused> {
         let (known, client) = lodged(records, self.id).await?;
         Ok(approve(
             self.id,
@@ -104,13 +104,13 @@ impl Operation for Approve {
 
 #[tonic::async_trait]
 impl Operation for Deny {
-    type Answer = RedirectTo;
+    type Answer = Option<RedirectTo>;
 
     async fn decide(
         &self,
         records: &Records,
         at: Moment<'_>,
-    ) -> Result<Decision<RedirectTo>, Refused> {
+    ) -> Result<Decision<Option<RedirectTo>>, Refused> {
         let (known, client) = lodged(records, self.id).await?;
         Ok(deny(
             self.id,
@@ -124,7 +124,7 @@ impl Operation for Deny {
 }
 
 /// A request, and the client that lodged it.
-async fn lodged(
+pub(super) async fn lodged(
     records: &Records,
     id: RecordId,
 ) -> Result<(Option<Known<Authorization>>, Option<Client>), Refused> {

@@ -1,4 +1,4 @@
-//! Authorization codes (RFC 6749 §4.1.3, RFC 7636 §4.5).
+//! Authorization codes (RFC 6749 §4.1.3, RFC 7636 §4.5) and device codes (RFC 8628 §3.4).
 
 use countersign_issuer::model::{Authorization, ClientId};
 use countersign_issuer::{Decision, Fresh, Issued, Known, Redemption, redeem};
@@ -9,7 +9,7 @@ use crate::engine::{Moment, Operation};
 use crate::records::Records;
 use crate::refused::Refused;
 
-/// A client redeems a code.
+/// A client redeems a code, or asks whether it can.
 pub(crate) struct Redeem<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) redemption: Redemption,
@@ -29,7 +29,7 @@ impl Operation for Redeem<'_> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
         let authorization = match records.authorization(self.redemption.record()).await? {
-            Some(known) => Some(standing(records, known, at).await?),
+            Some(known) => Some(standing(records, known).await?),
             None => None,
         };
         let lodged = authorization.as_ref().map(|known| &known.value);
@@ -60,11 +60,10 @@ impl Operation for Redeem<'_> {
 async fn standing(
     records: &Records,
     known: Known<Authorization>,
-    at: Moment<'_>,
 ) -> Result<Known<Authorization>, Refused> {
     let Known { value, version } = known;
     let value = match records.revoked_until(&value.holders()).await? {
-        Some(revoked) => value.revoked_until(revoked, at.issuer.lifetimes.code),
+        Some(revoked) => value.revoked_until(revoked),
         None => value,
     };
     Ok(Known::new(value, version))

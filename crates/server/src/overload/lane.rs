@@ -57,11 +57,13 @@ impl Lane {
 
 /// The methods and endpoints that can be limited: all on the TCP address but health, which a
 /// balancer must not be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 18] = [
+const LIMITABLE: [&str; 20] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
     "/countersign.authorization.v1.AuthorizationService/PushAuthorization",
+    "/countersign.authorization.v1.AuthorizationService/AuthorizeDevice",
+    "/countersign.authorization.v1.AuthorizationService/FindAuthorization",
     "/countersign.authorization.v1.AuthorizationService/GetAuthorization",
     "/countersign.authorization.v1.AuthorizationService/ApproveAuthorization",
     "/countersign.authorization.v1.AuthorizationService/DenyAuthorization",

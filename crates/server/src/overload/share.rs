@@ -5,7 +5,7 @@
 //! for them, until it has some again.
 //!
 //! Of a public client everybody knows all that there is to show, so its calls are charged to the
-//! proof's key, and only when they are granted: whoever has seen a proof cannot spend it again. What
+//! proof's key, and only when the proof is spent: whoever has seen one cannot spend it again. What
 //! anybody can do in a public client's name without a key (lodging a request without a proof) is
 //! nobody's, and can be limited by method.
 //!
@@ -168,7 +168,7 @@ impl Visit<'_> {
         }
     }
 
-    /// What was asked for is granted, and the proof is spent.
+    /// Something was decided that holds, and the proof is spent.
     pub(crate) fn granted(&self) {
         if let Some(key @ Holder::Key(_)) = &self.holder {
             self.charge(key);

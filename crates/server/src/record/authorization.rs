@@ -1,15 +1,17 @@
 //! Authorization requests and their codes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, RecordId, RedirectUri,
-    Stage, State, Subject,
+    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, Polling, RecordId,
+    Redirect, RedirectUri, Stage, State, Subject, Way,
 };
 use countersign_jose::UnixTime;
 
 use super::key::FIRST_EPOCH;
 use super::resource::{permission_records, permissions};
-use super::{Damaged, Recorded, bytes_of, message_of, read, stored, thumbprint};
+use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, thumbprint, time};
 
 impl Recorded for Authorization {
     fn encode(&self) -> Bytes {
@@ -22,13 +24,7 @@ impl Recorded for Authorization {
         };
         let mut record = stored::AuthorizationRecord {
             client_id: self.client.as_str().to_owned(),
-            redirect_uri: self.redirect_uri.as_str().to_owned(),
             permissions: permission_records(&self.permissions),
-            state: self
-                .state
-                .as_ref()
-                .map_or_else(String::new, |state| state.as_str().to_owned()),
-            code_challenge: Bytes::copy_from_slice(self.challenge.as_bytes()),
             dpop_jkt: self
                 .dpop_jkt
                 .map_or_else(Bytes::new, |jkt| Bytes::copy_from_slice(jkt.as_bytes())),
@@ -40,6 +36,20 @@ impl Recorded for Authorization {
             }),
             ..stored::AuthorizationRecord::default()
         };
+        match &self.way {
+            Way::Redirect(redirect) => {
+                record.redirect_uri = redirect.uri.as_str().to_owned();
+                record.state = redirect
+                    .state
+                    .as_ref()
+                    .map_or_else(String::new, |state| state.as_str().to_owned());
+                record.code_challenge = Bytes::copy_from_slice(redirect.challenge.as_bytes());
+            }
+            Way::Device(polling) => {
+                record.poll_interval_millis = duration_millis(polling.interval);
+                record.polled_millis = millis(polling.polled_at);
+            }
+        }
         if let Some(approval) = approval {
             record.subject = approval.subject.as_str().to_owned();
             record.approved = permission_records(&approval.permissions);
@@ -49,6 +59,7 @@ impl Recorded for Authorization {
                 .as_ref()
                 .map_or_else(String::new, |acr| acr.as_str().to_owned());
             record.code_expires_millis = approval.code_expires_at.as_millis();
+            record.approved_millis = approval.approved_at.as_millis();
         }
         bytes_of(&record)
     }
@@ -57,10 +68,7 @@ impl Recorded for Authorization {
         let record: stored::AuthorizationRecord = message_of(bytes)?;
         Ok(Self {
             client: read(ClientId::parse(&record.client_id))?,
-            redirect_uri: read(RedirectUri::parse(&record.redirect_uri))?,
             permissions: permissions(&record.permissions)?,
-            state: read(State::parse(&record.state))?,
-            challenge: CodeChallenge::from_bytes(read(record.code_challenge.as_ref().try_into())?),
             dpop_jkt: match record.dpop_jkt.as_ref() {
                 [] => None,
                 bytes => Some(thumbprint(bytes)?),
@@ -68,9 +76,29 @@ impl Recorded for Authorization {
             expires_at: UnixTime::from_millis(record.expires_millis),
             // The first release noted none: it knew no other.
             epoch: Epoch::new(record.epoch.max(FIRST_EPOCH)),
+            way: way(&record)?,
             stage: stage(&record)?,
         })
     }
+}
+
+fn way(record: &stored::AuthorizationRecord) -> Result<Way, Damaged> {
+    if record.poll_interval_millis != 0 {
+        return Ok(Way::Device(Polling {
+            interval: Duration::from_millis(record.poll_interval_millis),
+            polled_at: time(record.polled_millis),
+        }));
+    }
+    Ok(Way::Redirect(Redirect {
+        uri: read(RedirectUri::parse(&record.redirect_uri))?,
+        state: read(State::parse(&record.state))?,
+        challenge: CodeChallenge::from_bytes(read(record.code_challenge.as_ref().try_into())?),
+    }))
+}
+
+/// An interval has no more milliseconds than a number has room for.
+fn duration_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn stage(record: &stored::AuthorizationRecord) -> Result<Stage, Damaged> {
@@ -93,6 +121,10 @@ fn approval(record: &stored::AuthorizationRecord) -> Result<Approval, Damaged> {
     Ok(Approval {
         subject: read(Subject::parse(&record.subject))?,
         permissions: permissions(&record.approved)?,
+        // The first releases noted no more than when the person logged in: earlier, so that what is
+        // revoked hits it.
+        approved_at: time(record.approved_millis)
+            .unwrap_or_else(|| UnixTime::from_millis(record.auth_millis)),
         auth_time: UnixTime::from_millis(record.auth_millis),
         acr: read(Acr::parse(&record.acr))?,
         code_expires_at: UnixTime::from_millis(record.code_expires_millis),

@@ -33,6 +33,7 @@ impl Recorded for Client {
             grant_client_credentials: self.grant_types.client_credentials,
             grant_authorization_code: self.grant_types.authorization_code,
             grant_refresh_token: self.grant_types.refresh_token,
+            grant_device_code: self.grant_types.device_code,
             redirect_uris: self
                 .redirect_uris
                 .iter()
@@ -65,6 +66,7 @@ impl Recorded for Client {
                 client_credentials: record.grant_client_credentials,
                 authorization_code: record.grant_authorization_code,
                 refresh_token: record.grant_refresh_token,
+                device_code: record.grant_device_code,
             },
             redirect_uris: record
                 .redirect_uris

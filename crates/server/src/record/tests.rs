@@ -5,8 +5,8 @@ use std::time::Duration;
 use countersign_issuer::model::{
     AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge,
     DisplayName, Epoch, Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock,
-    Permissions, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey,
-    SecretHash, ServiceKey, Stage, State, Subject,
+    Permissions, Polling, Redirect, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause,
+    Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way,
 };
 
 use countersign_issuer::{Claims, Reference};
@@ -53,6 +53,7 @@ fn client(authentication: Authentication) -> Client {
             client_credentials: false,
             authorization_code: true,
             refresh_token: true,
+            device_code: true,
         },
         redirect_uris: vec![RedirectUri::parse("https://shop.example/cb").expect("a URI")],
         permissions: permissions(),
@@ -180,6 +181,7 @@ fn authorizations_read_back_at_every_stage() {
     let approval = Approval {
         subject: Subject::parse("ann").expect("a subject"),
         permissions: permissions(),
+        approved_at: at(6),
         auth_time: at(3),
         acr: None,
         code_expires_at: at(4),
@@ -193,19 +195,61 @@ fn authorizations_read_back_at_every_stage() {
             family: FamilyId::new(RecordId::from_bytes([9; 16])),
         },
     ] {
-        for dpop_jkt in [None, Some(jkt(3))] {
+        let redirect = Way::Redirect(Redirect {
+            uri: RedirectUri::parse("https://shop.example/cb").expect("a URI"),
+            state: State::parse("s").expect("a state"),
+            challenge: CodeChallenge::from_bytes([5; 32]),
+        });
+        let device = |polled_at| {
+            Way::Device(Polling {
+                interval: Duration::from_secs(5),
+                polled_at,
+            })
+        };
+        let ways = [redirect, device(None), device(Some(at(7)))];
+        for (way, dpop_jkt) in ways.into_iter().zip([None, Some(jkt(3)), None]) {
             reads_back(&Authorization {
                 client: ClientId::parse("shop").expect("an id"),
-                redirect_uri: RedirectUri::parse("https://shop.example/cb").expect("a URI"),
                 permissions: permissions(),
-                state: State::parse("s").expect("a state"),
-                challenge: CodeChallenge::from_bytes([5; 32]),
                 dpop_jkt,
                 expires_at: at(2),
                 epoch: Epoch::new(3),
+                way,
                 stage: stage.clone(),
             });
         }
+    }
+}
+
+/// Those noted no more than when the person logged in: what is revoked from then on hits the code.
+#[test]
+fn an_approval_of_the_first_releases_was_no_later_than_its_login() {
+    let record = |approved_millis| stored::AuthorizationRecord {
+        client_id: "shop".to_owned(),
+        redirect_uri: "https://shop.example/cb".to_owned(),
+        code_challenge: vec![5; 32].into(),
+        stage: stored::AuthorizationStage::Approved.into(),
+        subject: "ann".to_owned(),
+        auth_millis: 3_000,
+        approved_millis,
+        ..stored::AuthorizationRecord::default()
+    };
+    for (noted, expected) in [(0, at(3)), (6_000, at(6))] {
+        let read = Authorization::decode(&bytes_of(&record(noted))).expect("a request");
+        let Stage::Approved(approval) = read.stage else {
+            panic!("{:?}", read.stage);
+        };
+        assert_eq!(approval.approved_at, expected);
+    }
+}
+
+#[test]
+fn user_codes_read_back() {
+    let id = RecordId::from_bytes([9; 16]);
+    let bytes = user_code(id);
+    assert_eq!(user_code_of(&bytes), Ok(id));
+    for damage in [&[][..], &[0xff; 9], &bytes[..bytes.len() - 1]] {
+        assert_eq!(user_code_of(damage), Err(Damaged));
     }
 }
 

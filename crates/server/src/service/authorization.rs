@@ -2,9 +2,10 @@
 
 use countersign::authorization::v1::authorization_service_server::AuthorizationService;
 use countersign::authorization::v1::{
-    ApproveAuthorizationRequest, ApproveAuthorizationResponse, DenyAuthorizationRequest,
-    DenyAuthorizationResponse, GetAuthorizationRequest, GetAuthorizationResponse,
-    PushAuthorizationRequest, PushAuthorizationResponse,
+    ApproveAuthorizationRequest, ApproveAuthorizationResponse, AuthorizeDeviceRequest,
+    AuthorizeDeviceResponse, DenyAuthorizationRequest, DenyAuthorizationResponse,
+    FindAuthorizationRequest, FindAuthorizationResponse, GetAuthorizationRequest,
+    GetAuthorizationResponse, PushAuthorizationRequest, PushAuthorizationResponse,
 };
 use countersign_issuer::authorize::request_uri;
 use countersign_issuer::model::RecordId;
@@ -13,13 +14,16 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
 use super::{along, answered, permitted_client};
-use crate::desk::Desk;
+use crate::config::VerificationUri;
+use crate::desk::{Desk, ProofIs};
 use crate::operation::authorize::{Approve, Deny, Show};
+use crate::operation::device;
 use crate::refused::Refused;
 use crate::wire;
 
 pub(crate) struct Authorizations {
     pub(crate) desk: Desk,
+    pub(crate) verification: VerificationUri,
 }
 
 #[tonic::async_trait]
@@ -31,6 +35,33 @@ impl AuthorizationService for Authorizations {
         let (caller, lodging) = wire::authorization::pushed(request.get_ref())?;
         let lodged = self.desk.push(caller, lodging, along(&request)?).await?;
         answered(lodged, |lodged| wire::authorization::lodged(&lodged))
+    }
+
+    async fn authorize_device(
+        &self,
+        request: Request<AuthorizeDeviceRequest>,
+    ) -> Result<Response<AuthorizeDeviceResponse>, Status> {
+        let (caller, ask) = wire::authorization::device(request.get_ref())?;
+        let device = self
+            .desk
+            .device(caller, ask, along(&request)?, ProofIs::Required);
+        answered(device.await?, |device| {
+            wire::authorization::device_authorized(&device, &self.verification)
+        })
+    }
+
+    async fn find_authorization(
+        &self,
+        request: Request<FindAuthorizationRequest>,
+    ) -> Result<Response<FindAuthorizationResponse>, Status> {
+        self.charge(&request)?;
+        let (user_code, guesser) = wire::authorization::typed(request.get_ref())?;
+        let decider = permitted_client(&request)?;
+        let guesses = &self.desk.overload.guesses;
+        let found = device::find(&self.desk.engine, guesses, decider, user_code, guesser)
+            .instrument(spans::authorize("find"))
+            .await?;
+        Ok(Response::new(wire::authorization::found(&found)))
     }
 
     async fn get_authorization(
@@ -63,9 +94,8 @@ impl AuthorizationService for Authorizations {
             .decide(&Approve { id, approving })
             .instrument(spans::authorize("approve"))
             .await?
-            .answer
-            .reveal()
-            .to_owned();
+            .answer;
+        let redirect_to = wire::authorization::redirect_to(redirect_to.as_ref());
         Ok(Response::new(ApproveAuthorizationResponse { redirect_to }))
     }
 
@@ -82,9 +112,8 @@ impl AuthorizationService for Authorizations {
             .decide(&Deny { id, decider })
             .instrument(spans::authorize("deny"))
             .await?
-            .answer
-            .reveal()
-            .to_owned();
+            .answer;
+        let redirect_to = wire::authorization::redirect_to(redirect_to.as_ref());
         Ok(Response::new(DenyAuthorizationResponse { redirect_to }))
     }
 }

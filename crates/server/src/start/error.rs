@@ -125,6 +125,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         | Refused::Overloaded { .. }
         | Refused::RateLimited { .. }
         | Refused::WatchesTaken { .. }
+        | Refused::Guessing { .. }
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)

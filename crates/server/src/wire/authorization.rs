@@ -1,12 +1,20 @@
 //! Messages of `countersign.authorization.v1`.
 
 use countersign::authorization::v1::{
-    ApproveAuthorizationRequest, Authorization, PushAuthorizationRequest, PushAuthorizationResponse,
+    ApproveAuthorizationRequest, Authorization, AuthorizeDeviceRequest, AuthorizeDeviceResponse,
+    FindAuthorizationRequest, FindAuthorizationResponse, PushAuthorizationRequest,
+    PushAuthorizationResponse,
 };
-use countersign_issuer::authorize::{ApproveForm, Approving, Lodged, Lodging, PushForm, Shown};
+use countersign_issuer::Ask;
+use countersign_issuer::authorize::{
+    ApproveForm, Approving, AuthorizedDevice, Found, Guesser, Lodged, Lodging, PushForm,
+    RedirectTo, Shown, user_code,
+};
+use countersign_issuer::model::UserCode;
 use countersign_jose::UnixTime;
 
 use super::{caller, duration, resources, scopes, timestamp, unix_time};
+use crate::config::VerificationUri;
 use crate::operation::Caller;
 use crate::refused::Refused;
 
@@ -22,6 +30,44 @@ pub(crate) fn pushed(message: &PushAuthorizationRequest) -> Result<(Caller<'_>, 
         dpop_jkt: &message.dpop_jkt,
     })?;
     Ok((caller, lodging))
+}
+
+pub(crate) fn device(message: &AuthorizeDeviceRequest) -> Result<(Caller<'_>, Ask), Refused> {
+    let caller = caller(message.client.as_ref())?;
+    let ask = Ask::parse(&message.scopes, &message.resources)?;
+    Ok((caller, ask))
+}
+
+pub(crate) fn device_authorized(
+    device: &AuthorizedDevice,
+    verification: &VerificationUri,
+) -> AuthorizeDeviceResponse {
+    let user_code = device.user_code.reveal();
+    AuthorizeDeviceResponse {
+        device_code: device.device_code.reveal().to_owned(),
+        verification_uri: verification.as_str().to_owned(),
+        verification_uri_complete: verification.complete(&user_code),
+        user_code,
+        expires_in: Some(duration(device.expires_in)),
+        interval: Some(duration(device.interval)),
+    }
+}
+
+pub(crate) fn typed(message: &FindAuthorizationRequest) -> Result<(UserCode, Guesser), Refused> {
+    let guesser = Guesser::parse(&message.subject, &message.source)?;
+    Ok((user_code(&message.user_code)?, guesser))
+}
+
+pub(crate) fn found(found: &Found) -> FindAuthorizationResponse {
+    FindAuthorizationResponse {
+        request_uri: found.request_uri.reveal().to_owned(),
+        authorization: Some(shown(&found.shown)),
+    }
+}
+
+/// Where the browser goes; nowhere for a device.
+pub(crate) fn redirect_to(to: Option<&RedirectTo>) -> String {
+    to.map_or_else(String::new, |to| to.reveal().to_owned())
 }
 
 pub(crate) fn approving(
@@ -57,9 +103,13 @@ pub(crate) fn shown(shown: &Shown) -> Authorization {
     Authorization {
         client_id: shown.client.as_str().to_owned(),
         client_display_name: shown.client_display_name.as_str().to_owned(),
-        redirect_uri: shown.redirect_uri.as_str().to_owned(),
+        redirect_uri: shown
+            .redirect_uri
+            .as_ref()
+            .map_or_else(String::new, |uri| uri.as_str().to_owned()),
         scopes: scopes(&shown.permissions.scopes()),
         resources: resources(&shown.permissions),
         expire_time: Some(timestamp(shown.expires_at)),
+        device: shown.redirect_uri.is_none(),
     }
 }

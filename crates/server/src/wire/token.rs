@@ -6,7 +6,9 @@ use countersign::token::v1::{
     IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest, RotateTokenRequest,
     RotateTokenResponse,
 };
-use countersign_issuer::{Ask, CodeForm, Issued, Issuer, Redemption, Refusal, Rotation};
+use countersign_issuer::{
+    Ask, CodeForm, DeviceCodeForm, Issued, Issuer, Redemption, Refusal, Rotation,
+};
 
 use super::{caller, duration, scopes};
 use crate::desk::{self, Asked, Granted};
@@ -36,6 +38,15 @@ pub(crate) fn asked<'a>(
                 resources: &message.resources,
             };
             let redemption = Redemption::parse(&form, &issuer.mac_keys)?;
+            Ok(Asked::Code(caller, redemption))
+        }
+        Some(Grant::DeviceCode(code)) => {
+            let form = DeviceCodeForm {
+                device_code: &code.device_code,
+                scopes: &message.scopes,
+                resources: &message.resources,
+            };
+            let redemption = Redemption::parse_device(&form, &issuer.mac_keys)?;
             Ok(Asked::Code(caller, redemption))
         }
     }

@@ -1,5 +1,7 @@
 //! What answers are compared with: the words of the attack list, and what they are on the wire.
 
+use std::time::Duration;
+
 use tonic::Status;
 use tonic_types::{ErrorDetail, StatusExt as _};
 
@@ -35,6 +37,16 @@ pub(crate) enum Comes {
     Credentials,
     /// a path that has no rule
     NoRule,
+    /// `authorization_pending`, and after how many seconds to ask again
+    Pending(u64),
+    /// `slow_down`, and after how many seconds to ask again
+    SlowDown(u64),
+    /// `expired_token`
+    Expired,
+    /// `access_denied`
+    Denied,
+    /// had its share
+    Limited,
     NotFound,
     Exists,
     Changed,
@@ -108,6 +120,27 @@ impl Comes {
             ),
             Self::Credentials => (Code::Unauthenticated, "REASON_CREDENTIALS_MISSING", None),
             Self::NoRule => (Code::PermissionDenied, "REASON_METHOD_NOT_ALLOWED", None),
+            Self::Pending(_) => (
+                Code::FailedPrecondition,
+                "REASON_AUTHORIZATION_PENDING",
+                Some("authorization_pending"),
+            ),
+            Self::SlowDown(_) => (
+                Code::ResourceExhausted,
+                "REASON_SLOW_DOWN",
+                Some("slow_down"),
+            ),
+            Self::Expired => (
+                Code::FailedPrecondition,
+                "REASON_EXPIRED_TOKEN",
+                Some("expired_token"),
+            ),
+            Self::Denied => (
+                Code::PermissionDenied,
+                "REASON_CLIENT_NOT_ALLOWED",
+                Some("access_denied"),
+            ),
+            Self::Limited => (Code::ResourceExhausted, "REASON_RATE_LIMITED", None),
             Self::NotFound => (Code::NotFound, "REASON_RESOURCE_NOT_FOUND", None),
             Self::Exists => (Code::AlreadyExists, "REASON_RESOURCE_EXISTS", None),
             Self::Changed => (Code::Aborted, "REASON_RESOURCE_CHANGED", None),
@@ -159,6 +192,14 @@ pub(crate) fn check<T: std::fmt::Debug>(what: &str, answer: &Result<T, Status>, 
             "{what}"
         );
         assert!(!violations[0].description.is_empty(), "{what}");
+    }
+    if let Comes::Pending(secs) | Comes::SlowDown(secs) = expected {
+        let told = details.retry_info().and_then(|info| info.retry_delay);
+        assert_eq!(told, Some(Duration::from_secs(secs)), "{what}");
+    }
+    if expected == Comes::Limited {
+        let told = details.retry_info().and_then(|info| info.retry_delay);
+        assert!(told.is_some_and(|delay| !delay.is_zero()), "{what}");
     }
     let challenged = status.metadata().get_all("dpop-nonce").iter().count();
     assert_eq!(challenged, usize::from(expected == Comes::N), "{what}");

@@ -37,6 +37,10 @@ pub(crate) const REVOKE: &str = "/countersign.token.v1.TokenService/RevokeToken"
 pub(crate) const PUSH: &str =
     "/countersign.authorization.v1.AuthorizationService/PushAuthorization";
 pub(crate) const GET: &str = "/countersign.authorization.v1.AuthorizationService/GetAuthorization";
+pub(crate) const DEVICE: &str =
+    "/countersign.authorization.v1.AuthorizationService/AuthorizeDevice";
+pub(crate) const FIND: &str =
+    "/countersign.authorization.v1.AuthorizationService/FindAuthorization";
 pub(crate) const APPROVE: &str =
     "/countersign.authorization.v1.AuthorizationService/ApproveAuthorization";
 pub(crate) const DENY: &str =

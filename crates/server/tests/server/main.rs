@@ -7,6 +7,7 @@ mod authority;
 mod authorization;
 mod comes;
 mod descriptors;
+mod devices;
 mod drain;
 mod floods;
 mod flow;

@@ -33,6 +33,10 @@ Examples:
   countersign client add desk --auth none --redirect-uri http://127.0.0.1/back \\
     --allow https://orders.internal:8443=orders.read
 
+  # a television: no browser, so a person types a code elsewhere
+  countersign client add tv --auth none --grant device-code,refresh-token \\
+    --allow https://orders.internal:8443=orders.read
+
   # a resource server that asks about the tokens it receives
   countersign client add orders --serves https://orders.internal:8443 \\
     --allow http://127.0.0.1:7443=introspect";
@@ -110,6 +114,8 @@ enum Grant {
     AuthorizationCode,
     /// A refresh token
     RefreshToken,
+    /// A device code: a person decides on another device (RFC 8628)
+    DeviceCode,
 }
 
 /// What refresh tokens are bound to.
@@ -199,6 +205,7 @@ impl Add {
                     Grant::ClientCredentials => GrantType::ClientCredentials,
                     Grant::AuthorizationCode => GrantType::AuthorizationCode,
                     Grant::RefreshToken => GrantType::RefreshToken,
+                    Grant::DeviceCode => GrantType::DeviceCode,
                 })
                 .collect();
         }

@@ -34,6 +34,9 @@ const REASONS: &[(u64, &str, Option<&str>)] = &[
     (16, "REASON_STEP_UP_REQUIRED", Some("insufficient_user_authentication")),
     (4, "REASON_STREAM_TOO_OLD", None),
     (11, "REASON_CURSOR_TOO_OLD", None),
+    (9, "REASON_AUTHORIZATION_PENDING", Some("authorization_pending")),
+    (8, "REASON_SLOW_DOWN", Some("slow_down")),
+    (9, "REASON_EXPIRED_TOKEN", Some("expired_token")),
     (13, "REASON_INTERNAL", None),
 ];
 
@@ -73,7 +76,7 @@ fn refusal(code: u64, reason: &str, oauth_error: Option<&str>) -> Value {
         details.push(bad_request("client.client_id", "is missing"));
         row["fields"] = json!([["client.client_id", "is missing"]]);
     }
-    if code == 8 || code == 14 {
+    if code == 8 || code == 14 || reason == "REASON_AUTHORIZATION_PENDING" {
         details.push(retry_info(2, 500_000_000));
         row["retry_after_millis"] = json!(2500);
     }

@@ -65,6 +65,7 @@ pub(crate) fn all_grants() -> GrantTypes {
         client_credentials: true,
         authorization_code: true,
         refresh_token: true,
+        device_code: true,
     }
 }
 

@@ -74,6 +74,22 @@ pub(super) const KEYS: &[Key] = &[
         copy: |to, from| to.limits.client_calls_per_sec = from.limits.client_calls_per_sec,
     },
     Key {
+        name: "limits.wrong_user_codes_per_min",
+        default: "60",
+        values: "1 to 100000",
+        meaning: "Wrong user codes of devices a minute, with bursts of as many, whoever types them; \
+                  then no code is looked up for a while. Of one subject, and from one source, there \
+                  are five, and one more each minute.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.limits.wrong_user_codes_per_min = value.count(&(1..=100_000))?;
+            Ok(())
+        },
+        copy: |to, from| {
+            to.limits.wrong_user_codes_per_min = from.limits.wrong_user_codes_per_min;
+        },
+    },
+    Key {
         name: "limits.method_calls_per_sec",
         default: "none",
         values: "list, as in IssueToken=5000",

@@ -81,6 +81,47 @@ pub(super) const KEYS: &[Key] = &[
         copy: |to, from| to.tokens.refresh_retry = from.tokens.refresh_retry,
     },
     Key {
+        name: "device.code_secs",
+        default: "600",
+        values: "60 to 1800",
+        meaning: "Lifetime of device codes and user codes: how long a person has to find a browser, \
+                  log in and decide.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.device.code = value.secs(&(60..=1_800))?;
+            Ok(())
+        },
+        copy: |to, from| to.device.code = from.device.code,
+    },
+    Key {
+        name: "device.interval_secs",
+        default: "5",
+        values: "1 to 60",
+        meaning: "How long a device waits between two questions, to begin with; one that asks sooner \
+                  waits 5 s more from then on.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.device.interval = value.secs(&(1..=60))?;
+            Ok(())
+        },
+        copy: |to, from| to.device.interval = from.device.interval,
+    },
+    Key {
+        name: "device.verification_uri",
+        default: "`/device` below the issuer",
+        values: "URL",
+        meaning: "Where people type user codes: a page of the login application.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.device.verification_uri = Some(value.text()?);
+            Ok(())
+        },
+        copy: |to, from| {
+            let said = &from.device.verification_uri;
+            to.device.verification_uri.clone_from(said);
+        },
+    },
+    Key {
         name: "proofs.age_secs",
         default: "60",
         values: "1 to 300",

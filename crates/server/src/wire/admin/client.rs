@@ -95,6 +95,7 @@ fn grant_type(number: i32) -> Option<GrantType> {
         Ok(message::GrantType::ClientCredentials) => Some(GrantType::ClientCredentials),
         Ok(message::GrantType::AuthorizationCode) => Some(GrantType::AuthorizationCode),
         Ok(message::GrantType::RefreshToken) => Some(GrantType::RefreshToken),
+        Ok(message::GrantType::DeviceCode) => Some(GrantType::DeviceCode),
         Ok(message::GrantType::Unspecified) | Err(_) => None,
     }
 }
@@ -110,6 +111,7 @@ fn grant_numbers(types: GrantTypes) -> Vec<i32> {
             message::GrantType::AuthorizationCode,
         ),
         (types.refresh_token, message::GrantType::RefreshToken),
+        (types.device_code, message::GrantType::DeviceCode),
     ]
     .into_iter()
     .filter(|(has, _)| *has)

@@ -164,6 +164,11 @@ impl Answer {
             Comes::Target => (400, "invalid_target"),
             Comes::NotAllowed => (400, "unauthorized_client"),
             Comes::GrantType => (400, "unsupported_grant_type"),
+            Comes::Pending(_) => (400, "authorization_pending"),
+            Comes::SlowDown(_) => (400, "slow_down"),
+            Comes::Expired => (400, "expired_token"),
+            Comes::Denied => (400, "access_denied"),
+            Comes::Limited => (429, "temporarily_unavailable"),
             Comes::T
             | Comes::ScopeInsufficient
             | Comes::Credentials

@@ -1,0 +1,78 @@
+//! Device authorization (RFC 8628): how long, how often, and where people type their codes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_issuer::IssuerName;
+use url::Url;
+
+use super::check::{contradiction, is_loopback};
+use super::{Config, ConfigError};
+
+/// How devices are authorized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// A device code, and its user code.
+    pub code: Duration,
+    /// How long a device waits between two questions, to begin with.
+    pub interval: Duration,
+    /// Where people type user codes. `None`: `/device` below the issuer.
+    pub verification_uri: Option<String>,
+}
+
+/// Where people type user codes (RFC 8628 §3.2).
+#[derive(Clone, Debug)]
+pub(crate) struct VerificationUri(Arc<str>);
+
+impl VerificationUri {
+    /// What is configured, or what the issuer serves.
+    pub(crate) fn of(config: &Config, issuer: &str) -> Self {
+        let said = config.device.verification_uri.as_deref();
+        Self(said.map_or_else(
+            || format!("{}/device", issuer.trim_end_matches('/')).into(),
+            Into::into,
+        ))
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// With a user code in it (RFC 8628 §3.3.1): letters and a hyphen.
+    pub(crate) fn complete(&self, user_code: &str) -> String {
+        format!("{}?user_code={user_code}", self.0)
+    }
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        let lifetimes = countersign_issuer::Lifetimes::default();
+        Self {
+            code: lifetimes.device_code,
+            interval: lifetimes.device_interval,
+            verification_uri: None,
+        }
+    }
+}
+
+impl Device {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let Some(text) = &self.verification_uri else {
+            return Ok(());
+        };
+        // The same form: no query, since one is added; short, since a person may have to type it.
+        let url = Url::parse(text).ok().filter(|url| {
+            let secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(url);
+            secure && url.username().is_empty() && url.password().is_none()
+        });
+        if url.is_some() && IssuerName::parse(text).is_ok() {
+            return Ok(());
+        }
+        Err(contradiction(
+            "device.verification_uri",
+            "must be an https URL (http for loopback) of at most 255 bytes without user, query or \
+             fragment, as in https://login.example.com/device",
+        ))
+    }
+}
