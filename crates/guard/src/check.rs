@@ -21,7 +21,6 @@ use crate::authority::{Authority, Claims, Vouched};
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
 use crate::horizon::Horizon;
-use crate::layer::EndCause;
 use crate::ledger::{Ledger, LedgerRefusal};
 use crate::observe::{Observed, WouldRefuse};
 use crate::permit::Permit;
@@ -29,6 +28,7 @@ use crate::refusal::{Refusal, TokenRefusal};
 use crate::respond::Responder;
 use crate::revocations::Watch;
 use crate::routes::{Guarded, Route, Routes};
+use crate::streams::EndCause;
 use crate::streams::{OpenStreams, Place};
 
 /// Everything that a guard checks with.

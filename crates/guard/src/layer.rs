@@ -15,7 +15,6 @@ use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub(crate) use self::body::EndCause;
 pub use self::body::GuardBody;
 pub use self::future::GuardFuture;
 use crate::check::{Checks, Head};
@@ -48,7 +47,7 @@ where
     S: Service<Request<Body>, Response = Response<R>> + Clone,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    R: http_body::Body<Data = Bytes>,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     type Response = Response<GuardBody<R>>;
     type Error = S::Error;

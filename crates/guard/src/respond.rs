@@ -14,10 +14,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::backoff::at_random_within;
-use crate::layer::EndCause;
 use crate::ledger::LedgerRefusal;
 use crate::observe::WouldRefuse;
 use crate::refusal::{Refusal, StepUp, TokenRefusal};
+use crate::streams::EndCause;
 
 /// Who our `ErrorInfo` comes from.
 const DOMAIN: &str = "countersign";

@@ -4,8 +4,8 @@
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use countersign_jose::{Thumbprint, UnixTime};
@@ -28,19 +28,23 @@ pub(crate) struct OpenStreams {
 /// One stream.
 struct Open {
     claims: Arc<Claims>,
-    /// One of [`Ended`], or 0.
-    ended: AtomicU8,
-    /// Both directions wait, maybe in different tasks.
-    wakers: [AtomicWaker; 2],
+    /// What ended it first.
+    ended: OnceLock<EndCause>,
+    /// Both directions wait, maybe in different tasks, and whoever ends it in its time.
+    wakers: [AtomicWaker; 3],
 }
 
-/// What ended a stream, besides time.
+/// What ends a stream before its handler does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum EndCause {
+    /// Its token has expired.
+    Expired,
     /// Its token was revoked.
-    Revoked = 1,
-    /// What was revoked was last heard too long ago.
-    Unvouched = 2,
+    Revoked,
+    /// Nobody can vouch for its token any more.
+    Unvouched,
+    /// It was open for as long as the guard allows.
+    TooOld,
 }
 
 /// A direction of a stream.
@@ -50,6 +54,16 @@ pub(crate) enum Direction {
     Asked,
     /// What it is answered.
     Answered,
+}
+
+/// Of [`Open::wakers`], that of [`Watched`]; the others are by direction.
+const WATCHED: usize = 2;
+
+/// A stream, for whoever ends it in its time. Does not keep it its place.
+pub(crate) struct Watched {
+    streams: Arc<OpenStreams>,
+    number: u64,
+    open: Arc<Open>,
 }
 
 /// A stream's place among those that are open, given back when it is dropped.
@@ -69,7 +83,7 @@ impl OpenStreams {
     ) -> Arc<Place> {
         let open = Arc::new(Open {
             claims,
-            ended: AtomicU8::new(0),
+            ended: OnceLock::new(),
             wakers: Default::default(),
         });
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
@@ -81,28 +95,28 @@ impl OpenStreams {
             open,
         };
         if !stands(&place.open.claims) {
-            place.open.end(Ended::Revoked);
+            place.open.end(EndCause::Revoked);
         }
         Arc::new(place)
     }
 
     /// Ends the streams of tokens that were revoked.
     pub(crate) fn revoke(&self, hits: impl Fn(&Marks, UnixTime) -> bool) {
-        self.end(Ended::Revoked, |claims| {
+        self.end(EndCause::Revoked, |claims| {
             hits(claims.marks(), claims.issued_at)
         });
     }
 
     /// Ends the streams of tokens whose signer is none of these any more.
     pub(crate) fn keep(&self, signer: impl Fn(&Thumbprint) -> bool) {
-        self.end(Ended::Revoked, |claims| {
+        self.end(EndCause::Revoked, |claims| {
             claims.signer.as_ref().is_some_and(|by| !signer(by))
         });
     }
 
     /// Ends all of them: nobody can vouch for their tokens any more.
     pub(crate) fn end_unvouched(&self) {
-        self.end(Ended::Unvouched, |_| true);
+        self.end(EndCause::Unvouched, |_| true);
     }
 
     /// How many are open, counted one by one.
@@ -110,7 +124,7 @@ impl OpenStreams {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    fn end(&self, by: Ended, ends: impl Fn(&Claims) -> bool) {
+    fn end(&self, by: EndCause, ends: impl Fn(&Claims) -> bool) {
         for shard in &self.shards {
             let hit: Vec<_> = shard
                 .lock()
@@ -125,6 +139,10 @@ impl OpenStreams {
         }
     }
 
+    fn give_back(&self, number: u64) {
+        self.shard(number).lock().remove(&number);
+    }
+
     fn shard(&self, number: u64) -> &Mutex<HashMap<u64, Arc<Open>>> {
         let at = usize::try_from(number % SHARDS).expect("the number of a shard");
         &self.shards[at]
@@ -133,31 +151,52 @@ impl OpenStreams {
 
 impl Open {
     /// What ended it first stays.
-    fn end(&self, by: Ended) {
-        let _ = self
-            .ended
-            .compare_exchange(0, by as u8, Ordering::AcqRel, Ordering::Acquire);
+    fn end(&self, by: EndCause) {
+        let _ = self.ended.set(by);
         for waker in &self.wakers {
             waker.wake();
         }
+    }
+
+    fn poll_ended(&self, waker: usize, cx: &mut Context<'_>) -> Poll<EndCause> {
+        // Registered first, so that a revocation in between is not missed.
+        self.wakers[waker].register(cx.waker());
+        self.ended
+            .get()
+            .map_or(Poll::Pending, |by| Poll::Ready(*by))
     }
 }
 
 impl Place {
     /// Ready when the stream was ended.
-    pub(crate) fn poll_ended(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<Ended> {
-        // Registered first, so that a revocation in between is not missed.
-        self.open.wakers[direction as usize].register(cx.waker());
-        match self.open.ended.load(Ordering::Acquire) {
-            0 => Poll::Pending,
-            by if by == Ended::Unvouched as u8 => Poll::Ready(Ended::Unvouched),
-            _ => Poll::Ready(Ended::Revoked),
+    pub(crate) fn poll_ended(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<EndCause> {
+        self.open.poll_ended(direction as usize, cx)
+    }
+
+    pub(crate) fn watched(&self) -> Watched {
+        Watched {
+            streams: Arc::clone(&self.streams),
+            number: self.number,
+            open: Arc::clone(&self.open),
         }
+    }
+}
+
+impl Watched {
+    /// Waits until somebody else has ended it.
+    pub(crate) async fn ended(&self) -> EndCause {
+        std::future::poll_fn(|cx| self.open.poll_ended(WATCHED, cx)).await
+    }
+
+    /// Ends it, and gives its place back, whoever keeps the rest of it.
+    pub(crate) fn end(&self, by: EndCause) {
+        self.open.end(by);
+        self.streams.give_back(self.number);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.streams.shard(self.number).lock().remove(&self.number);
+        self.streams.give_back(self.number);
     }
 }

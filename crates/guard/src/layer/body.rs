@@ -1,6 +1,7 @@
 //! The bodies of a guarded call: what is asked and what is answered end, of a
 //! stream, with its token, and the answer is freed of what only a guard may say.
 
+mod open;
 #[cfg(test)]
 mod tests;
 
@@ -16,33 +17,31 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
+use self::open::{Came, Open};
 use super::future::Treatment;
 use crate::check::OpenStream;
 use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
-use crate::streams::{Direction, Ended, Place};
+use crate::streams::{Direction, EndCause, Place};
 
 pin_project! {
     /// The response body of a guarded call.
     pub struct GuardBody<R> {
-        // Gone when there is nothing more to come.
         #[pin]
-        inner: Option<R>,
+        inner: Inner<R>,
         treatment: Treatment,
-        end: Option<StreamEnd>,
     }
 }
 
-/// What ends a stream before its handler does.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EndCause {
-    /// Its token has expired.
-    Expired,
-    /// Its token was revoked.
-    Revoked,
-    /// Nobody can vouch for its token any more.
-    Unvouched,
-    /// It was open for as long as the guard allows.
-    TooOld,
+pin_project! {
+    #[project = InnerProj]
+    enum Inner<R> {
+        /// There is nothing more to come.
+        Over,
+        /// Of a call that only its handler ends.
+        Plain { #[pin] body: R },
+        /// Of a stream that the guard may end.
+        Open { open: Open<R> },
+    }
 }
 
 /// When a stream ends, for one of its directions.
@@ -66,22 +65,23 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 impl<R> GuardBody<R> {
     pub(super) fn empty() -> Self {
         Self {
-            inner: None,
+            inner: Inner::Over,
             treatment: Treatment::Untouched,
-            end: None,
         }
     }
 
-    pub(super) fn of(inner: R, treatment: Treatment, end: Option<StreamEnd>) -> Self
+    pub(super) fn of(body: R, treatment: Treatment, end: Option<StreamEnd>) -> Self
     where
-        R: Body,
+        R: Body<Data = Bytes> + Send + 'static,
     {
-        Self {
-            // Where all is said in the headers, nothing is left to end.
-            end: end.filter(|_| !inner.is_end_stream()),
-            inner: Some(inner),
-            treatment,
-        }
+        // Where all is said in the headers, nothing is left to end.
+        let inner = match end.filter(|_| !body.is_end_stream()) {
+            Some(end) => Inner::Open {
+                open: Open::new(body, end),
+            },
+            None => Inner::Plain { body },
+        };
+        Self { inner, treatment }
     }
 }
 
@@ -114,12 +114,19 @@ impl StreamEnd {
         }
     }
 
+    /// Ends the stream in its time, whether anybody asks it for more or not.
+    fn comes(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (at, cause) = (self.at, self.cause);
+        let watched = self.place.watched();
+        async move {
+            let ended = tokio::time::timeout_at(at, watched.ended()).await;
+            watched.end(ended.unwrap_or(cause));
+        }
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
-        if let Poll::Ready(ended) = self.place.poll_ended(self.direction, cx) {
-            return Poll::Ready(match ended {
-                Ended::Revoked => EndCause::Revoked,
-                Ended::Unvouched => EndCause::Unvouched,
-            });
+        if let Poll::Ready(cause) = self.place.poll_ended(self.direction, cx) {
+            return Poll::Ready(cause);
         }
         let at = self.at;
         let sleep = self
@@ -129,7 +136,7 @@ impl StreamEnd {
     }
 }
 
-impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
+impl<R: Body<Data = Bytes> + Send + 'static> Body for GuardBody<R> {
     type Data = Bytes;
     type Error = R::Error;
 
@@ -138,19 +145,19 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Ready(None);
+        let mut polled = match this.inner.as_mut().project() {
+            InnerProj::Over => return Poll::Ready(None),
+            InnerProj::Plain { body } => body.poll_frame(cx),
+            InnerProj::Open { open } => match open.poll_frame(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Came::Frame(frame)) => Poll::Ready(frame),
+                Poll::Ready(Came::End(cause)) => {
+                    this.inner.set(Inner::Over);
+                    let trailers = respond::headers(&respond::stream_ended(cause));
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+            },
         };
-        // First, because a stream may always have something ready.
-        if let Some(end) = this.end
-            && let Poll::Ready(cause) = end.poll(cx)
-        {
-            this.inner.set(None);
-            *this.end = None;
-            let trailers = respond::headers(&respond::stream_ended(cause));
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-        }
-        let mut polled = inner.poll_frame(cx);
         let over = match &mut polled {
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => match frame.trailers_mut() {
@@ -166,22 +173,25 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
         };
         // What has ended does not end once more with its token, whoever asks again.
         if over {
-            this.inner.set(None);
-            *this.end = None;
+            this.inner.set(Inner::Over);
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        match &self.inner {
+            Inner::Over => true,
+            Inner::Plain { body } => body.is_end_stream(),
+            Inner::Open { open } => open.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            None => SizeHint::with_exact(0),
+            Inner::Over => SizeHint::with_exact(0),
+            Inner::Plain { body } => body.size_hint(),
             // It may end before: a length that is told and not kept breaks the call.
-            Some(_) if self.end.is_some() => SizeHint::default(),
-            Some(inner) => inner.size_hint(),
+            Inner::Open { .. } => SizeHint::default(),
         }
     }
 }

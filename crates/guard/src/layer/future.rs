@@ -167,7 +167,7 @@ impl After {
 impl<S, R> Future for GuardFuture<S, S::Future>
 where
     S: Service<Request<Body>, Response = Response<R>>,
-    R: http_body::Body<Data = Bytes>,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     type Output = Result<Response<GuardBody<R>>, S::Error>;
 
@@ -218,7 +218,10 @@ where
 }
 
 impl After {
-    fn treat<R: http_body::Body>(&mut self, response: Response<R>) -> Response<GuardBody<R>> {
+    fn treat<R>(&mut self, response: Response<R>) -> Response<GuardBody<R>>
+    where
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+    {
         let (mut head, body) = response.into_parts();
         if self.treatment == Treatment::Stripped {
             strip(&mut head.headers);

@@ -63,7 +63,7 @@ fn trailers() -> Sent {
 
 fn answered<S>(streams: &Arc<OpenStreams>, sent: S) -> GuardBody<StreamBody<S>>
 where
-    S: Stream<Item = Sent>,
+    S: Stream<Item = Sent> + Send + 'static,
 {
     let inner = StreamBody::new(sent);
     GuardBody::of(inner, Treatment::Stripped, Some(end(streams)))
@@ -94,6 +94,56 @@ async fn an_answer_that_always_has_more_ends_at_the_very_moment() {
     assert_eq!(streams.len(), 0);
     assert!(body.is_end_stream());
     assert_eq!(poll(&mut body), Came::End);
+}
+
+/// The server does not ask for more while its caller does not read.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_asks_for_ends_all_the_same() {
+    for by in [EndCause::Expired, EndCause::Revoked, EndCause::Unvouched] {
+        let streams = Arc::new(OpenStreams::default());
+        let (held, there) = held();
+        let more = tokio_stream::iter(std::iter::repeat_with(data)).map(move |sent| {
+            let _held = &held;
+            sent
+        });
+        let mut body = answered(&streams, more);
+        assert_eq!(poll(&mut body), Came::Data);
+        tokio::time::sleep(LIFE - MOMENT).await;
+        assert!(there() && streams.len() == 1);
+        match by {
+            EndCause::Expired | EndCause::TooOld => tokio::time::sleep(MOMENT * 2).await,
+            EndCause::Revoked => streams.revoke(|_, _| true),
+            EndCause::Unvouched => streams.end_unvouched(),
+        }
+        tokio::task::yield_now().await;
+        assert!(!there(), "the handler's stream goes, {by:?}");
+        assert_eq!(streams.len(), 0);
+        assert!(!body.is_end_stream(), "its end is told yet");
+        let code = respond::stream_ended(by).code();
+        assert_eq!(poll(&mut body), Came::Trailers(code));
+        assert_eq!(poll(&mut body), Came::End);
+    }
+}
+
+/// Whoever waits for the end of a stream goes with it.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_end_of_a_stream_that_is_gone() {
+    let tasks = || {
+        let runtime = tokio::runtime::Handle::current();
+        runtime.metrics().num_alive_tasks()
+    };
+    let streams = Arc::new(OpenStreams::default());
+    let before = tasks();
+    let ended = tokio_stream::iter(vec![data(), trailers()]);
+    let mut ended = answered(&streams, ended);
+    let dropped = answered(&streams, tokio_stream::pending());
+    assert_eq!(tasks(), before + 2);
+    assert_eq!(poll(&mut ended), Came::Data);
+    assert_eq!(poll(&mut ended), Came::Trailers(Code::Ok));
+    drop(dropped);
+    tokio::task::yield_now().await;
+    assert_eq!(tasks(), before);
+    assert_eq!(streams.len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

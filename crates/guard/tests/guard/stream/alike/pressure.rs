@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use countersign::error::v1::Reason;
 use countersign::example::v1::{ExchangeOrdersRequest, ImportOrdersRequest, WatchOrdersRequest};
+use countersign_client::outcome::Refused;
 use tokio_stream::Stream;
 use tonic::Streaming;
 
-use super::player::MESSAGE_BYTES;
+use super::super::shown;
+use super::player::{MESSAGE_BYTES, PLAY};
 use super::{Side, WINDOW_BYTES, both};
+use crate::stand::Stand;
 
 /// So often in a row the same is counted when nobody writes any more. Writer,
 /// reader and whoever counts share a thread, so a busy machine holds up all of
@@ -78,6 +82,38 @@ async fn a_caller_that_does_not_read_holds_up_a_servers_stream() {
         })
         .await,
     );
+}
+
+/// Nothing outlives its token, also where the server is never asked for more.
+#[tokio::test]
+async fn a_caller_that_does_not_read_keeps_nothing_past_the_end() {
+    const LIFE: u64 = 3;
+    let stand = Stand::start().await;
+    let side = Side::start(Some(&stand), None);
+    let mut client = side.client();
+    let mut watched = shown(&stand, "WatchOrders", LIFE, WatchOrdersRequest {});
+    watched
+        .metadata_mut()
+        .insert(PLAY, "forever".parse().unwrap());
+    let mut orders = client.watch_orders(watched).await.unwrap().into_inner();
+    side.rests().await;
+    // Whoever reads at last learns why it ended.
+    let last = loop {
+        match tokio::time::timeout(SOON, orders.message()).await.unwrap() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended as if it were whole"),
+            Err(status) => break status,
+        }
+    };
+    let refused = Refused::of(&last).expect("a guard's");
+    assert_eq!(refused.reason, Reason::TokenExpired);
+    // In a conversation the caller keeps its own side open besides.
+    let asks = tokio_stream::pending::<ExchangeOrdersRequest>();
+    let mut talk = shown(&stand, "ExchangeOrders", LIFE, asks);
+    talk.metadata_mut().insert(PLAY, "forever".parse().unwrap());
+    let answers = client.exchange_orders(talk).await.unwrap().into_inner();
+    side.rests().await;
+    drop(answers);
 }
 
 #[tokio::test]
