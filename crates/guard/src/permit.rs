@@ -41,6 +41,13 @@ impl Permit {
         &self.claims.subject
     }
 
+    /// Whether the client calls in its own name, and for no person (`sub` is `client_id`). No
+    /// person's token says so: nobody can approve under the identifier of the client that asks
+    /// (RFC 9700 §4.15).
+    pub fn is_client_itself(&self) -> bool {
+        self.claims.subject == self.claims.client_id
+    }
+
     /// The scopes that were granted.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.claims.scopes.iter().map(|scope| &**scope)
@@ -64,13 +71,44 @@ impl Permit {
     }
 
     /// Refuses a caller other than the one that the object belongs to; `owner`
-    /// is the subject that it was made for.
+    /// is the subject that it was made for, be it a person's or a client's own.
+    ///
+    /// Nobody can approve under the identifier of a client that is registered. What was
+    /// approved before the client was registered, or is after it was removed, has the
+    /// subject that the client has, too. Where persons and clients own things, ask
+    /// [`require_person`](Self::require_person) or
+    /// [`require_client`](Self::require_client), which tell them apart for good.
     ///
     /// # Errors
     /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
     pub fn require_owner(&self, owner: &str) -> Result<(), Status> {
         if self.subject() == owner {
             Ok(())
+        } else {
+            Err(respond::not_owner())
+        }
+    }
+
+    /// Refuses a caller that does not act for this person: another person's client, and a
+    /// client in its own name, whatever it is called.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
+    pub fn require_person(&self, person: &str) -> Result<(), Status> {
+        if self.is_client_itself() {
+            return Err(respond::not_owner());
+        }
+        self.require_owner(person)
+    }
+
+    /// Refuses a caller other than this client in its own name: another client, and a person
+    /// through whichever client, whatever their subject is.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
+    pub fn require_client(&self, client_id: &str) -> Result<(), Status> {
+        if self.is_client_itself() {
+            self.require_owner(client_id)
         } else {
             Err(respond::not_owner())
         }

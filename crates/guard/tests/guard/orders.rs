@@ -45,6 +45,8 @@ impl OrderService for Orders {
         let permit = request.permit()?;
         match request.get_ref().order_id.split_once(':') {
             Some(("owner", owner)) => permit.require_owner(owner)?,
+            Some(("person", person)) => permit.require_person(person)?,
+            Some(("client", client)) => permit.require_client(client)?,
             Some(("account", account)) => permit.require_owned("account", account)?,
             Some(("scope", scope)) => permit.require_scope(scope)?,
             _ => return Err(from_further_down()),

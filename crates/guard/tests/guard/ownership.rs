@@ -49,10 +49,63 @@ async fn nobody_reads_the_order_of_another() {
     ] {
         Expected::NotOwner.check(order, read(&stand, &alice, order).await);
     }
-    // A client in its own name is not the person of the same name's account.
-    let mut client = person(&stand, "checkout");
-    client["client_id"] = "alice".into();
-    Expected::NotOwner.check("a client", read(&stand, &client, "owner:alice").await);
+    // Who brings her token does not make it another's.
+    let mut through_shop = person(&stand, "alice");
+    through_shop["client_id"] = "shop".into();
+    Expected::Ok.check("by shop", read(&stand, &through_shop, "owner:alice").await);
+    Expected::NotOwner.check(
+        "the client she came through",
+        read(&stand, &through_shop, "owner:shop").await,
+    );
+}
+
+/// A person and a client of one name have one subject; what a client's own token says twice, a
+/// person's token never does.
+#[tokio::test]
+async fn a_person_and_a_client_of_one_name_do_not_pass_for_each_other() {
+    let stand = stand().await;
+    let token = |subject: &str, client: &str| {
+        let mut claims = person(&stand, subject);
+        claims["client_id"] = client.into();
+        claims
+    };
+    use Expected::{NotOwner, Ok};
+    for (row, claims, order, expected) in [
+        ("her own", token("alice", "shop"), "person:alice", Ok),
+        ("another's", token("bob", "shop"), "person:alice", NotOwner),
+        (
+            "a client that is called as she is",
+            token("alice", "alice"),
+            "person:alice",
+            NotOwner,
+        ),
+        (
+            "its own",
+            token("checkout", "checkout"),
+            "client:checkout",
+            Ok,
+        ),
+        (
+            "another client",
+            token("shop", "shop"),
+            "client:checkout",
+            NotOwner,
+        ),
+        (
+            "a person who is called as it is",
+            token("checkout", "shop"),
+            "client:checkout",
+            NotOwner,
+        ),
+        (
+            "a person who came through it",
+            token("alice", "checkout"),
+            "client:checkout",
+            NotOwner,
+        ),
+    ] {
+        expected.check(row, read(&stand, &claims, order).await);
+    }
 }
 
 #[tokio::test]

@@ -76,6 +76,12 @@ pub fn request_uri(text: &str, keys: &MacKeys) -> Result<RecordId, Refusal> {
 }
 
 impl Approving {
+    /// The client whose tokens of its own would have the same subject, if it is registered: to be
+    /// loaded for [`approve`]. None where no client can have such an identifier.
+    pub fn namesake(&self) -> Option<ClientId> {
+        ClientId::parse(self.subject.as_str()).ok()
+    }
+
     /// Reads the approval.
     ///
     /// # Errors
@@ -134,12 +140,14 @@ pub fn shown(
 }
 
 /// Records an approval and makes the code, which a device has already. `client` is the one that
-/// lodged the request. A device's person is sent nowhere.
+/// lodged the request; `has_namesake` says that [`Approving::namesake`] is registered, disabled or
+/// not. A device's person is sent nowhere.
 pub fn approve(
     id: RecordId,
     known: Option<&Known<Authorization>>,
     client: Option<&Client>,
     approving: &Approving,
+    has_namesake: bool,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Decision<Option<RedirectTo>> {
@@ -147,6 +155,7 @@ pub fn approve(
         known.map(|known| &known.value),
         client,
         approving,
+        has_namesake,
         issuer,
         now,
     ) {
@@ -232,12 +241,13 @@ fn approved<'a>(
     known: Option<&'a Authorization>,
     client: Option<&'a Client>,
     approving: &Approving,
+    has_namesake: bool,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(&'a Authorization, Approval), Refusal> {
     let (authorization, client) = waiting(known, client, issuer, now)?;
-    // RFC 9700 §4.15: a person's token must not pass for the client's own.
-    if approving.subject == Subject::of_client(&client.id) {
+    // RFC 9700 §4.15: a person's token must not pass for a client's own, whichever client it is.
+    if has_namesake || approving.subject == Subject::of_client(&client.id) {
         return Err(FieldFault::new("subject", Malformed::SubjectIsClient).into());
     }
     let permissions = policy::restrict(authorization.permissions.clone(), &approving.scopes)

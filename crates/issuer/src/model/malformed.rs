@@ -18,8 +18,8 @@ pub enum Malformed {
     /// Not a subject.
     #[error("must be 1 to 255 bytes without control characters")]
     Subject,
-    /// A person has the identifier of the client that acts for them (RFC 9700 §4.15).
-    #[error("must not be the identifier of the client")]
+    /// A person has the identifier of a client (RFC 9700 §4.15).
+    #[error("must not be the identifier of a client")]
     SubjectIsClient,
     /// Not an `acr` value.
     #[error("must be at most 255 bytes without control characters")]

@@ -415,6 +415,13 @@ fn an_approval_is_refused_naming_the_field_that_is_wrong() {
             },
             Some(("subject_is_client", "subject")),
         ),
+        (
+            ApproveForm {
+                subject: "spa",
+                ..good
+            },
+            Some(("subject_is_client", "subject")),
+        ),
         (ApproveForm { acr: &long, ..good }, Some(("acr", "acr"))),
         (
             ApproveForm {

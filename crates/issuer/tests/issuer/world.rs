@@ -372,8 +372,19 @@ impl World {
         let id = request_uri(uri, &self.issuer.mac_keys)?;
         let known = self.authorizations.get(&id).cloned();
         let client = self.lodger(known.as_ref());
+        let has_namesake = approving
+            .namesake()
+            .is_some_and(|namesake| self.clients.contains_key(namesake.as_str()));
         let (issuer, now) = (&self.issuer, self.now);
-        let decision = approve(id, known.as_ref(), client.as_ref(), &approving, issuer, now);
+        let decision = approve(
+            id,
+            known.as_ref(),
+            client.as_ref(),
+            &approving,
+            has_namesake,
+            issuer,
+            now,
+        );
         self.settle(decision)
     }
 

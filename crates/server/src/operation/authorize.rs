@@ -91,11 +91,16 @@ impl Operation for Approve {
         at: Moment<'_>,
     ) -> Result<Decision<Option<RedirectTo>>, Refused> {
         let (known, client) = lodged(records, self.id).await?;
+        let has_namesake = match self.approving.namesake() {
+            Some(namesake) => records.registration(&namesake).await?.is_some(),
+            None => false,
+        };
         Ok(approve(
             self.id,
             known.as_ref(),
             client.as_ref(),
             &self.approving,
+            has_namesake,
             at.issuer,
             at.now,
         ))

@@ -308,6 +308,32 @@ async fn a_request_is_decided_once() {
     check_approval(&service, &login, "again", uri, Comes::R("request_uri")).await;
 }
 
+/// RFC 9700 §4.15: what a person is called must not make their token a client's own, whichever
+/// client it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_approves_under_the_name_of_a_client() {
+    let (service, login, shop) = shop().await;
+    let (_, challenge) = pkce();
+    let lodged = inner(
+        service
+            .authorizations()
+            .await
+            .push_authorization(push_request(&shop, &challenge))
+            .await,
+    )
+    .expect("lodged");
+    let uri = lodged.request_uri.as_str();
+    let by = &login;
+    for (subject, expected) in [
+        ("shop", Comes::R("subject")),
+        ("login", Comes::R("subject")),
+        // No client can be called so, and nobody is called so.
+        ("login@", Comes::Ok),
+    ] {
+        check_approval_of(&service, by, subject, subject, uri, expected).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_login_application_decides() {
     let (service, _, shop) = shop().await;
@@ -357,9 +383,20 @@ async fn check_approval(
     request_uri: &str,
     expected: Comes,
 ) {
+    check_approval_of(service, by, what, "ann", request_uri, expected).await;
+}
+
+async fn check_approval_of(
+    service: &Service,
+    by: &Client,
+    what: &str,
+    subject: &str,
+    request_uri: &str,
+    expected: Comes,
+) {
     let approve = authorization::ApproveAuthorizationRequest {
         request_uri: request_uri.to_owned(),
-        subject: "ann".to_owned(),
+        subject: subject.to_owned(),
         ..authorization::ApproveAuthorizationRequest::default()
     };
     let request = service.guarded(by, APPROVE, approve).await;
