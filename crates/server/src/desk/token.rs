@@ -122,6 +122,7 @@ impl Desk {
             caller,
             revoking,
             proof: proof.as_ref().map(|proof| proof.jkt),
+            revoked_tokens: &self.overload.revoked_tokens,
         };
         self.engine
             .decide_for(Some(&visit), &revoke, proof.as_ref())

@@ -5,9 +5,10 @@ use countersign::authorization::v1::PushAuthorizationRequest;
 use countersign::token::v1::ClientAuthentication;
 use countersign::token::v1::client_authentication::Credential;
 use countersign_client::clock::SystemClock;
-use countersign_issuer::Actor;
-use countersign_issuer::model::RecordId;
+use countersign_issuer::introspect::Recognised;
+use countersign_issuer::model::{FamilyId, RecordId, Scopes, Subject, TokenId};
 use countersign_issuer::register::NewClient;
+use countersign_issuer::{Actor, Claims, Revoking};
 use countersign_jose::{Thumbprint, base64url};
 use futures_util::poll;
 use tempfile::TempDir;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::operation::authorize::Push;
 use crate::operation::register::CreateClient;
+use crate::operation::revoke::Revoke;
 use crate::overload::Share;
 use crate::{opening, random, record, start, wire};
 
@@ -195,4 +197,67 @@ async fn a_flood_of_made_up_clients_leaves_one_row() {
         row("client_wrong_secret", "app", 1),
     ];
     assert_eq!(told, expected);
+}
+
+/// An access token of this client, as it would be read from its text.
+fn token_of(client: &str, number: u8, now: UnixTime) -> Revoking {
+    let id = ClientId::parse(client).expect("a name");
+    Revoking::Token(Recognised::Access(Box::new(Claims {
+        subject: Subject::of_client(&id),
+        audience: Vec::new(),
+        client: id,
+        scopes: Scopes::default(),
+        jkt: Thumbprint::from_bytes([1; 32]),
+        issued_at: now,
+        expires_at: now.plus(Duration::from_secs(900)),
+        id: TokenId::from_bytes([number; 16]),
+        family: None,
+        auth_time: None,
+        acr: None,
+    })))
+}
+
+/// Guards have room for so many revocations, and refuse everybody when it is taken: a client must
+/// not be able to take it all. The clock stands still: nobody earns anything.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_revokes_its_tokens_one_by_one_has_its_share_of_what_guards_remember() {
+    let folder = TempDir::new().expect("a folder");
+    let engine = engine(&folder).await;
+    let shop = client(&engine, "shop", AuthenticationMethod::ClientSecret).await;
+    let app = client(&engine, "other", AuthenticationMethod::ClientSecret).await;
+    let share = Share::new(2);
+    let revoke = async |by: &ClientAuthentication, revoking: Revoking| {
+        let caller = wire::caller(Some(by)).expect("a client");
+        let revoke = Revoke {
+            caller,
+            revoking,
+            proof: None,
+            revoked_tokens: &share,
+        };
+        let decided = engine.decide(&revoke).await;
+        decided.map(|_| ()).map_err(|refused| refused.label())
+    };
+    let now = engine.now();
+    let token = |number| token_of("shop", number, now);
+    // Another's token is refused before it counts.
+    let another = token_of("other", 9, now);
+    for _ in 0..5 {
+        assert!(revoke(&shop, another.clone()).await.is_err());
+    }
+    assert_eq!(revoke(&shop, token(1)).await, Ok(()));
+    assert_eq!(
+        revoke(&shop, token(1)).await,
+        Ok(()),
+        "nothing is told of it"
+    );
+    assert_eq!(revoke(&shop, token(2)).await, Ok(()));
+    assert_eq!(revoke(&shop, token(3)).await, Err("rate_limited"));
+    assert_eq!(revoke(&shop, token(3)).await, Err("rate_limited"));
+    // What is dead already costs nothing, and neither does a family, nor does it cost others.
+    assert_eq!(revoke(&shop, token(2)).await, Ok(()));
+    let family = Revoking::Family(FamilyId::new(RecordId::from_bytes([1; 16])));
+    assert_eq!(revoke(&shop, family).await, Ok(()));
+    assert_eq!(revoke(&app, another).await, Ok(()));
+    tokio::time::advance(Duration::from_millis(500)).await;
+    assert_eq!(revoke(&shop, token(3)).await, Ok(()), "it has earned one");
 }

@@ -38,6 +38,7 @@ use crate::operation::redeem::Redeem;
 use crate::operation::register::{CreateClient, EnsureOwnResource};
 use crate::operation::revoke::Revoke;
 use crate::operation::rotate::Rotate;
+use crate::overload::Share;
 use crate::proof::Proofs;
 use crate::records::Records;
 use crate::wire;
@@ -206,6 +207,7 @@ impl Setting {
             caller: wire::caller(Some(&self.client)).expect("a client"),
             revoking: read.expect("a revocation"),
             proof: Some(key(0)),
+            revoked_tokens: &Share::new(0),
         };
         engine.decide(&revoke).await.expect("revoked");
         None
