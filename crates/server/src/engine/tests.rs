@@ -1,5 +1,7 @@
 //! What a call is charged for that does not come to its end.
 
+use std::time::Duration;
+
 use countersign::admin::v1::{self as admin, AuthenticationMethod, GrantType};
 use countersign::authorization::v1::PushAuthorizationRequest;
 use countersign::token::v1::ClientAuthentication;
