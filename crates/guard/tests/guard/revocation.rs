@@ -76,7 +76,9 @@ impl TestRevocations {
     }
 }
 
-async fn stand(configure: impl FnOnce(Builder) -> Builder) -> (Stand, Arc<TestRevocations>) {
+pub(crate) async fn stand(
+    configure: impl FnOnce(Builder) -> Builder,
+) -> (Stand, Arc<TestRevocations>) {
     let source = Arc::new(TestRevocations::default());
     let shared = Arc::clone(&source) as Arc<dyn RevocationSource>;
     let stand =
@@ -99,7 +101,7 @@ async fn becomes(ready: &mut watch::Receiver<bool>, expected: bool) {
     tokio::time::timeout(SOON, change).await.unwrap().unwrap();
 }
 
-fn now(stand: &Stand) -> UnixTime {
+pub(crate) fn now(stand: &Stand) -> UnixTime {
     UnixTime::from_secs(stand.now())
 }
 

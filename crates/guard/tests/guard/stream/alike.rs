@@ -8,6 +8,7 @@ mod ends;
 mod player;
 mod pressure;
 mod seen;
+mod unread;
 
 use std::fmt::Debug;
 use std::sync::Arc;
