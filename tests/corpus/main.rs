@@ -26,6 +26,9 @@ mod blocks;
 mod case;
 #[path = "../guarantees/counts.rs"]
 mod counts;
+#[path = "../../crates/guard/tests/guard/http_stand.rs"]
+#[expect(dead_code, reason = "the guard's own tests use more of it")]
+mod http_stand;
 mod json;
 mod list;
 mod memory;

@@ -46,6 +46,18 @@ const SAYS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "axum",
+        &[
+            "a stranger reads /: 200 OK, anybody may read this",
+            "resource_metadata=\"https://orders.example/.well-known/oauth-protected-resource\"",
+            "which names the scopes [\"orders.admin\",\"orders.read\"]",
+            "ann: GET /orders/ann: 200 OK, tea for ann",
+            "ann: GET /orders/bob: 403 Forbidden, REASON_NOT_OWNER",
+            "ann: DELETE /orders/ann: 403 Forbidden, REASON_SCOPE_INSUFFICIENT",
+            "ann: DELETE /forgotten: 403 Forbidden, REASON_METHOD_NOT_ALLOWED",
+        ],
+    ),
+    (
         "own_rules",
         &[
             "anybody may list the books: Middlemarch, Emma",

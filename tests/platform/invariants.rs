@@ -34,6 +34,10 @@ const PLANTED: &[(&str, &str)] = &[
         "fn f() -> StatusCode { StatusCode::FORBIDDEN }",
     ),
     (
+        "crates/guard/src/planted_http.rs",
+        "fn f() -> StatusCode { StatusCode::UNAUTHORIZED }",
+    ),
+    (
         "crates/guard/src/planted_4.rs",
         "fn f() -> Status { Status::unauthenticated(\"\") }",
     ),

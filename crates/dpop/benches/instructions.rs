@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use countersign_dpop::{
-    Ath, Call, Jti, Limits, Mint, Minter, NonceKey, NonceRule, Nonces, Origin, Refusal, Target,
-    VerifiedProof, verify,
+    Ath, Call, Jti, Limits, Mint, Minter, NonceKey, NonceRule, Nonces, Origin, Paths, Refusal,
+    Target, VerifiedProof, verify,
 };
 use countersign_jose::{SigningFailed, SigningKey, UnixTime, base64url};
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -94,6 +94,7 @@ impl Parties {
             method: "POST",
             origins: &self.origins,
             path: PATH,
+            paths: Paths::Plain,
             ath: Some(&self.ath),
         };
         let rule = NonceRule::WhenOff {

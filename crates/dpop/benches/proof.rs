@@ -18,7 +18,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, VerificationAlgorithm,
 };
 use countersign_dpop::{
-    Ath, Call, Jti, Limits, Mint, Minter, NonceKey, NonceRule, Nonces, Origin, verify,
+    Ath, Call, Jti, Limits, Mint, Minter, NonceKey, NonceRule, Nonces, Origin, Paths, verify,
 };
 use countersign_jose::{SigningKey, UnixTime, base64url};
 use criterion::Criterion;
@@ -88,6 +88,7 @@ impl Bench {
             method: "POST",
             origins: &self.origins,
             path: PATH,
+            paths: Paths::Plain,
             ath: Some(&self.ath),
         };
         let rule = NonceRule::WhenOff {

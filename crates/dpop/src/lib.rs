@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use countersign_dpop::{Ath, Call, Jti, Limits, Mint, Minter, NonceRule, Origin, verify};
+//! use countersign_dpop::{Ath, Call, Jti, Limits, Mint, Minter, NonceRule, Origin, Paths, verify};
 //! use countersign_jose::{SigningKey, UnixTime};
 //!
 //! // Time, identifiers and keys are arguments; here they are fixed.
@@ -29,6 +29,7 @@
 //!     method: "POST",
 //!     origins: &origins,
 //!     path: "/orders.v1.Orders/Create",
+//!     paths: Paths::Plain,
 //!     ath: Some(&ath),
 //! };
 //! let verified = verify(&proof, &call, &Limits::default(), &NonceRule::Off, now)?;
@@ -54,7 +55,7 @@ pub use mint::{Jti, Mint, Minter};
 pub use nonce::{NonceAge, NonceKey, NonceRefusal, NonceRule, NonceTermsError, Nonces};
 pub use refusal::Refusal;
 pub use spent::SpentProof;
-pub use target::{Origin, OriginError, PathRefused, Target, TargetError, without_userinfo};
+pub use target::{Origin, OriginError, PathRefused, Paths, Target, TargetError, without_userinfo};
 pub use verify::{Call, NonceStanding, VerifiedProof, verify};
 
 /// A proof above this size is refused before anything is decoded. An RSA key of 4096 bits, its

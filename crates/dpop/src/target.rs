@@ -64,6 +64,16 @@ pub fn without_userinfo(url: &str) -> Cow<'_, str> {
 #[error("the path is not plain: absolute, without percent-encodings, dot segments or a query")]
 pub struct PathRefused;
 
+/// What a call's path may be made of, so that it is compared as it was received.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Paths {
+    /// As gRPC's: nothing that could be written in another way.
+    Plain,
+    /// As HTTP's: also percent-encodings that cannot be written in another way (RFC 3986 §6.2.2):
+    /// in upper case, and of no unreserved character.
+    Encoded,
+}
+
 /// Where a service is reached: scheme, host and port, perhaps a path prefix. Configured, never
 /// taken from a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -92,7 +102,7 @@ impl Origin {
     /// # Errors
     /// The path is not plain.
     pub fn target(&self, path: &str) -> Result<Target, PathRefused> {
-        if is_plain_path(path) {
+        if Paths::Plain.has(path) {
             Ok(Target(self.0.clone() + path))
         } else {
             Err(PathRefused)
@@ -119,8 +129,13 @@ pub(crate) enum Astray {
 
 /// Which origin `htu` means, given the path of the call. Paths are case-sensitive and compared
 /// exactly, after normalising what the client wrote.
-pub(crate) fn origin_of(htu: &str, origins: &[Origin], path: &str) -> Result<usize, Astray> {
-    if !is_plain_path(path) {
+pub(crate) fn origin_of(
+    htu: &str,
+    origins: &[Origin],
+    path: &str,
+    paths: Paths,
+) -> Result<usize, Astray> {
+    if !paths.has(path) {
         return Err(Astray::Path);
     }
     let find = |htu: &str| {
@@ -136,13 +151,28 @@ pub(crate) fn origin_of(htu: &str, origins: &[Origin], path: &str) -> Result<usi
     find(&normalise(htu).map_err(|_| Astray::Malformed)?).ok_or(Astray::Elsewhere)
 }
 
-/// A path that is its own normal form.
-fn is_plain_path(path: &str) -> bool {
-    path.starts_with('/')
-        && path
-            .bytes()
-            .all(|byte| byte == b'/' || normalise::is_pchar(byte))
-        && !path
-            .split('/')
-            .any(|segment| segment == "." || segment == "..")
+impl Paths {
+    /// Whether a path is one of these: they are their own normal form.
+    fn has(self, path: &str) -> bool {
+        path.starts_with('/') && self.has_characters(path) && !has_dot_segment(path)
+    }
+
+    fn has_characters(self, path: &str) -> bool {
+        let mut rest = path.as_bytes();
+        while let [byte, after @ ..] = rest {
+            rest = match byte {
+                b'%' if self == Self::Encoded && normalise::is_normal_encoding(after) => {
+                    &after[2..]
+                }
+                byte if *byte == b'/' || normalise::is_pchar(*byte) => after,
+                _ => return false,
+            };
+        }
+        true
+    }
+}
+
+fn has_dot_segment(path: &str) -> bool {
+    path.split('/')
+        .any(|segment| segment == "." || segment == "..")
 }

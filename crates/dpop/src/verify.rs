@@ -12,7 +12,8 @@ use crate::claims::Claims;
 use crate::limits::SKEW_SECS_MAX;
 use crate::target::{Astray, origin_of};
 use crate::{
-    Ath, Limits, NonceAge, NonceRefusal, NonceRule, Origin, PROOF_BYTES_MAX, Refusal, SpentProof,
+    Ath, Limits, NonceAge, NonceRefusal, NonceRule, Origin, PROOF_BYTES_MAX, Paths, Refusal,
+    SpentProof,
 };
 
 /// The call that a proof comes with.
@@ -24,6 +25,8 @@ pub struct Call<'a> {
     pub origins: &'a [Origin],
     /// The request's path as received, without a query: `/package.Service/Method` for gRPC.
     pub path: &'a str,
+    /// What such a path may be made of.
+    pub paths: Paths,
     /// The hash of the access token that comes with the proof. Where none does, `ath` is ignored.
     pub ath: Option<&'a Ath>,
 }
@@ -97,11 +100,14 @@ pub fn verify(
         return Err(Refusal::WrongMethod);
     }
     // (9) htu is the target of the call.
-    let origin = origin_of(claims.htu, call.origins, call.path).map_err(|astray| match astray {
-        Astray::Path => Refusal::PathNotPlain,
-        Astray::Malformed => Refusal::HtuMalformed,
-        Astray::Elsewhere => Refusal::WrongTarget,
-    })?;
+    let origin =
+        origin_of(claims.htu, call.origins, call.path, call.paths).map_err(
+            |astray| match astray {
+                Astray::Path => Refusal::PathNotPlain,
+                Astray::Malformed => Refusal::HtuMalformed,
+                Astray::Elsewhere => Refusal::WrongTarget,
+            },
+        )?;
     // (10) The nonce is one of ours, where nonces are on.
     let nonce = nonce(claims.nonce, rule, now)?;
     // (11) The proof is recent, by its nonce or by its own word.

@@ -130,7 +130,13 @@ impl Builder {
     ///
     /// ["orders.v1.Orders"]
     /// resource = "https://orders.internal:8443"
+    ///
+    /// ["GET /orders/{id}"]
+    /// scopes = ["orders.read"]
     /// ```
+    ///
+    /// The last is an HTTP route, for the [HTTP layer](crate::Guard::http_layer).
+    /// Each answer of one ends with its token.
     ///
     /// A method has one rule: in its `.proto` or in one file. Where
     /// [`descriptors`](Self::descriptors) are given, they must have every method
@@ -165,8 +171,8 @@ impl Builder {
     }
 
     /// Accepts tokens that are bound to no key as bearer tokens
-    /// (`authorization: Bearer …`) for one method (`/package.Service/Method`)
-    /// until then, for callers that have no DPoP yet. Everything else about the
+    /// (`authorization: Bearer …`) for one method (`/package.Service/Method`) or
+    /// HTTP route (`GET /path`) until then, for callers that have no DPoP yet. Everything else about the
     /// token is checked. Whoever reads such a token on its way can use it: each
     /// one is [counted](crate::Counts::bearer_tokens_accepted) and logged as a
     /// warning. A token that is bound to a key stays refused as a bearer token.
@@ -175,12 +181,12 @@ impl Builder {
         self
     }
 
-    /// Leaves a service (`grpc.health.v1.Health`) or a method
-    /// (`/package.Service/Method`) alone, whatever its rule: calls are not
-    /// checked, and answers not touched. An exempt method that answers with a
-    /// challenge of its own asks callers that know DPoP to send the call again,
-    /// as a token service does; one that passes on what a guard further down
-    /// said would be run twice. Make it public by its rule instead.
+    /// Leaves a service (`grpc.health.v1.Health`), a method
+    /// (`/package.Service/Method`), or an HTTP route (`GET /path`), alone, whatever
+    /// its rule: calls are not checked, and answers not touched. An exempt method
+    /// that answers with a challenge of its own asks callers that know DPoP to send
+    /// the call again, as a token service does; one that passes on what a guard
+    /// further down said would be run twice. Make it public by its rule instead.
     pub fn exempt(mut self, service_or_method: impl Into<String>) -> Self {
         self.exempt.push(service_or_method.into());
         self

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use countersign_client::clock::Clock;
 use countersign_client::deadline;
-use countersign_dpop::{Ath, Call, Limits, NonceStanding, Origin, VerifiedProof};
+use countersign_dpop::{Ath, Call, Limits, NonceStanding, Origin, Paths, VerifiedProof};
 use countersign_jose::UnixTime;
-use countersign_telemetry::spans;
+use countersign_telemetry::{Called, spans};
 use http::{HeaderMap, Method, Request};
-use tonic::Status;
 
 use crate::authority::online::{Answer, Asking};
 use crate::authority::{Authority, Claims, Vouched};
@@ -24,8 +23,9 @@ use crate::horizon::Horizon;
 use crate::ledger::{Ledger, LedgerRefusal};
 use crate::observe::{Observed, WouldRefuse};
 use crate::permit::Permit;
+use crate::published::Published;
 use crate::refusal::{Refusal, TokenRefusal};
-use crate::respond::Responder;
+use crate::respond::{Responder, reason};
 use crate::revocations::Watch;
 use crate::routes::{Guarded, Route, Routes};
 use crate::streams::EndCause;
@@ -45,6 +45,8 @@ pub(crate) struct Checks {
     pub(crate) streams: Arc<OpenStreams>,
     pub(crate) stream_age_max: Option<Duration>,
     pub(crate) responder: Responder,
+    /// What HTTP clients may know of the resources.
+    pub(crate) published: Published,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tally: Tally,
     /// Goes on for as long as anybody is guarded.
@@ -71,20 +73,41 @@ const OBSERVER_WAITS: Duration = Duration::from_millis(250);
 /// The part of a request that the guard looks at.
 #[derive(Copy, Clone)]
 pub(crate) struct Head<'a> {
+    edge: Edge,
     method: &'a Method,
     path: &'a str,
     headers: &'a HeaderMap,
 }
 
+/// What kind of request it is, and so which of the rules it is looked for among.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Edge {
+    Grpc,
+    Http,
+}
+
 impl<'a> Head<'a> {
+    /// Of a gRPC call.
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
+            edge: Edge::Grpc,
             method: request.method(),
             // With a query, which gRPC has no use for: such a path has no rule.
             path: request
                 .uri()
                 .path_and_query()
                 .map_or("", http::uri::PathAndQuery::as_str),
+            headers: request.headers(),
+        }
+    }
+
+    /// Of any other HTTP request.
+    pub(crate) fn of_http<B>(request: &'a Request<B>) -> Self {
+        Self {
+            edge: Edge::Http,
+            method: request.method(),
+            // RFC 9449 §4.3 (9): without the query.
+            path: request.uri().path(),
             headers: request.headers(),
         }
     }
@@ -128,7 +151,16 @@ pub(crate) enum Decision {
     /// On to the handler, without a permit: the guard only looks.
     Observed(Box<Observation>),
     /// No further.
-    Refused(Status),
+    Refused(Box<Refused>),
+}
+
+/// A call that is refused.
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    /// Where it asks for one.
+    pub(crate) nonce: Option<String>,
+    /// The resource that the rule names.
+    pub(crate) resource: Option<Arc<str>>,
 }
 
 /// A call that may go on.
@@ -165,7 +197,7 @@ pub(crate) struct Proven {
 
 impl Checks {
     pub(crate) fn check(&self, head: Head<'_>) -> Verdict {
-        match self.routes.find(head.path) {
+        match self.route(head) {
             Some(Route::Exempt) => Verdict::Decided(Decision::Exempt),
             Some(Route::Public) => Verdict::Decided(Decision::Public),
             Some(Route::Guarded(asked)) => {
@@ -203,7 +235,7 @@ impl Checks {
     /// Goes on with what was found out.
     pub(crate) fn resume(&self, head: Head<'_>, proven: Proven, found: Found) -> Decision {
         let now = self.now();
-        let verdict = match self.routes.find(head.path) {
+        let verdict = match self.route(head) {
             Some(Route::Guarded(asked)) => match found {
                 Found::Keys => credentials::access_token(head.headers)
                     .and_then(|presented| self.admit(presented.token, proven, asked, now)),
@@ -220,6 +252,17 @@ impl Checks {
             Ok(Verdict::Open(..)) => self.refused(head, &TokenRefusal::UnknownKey.into(), now),
             Err(refusal) => self.refused(head, &refusal, now),
         }
+    }
+
+    fn route(&self, head: Head<'_>) -> Option<&Route> {
+        match head.edge {
+            Edge::Grpc => self.routes.find(head.path),
+            Edge::Http => self.ruled(head).map(|(_, route)| route),
+        }
+    }
+
+    fn ruled(&self, head: Head<'_>) -> Option<(&str, &Route)> {
+        self.routes.find_http(head.method.as_str(), head.path)
     }
 
     fn now(&self) -> UnixTime {
@@ -245,8 +288,10 @@ impl Checks {
         presented: Presented<'_>,
         now: UnixTime,
     ) -> Result<Proven, Refusal> {
-        // Before any cryptography.
-        if deadline::timeout(head.headers).is_some_and(|left| left.is_zero()) {
+        // Before any cryptography. HTTP has no deadlines.
+        if head.edge == Edge::Grpc
+            && deadline::timeout(head.headers).is_some_and(|left| left.is_zero())
+        {
             return Err(Refusal::DeadlinePassed);
         }
         let ath = Ath::of(presented.token);
@@ -264,6 +309,10 @@ impl Checks {
             method: head.method.as_str(),
             origins: &self.origins,
             path: head.path,
+            paths: match head.edge {
+                Edge::Grpc => Paths::Plain,
+                Edge::Http => Paths::Encoded,
+            },
             ath: Some(ath),
         };
         let rule = self.freshness.rule(now);
@@ -446,14 +495,38 @@ impl Checks {
             _ => None,
         };
         match &self.observing {
-            None => Decision::Refused(self.responder.refuse(refusal, nonce)),
+            None => {
+                countersign_telemetry::refused(reason(refusal).as_str_name(), refusal.label());
+                Decision::Refused(Box::new(Refused {
+                    refusal: refusal.clone(),
+                    nonce,
+                    resource: self.named_resource(head),
+                }))
+            }
             Some(observed) => {
-                let found = self.responder.would_refuse(refusal);
-                observed.count(found.reason);
-                let reason = found.reason.as_str_name();
-                countersign_telemetry::would_refuse(head.path, reason, found.cause);
+                let found = WouldRefuse::new(reason(refusal), refusal.clone());
+                observed.count(found.reason());
+                let reason = found.reason().as_str_name();
+                countersign_telemetry::would_refuse(self.name(head), reason, found.cause());
                 Decision::Observed(Box::new(Observation { found, nonce }))
             }
+        }
+    }
+
+    /// The resource that the rule of a request names.
+    fn named_resource(&self, head: Head<'_>) -> Option<Arc<str>> {
+        match self.route(head) {
+            Some(Route::Guarded(guarded)) => guarded.needs.resource.clone(),
+            Some(Route::Exempt | Route::Public) | None => None,
+        }
+    }
+
+    /// What a call is named in logs. An HTTP path may name a person or a secret: its rule is named
+    /// instead.
+    fn name<'a>(&'a self, head: Head<'a>) -> Called<'a> {
+        match head.edge {
+            Edge::Grpc => Called::Path(head.path),
+            Edge::Http => Called::Rule(self.ruled(head).map_or("no rule", |(name, _)| name)),
         }
     }
 }

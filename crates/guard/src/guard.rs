@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::check::Checks;
 use crate::layer::GuardLayer;
+use crate::layer::http::HttpGuardLayer;
 use crate::observe::Observed;
 use crate::readiness::Readiness;
 
@@ -74,6 +75,13 @@ impl Guard {
     /// The layer for `tonic::transport::Server::layer`, or for one service.
     pub fn layer(&self) -> GuardLayer {
         GuardLayer(Arc::clone(&self.checks))
+    }
+
+    /// The layer for HTTP handlers: for `axum::Router::layer` of the whole router, or any other
+    /// tower service. It goes by the rules of HTTP routes, and answers requests for the metadata
+    /// of its resources (RFC 9728).
+    pub fn http_layer(&self) -> HttpGuardLayer {
+        HttpGuardLayer(Arc::clone(&self.checks))
     }
 
     /// True once there is a key set to verify tokens with, and while what is known

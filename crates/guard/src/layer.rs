@@ -1,15 +1,17 @@
 //! The layer that stands in front of a server's handlers.
 
+mod after;
 mod body;
 mod future;
+pub mod http;
 
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ::http::{Request, Response};
 use bytes::Bytes;
 use countersign_telemetry::spans;
-use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower_layer::Layer;

@@ -57,6 +57,38 @@
 //! AUTHORITY_UNREACHABLE, and the guard is not [ready](Guard::readiness), until
 //! it answers; or the guard starts from its [key-set file](Builder::key_set_file).
 //!
+//! # HTTP services
+//!
+//! The same guard stands in front of axum, or any tower service of HTTP: with
+//! [`Guard::http_layer`], rules of HTTP routes in the rule file
+//! (`["GET /orders/{id}"]`), HTTP's codes and challenges, and the metadata of
+//! [RFC 9728].
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use countersign_guard::PermitExt as _;
+//! use http::{Request, Response};
+//! use tower_layer::Layer as _;
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let guard = countersign_guard::Builder::new("https://tokens.internal:7443")
+//!     .serve("https://orders.internal")
+//!     .rules("[\"GET /orders/{id}\"]\nscopes = [\"orders.read\"]")
+//!     .connect()
+//!     .await?;
+//! let handler = tower::service_fn(async |request: Request<_>| {
+//!     # let _: &Request<countersign_guard::layer::http::HttpRequestBody<String>> = &request;
+//!     Ok::<_, Infallible>(match request.permit() {
+//!         Ok(permit) => Response::new(permit.subject().to_owned()),
+//!         Err(denied) => denied.response(),
+//!     })
+//! });
+//! let guarded = guard.http_layer().layer(handler);
+//! # let _ = guarded;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Reference tokens
 //!
 //! Access tokens that begin with `csa_` say nothing themselves: the guard asks
@@ -143,6 +175,7 @@
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
 //! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
+//! [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
 
 mod authority;
 mod backoff;
@@ -160,6 +193,7 @@ pub mod layer;
 mod ledger;
 mod observe;
 mod permit;
+mod published;
 mod readiness;
 mod refusal;
 mod respond;
@@ -174,9 +208,10 @@ pub use self::freshness::{Freshness, NonceMode, Sharing};
 pub use self::guard::{Counts, Guard, Knowledge};
 pub use self::keys::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};
 pub use self::layer::GuardLayer;
+pub use self::layer::http::HttpGuardLayer;
 pub use self::ledger::{Ledger, LedgerLimits, LedgerRefusal};
 pub use self::observe::WouldRefuse;
-pub use self::permit::{Permit, PermitExt};
+pub use self::permit::{Denied, Permit, PermitExt};
 pub use self::revocations::{
     Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget,
     TokenServiceRevocations, WatchFailed,

@@ -6,19 +6,26 @@ use std::fmt;
 
 use countersign::error::v1::Reason;
 use parking_lot::Mutex;
-use tonic::Status;
+
+use crate::refusal::Refusal;
 
 /// What an observing guard found wrong with a call that it let through: stands
 /// in the request in the place of a permit.
 #[derive(Clone)]
 pub struct WouldRefuse {
-    pub(crate) reason: Reason,
-    pub(crate) cause: &'static str,
-    /// Without the challenge: a handler's refusal makes nobody call again.
-    pub(crate) status: Status,
+    reason: Reason,
+    refusal: Refusal,
 }
 
 impl WouldRefuse {
+    pub(crate) fn new(reason: Reason, refusal: Refusal) -> Self {
+        Self { reason, refusal }
+    }
+
+    pub(crate) fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
     /// What the caller would have been told.
     pub fn reason(&self) -> Reason {
         self.reason
@@ -26,7 +33,7 @@ impl WouldRefuse {
 
     /// Which check would have refused: a fixed word, for people.
     pub fn cause(&self) -> &'static str {
-        self.cause
+        self.refusal.label()
     }
 }
 
@@ -34,7 +41,7 @@ impl fmt::Debug for WouldRefuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WouldRefuse")
             .field("reason", &self.reason)
-            .field("cause", &self.cause)
+            .field("cause", &self.cause())
             .finish_non_exhaustive()
     }
 }

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use countersign_jose::{Thumbprint, UnixTime};
-use tonic::Status;
 
 use crate::authority::{Claims, Detail};
-use crate::observe::WouldRefuse;
-use crate::respond;
+
+mod denied;
+mod ext;
+
+pub(crate) use self::denied::Denial;
+pub use self::denied::Denied;
+pub use self::ext::PermitExt;
+use crate::refusal::Refusal;
 
 /// What the guard found out about the caller. Handlers take it from the
 /// request; nobody but the guard can make one.
@@ -61,12 +66,13 @@ impl Permit {
     /// Refuses a caller without this scope, beyond what the method's rule asks.
     ///
     /// # Errors
-    /// PERMISSION_DENIED, `REASON_SCOPE_INSUFFICIENT`.
-    pub fn require_scope(&self, scope: &str) -> Result<(), Status> {
+    /// PERMISSION_DENIED, over HTTP 403; `REASON_SCOPE_INSUFFICIENT`.
+    pub fn require_scope(&self, scope: &str) -> Result<(), Denied> {
         if self.has_scope(scope) {
             Ok(())
         } else {
-            Err(respond::scope_insufficient(scope))
+            let missing = Refusal::ScopeInsufficient(vec![scope.to_owned()]);
+            Err(Denied::because(Denial::Refused(missing)))
         }
     }
 
@@ -80,12 +86,12 @@ impl Permit {
     /// [`require_client`](Self::require_client), which tell them apart for good.
     ///
     /// # Errors
-    /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
-    pub fn require_owner(&self, owner: &str) -> Result<(), Status> {
+    /// PERMISSION_DENIED, over HTTP 403; `REASON_NOT_OWNER`.
+    pub fn require_owner(&self, owner: &str) -> Result<(), Denied> {
         if self.subject() == owner {
             Ok(())
         } else {
-            Err(respond::not_owner())
+            Err(Denied::because(Denial::NotOwner))
         }
     }
 
@@ -94,9 +100,9 @@ impl Permit {
     ///
     /// # Errors
     /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
-    pub fn require_person(&self, person: &str) -> Result<(), Status> {
+    pub fn require_person(&self, person: &str) -> Result<(), Denied> {
         if self.is_client_itself() {
-            return Err(respond::not_owner());
+            return Err(Denied::because(Denial::NotOwner));
         }
         self.require_owner(person)
     }
@@ -106,11 +112,11 @@ impl Permit {
     ///
     /// # Errors
     /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
-    pub fn require_client(&self, client_id: &str) -> Result<(), Status> {
+    pub fn require_client(&self, client_id: &str) -> Result<(), Denied> {
         if self.is_client_itself() {
             self.require_owner(client_id)
         } else {
-            Err(respond::not_owner())
+            Err(Denied::because(Denial::NotOwner))
         }
     }
 
@@ -138,12 +144,12 @@ impl Permit {
     /// [`owns`](Self::owns).
     ///
     /// # Errors
-    /// PERMISSION_DENIED, `REASON_NOT_OWNER`.
-    pub fn require_owned(&self, kind: &str, identifier: &str) -> Result<(), Status> {
+    /// PERMISSION_DENIED, over HTTP 403; `REASON_NOT_OWNER`.
+    pub fn require_owned(&self, kind: &str, identifier: &str) -> Result<(), Denied> {
         if self.owns(kind, identifier) {
             Ok(())
         } else {
-            Err(respond::not_owner())
+            Err(Denied::because(Denial::NotOwner))
         }
     }
 
@@ -183,39 +189,5 @@ impl Permit {
     /// The family of refresh tokens that the token comes from, if it does.
     pub fn family(&self) -> Option<&str> {
         self.claims.family.as_deref()
-    }
-}
-
-/// Asks a request for its permit.
-pub trait PermitExt {
-    /// The permit that the guard gave this call.
-    ///
-    /// # Errors
-    /// INTERNAL where no guard stands in front of the handler, or its method is
-    /// public: both are mistakes of the server's. Where the guard is
-    /// [observing](crate::Builder::observe), what it would have refused with.
-    fn permit(&self) -> Result<&Permit, Status>;
-
-    /// What an [observing](crate::Builder::observe) guard found wrong with this
-    /// call. `None`: nothing, or the guard is not observing.
-    fn would_refuse(&self) -> Option<&WouldRefuse>;
-}
-
-impl<T> PermitExt for tonic::Request<T> {
-    fn permit(&self) -> Result<&Permit, Status> {
-        let extensions = self.extensions();
-        extensions.get().ok_or_else(|| match extensions.get() {
-            Some(found) => respond::observed(found),
-            None => respond::no_permit(),
-        })
-    }
-
-    fn would_refuse(&self) -> Option<&WouldRefuse> {
-        let extensions = self.extensions();
-        // A permit is of the guard further in, and has the last word.
-        match extensions.get::<Permit>() {
-            Some(_) => None,
-            None => extensions.get(),
-        }
     }
 }

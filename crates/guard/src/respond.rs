@@ -1,5 +1,7 @@
 //! How a refusal looks to the caller: the only place of this crate with gRPC
-//! codes.
+//! codes, and beside it, in `http`, the only one with HTTP's.
+
+pub(crate) mod http;
 
 #[cfg(test)]
 mod tests;
@@ -7,15 +9,16 @@ mod tests;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use countersign::error::v1::Reason;
 use countersign_jose::Algorithms;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::backoff::at_random_within;
+use crate::check::Refused;
 use crate::ledger::LedgerRefusal;
-use crate::observe::WouldRefuse;
+use crate::permit::Denial;
 use crate::refusal::{Refusal, StepUp, TokenRefusal};
 use crate::streams::EndCause;
 
@@ -23,7 +26,7 @@ use crate::streams::EndCause;
 const DOMAIN: &str = "countersign";
 
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-pub(crate) const WWW_AUTHENTICATE: HeaderName = http::header::WWW_AUTHENTICATE;
+pub(crate) const WWW_AUTHENTICATE: HeaderName = ::http::header::WWW_AUTHENTICATE;
 
 /// A ledger frees room bucket by bucket, each of 20 s; a key set is asked for
 /// again within seconds. Sooner is not worth it, and up to a quarter later for
@@ -52,31 +55,20 @@ impl Responder {
         }
     }
 
-    /// The status of a refusal; with `nonce`, if it asks for one. Goes out with
+    /// The status of a refusal; with a nonce, if it asks for one. Goes out with
     /// trailers only: the handler has not run.
-    pub(crate) fn refuse(&self, refusal: &Refusal, nonce: Option<String>) -> Status {
-        let answer = answer(refusal);
-        countersign_telemetry::refused(answer.reason.as_str_name(), refusal.label());
-        let mut status = answer.status(details(refusal));
+    pub(crate) fn refuse(&self, refused: &Refused) -> Status {
+        let answer = answer(&refused.refusal);
+        let mut status = answer.status(details(&refused.refusal));
         let mut headers = HeaderMap::new();
-        if let Some(challenge) = self.challenge(&answer, refusal) {
+        if let Some(challenge) = self.challenge(&answer, &refused.refusal) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+        if let Some(nonce) = refused.nonce_value() {
             headers.insert(DPOP_NONCE, nonce);
         }
         *status.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
         status
-    }
-
-    /// What the refusal would be, for a guard that refuses nothing.
-    pub(crate) fn would_refuse(&self, refusal: &Refusal) -> WouldRefuse {
-        let answer = answer(refusal);
-        WouldRefuse {
-            reason: answer.reason,
-            cause: refusal.label(),
-            status: answer.status(details(refusal)),
-        }
     }
 
     /// RFC 9449 §7.1. Without credentials there is no error to name (RFC 6750
@@ -105,76 +97,99 @@ impl Responder {
     }
 }
 
+/// The stable name of a refusal, the same at every edge.
+pub(crate) fn reason(refusal: &Refusal) -> Reason {
+    answer(refusal).reason
+}
+
 /// A stream that ends before its handler does. Never with a challenge: its
 /// handler has run, and the call must not be sent again by itself.
 pub(crate) fn stream_ended(cause: EndCause) -> Status {
-    let status = stream_over(cause);
-    let (reason, label) = match cause {
-        EndCause::Expired => (Reason::TokenExpired, "stream_outlived_token"),
-        EndCause::Revoked => (Reason::TokenRevoked, "stream_token_revoked"),
-        EndCause::Unvouched => (Reason::AuthorityUnreachable, "stream_knowledge_too_old"),
-        EndCause::TooOld => (Reason::StreamTooOld, "stream_too_old"),
+    note_end(cause);
+    stream_over(cause)
+}
+
+/// Says once that a stream was ended.
+pub(crate) fn note_end(cause: EndCause) {
+    let label = match cause {
+        EndCause::Expired => "stream_outlived_token",
+        EndCause::Revoked => "stream_token_revoked",
+        EndCause::Unvouched => "stream_knowledge_too_old",
+        EndCause::TooOld => "stream_too_old",
     };
-    countersign_telemetry::refused(reason.as_str_name(), label);
-    status
+    countersign_telemetry::refused(end_reason(cause).as_str_name(), label);
+}
+
+/// The stable name of a stream's end.
+pub(crate) fn end_reason(cause: EndCause) -> Reason {
+    match ended(cause) {
+        Ok(refusal) => reason(&refusal),
+        Err(answer) => answer.reason,
+    }
 }
 
 /// The same, for the handler that reads it. The caller is told once.
 pub(crate) fn stream_over(cause: EndCause) -> Status {
-    let refusal = match cause {
-        EndCause::Expired => Refusal::Token(TokenRefusal::Expired),
-        EndCause::Revoked => Refusal::Token(TokenRefusal::Revoked),
-        EndCause::Unvouched => Refusal::KnowledgeTooOld,
-        EndCause::TooOld => {
-            let answer = Answer {
-                code: Code::DeadlineExceeded,
-                reason: Reason::StreamTooOld,
-                oauth_error: None,
-                message: "the stream was open for as long as is allowed: open it again",
-            };
-            return answer.status(ErrorDetails::new());
-        }
+    match ended(cause) {
+        Ok(refusal) => answer(&refusal).status(details(&refusal)),
+        Err(answer) => answer.status(ErrorDetails::new()),
+    }
+}
+
+/// What a stream's end is like: a refusal, or the one answer that is none.
+fn ended(cause: EndCause) -> Result<Refusal, Answer> {
+    match cause {
+        EndCause::Expired => Ok(Refusal::Token(TokenRefusal::Expired)),
+        EndCause::Revoked => Ok(Refusal::Token(TokenRefusal::Revoked)),
+        EndCause::Unvouched => Ok(Refusal::KnowledgeTooOld),
+        EndCause::TooOld => Err(Answer {
+            code: Code::DeadlineExceeded,
+            reason: Reason::StreamTooOld,
+            oauth_error: None,
+            message: "the stream was open for as long as is allowed: open it again",
+        }),
+    }
+}
+
+/// A handler's refusal, without a challenge: it makes nobody call again.
+pub(crate) fn denied(denial: &Denial) -> Status {
+    denial_answer(denial).status(match denial {
+        Denial::Refused(refusal) => details(refusal),
+        Denial::NotOwner | Denial::NoPermit => ErrorDetails::new(),
+    })
+}
+
+/// The stable name and the label of a handler's refusal.
+pub(crate) fn denial_names(denial: &Denial) -> (Reason, &'static str) {
+    let label = match denial {
+        Denial::Refused(refusal) => refusal.label(),
+        Denial::NotOwner => "not_owner",
+        Denial::NoPermit => "no_permit",
     };
-    answer(&refusal).status(details(&refusal))
+    (denial_answer(denial).reason, label)
 }
 
-/// For a handler that asks for scopes of its own.
-pub(crate) fn scope_insufficient(missing: &str) -> Status {
-    let refusal = Refusal::ScopeInsufficient(vec![missing.to_owned()]);
-    let answer = answer(&refusal);
-    countersign_telemetry::refused(answer.reason.as_str_name(), refusal.label());
-    answer.status(details(&refusal))
+/// What a handler's refusal says.
+pub(crate) fn denial_message(denial: &Denial) -> &'static str {
+    denial_answer(denial).message
 }
 
-/// For a handler that asks an observing guard for a permit: what the guard would
-/// have said.
-pub(crate) fn observed(found: &WouldRefuse) -> Status {
-    countersign_telemetry::refused(found.reason.as_str_name(), found.cause);
-    found.status.clone()
-}
-
-/// For a handler whose object belongs to somebody else.
-pub(crate) fn not_owner() -> Status {
-    let answer = Answer {
-        code: Code::PermissionDenied,
-        reason: Reason::NotOwner,
-        oauth_error: None,
-        message: "this belongs to somebody else",
-    };
-    countersign_telemetry::refused(answer.reason.as_str_name(), "not_owner");
-    answer.status(ErrorDetails::new())
-}
-
-/// For a handler that wants a permit where there is none.
-pub(crate) fn no_permit() -> Status {
-    let answer = Answer {
-        code: Code::Internal,
-        reason: Reason::Internal,
-        oauth_error: None,
-        message: "this handler needs a guard in front of it and a method that is not public",
-    };
-    countersign_telemetry::refused(answer.reason.as_str_name(), "no_permit");
-    answer.status(ErrorDetails::new())
+fn denial_answer(denial: &Denial) -> Answer {
+    match denial {
+        Denial::Refused(refusal) => answer(refusal),
+        Denial::NotOwner => Answer {
+            code: Code::PermissionDenied,
+            reason: Reason::NotOwner,
+            oauth_error: None,
+            message: "this belongs to somebody else",
+        },
+        Denial::NoPermit => Answer {
+            code: Code::Internal,
+            reason: Reason::Internal,
+            oauth_error: None,
+            message: "this handler needs a guard in front of it and a method that is not public",
+        },
+    }
 }
 
 /// A refused status as the headers of a response without body, or as trailers.
@@ -321,6 +336,11 @@ fn answer(refusal: &Refusal) -> Answer {
     }
 }
 
+/// When somebody who is refused for want of room should come back.
+fn retry_after() -> Duration {
+    RETRY_AFTER + at_random_within(RETRY_AFTER / 4)
+}
+
 fn details(refusal: &Refusal) -> ErrorDetails {
     let mut details = ErrorDetails::new();
     match refusal {
@@ -345,7 +365,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
         | Refusal::NotWaitedFor
         | Refusal::KnowledgeTooOld
         | Refusal::Ledger(LedgerRefusal::KeyFull | LedgerRefusal::Full) => {
-            details.set_retry_info(Some(RETRY_AFTER + at_random_within(RETRY_AFTER / 4)));
+            details.set_retry_info(Some(retry_after()));
         }
         Refusal::MethodNotAllowed
         | Refusal::CredentialsMissing
@@ -365,6 +385,12 @@ fn said(asked: &StepUp) -> impl Iterator<Item = (&'static str, String)> {
     acr_values
         .into_iter()
         .chain(max_age.map(|seconds| ("max_age", seconds)))
+}
+
+impl Refused {
+    fn nonce_value(&self) -> Option<HeaderValue> {
+        HeaderValue::try_from(self.nonce.as_deref()?).ok()
+    }
 }
 
 impl Answer {

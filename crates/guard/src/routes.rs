@@ -6,6 +6,7 @@ mod book;
 mod config;
 mod descriptors;
 mod error;
+mod http;
 mod rule;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub(crate) use self::book::read as read_rules;
 pub use self::book::{MethodRule, RuleBook, Who, WrongRule};
 use self::config::Statement;
 pub use self::error::RulesError;
+use self::http::{HttpRoutes, RouteName};
 use self::rule::Meaning;
 pub use self::rule::Needs;
 
@@ -54,6 +56,8 @@ pub(crate) struct Routes {
     exempt: HashSet<Box<str>>,
     /// All methods of all descriptor sets, and which of them stream.
     known: BTreeMap<Box<str>, bool>,
+    /// Of HTTP requests.
+    http: HttpRoutes,
     /// The resources of services.
     resources: HashMap<Box<str>, Arc<str>>,
 }
@@ -70,6 +74,20 @@ impl Routes {
         (is_name(method) && self.exempt.contains(service)).then_some(&Route::Exempt)
     }
 
+    /// What to do with an HTTP request for this path, without its query, and the name of the rule
+    /// that says so.
+    pub(crate) fn find_http(&self, method: &str, path: &str) -> Option<(&str, &Route)> {
+        self.http.find(method, path)
+    }
+
+    /// What HTTP requests are asked for.
+    pub(crate) fn http_needs(&self) -> impl Iterator<Item = &Needs> {
+        self.http.all().filter_map(|(_, route)| match route {
+            Route::Guarded(guarded) => Some(&guarded.needs),
+            Route::Exempt | Route::Public => None,
+        })
+    }
+
     /// The paths that have a rule of their own.
     #[cfg(feature = "fuzz")]
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
@@ -78,12 +96,16 @@ impl Routes {
 
     /// Whether any method has a rule.
     pub(crate) fn is_empty(&self) -> bool {
-        self.methods.is_empty()
+        self.methods.is_empty() && self.http.is_empty()
     }
 
     /// Leaves a service or a method alone.
     pub(crate) fn exempt(&mut self, name: &str) -> Result<(), RulesError> {
         let refuse = || RulesError::Exempt(name.to_owned());
+        if name.contains(' ') {
+            let route = RouteName::parse(name).map_err(|_| refuse())?;
+            return self.http.put(&route, Route::Exempt);
+        }
         match name.strip_prefix('/') {
             Some(path) => {
                 let (service, method) = path.split_once('/').ok_or_else(refuse)?;
@@ -105,7 +127,13 @@ impl Routes {
 
     /// Accepts unbound bearer tokens for a method until then.
     pub(crate) fn accept_bearer(&mut self, path: &str, until: UnixTime) -> Result<(), RulesError> {
-        match self.methods.get_mut(path) {
+        let route = match path.contains(' ') {
+            true => RouteName::parse(path)
+                .ok()
+                .and_then(|name| self.http.get_mut(&name)),
+            false => self.methods.get_mut(path),
+        };
+        match route {
             Some(Route::Guarded(guarded)) => {
                 guarded.bearer_until = Some(until);
                 Ok(())
@@ -193,6 +221,11 @@ impl Routes {
                         path: known.key().to_string(),
                     }),
                 }
+            }
+            Statement::Http { route, rule } => {
+                let meaning = rule::meaning(&route.to_string(), *rule)?;
+                // Nobody says which answers are long: each ends with its token.
+                self.http.add(&route, Route::of(meaning, true))
             }
             Statement::Service { name, resource } => {
                 let prefix = format!("/{name}/");

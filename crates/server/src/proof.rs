@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use countersign_dpop::{Call, Limits, NonceStanding, Origin, Refusal, VerifiedProof, sole_proof};
+use countersign_dpop::{
+    Call, Limits, NonceStanding, Origin, Paths, Refusal, VerifiedProof, sole_proof,
+};
 use countersign_guard::{Freshness, Ledger};
 use countersign_jose::UnixTime;
 use countersign_telemetry::spans;
@@ -83,6 +85,7 @@ impl Proofs {
             method: called.method(),
             origins: &self.origins,
             path: called.path(),
+            paths: Paths::Plain,
             ath: None,
         };
         let rule = self.freshness.rule(now);

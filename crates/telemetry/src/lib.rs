@@ -56,6 +56,6 @@ pub use export::Delivery;
 pub use layer::{
     CallBody, CallFuture, ClientCalls, ClientLayer, HttpServerLayer, ServerCalls, ServerLayer,
 };
-pub use refusal::{bearer_accepted, refused, would_refuse};
+pub use refusal::{Called, bearer_accepted, refused, would_refuse};
 pub use settings::{LogFormat, LogSink, Logs, Service, Settings, SettingsError, Traces};
 pub use setup::{StartError, Telemetry, Unfinished, check_log_filter, prepare, start};

@@ -23,13 +23,26 @@ pub fn refused(reason: &'static str, cause: &'static str) {
     tracing::info!(reason, cause, "refused");
 }
 
+/// What a call is named in a log.
+#[derive(Copy, Clone, Debug)]
+pub enum Called<'a> {
+    /// The path of a gRPC call, as it came.
+    Path(&'a str),
+    /// The rule that an HTTP request has, as its server wrote it: the request's own path may name a
+    /// person.
+    Rule(&'a str),
+}
+
 /// Says why the current call would be refused, by a guard that only looks: on
-/// the current span, and in one warning. `path` is the call's.
-pub fn would_refuse(path: &str, reason: &'static str, cause: &'static str) {
+/// the current span, and in one warning.
+pub fn would_refuse(called: Called<'_>, reason: &'static str, cause: &'static str) {
     let span = Span::current();
     span.record(names::OBSERVED_REASON, reason);
     span.record(names::OBSERVED_CAUSE, cause);
-    let method = spans::method_of(path);
+    let method = match called {
+        Called::Path(path) => spans::method_of(path),
+        Called::Rule(name) => name,
+    };
     tracing::warn!(method, reason, cause, "would have refused");
 }
 

@@ -82,7 +82,7 @@ pub(super) const INVARIANTS: &[Invariant] = &[
         ],
     },
     Invariant {
-        says: "refusals become HTTP statuses only in server/src/http/problem.rs",
+        says: "refusals become HTTP statuses only in server/src/http/problem.rs and guard/src/respond/http.rs",
         finds: |source| {
             source.names(&[
                 "BAD_REQUEST",
@@ -93,8 +93,11 @@ pub(super) const INVARIANTS: &[Invariant] = &[
                 "INTERNAL_SERVER_ERROR",
             ])
         },
-        applies: |path| path.starts_with("crates/server/"),
-        except: &["crates/server/src/http/problem.rs"],
+        applies: |path| path.starts_with("crates/server/") || path.starts_with("crates/guard/src/"),
+        except: &[
+            "crates/guard/src/respond/http.rs",
+            "crates/server/src/http/problem.rs",
+        ],
     },
     Invariant {
         says: "only store/src/{embedded,relational,etcd}.rs name a database driver",

@@ -63,7 +63,7 @@ pub(crate) struct Sources {
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
 
-    /// A service (package.Service) or method (/package.Service/Method) that the guard leaves alone
+    /// A service (package.Service), method (/package.Service/Method) or HTTP route (GET /path) that the guard leaves alone
     #[arg(long, value_name = "NAME")]
     exempt: Vec<String>,
 }

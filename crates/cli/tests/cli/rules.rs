@@ -231,6 +231,46 @@ fn a_rule_file_is_listed_in_the_same_words() {
     }
 }
 
+/// HTTP routes stand behind methods, in the same words, and need no descriptor set.
+#[test]
+fn http_routes_are_listed_and_checked_as_methods_are() {
+    let folder = Folder::new();
+    folder.write(
+        "rules.toml",
+        "[\"GET /orders/{id}\"]\nscopes = [\"orders.read\"]\nmax_age = \"300s\"\n\
+         [\"DELETE /orders/{id}\"]\nscopes = [\"orders.admin\"]\n\
+         [\"GET /health\"]\npublic = true\n",
+    );
+    let listed = folder.run("rules list --rules @rules.toml --json").json();
+    assert_eq!(
+        method(&listed, "GET /orders/{id}"),
+        &json!({
+            "method": "GET /orders/{id}", "who": "holders", "scopes": ["orders.read"],
+            "any_scopes": [], "acr_values": [], "max_age": "300s", "resource": null,
+        })
+    );
+    assert_eq!(method(&listed, "GET /health")["who"], "everybody");
+    let checked = "rules check --json --rules @rules.toml --resource https://o.test=orders.read";
+    let ran = folder.run(checked);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(
+        problems(&ran),
+        [("unknown_scope".to_owned(), "DELETE /orders/{id}".to_owned())]
+    );
+
+    folder.write(
+        "wrong.toml",
+        "[\"GET /a/{id}\"]\npublic = true\n[\"POST /a/{name}\"]\npublic = true\n\
+         [\"GET /:id\"]\npublic = true\n",
+    );
+    let ran = folder.run("rules check --json --rules @wrong.toml");
+    let wrong = |path: &str| ("wrong_rule".to_owned(), path.to_owned());
+    assert_eq!(problems(&ran), [wrong("POST /a/{name}"), wrong("GET /:id")]);
+    for line in ["wrong.toml, line 3", "wrong.toml, line 5"] {
+        assert!(ran.out.contains(line), "{ran:?}");
+    }
+}
+
 /// The problems that a check finds: kind and method.
 fn problems(ran: &Ran) -> Vec<(String, String)> {
     let value: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {ran:?}"));

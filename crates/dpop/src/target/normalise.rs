@@ -202,6 +202,12 @@ fn percent_encoded(after: &[u8]) -> Result<u8, TargetError> {
     Ok((digit(high)? * 16 + digit(low)?) as u8)
 }
 
+/// Whether the two digits after a `%` stay as they are when a path is normalised.
+pub(super) fn is_normal_encoding(after: &[u8]) -> bool {
+    let upper = |digit: &u8| digit.is_ascii_digit() || matches!(digit, b'A'..=b'F');
+    after.iter().take(2).all(upper) && percent_encoded(after).is_ok_and(|byte| !is_unreserved(byte))
+}
+
 /// RFC 3986 §3.3, `pchar` without percent-encodings.
 pub(super) fn is_pchar(byte: u8) -> bool {
     is_unreserved(byte) || is_sub_delim(byte) || matches!(byte, b':' | b'@')

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use countersign_dpop::{
-    Ath, Call, Limits, NonceKey, NonceRule, Nonces, Origin, Refusal, VerifiedProof, verify,
+    Ath, Call, Limits, NonceKey, NonceRule, Nonces, Origin, Paths, Refusal, VerifiedProof, verify,
 };
 use countersign_jose::{Algorithms, SigningKey, UnixTime, base64url};
 
@@ -139,6 +139,7 @@ impl Situation {
             method: &self.method,
             origins: &PARSED_ORIGINS,
             path: &self.path,
+            paths: Paths::Plain,
             ath: ath.as_ref(),
         };
         let nonces = &*NONCES;

@@ -2,7 +2,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use countersign_dpop::{
-    Ath, Call, Jti, Limits, Mint, Minter, NonceRule, Origin, Target, sole_proof, verify,
+    Ath, Call, Jti, Limits, Mint, Minter, NonceRule, Origin, Paths, Target, sole_proof, verify,
 };
 use countersign_jose::{SigningKey, UnixTime};
 use proptest::prelude::*;
@@ -59,7 +59,7 @@ proptest! {
             nonce: nonce.as_deref(),
             ath: ath.as_ref(),
         }).unwrap();
-        let call = Call { method: &method, origins: &PARSED_ORIGINS, path: &path, ath: ath.as_ref() };
+        let call = Call { method: &method, origins: &PARSED_ORIGINS, path: &path, paths: Paths::Plain, ath: ath.as_ref() };
         let rule = NonceRule::WhenOff { nonces: &NONCES };
         let verified = verify(&proof, &call, &Limits::default(), &rule, now()).unwrap();
         prop_assert_eq!(verified.jkt, minter.jkt());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_dpop::{
-    Ath, Call, Limits, NonceKey, NonceRule, NonceStanding, Nonces, Origin, verify,
+    Ath, Call, Limits, NonceKey, NonceRule, NonceStanding, Nonces, Origin, Paths, verify,
 };
 use countersign_jose::{Algorithm, Algorithms, UnixTime, base64url};
 use serde_json::{Value, json};
@@ -163,6 +163,7 @@ fn every_published_vector_holds() {
             method: vector["method"].as_str().unwrap(),
             origins: &origins,
             path: vector["path"].as_str().unwrap(),
+            paths: Paths::Plain,
             ath: ath.as_ref(),
         };
         let outcome = &vector["outcome"];

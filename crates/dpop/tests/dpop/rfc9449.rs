@@ -1,6 +1,8 @@
 //! The proofs printed in RFC 9449.
 
-use countersign_dpop::{Ath, Call, Limits, NonceRule, Origin, Refusal, VerifiedProof, verify};
+use countersign_dpop::{
+    Ath, Call, Limits, NonceRule, Origin, Paths, Refusal, VerifiedProof, verify,
+};
 use countersign_jose::UnixTime;
 
 use crate::values::low_s;
@@ -57,6 +59,7 @@ impl Printed {
             method: &self.method,
             origins: std::slice::from_ref(&self.origin),
             path: &self.path,
+            paths: Paths::Plain,
             ath: self.ath.as_ref(),
         };
         let proof = format!("{}.{signature}", self.signed);

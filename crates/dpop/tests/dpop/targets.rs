@@ -1,6 +1,12 @@
 //! RFC 3986 normalisation, and origins.
 
-use countersign_dpop::{Origin, OriginError, PathRefused, Target, TargetError};
+use std::sync::Arc;
+
+use countersign_dpop::{
+    Call, Jti, Limits, Mint, Minter, NonceRule, Origin, OriginError, PathRefused, Paths, Refusal,
+    Target, TargetError, verify,
+};
+use countersign_jose::{SigningKey, UnixTime};
 
 /// A claimed `htu`, and what is compared of it. Published.
 pub(crate) const NORMALISED: &[(&str, Result<&str, TargetError>)] = {
@@ -191,4 +197,54 @@ fn an_origin_and_a_plain_path_make_a_target() {
             );
         }
     }
+}
+
+/// The path of an HTTP request may be encoded, in the one way in which it is normal.
+#[test]
+fn encoded_paths() {
+    let origins = [Origin::parse("https://h").unwrap()];
+    let minter = Minter::new(Arc::new(SigningKey::generate_ed25519([7; 32]).unwrap()));
+    let now = UnixTime::from_secs(1_760_000_000);
+    let check = |paths, path: &str, htu: &str, expected| {
+        let proof = minter
+            .mint(&Mint {
+                jti: Jti::new([1; 16]),
+                method: "GET",
+                target: &Target::parse(htu).unwrap(),
+                iat: now,
+                nonce: None,
+                ath: None,
+            })
+            .unwrap();
+        let call = Call {
+            method: "GET",
+            origins: &origins,
+            path,
+            paths,
+            ath: None,
+        };
+        let verified = verify(&proof, &call, &Limits::default(), &NonceRule::Off, now);
+        assert_eq!(verified.map(|_| ()), expected, "{path} {htu}");
+    };
+    let (plain, encoded) = (Paths::Plain, Paths::Encoded);
+    let not_plain = || Err(Refusal::PathNotPlain);
+    for (path, htu, expected) in [
+        ("/a%20b", "https://h/a%20b", Ok(())),
+        ("/a%C3%A9", "https://h/a%c3%a9?q", Ok(())),
+        ("/a%2Fb", "https://h/a%2Fb", Ok(())),
+        ("/a%2Fb", "https://h/a/b", Err(Refusal::WrongTarget)),
+        ("/a/b", "https://h/a%2Fb", Err(Refusal::WrongTarget)),
+        ("/a%c3%a9", "https://h/a%C3%A9", not_plain()),
+        ("/%61", "https://h/a", not_plain()),
+        ("/%2E%2E/a", "https://h/a", not_plain()),
+        ("/..", "https://h/", not_plain()),
+        ("/a%2", "https://h/a", not_plain()),
+        ("/a%2G", "https://h/a", not_plain()),
+        ("/a%", "https://h/a", not_plain()),
+        ("a%20b", "https://h/a%20b", not_plain()),
+        ("/a?b", "https://h/a", not_plain()),
+    ] {
+        check(encoded, path, htu, expected);
+    }
+    check(plain, "/a%20b", "https://h/a%20b", not_plain());
 }

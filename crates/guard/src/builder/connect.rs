@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign_client::Countersign;
 use countersign_client::random::{self};
 use countersign_dpop::{NonceKey, Origin, without_userinfo};
+use countersign_jose::Algorithm;
 
 use super::{BuildError, Builder, RuleText};
 use crate::authority::Authority;
@@ -15,6 +16,7 @@ use crate::freshness::{Freshness, Sharing};
 use crate::guard::Guard;
 use crate::keys::{Fetched, KeyRing, KeySetFile, TokenServiceKeys};
 use crate::observe::Observed;
+use crate::published::{Published, Terms};
 use crate::readiness::Readiness;
 use crate::respond::Responder;
 use crate::revocations::{Kept, Knowledge, RevocationSource, TokenServiceRevocations, Watch};
@@ -105,7 +107,14 @@ impl Builder {
                 "bearer tokens are accepted"
             );
         }
+        let terms = Terms {
+            issuer: &issuer,
+            algorithms: self.limits.algorithms.iter().map(Algorithm::name).collect(),
+            bearer_too: !self.bearer.is_empty(),
+        };
+        let published = Published::of(&resources, &routes, &terms);
         let checks = Checks {
+            published,
             routes,
             origins,
             resources,

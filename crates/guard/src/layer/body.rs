@@ -11,16 +11,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
 use self::open::{Came, Open};
-use super::future::Treatment;
+use super::after::{Treatment, strip};
 use crate::check::OpenStream;
-use crate::respond::{self, DPOP_NONCE, WWW_AUTHENTICATE};
+use crate::respond;
 use crate::streams::{Direction, EndCause, Place};
 
 pin_project! {
@@ -53,13 +52,6 @@ pub(super) struct StreamEnd {
     direction: Direction,
     /// Only made when there is something to wait for.
     sleep: Option<Pin<Box<Sleep>>>,
-}
-
-/// A client sends a call again when a guard's challenge tells it to. What a
-/// handler passes on from further down must not look like one.
-pub(super) fn strip(headers: &mut HeaderMap) {
-    headers.remove(WWW_AUTHENTICATE);
-    headers.remove(DPOP_NONCE);
 }
 
 impl<R> GuardBody<R> {
@@ -105,7 +97,7 @@ impl StreamEnd {
     }
 
     /// The same end, for what is asked.
-    fn asked(&self) -> Self {
+    pub(super) fn asked(&self) -> Self {
         Self {
             place: Arc::clone(&self.place),
             direction: Direction::Asked,

@@ -17,10 +17,10 @@ use tower_service::Service;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
-use super::body::{AskedBody, GuardBody, StreamEnd, strip};
-use crate::check::{Checks, Decision, Found, Head, Observation, Permitted, Proven, Verdict};
-use crate::permit::Permit;
-use crate::respond::{self, DPOP_NONCE};
+use super::after::After;
+use super::body::{AskedBody, GuardBody};
+use crate::check::{Checks, Decision, Found, Head, Proven, Verdict};
+use crate::respond;
 
 pin_project! {
     /// The future of a call through [`GuardService`](super::GuardService).
@@ -50,22 +50,6 @@ struct Waiting<S> {
     request: Request<Body>,
 }
 
-/// What is left to do with the handler's response.
-struct After {
-    treatment: Treatment,
-    nonce: Option<HeaderValue>,
-    end: Option<StreamEnd>,
-}
-
-/// How a response is treated.
-#[derive(Copy, Clone, PartialEq, Eq)]
-pub(super) enum Treatment {
-    /// Left as it is: the method is exempt.
-    Untouched,
-    /// Freed of what only a guard may say.
-    Stripped,
-}
-
 impl<S> GuardFuture<S, S::Future>
 where
     S: Service<Request<Body>>,
@@ -89,7 +73,7 @@ where
                     }),
                 }
             }
-            Verdict::Decided(decision) => State::decided(decision, service, request),
+            Verdict::Decided(decision) => State::decided(&checks, decision, service, request),
         };
         Self { state }
     }
@@ -99,68 +83,27 @@ impl<S> State<S, S::Future>
 where
     S: Service<Request<Body>>,
 {
-    fn decided(decision: Decision, mut service: S, mut request: Request<Body>) -> Self {
-        let after = match decision {
-            Decision::Exempt => After {
-                treatment: Treatment::Untouched,
-                nonce: None,
-                end: None,
-            },
-            Decision::Public => {
-                // Of another guard, further out: what that one permits is not
-                // what this one asks.
-                request.extensions_mut().remove::<Permit>();
-                After {
-                    treatment: Treatment::Stripped,
-                    nonce: None,
-                    end: None,
-                }
-            }
-            Decision::Permitted(permitted) => After::permitted(permitted, &mut request),
-            Decision::Observed(observation) => After::observed(*observation, &mut request),
-            Decision::Refused(status) => {
+    fn decided(
+        checks: &Checks,
+        decision: Decision,
+        mut service: S,
+        mut request: Request<Body>,
+    ) -> Self {
+        let after = match After::of(decision, request.extensions_mut()) {
+            Ok(after) => after,
+            Err(refused) => {
                 return Self::Refused {
-                    status: Some(status),
+                    status: Some(checks.responder.refuse(&refused)),
                 };
             }
         };
-        let span = match after.treatment {
-            Treatment::Untouched => tracing::Span::none(),
-            Treatment::Stripped => spans::handler(),
-        };
-        let handler = span.in_scope(|| service.call(request)).instrument(span);
-        Self::Running { handler, after }
-    }
-}
-
-impl After {
-    /// What another guard, further out, permits is not what this one asks.
-    fn observed(observation: Observation, request: &mut Request<Body>) -> Self {
-        request.extensions_mut().remove::<Permit>();
-        request.extensions_mut().insert(observation.found);
-        Self {
-            treatment: Treatment::Stripped,
-            nonce: observation
-                .nonce
-                .and_then(|nonce| HeaderValue::try_from(nonce).ok()),
-            end: None,
-        }
-    }
-
-    fn permitted(permitted: Permitted, request: &mut Request<Body>) -> Self {
-        request.extensions_mut().insert(permitted.permit);
-        let end = permitted.stream.map(StreamEnd::of);
-        if let Some(end) = &end {
+        if let Some(end) = after.end() {
             let asked = mem::take(request.body_mut());
             *request.body_mut() = Body::new(AskedBody::new(asked, end));
         }
-        Self {
-            treatment: Treatment::Stripped,
-            nonce: permitted
-                .nonce
-                .and_then(|nonce| HeaderValue::try_from(nonce).ok()),
-            end,
-        }
+        let span = after.span();
+        let handler = span.in_scope(|| service.call(request)).instrument(span);
+        Self::Running { handler, after }
     }
 }
 
@@ -177,18 +120,15 @@ where
             let next = match state.as_mut().project() {
                 StateProj::Refused { status } => {
                     let status = status.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(refused(&status)));
+                    return Poll::Ready(Ok(trailers_only(&status)));
                 }
                 StateProj::Running { handler, after } => match handler.poll(cx) {
                     Poll::Ready(answer) => {
-                        return Poll::Ready(answer.map(|response| after.treat(response)));
+                        return Poll::Ready(answer.map(|response| treat(after, response)));
                     }
                     // A client's stream that outlives the token, before there is a response.
                     Poll::Pending => {
-                        let Some(end) = &mut after.end else {
-                            return Poll::Pending;
-                        };
-                        let cause = ready!(end.poll(cx));
+                        let cause = ready!(after.poll_end(cx));
                         // The handler goes with its state, whoever keeps this future.
                         State::Refused {
                             status: Some(respond::stream_ended(cause)),
@@ -213,29 +153,22 @@ where
     fn resume(self, found: Found) -> State<S, S::Future> {
         let head = Head::of(&self.request);
         let decision = spans::guard().in_scope(|| self.checks.resume(head, self.proven, found));
-        State::decided(decision, self.service, self.request)
+        State::decided(&self.checks, decision, self.service, self.request)
     }
 }
 
-impl After {
-    fn treat<R>(&mut self, response: Response<R>) -> Response<GuardBody<R>>
-    where
-        R: http_body::Body<Data = Bytes> + Send + 'static,
-    {
-        let (mut head, body) = response.into_parts();
-        if self.treatment == Treatment::Stripped {
-            strip(&mut head.headers);
-        }
-        if let Some(nonce) = self.nonce.take() {
-            head.headers.insert(DPOP_NONCE, nonce);
-        }
-        let body = GuardBody::of(body, self.treatment, self.end.take());
-        Response::from_parts(head, body)
-    }
+fn treat<R>(after: &mut After, response: Response<R>) -> Response<GuardBody<R>>
+where
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+{
+    let (mut head, body) = response.into_parts();
+    after.treat(&mut head.headers);
+    let body = GuardBody::of(body, after.treatment(), after.take_end());
+    Response::from_parts(head, body)
 }
 
 /// Trailers only: the status stands in the headers, and there is no body.
-fn refused<R>(status: &Status) -> Response<GuardBody<R>> {
+fn trailers_only<R>(status: &Status) -> Response<GuardBody<R>> {
     let mut response = Response::new(GuardBody::empty());
     *response.headers_mut() = respond::headers(status);
     response.headers_mut().insert(

@@ -88,7 +88,12 @@ fn every_refusal_says_what_to_do() {
     ];
     let responder = Responder::new(Algorithms::DEFAULT);
     for (refusal, text) in rows {
-        let status = responder.refuse(&refusal, None);
+        let refused = Refused {
+            refusal: refusal.clone(),
+            nonce: None,
+            resource: None,
+        };
+        let status = responder.refuse(&refused);
         assert_eq!(status.message(), text, "{refusal:?}");
         // What the text points to is there.
         let details = status.get_error_details();
@@ -111,7 +116,7 @@ fn every_refusal_says_what_to_do() {
                 };
                 // Of twenty that are refused together not all come back together.
                 let waits: HashSet<_> = (0..20)
-                    .map(|_| after(&responder.refuse(&refusal, None)).expect("how long"))
+                    .map(|_| after(&responder.refuse(&refused)).expect("how long"))
                     .collect();
                 assert!(waits.len() > 1, "{refusal:?}: {waits:?}");
                 let range = RETRY_AFTER..=RETRY_AFTER / 4 * 5;

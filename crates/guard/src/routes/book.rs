@@ -15,16 +15,16 @@ pub struct RuleBook {
 /// A rule that no guard would start with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongRule {
-    /// `/package.Service/Method`, or `package.Service`.
+    /// `/package.Service/Method`, or `package.Service`, or `GET /path`.
     pub path: String,
     /// What is wrong with it.
     pub error: RulesError,
 }
 
-/// A method, and who may call it.
+/// A method or an HTTP route, and who may call it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct MethodRule<'a> {
-    /// `/package.Service/Method`.
+    /// `/package.Service/Method`, or `GET /path`.
     pub path: &'a str,
     /// Who may call it.
     pub who: Who<'a>,
@@ -78,7 +78,7 @@ impl RuleBook {
         self.routes.exempt(name)
     }
 
-    /// All methods, by path.
+    /// All methods, by path, and after them all HTTP routes.
     pub fn methods(&self) -> Vec<MethodRule<'_>> {
         let known = self.routes.known.keys();
         let mut paths: Vec<&str> = known
@@ -87,11 +87,14 @@ impl RuleBook {
             .collect();
         paths.sort_unstable();
         paths.dedup();
+        let http = self.routes.http.all();
         paths
             .into_iter()
-            .map(|path| MethodRule {
+            .map(|path| (path, self.routes.find(path)))
+            .chain(http.map(|(name, route)| (name, Some(route))))
+            .map(|(path, route)| MethodRule {
                 path,
-                who: match self.routes.find(path) {
+                who: match route {
                     None => Who::Nobody,
                     Some(Route::Exempt) => Who::Exempt,
                     Some(Route::Public) => Who::Everybody,

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::RulesError;
+use super::http::RouteName;
 use super::is_name;
 
 /// A rule file of a thousand methods is a tenth of it.
@@ -28,6 +29,8 @@ pub(super) struct Stated {
 pub(super) enum Statement {
     /// `/package.Service/Method`.
     Method { path: String, rule: Box<Rule> },
+    /// `GET /orders/{id}`.
+    Http { route: RouteName, rule: Box<Rule> },
     /// `package.Service`.
     Service { name: String, resource: String },
 }
@@ -62,6 +65,12 @@ fn statement(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Statement, Rule
     let DeValue::Table(table) = value.get_ref() else {
         return Err(not_a_name());
     };
+    if name.contains(' ') {
+        return Ok(Statement::Http {
+            route: RouteName::parse(name)?,
+            rule: Box::new(rule(name, table)?),
+        });
+    }
     let (service, method) = match name.strip_prefix('/') {
         Some(path) => {
             let (service, method) = path.split_once('/').ok_or_else(not_a_name)?;
@@ -193,6 +202,9 @@ fn syntax(file: &str, text: &str, error: &toml::de::Error) -> RulesError {
 fn heading(line: &str) -> Option<&str> {
     let name = line.trim().strip_prefix("[\"")?;
     let (name, _) = name.split_once('"')?;
+    if RouteName::parse(name).is_ok() {
+        return Some(name);
+    }
     let mut parts = name.strip_prefix('/').unwrap_or(name).split(['/', '.']);
     parts.all(is_name).then_some(name)
 }

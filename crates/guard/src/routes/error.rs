@@ -103,9 +103,27 @@ pub enum RulesError {
     },
     /// Neither a service nor a method.
     #[error(
-        "{0:?} is not a rule's name: write a method as [\"/package.Service/Method\"], a service as [\"package.Service\"]"
+        "{0:?} is not a rule's name: write a method as [\"/package.Service/Method\"], a service as [\"package.Service\"], an HTTP route as [\"GET /path/{{id}}\"]"
     )]
     NotAName(String),
+    /// Not the name of an HTTP route.
+    #[error("{route:?} is not an HTTP route such as [\"GET /orders/{{id}}\"]: {why}")]
+    NotARoute {
+        /// As written.
+        route: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two templates of HTTP routes of which one path could mean either.
+    #[error(
+        "{route}: one path could mean it or {with}; write one template for both, with the same names in braces"
+    )]
+    RouteConflict {
+        /// The route.
+        route: String,
+        /// The template that was there before.
+        with: String,
+    },
     /// A word that rules do not have.
     #[error("{path}: unknown key `{word}`; {known}")]
     UnknownKey {
@@ -156,12 +174,12 @@ pub enum RulesError {
     },
     /// Neither a service nor a method.
     #[error(
-        "cannot exempt {0:?}: write a service as package.Service, a method as /package.Service/Method"
+        "cannot exempt {0:?}: write a service as package.Service, a method as /package.Service/Method, an HTTP route as GET /path"
     )]
     Exempt(String),
     /// A Bearer grace for a method that asks for no token.
     #[error(
-        "{0:?} cannot accept bearer tokens: name a method with a rule that asks for scopes, as /package.Service/Method"
+        "{0:?} cannot accept bearer tokens: name a method with a rule that asks for scopes, as /package.Service/Method, or an HTTP route as GET /path"
     )]
     Bearer(String),
 }

@@ -10,6 +10,8 @@ mod attacks;
 mod bearer;
 mod client;
 mod cut_off;
+mod http;
+mod http_stand;
 mod key_service;
 mod keys;
 mod made_up;

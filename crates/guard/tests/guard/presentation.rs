@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
-use crate::stand::{Expected, ORIGIN, SERVICE, Shown, Stand, es256, proof_of, unsigned};
+use crate::stand::{Edge, Expected, ORIGIN, SERVICE, Shown, Stand, es256, proof_of, unsigned};
 
 #[tokio::test]
 async fn the_handler_learns_who_calls() {
@@ -31,199 +31,207 @@ async fn the_handler_learns_who_calls() {
 
 #[tokio::test]
 async fn presented_otherwise() {
-    let stand = Stand::start().await;
-    let good = || stand.good();
-    let (token, proof) = (stand.token(), good().of("dpop").to_owned());
-    let authorization = format!("DPoP {token}");
-    let plain = |authorization: &str| {
-        let proof = stand.proof("CreateOrder", &token);
-        Shown::default()
-            .and("authorization", authorization)
-            .and("dpop", &proof)
-    };
-    let another = stand.proof("CreateOrder", &token);
+    for edge in Edge::BOTH {
+        let stand = Stand::at(edge).await;
+        let good = || stand.good();
+        let (token, proof) = (stand.token(), good().of("dpop").to_owned());
+        let authorization = format!("DPoP {token}");
+        let plain = |authorization: &str| {
+            let proof = stand.proof("CreateOrder", &token);
+            Shown::default()
+                .and("authorization", authorization)
+                .and("dpop", &proof)
+        };
+        let another = stand.proof("CreateOrder", &token);
 
-    use Expected::{Missing, Ok, P, R, T};
-    let rows = [
-        ("as it should be", good(), Ok),
-        ("no credentials", Shown::default(), Missing),
-        ("a proof alone", good().without("authorization"), Missing),
-        ("a scheme of another kind", plain("Basic YTpi"), Missing),
-        ("two dpop values", good().and("dpop", &another), P),
-        (
-            "two proofs joined by a comma",
-            good()
-                .without("dpop")
-                .and("dpop", &format!("{proof},{another}")),
-            P,
-        ),
-        (
-            "only dpop-bin",
-            good().without("dpop").and("dpop-bin", &proof),
-            P,
-        ),
-        (
-            "two authorization values",
-            good().and("authorization", &authorization),
-            R,
-        ),
-        (
-            "a comma in authorization",
-            plain(&format!("DPoP {token},x")),
-            R,
-        ),
-        ("a scheme without a token", plain("DPoP"), R),
-        (
-            "two tokens in one value",
-            plain(&format!("DPoP {token} {token}")),
-            R,
-        ),
-        ("scheme in lower case", plain(&format!("dpop {token}")), Ok),
-        ("scheme in upper case", plain(&format!("DPOP {token}")), Ok),
-        ("a bound token without proof", good().without("dpop"), P),
-        (
-            "a bound token as Bearer, with a proof",
-            plain(&format!("Bearer {token}")),
-            T,
-        ),
-        (
-            "a bound token as bearer, without a proof",
-            plain(&format!("bearer {token}")).without("dpop"),
-            T,
-        ),
-        (
-            "a token of 8 KiB and one byte",
-            plain(&format!("DPoP {}", "x".repeat(8193))),
-            T,
-        ),
-    ];
-    for (row, shown, expected) in rows {
-        stand.check(row, &shown, expected).await;
+        use Expected::{Missing, Ok, P, R, T};
+        let rows = [
+            ("as it should be", good(), Ok),
+            ("no credentials", Shown::default(), Missing),
+            ("a proof alone", good().without("authorization"), Missing),
+            ("a scheme of another kind", plain("Basic YTpi"), Missing),
+            ("two dpop values", good().and("dpop", &another), P),
+            (
+                "two proofs joined by a comma",
+                good()
+                    .without("dpop")
+                    .and("dpop", &format!("{proof},{another}")),
+                P,
+            ),
+            (
+                "only dpop-bin",
+                good().without("dpop").and("dpop-bin", &proof),
+                P,
+            ),
+            (
+                "two authorization values",
+                good().and("authorization", &authorization),
+                R,
+            ),
+            (
+                "a comma in authorization",
+                plain(&format!("DPoP {token},x")),
+                R,
+            ),
+            ("a scheme without a token", plain("DPoP"), R),
+            (
+                "two tokens in one value",
+                plain(&format!("DPoP {token} {token}")),
+                R,
+            ),
+            ("scheme in lower case", plain(&format!("dpop {token}")), Ok),
+            ("scheme in upper case", plain(&format!("DPOP {token}")), Ok),
+            ("a bound token without proof", good().without("dpop"), P),
+            (
+                "a bound token as Bearer, with a proof",
+                plain(&format!("Bearer {token}")),
+                T,
+            ),
+            (
+                "a bound token as bearer, without a proof",
+                plain(&format!("bearer {token}")).without("dpop"),
+                T,
+            ),
+            (
+                "a token of 8 KiB and one byte",
+                plain(&format!("DPoP {}", "x".repeat(8193))),
+                T,
+            ),
+        ];
+        for (row, shown, expected) in rows {
+            stand.check(row, &shown, expected).await;
+        }
+        assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 2);
     }
-    assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 2);
 }
 
 #[tokio::test]
 async fn a_token_is_only_good_with_its_key() {
-    let stand = Stand::start().await;
-    let mut unbound = stand.claims();
-    unbound.as_object_mut().unwrap().remove("cnf");
-    let token = stand.token_of(&unbound);
-    let shown = Shown::new(&token, &stand.proof("CreateOrder", &token));
-    stand
-        .check("an unbound token as DPoP", &shown, Expected::T)
-        .await;
-    let shown = Shown::default().and("authorization", &format!("Bearer {token}"));
-    stand
-        .check("an unbound token as Bearer", &shown, Expected::T)
-        .await;
+    for edge in Edge::BOTH {
+        let stand = Stand::at(edge).await;
+        let mut unbound = stand.claims();
+        unbound.as_object_mut().unwrap().remove("cnf");
+        let token = stand.token_of(&unbound);
+        let shown = Shown::new(&token, &stand.proof("CreateOrder", &token));
+        stand
+            .check("an unbound token as DPoP", &shown, Expected::T)
+            .await;
+        let shown = Shown::default().and("authorization", &format!("Bearer {token}"));
+        stand
+            .check("an unbound token as Bearer", &shown, Expected::T)
+            .await;
 
-    let token = stand.token();
-    let claims = stand.proof_claims("CreateOrder", &token);
-    let shown = Shown::new(&token, &proof_of(&es256(9), &claims));
-    stand
-        .check("a stolen token with another key", &shown, Expected::T)
-        .await;
-    // The same jti under the right key is another proof.
-    let shown = Shown::new(&token, &proof_of(&stand.caller_key, &claims));
-    stand
-        .check("the same jti under another key", &shown, Expected::Ok)
-        .await;
-    assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 0);
+        let token = stand.token();
+        let claims = stand.proof_claims("CreateOrder", &token);
+        let shown = Shown::new(&token, &proof_of(&es256(9), &claims));
+        stand
+            .check("a stolen token with another key", &shown, Expected::T)
+            .await;
+        // The same jti under the right key is another proof.
+        let shown = Shown::new(&token, &proof_of(&stand.caller_key, &claims));
+        stand
+            .check("the same jti under another key", &shown, Expected::Ok)
+            .await;
+        assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 0);
+    }
 }
 
 /// Rows about the proof itself; all the others are the dpop crate's.
 #[tokio::test]
 async fn proofs_through_the_edge() {
-    let stand = Stand::start().await;
-    let token = stand.token();
-    let with = |change: fn(&mut Value)| {
-        let mut claims = stand.proof_claims("CreateOrder", &token);
-        change(&mut claims);
-        Shown::new(&token, &proof_of(&stand.caller_key, &claims))
-    };
-    let of_header = |header: Value| {
-        Shown::new(
-            &token,
-            &unsigned(&header, &stand.proof_claims("CreateOrder", &token)),
-        )
-    };
-    let jwk: Value = serde_json::from_str(&stand.caller_key.public().to_jwk()).unwrap();
+    for edge in Edge::BOTH {
+        let stand = Stand::at(edge).await;
+        let token = stand.token();
+        let with = |change: fn(&mut Value)| {
+            let mut claims = stand.proof_claims("CreateOrder", &token);
+            change(&mut claims);
+            Shown::new(&token, &proof_of(&stand.caller_key, &claims))
+        };
+        let of_header = |header: Value| {
+            Shown::new(
+                &token,
+                &unsigned(&header, &stand.proof_claims("CreateOrder", &token)),
+            )
+        };
+        let jwk: Value = serde_json::from_str(&stand.caller_key.public().to_jwk()).unwrap();
 
-    use Expected::{Ok, P};
-    let rows = [
-        (
-            "htm of another method",
-            with(|c| c["htm"] = "GET".into()),
-            P,
-        ),
-        ("htm in lower case", with(|c| c["htm"] = "post".into()), P),
-        (
-            "htu of a sibling method",
-            with(|c| c["htu"] = format!("{ORIGIN}{SERVICE}GetOrder").into()),
-            P,
-        ),
-        (
-            "htu of where the socket is",
-            with(|c| c["htu"] = format!("http://127.0.0.1{SERVICE}CreateOrder").into()),
-            P,
-        ),
-        (
-            "htu in upper case, with a query",
-            with(|c| c["htu"] = format!("HTTPS://ORDERS.TEST:8443{SERVICE}CreateOrder?q#f").into()),
-            Ok,
-        ),
-        (
-            "ath missing",
-            with(|c| drop(c.as_object_mut().unwrap().remove("ath"))),
-            P,
-        ),
-        (
-            "ath of another token",
-            with(|c| c["ath"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()),
-            P,
-        ),
-        (
-            "iat ten seconds ahead",
-            with(|c| c["iat"] = (c["iat"].as_u64().unwrap() + 10).into()),
-            Ok,
-        ),
-        (
-            "iat 61 seconds ahead",
-            with(|c| c["iat"] = (c["iat"].as_u64().unwrap() + 61).into()),
-            P,
-        ),
-        (
-            "iat a minute ago",
-            with(|c| c["iat"] = (c["iat"].as_u64().unwrap() - 60).into()),
-            Ok,
-        ),
-        (
-            "iat a second too old",
-            with(|c| c["iat"] = (c["iat"].as_u64().unwrap() - 61).into()),
-            P,
-        ),
-        ("iat absurd", with(|c| c["iat"] = json!(1e308)), P),
-        (
-            "jti of 129 bytes",
-            with(|c| c["jti"] = "x".repeat(129).into()),
-            P,
-        ),
-        (
-            "alg none",
-            of_header(json!({"typ": "dpop+jwt", "alg": "none", "jwk": jwk})),
-            P,
-        ),
-        (
-            "a signature that is none",
-            of_header(json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})),
-            P,
-        ),
-        ("the access token as proof", Shown::new(&token, &token), P),
-        ("4 KiB of proof", Shown::new(&token, &"x".repeat(4097)), P),
-    ];
-    for (row, shown, expected) in rows {
-        stand.check(row, &shown, expected).await;
+        use Expected::{Ok, P};
+        let rows = [
+            (
+                "htm of another method",
+                with(|c| c["htm"] = "GET".into()),
+                P,
+            ),
+            ("htm in lower case", with(|c| c["htm"] = "post".into()), P),
+            (
+                "htu of a sibling method",
+                with(|c| c["htu"] = format!("{ORIGIN}{SERVICE}GetOrder").into()),
+                P,
+            ),
+            (
+                "htu of where the socket is",
+                with(|c| c["htu"] = format!("http://127.0.0.1{SERVICE}CreateOrder").into()),
+                P,
+            ),
+            (
+                "htu in upper case, with a query",
+                with(|c| {
+                    c["htu"] = format!("HTTPS://ORDERS.TEST:8443{SERVICE}CreateOrder?q#f").into()
+                }),
+                Ok,
+            ),
+            (
+                "ath missing",
+                with(|c| drop(c.as_object_mut().unwrap().remove("ath"))),
+                P,
+            ),
+            (
+                "ath of another token",
+                with(|c| c["ath"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()),
+                P,
+            ),
+            (
+                "iat ten seconds ahead",
+                with(|c| c["iat"] = (c["iat"].as_u64().unwrap() + 10).into()),
+                Ok,
+            ),
+            (
+                "iat 61 seconds ahead",
+                with(|c| c["iat"] = (c["iat"].as_u64().unwrap() + 61).into()),
+                P,
+            ),
+            (
+                "iat a minute ago",
+                with(|c| c["iat"] = (c["iat"].as_u64().unwrap() - 60).into()),
+                Ok,
+            ),
+            (
+                "iat a second too old",
+                with(|c| c["iat"] = (c["iat"].as_u64().unwrap() - 61).into()),
+                P,
+            ),
+            ("iat absurd", with(|c| c["iat"] = json!(1e308)), P),
+            (
+                "jti of 129 bytes",
+                with(|c| c["jti"] = "x".repeat(129).into()),
+                P,
+            ),
+            (
+                "alg none",
+                of_header(json!({"typ": "dpop+jwt", "alg": "none", "jwk": jwk})),
+                P,
+            ),
+            (
+                "a signature that is none",
+                of_header(json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})),
+                P,
+            ),
+            ("the access token as proof", Shown::new(&token, &token), P),
+            ("4 KiB of proof", Shown::new(&token, &"x".repeat(4097)), P),
+        ];
+        for (row, shown, expected) in rows {
+            stand.check(row, &shown, expected).await;
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use crate::revocation::{TestRevocations, until};
-use crate::stand::{Expected, ISSUER, ORIGIN, Shown, Stand, es256, proof_of};
+use crate::stand::{Edge, Expected, ISSUER, ORIGIN, Shown, Stand, es256, proof_of};
 
 pub(crate) const TOKEN: &str =
     "csa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAone";
@@ -75,9 +75,16 @@ impl Told {
 }
 
 async fn stand() -> (Stand, Arc<Told>) {
+    stand_at(Edge::Grpc).await
+}
+
+async fn stand_at(edge: Edge) -> (Stand, Arc<Told>) {
     let told = Arc::<Told>::default();
     let asked = Arc::clone(&told) as Arc<dyn Introspector>;
-    let stand = Stand::with(|builder| builder.nonces(NonceMode::Off).introspector(asked)).await;
+    let stand = Stand::with_at(edge, |builder| {
+        builder.nonces(NonceMode::Off).introspector(asked)
+    })
+    .await;
     told.says(&stand, TOKEN, |_| {});
     (stand, told)
 }
@@ -119,133 +126,141 @@ async fn one_guard_takes_both_formats_and_knows_them_by_their_form() {
 
 #[tokio::test]
 async fn what_is_said_is_checked_like_a_jwt() {
-    type Change = fn(&mut Introspected);
-    let rows: [(&str, Change, Expected); 10] = [
-        ("as it should be", |_| {}, Expected::Ok),
-        (
-            "of another key",
-            |said| said.jkt = Some(es256(9).public().thumbprint()),
-            Expected::T,
-        ),
-        ("of no key", |said| said.jkt = None, Expected::T),
-        (
-            "of another issuer",
-            |said| said.issuer.push('/'),
-            Expected::T,
-        ),
-        (
-            "for another resource",
-            |said| said.audience = vec!["https://billing.test".to_owned()],
-            Expected::T,
-        ),
-        ("for nobody", |said| said.audience.clear(), Expected::T),
-        ("of nobody", |said| said.subject.clear(), Expected::T),
-        (
-            "ended",
-            |said| said.expires_at = said.issued_at,
-            Expected::Expired,
-        ),
-        (
-            "not begun",
-            |said| said.issued_at = said.issued_at.plus(Duration::from_secs(60)),
-            Expected::T,
-        ),
-        (
-            "without the scope",
-            |said| said.scopes = vec!["orders.read".to_owned()],
-            Expected::Scope,
-        ),
-    ];
-    let (stand, told) = stand().await;
-    for (nth, (row, change, expected)) in rows.into_iter().enumerate() {
-        let token = reference(nth);
-        told.says(&stand, &token, change);
-        stand.check(row, &shown(&stand, &token), expected).await;
+    for edge in Edge::BOTH {
+        type Change = fn(&mut Introspected);
+        let rows: [(&str, Change, Expected); 10] = [
+            ("as it should be", |_| {}, Expected::Ok),
+            (
+                "of another key",
+                |said| said.jkt = Some(es256(9).public().thumbprint()),
+                Expected::T,
+            ),
+            ("of no key", |said| said.jkt = None, Expected::T),
+            (
+                "of another issuer",
+                |said| said.issuer.push('/'),
+                Expected::T,
+            ),
+            (
+                "for another resource",
+                |said| said.audience = vec!["https://billing.test".to_owned()],
+                Expected::T,
+            ),
+            ("for nobody", |said| said.audience.clear(), Expected::T),
+            ("of nobody", |said| said.subject.clear(), Expected::T),
+            (
+                "ended",
+                |said| said.expires_at = said.issued_at,
+                Expected::Expired,
+            ),
+            (
+                "not begun",
+                |said| said.issued_at = said.issued_at.plus(Duration::from_secs(60)),
+                Expected::T,
+            ),
+            (
+                "without the scope",
+                |said| said.scopes = vec!["orders.read".to_owned()],
+                Expected::Scope,
+            ),
+        ];
+        let (stand, told) = stand_at(edge).await;
+        for (nth, (row, change, expected)) in rows.into_iter().enumerate() {
+            let token = reference(nth);
+            told.says(&stand, &token, change);
+            stand.check(row, &shown(&stand, &token), expected).await;
+        }
+        let unsaid = shown(&stand, &reference(99));
+        stand.check("nothing is said", &unsaid, Expected::T).await;
     }
-    let unsaid = shown(&stand, &reference(99));
-    stand.check("nothing is said", &unsaid, Expected::T).await;
 }
 
 #[tokio::test]
 async fn nobody_is_asked_about_what_does_not_look_like_a_reference() {
-    let (stand, told) = stand().await;
-    let handle = TOKEN.strip_prefix("csa_").unwrap();
-    for (row, token) in [
-        ("a prefix alone", "csa_".to_owned()),
-        ("a short reference", format!("csa_{}", &handle[1..])),
-        ("a long reference", format!("csa_A{handle}")),
-        ("of 8,000 characters", format!("csa_{}", "A".repeat(8_000))),
-        ("not base64url", format!("csa_~{}", &handle[1..])),
-        ("padded", format!("csa_{}=", &handle[1..])),
-        ("a JWT behind the prefix", format!("csa_{}", stand.token())),
-    ] {
-        told.says(&stand, &token, |_| {});
-        stand.check(row, &shown(&stand, &token), Expected::T).await;
+    for edge in Edge::BOTH {
+        let (stand, told) = stand_at(edge).await;
+        let handle = TOKEN.strip_prefix("csa_").unwrap();
+        for (row, token) in [
+            ("a prefix alone", "csa_".to_owned()),
+            ("a short reference", format!("csa_{}", &handle[1..])),
+            ("a long reference", format!("csa_A{handle}")),
+            ("of 8,000 characters", format!("csa_{}", "A".repeat(8_000))),
+            ("not base64url", format!("csa_~{}", &handle[1..])),
+            ("padded", format!("csa_{}=", &handle[1..])),
+            ("a JWT behind the prefix", format!("csa_{}", stand.token())),
+        ] {
+            told.says(&stand, &token, |_| {});
+            stand.check(row, &shown(&stand, &token), Expected::T).await;
+        }
+        assert_eq!(told.asked(), 0);
+        stand
+            .check("as it should be", &shown(&stand, TOKEN), Expected::Ok)
+            .await;
     }
-    assert_eq!(told.asked(), 0);
-    stand
-        .check("as it should be", &shown(&stand, TOKEN), Expected::Ok)
-        .await;
 }
 
 #[tokio::test]
 async fn nobody_is_asked_before_the_proof_was_verified() {
-    let (stand, told) = stand().await;
-    let good = shown(&stand, TOKEN);
-    let proof = good.of("dpop").to_owned();
-    let other = stand.proof("CreateOrder", "csa_two");
-    let mut late = stand.proof_claims("CreateOrder", TOKEN);
-    late["iat"] = (stand.now() - 100).into();
-    let late = proof_of(&stand.caller_key, &late);
-    let bearer = Shown::default().and("authorization", &format!("Bearer {TOKEN}"));
-    for (row, shown, expected) in [
-        ("no proof", good.clone().without("dpop"), Expected::P),
-        (
-            "a proof for another token",
-            Shown::new(TOKEN, &other),
-            Expected::P,
-        ),
-        (
-            "a proof for another method",
-            Shown::new(TOKEN, &stand.proof("GetOrder", TOKEN)),
-            Expected::P,
-        ),
-        ("an old proof", Shown::new(TOKEN, &late), Expected::P),
-        (
-            "a broken proof",
-            Shown::new(TOKEN, &proof[1..]),
-            Expected::P,
-        ),
-        ("as Bearer", bearer.clone(), Expected::T),
-        (
-            "as Bearer, with a proof",
-            bearer.clone().and("dpop", &proof),
-            Expected::T,
-        ),
-    ] {
-        stand.check(row, &shown, expected).await;
+    for edge in Edge::BOTH {
+        let (stand, told) = stand_at(edge).await;
+        let good = shown(&stand, TOKEN);
+        let proof = good.of("dpop").to_owned();
+        let other = stand.proof("CreateOrder", "csa_two");
+        let mut late = stand.proof_claims("CreateOrder", TOKEN);
+        late["iat"] = (stand.now() - 100).into();
+        let late = proof_of(&stand.caller_key, &late);
+        let bearer = Shown::default().and("authorization", &format!("Bearer {TOKEN}"));
+        for (row, shown, expected) in [
+            ("no proof", good.clone().without("dpop"), Expected::P),
+            (
+                "a proof for another token",
+                Shown::new(TOKEN, &other),
+                Expected::P,
+            ),
+            (
+                "a proof for another method",
+                Shown::new(TOKEN, &stand.proof("GetOrder", TOKEN)),
+                Expected::P,
+            ),
+            ("an old proof", Shown::new(TOKEN, &late), Expected::P),
+            (
+                "a broken proof",
+                Shown::new(TOKEN, &proof[1..]),
+                Expected::P,
+            ),
+            ("as Bearer", bearer.clone(), Expected::T),
+            (
+                "as Bearer, with a proof",
+                bearer.clone().and("dpop", &proof),
+                Expected::T,
+            ),
+        ] {
+            stand.check(row, &shown, expected).await;
+        }
+        assert_eq!(told.asked(), 0);
+        // Strangers can show anything as Bearer: only a token that was good is worth a thought.
+        assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 0);
+        stand.check("at last", &good, Expected::Ok).await;
+        stand.check("stolen", &bearer, Expected::T).await;
+        assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 1);
+        assert_eq!(told.asked(), 1);
     }
-    assert_eq!(told.asked(), 0);
-    // Strangers can show anything as Bearer: only a token that was good is worth a thought.
-    assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 0);
-    stand.check("at last", &good, Expected::Ok).await;
-    stand.check("stolen", &bearer, Expected::T).await;
-    assert_eq!(stand.guard.counts().bound_tokens_as_bearer, 1);
-    assert_eq!(told.asked(), 1);
 }
 
 #[tokio::test]
 async fn a_proof_is_spent_once_the_token_was_found_good() {
-    let (stand, told) = stand().await;
-    let good = shown(&stand, TOKEN);
-    *told.away.lock() = true;
-    stand
-        .check("nobody answers", &good, Expected::Unreachable)
-        .await;
-    assert_eq!(stand.guard.counts().ledger_entries, 0);
-    *told.away.lock() = false;
-    stand.check("the same proof", &good, Expected::Ok).await;
-    stand.check("and again", &good, Expected::Spent).await;
+    for edge in Edge::BOTH {
+        let (stand, told) = stand_at(edge).await;
+        let good = shown(&stand, TOKEN);
+        *told.away.lock() = true;
+        stand
+            .check("nobody answers", &good, Expected::Unreachable)
+            .await;
+        assert_eq!(stand.guard.counts().ledger_entries, 0);
+        *told.away.lock() = false;
+        stand.check("the same proof", &good, Expected::Ok).await;
+        stand.check("and again", &good, Expected::Spent).await;
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 use tonic_types::{ErrorDetail, StatusExt as _};
 
+use crate::http_stand;
 use crate::orders::Orders;
 
 pub(crate) const ORIGIN: &str = "https://orders.test:8443";
@@ -89,6 +90,19 @@ pub(crate) fn published(keys: &[(&str, &SigningKey)]) -> PublishedKeys {
     }
 }
 
+/// Where a guard stands.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// In front of a tonic service.
+    Grpc,
+    /// In front of an axum router that has CreateOrder at the same path.
+    Http,
+}
+
+impl Edge {
+    pub(crate) const BOTH: [Self; 2] = [Self::Grpc, Self::Http];
+}
+
 /// A guarded server, its issuer and its clock.
 pub(crate) struct Stand {
     pub(crate) clock: Arc<TestClock>,
@@ -97,6 +111,7 @@ pub(crate) struct Stand {
     pub(crate) caller_key: SigningKey,
     pub(crate) guard: Guard,
     pub(crate) address: String,
+    edge: Edge,
     jtis: AtomicU64,
 }
 
@@ -106,7 +121,16 @@ impl Stand {
         Self::with(|builder| builder.nonces(NonceMode::Off)).await
     }
 
+    /// The same at either edge.
+    pub(crate) async fn at(edge: Edge) -> Self {
+        Self::with_at(edge, |builder| builder.nonces(NonceMode::Off)).await
+    }
+
     pub(crate) async fn with(configure: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::with_at(Edge::Grpc, configure).await
+    }
+
+    pub(crate) async fn with_at(edge: Edge, configure: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_760_000_000_000)));
         let issuer_key = es256(1);
         let keys = Arc::new(TestKeys {
@@ -114,9 +138,12 @@ impl Stand {
             fetches: AtomicU32::new(0),
             takes: Mutex::new(Duration::ZERO),
         });
-        let builder = builder(&clock, &keys);
+        let builder = match edge {
+            Edge::Grpc => builder(&clock, &keys),
+            Edge::Http => builder(&clock, &keys).rules(http_stand::rules()),
+        };
         let guard = configure(builder).connect().await.unwrap();
-        let address = serve(&guard).await;
+        let address = serve_at(edge, &guard).await;
         Self {
             clock,
             keys,
@@ -124,6 +151,7 @@ impl Stand {
             caller_key: es256(2),
             guard,
             address,
+            edge,
             jtis: AtomicU64::new(0),
         }
     }
@@ -137,7 +165,7 @@ impl Stand {
     /// Another instance, described from the beginning.
     pub(crate) async fn restart_as(&mut self, builder: Builder) {
         self.guard = builder.connect().await.unwrap();
-        self.address = serve(&self.guard).await;
+        self.address = serve_at(self.edge, &self.guard).await;
     }
 
     /// A guard that is not up yet.
@@ -213,8 +241,25 @@ impl Stand {
 
     /// Presents this to CreateOrder.
     pub(crate) async fn check(&self, row: &str, shown: &Shown, expected: Expected) {
-        let outcome = self.create(shown).await;
-        expected.check(row, outcome);
+        self.check_with(row, shown, expected, Algorithms::DEFAULT)
+            .await;
+    }
+
+    /// The same, where a challenge names these algorithms.
+    pub(crate) async fn check_with(
+        &self,
+        row: &str,
+        shown: &Shown,
+        expected: Expected,
+        algorithms: Algorithms,
+    ) {
+        match self.edge {
+            Edge::Grpc => expected.check_with(row, self.create(shown).await, algorithms),
+            Edge::Http => {
+                let answer = http_stand::create(&self.address, shown).await;
+                expected.check_http(row, &answer, algorithms);
+            }
+        }
     }
 }
 
@@ -224,6 +269,13 @@ fn builder(clock: &Arc<TestClock>, keys: &Arc<TestKeys>) -> Builder {
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
         .clock(Arc::clone(clock) as Arc<dyn Clock>)
         .key_source(Arc::clone(keys) as Arc<dyn KeySource>)
+}
+
+async fn serve_at(edge: Edge, guard: &Guard) -> String {
+    match edge {
+        Edge::Grpc => serve(guard).await,
+        Edge::Http => http_stand::serve(guard).await,
+    }
 }
 
 async fn serve(guard: &Guard) -> String {
@@ -281,6 +333,10 @@ impl Shown {
 
     pub(crate) fn of(&self, name: &str) -> &str {
         &self.0.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     pub(crate) fn onto(&self, metadata: &mut MetadataMap) {
@@ -380,7 +436,7 @@ impl Expected {
         assert_eq!(refused.retry_after.is_some(), waits, "{row}");
     }
 
-    fn wire(self) -> (i32, Reason, Option<&'static str>) {
+    pub(crate) fn wire(self) -> (i32, Reason, Option<&'static str>) {
         match self {
             Self::Ok => (0, Reason::Unspecified, None),
             Self::P => (16, Reason::DpopProofInvalid, Some("invalid_dpop_proof")),

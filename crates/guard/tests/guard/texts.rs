@@ -77,6 +77,10 @@ fn advice(error: &RulesError) -> &'static str {
             "check the spelling, or give descriptors() the set of its service too"
         }
         RulesError::NotAName(_) => "write a method as [\"/package.Service/Method\"]",
+        RulesError::NotARoute { .. } => {
+            "such as [\"GET /orders/{id}\"]: a path begins with a slash"
+        }
+        RulesError::RouteConflict { .. } => "write one template for both",
         RulesError::UnknownKey { .. } => "there are scopes",
         RulesError::Value { .. } => "`max_age` must be a number",
         RulesError::Unreadable { .. } => "rules.toml: no such file",
@@ -127,6 +131,14 @@ fn every_error_of_rules_says_what_to_do() {
         RulesError::SecondRule { path: method() },
         RulesError::Unknown { path: method() },
         RulesError::NotAName(method()),
+        RulesError::NotARoute {
+            route: "GET x".to_owned(),
+            why: "a path begins with a slash",
+        },
+        RulesError::RouteConflict {
+            route: method(),
+            with: "/orders/{order}".to_owned(),
+        },
         RulesError::UnknownKey {
             path: method(),
             word: "scope".to_owned(),

@@ -177,3 +177,17 @@ async fn an_accepted_bearer_token_stands_in_a_warning_and_in_the_span() {
     assert_eq!(heard.attributes(BEARER_ACCEPTED), ["true"]);
     assert!(!heard.holds(&token));
 }
+
+/// An HTTP path may name a person: the rule is named.
+#[tokio::test]
+async fn of_an_http_request_the_rule_is_told() {
+    let (heard, _listening) = Heard::listen();
+    let rules = "[\"GET /people/{name}\"]\nscopes = [\"people.read\"]";
+    let stand = Stand::with(|builder| builder.nonces(NonceMode::Off).rules(rules).observe()).await;
+    let router = axum::Router::new().layer(stand.guard.http_layer());
+    let address = crate::http_stand::serve_router(router).await;
+    crate::http_stand::ask(&address, "GET", "/people/ann", &Shown::default()).await;
+    let line = heard.line("would have refused");
+    assert_eq!(line["method"], "GET /people/{name}");
+    assert!(!heard.holds("ann"));
+}

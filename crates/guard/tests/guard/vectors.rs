@@ -105,6 +105,7 @@ pub(crate) async fn guard(stand: &Stand, document: &Document, terms: &Terms) -> 
     set_clock(stand, started_secs);
     let mut builder = Builder::new(ISSUER)
         .descriptors(descriptors())
+        .rules(format!("[\"POST {PATH}\"]\nscopes = [\"orders.write\"]"))
         .limits(terms.limits)
         .nonces(mode)
         .nonce_key(NonceKey::new(document.nonce_key))
@@ -239,7 +240,7 @@ pub(crate) struct Attempt {
     pub(crate) proof: String,
     pub(crate) comes: Expected,
     /// Why it is refused.
-    cause: Option<String>,
+    pub(crate) cause: Option<String>,
 }
 
 impl Attempt {

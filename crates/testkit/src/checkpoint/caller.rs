@@ -116,7 +116,7 @@ impl Caller {
         }
         let permit = found.lock().take();
         // The guard let the call through without one: the method is public.
-        permit.map_or_else(|| tonic::Request::new(()).permit().cloned(), Ok)
+        permit.map_or_else(|| Ok(tonic::Request::new(()).permit().cloned()?), Ok)
     }
 
     /// A request as a handler of `method` gets it from this caller: with the

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use countersign_dpop::{Ath, Call, Limits, NonceRule, Origin, Target, VerifiedProof, verify};
+use countersign_dpop::{Ath, Call, Limits, NonceRule, Origin, Paths, Target, VerifiedProof, verify};
 use countersign_jose::{CompactJws, UnixTime, json};
 
 use crate::world::{self, NONCES, NOW};
@@ -49,6 +49,7 @@ fn call<'a>(ath: Option<&'a Ath>) -> Call<'a> {
         method: "POST",
         origins: &*PARSED,
         path: PATH,
+        paths: Paths::Plain,
         ath,
     }
 }

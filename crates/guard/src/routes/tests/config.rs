@@ -229,3 +229,146 @@ fn a_book_tells_everything_that_is_wrong() {
     assert_eq!(who(&book, GO), "Some(Exempt)");
     assert!(book.add_file(&folder.path().join("absent")).is_err());
 }
+
+/// What a request finds: the rule's name.
+fn finds<'a>(routes: &'a Routes, method: &str, path: &str) -> Option<&'a str> {
+    routes.find_http(method, path).map(|(name, _)| name)
+}
+
+#[test]
+fn http_routes_stand_beside_methods() {
+    let mut routes = ours();
+    let text = r#"
+        ["GET /orders/{id}"]
+        scopes = ["orders.read"]
+        max_age = "300s"
+
+        ["HEAD /orders/{id}"]
+        public = true
+
+        ["PUT /orders/{id}"]
+        scopes = ["orders.write"]
+        resource = "urn:example:orders"
+
+        ["GET /orders/{id}/"]
+        public = true
+
+        ["GET /files/{*path}"]
+        public = true
+
+        ["GET /files/private/{name}"]
+        scopes = ["files.read"]
+    "#;
+    routes.configure("rules.toml", text).unwrap();
+    let rows = [
+        ("GET", "/orders/7", Some("GET /orders/{id}")),
+        ("HEAD", "/orders/7", Some("HEAD /orders/{id}")),
+        ("PUT", "/orders/7", Some("PUT /orders/{id}")),
+        ("POST", "/orders/7", None),
+        ("GET", "/orders/7/", Some("GET /orders/{id}/")),
+        ("HEAD", "/orders/7/", Some("GET /orders/{id}/")),
+        ("GET", "/orders/7/items", None),
+        ("GET", "/orders", None),
+        ("GET", "/files/a/b/c", Some("GET /files/{*path}")),
+        ("GET", "/files/private/a", Some("GET /files/private/{name}")),
+        ("POST", "/files/private/a", None),
+        ("GET", "", None),
+        ("GET", "*", None),
+        ("GET", "orders/7", None),
+    ];
+    for (method, path, name) in rows {
+        assert_eq!(finds(&routes, method, path), name, "{method} {path}");
+    }
+    assert_eq!(
+        routes.find("/orders/7"),
+        None,
+        "no gRPC method is opened by it"
+    );
+
+    routes.exempt("GET /orders/{id}").unwrap();
+    let exempt = routes.find_http("GET", "/orders/7").unwrap().1;
+    assert_eq!(*exempt, Route::Exempt);
+    let until = UnixTime::from_secs(1);
+    routes.accept_bearer("PUT /orders/{id}", until).unwrap();
+    for name in [
+        "GET /orders/{id}",
+        "GET /nowhere",
+        "PUT /orders/{order}",
+        "PUT x",
+    ] {
+        let refused = routes.accept_bearer(name, until);
+        assert_eq!(refused, Err(RulesError::Bearer(name.to_owned())));
+    }
+    let refused = routes.exempt("GET orders");
+    assert_eq!(refused, Err(RulesError::Exempt("GET orders".to_owned())));
+}
+
+#[test]
+fn a_wrong_http_route_is_refused_with_its_line() {
+    let rows: &[(&str, &str)] = &[
+        ("GET orders", "begins with a slash"),
+        ("GET  /orders", "begins with a slash"),
+        ("Get /orders", "in capitals"),
+        (" /orders", "in capitals"),
+        ("GET,POST /orders", "in capitals"),
+        ("* /orders", "in capitals"),
+        ("GET /orders/:id", "stands {name}"),
+        ("GET /orders/*rest", "stands {name}"),
+        ("GET /orders/{id}.json", "stands {name}"),
+        ("GET /orders/{id", "stands {name}"),
+        ("GET /orders/{}", "has a name"),
+        ("GET /orders/{a-b}", "has a name"),
+        ("GET /orders/{*}", "has a name"),
+        ("GET /orders/{*rest}/items", "at the end alone"),
+        ("GET /orders/{id}/{id}", "a name of its own"),
+        ("GET //orders", "stands {name}"),
+        ("GET /orders//items", "stands {name}"),
+        ("GET /orders/..", "stands {name}"),
+        ("GET /./orders", "stands {name}"),
+        ("GET /orders?all", "stands {name}"),
+        ("GET /orders#all", "stands {name}"),
+        ("GET /caf%C3%A9", "stands {name}"),
+        ("GET /café", "stands {name}"),
+        ("GET /users/@me", "stands {name}"),
+        ("GET /orders extra", "stands {name}"),
+    ];
+    for (name, says) in rows {
+        let text = format!("\n\n[\"{name}\"]\nscopes = [\"a\"]");
+        refused(&text, 3, &["is not an HTTP route", says]);
+    }
+    for (text, says) in [
+        ("[\"GET /a\"]\nscope = [\"a\"]", "unknown key `scope`"),
+        ("[\"GET /a\"]", "GET /a: the rule names no scope"),
+        (
+            "[\"GET /a\"]\npublic = true\nscopes = [\"a\"]",
+            "GET /a: the rule is public",
+        ),
+        ("\"GET /a\" = 1", "is not a rule's name"),
+    ] {
+        refused(text, 1, &[says]);
+    }
+}
+
+#[test]
+fn two_http_routes_that_one_path_could_mean_are_refused_with_the_second_ones_line() {
+    let public = |name: &str| format!("[\"{name}\"]\npublic = true\n");
+    for (first, second, with) in [
+        ("GET /a/{id}", "GET /a/{other}", "/a/{id}"),
+        ("GET /a/{id}", "POST /a/{other}", "/a/{id}"),
+        ("GET /a/{*rest}", "GET /a/{*other}", "/a/{*rest}"),
+    ] {
+        let text = public(first) + &public(second);
+        refused(&text, 3, &[second, "one path could mean it or", with]);
+    }
+    // In two files.
+    let mut routes = ours();
+    routes.configure("one.toml", &public("GET /a")).unwrap();
+    let error = routes.configure("two.toml", &public("GET /a")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("two.toml, line 1: GET /a: it has a rule already"),
+        "{text}"
+    );
+    // The same place, by another method.
+    routes.configure("three.toml", &public("POST /a")).unwrap();
+}

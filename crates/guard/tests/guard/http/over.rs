@@ -1,0 +1,153 @@
+//! Answers that outlive their token.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::routing::{get, post};
+use axum::{Extension, Router, response::Response};
+use countersign_guard::NonceMode;
+use countersign_guard::layer::http::TokenEnded;
+use http_body_util::BodyExt as _;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+use tokio_stream::StreamExt as _;
+use tower::ServiceExt as _;
+
+use crate::http_stand::{raw, serve_router, shown};
+use crate::stand::{Shown, Stand};
+
+const RULES: &str = r#"
+["GET /events"]
+scopes = ["orders.read"]
+
+["GET /slow"]
+scopes = ["orders.read"]
+
+["POST /upload"]
+scopes = ["orders.read"]
+"#;
+
+/// A loaded machine may take its time.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Goes on for ever.
+async fn events() -> Response {
+    let one = tokio_stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"event\n"))]);
+    Response::new(Body::from_stream(one.chain(tokio_stream::pending())))
+}
+
+/// What a handler heard, once it has read all that is asked.
+type Heard = UnboundedSender<Result<Bytes, axum::Error>>;
+
+async fn upload(Extension(heard): Extension<Heard>, request: Request) {
+    let read = request.into_body().collect().await;
+    heard.send(read.map(|all| all.to_bytes())).unwrap();
+}
+
+fn router(stand: &Stand) -> Router {
+    Router::new()
+        .route("/events", get(events))
+        .route("/slow", get(async || std::future::pending::<()>().await))
+        .route("/upload", post(upload))
+        .layer(stand.guard.http_layer())
+}
+
+async fn stand() -> Stand {
+    Stand::with(|builder| builder.nonces(NonceMode::Off).rules(RULES)).await
+}
+
+/// Of a token that lives for a second.
+fn brief(stand: &Stand, method: &str, path: &str) -> Shown {
+    let mut claims = stand.claims();
+    claims["exp"] = (stand.now() + 1).into();
+    shown(stand, method, path, &stand.token_of(&claims))
+}
+
+fn request(method: &str, path: &str, shown: &Shown, body: Body) -> Request {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in shown.headers() {
+        request = request.header(name, value);
+    }
+    request.body(body).unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_is_broken_off_at_the_tokens_end() {
+    let stand = stand().await;
+    let shown = brief(&stand, "GET", "/events");
+    let asked = request("GET", "/events", &shown, Body::empty());
+    let answer = router(&stand).oneshot(asked).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(stand.guard.counts().open_streams, 1);
+    let mut body = answer.into_body();
+    let first = timeout(LONG, body.frame()).await.unwrap().unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "event\n");
+    let error = timeout(LONG, body.frame())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    let error: Box<dyn std::error::Error + Send + Sync> = error.into_inner();
+    let ended = error.downcast_ref::<TokenEnded>().unwrap();
+    assert_eq!(ended.reason().as_str_name(), "REASON_TOKEN_EXPIRED");
+    assert!(timeout(LONG, body.frame()).await.unwrap().is_none());
+    drop(body);
+    assert_eq!(stand.guard.counts().open_streams, 0);
+
+    // On the wire, the last chunk is missing: nobody takes it for a whole answer.
+    let address = serve_router(router(&stand)).await;
+    let shown = brief(&stand, "GET", "/events");
+    let lines: String = shown
+        .headers()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let text = format!("GET /events HTTP/1.1\r\nhost: h\r\n{lines}\r\n");
+    let answer = timeout(LONG, raw(&address, &text)).await.unwrap();
+    assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+    assert_eq!(answer.body, "6\r\nevent\n\r\n");
+}
+
+#[tokio::test]
+async fn a_handler_that_has_not_answered_is_answered_for() {
+    let stand = stand().await;
+    let shown = brief(&stand, "GET", "/slow");
+    let asked = request("GET", "/slow", &shown, Body::empty());
+    let answer = timeout(LONG, router(&stand).oneshot(asked))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+    // It names no error: the handler has run, and clients call again for one.
+    assert_eq!(
+        answer.headers()["www-authenticate"],
+        format!(
+            "DPoP algs=\"ES256 Ed25519\", resource_metadata=\"{}\"",
+            crate::http_stand::METADATA
+        )
+    );
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(problem["reason"], "REASON_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_handler_hears_nothing_after_the_tokens_end() {
+    let stand = stand().await;
+    let (heard, mut hears) = unbounded_channel::<Result<Bytes, axum::Error>>();
+    let router = router(&stand).layer(Extension(heard));
+    let shown = brief(&stand, "POST", "/upload");
+    let endless = Body::from_stream(tokio_stream::pending::<Result<Bytes, Infallible>>());
+    let asked = request("POST", "/upload", &shown, endless);
+    let answer = timeout(LONG, router.clone().oneshot(asked)).await.unwrap();
+    drop(answer);
+    let error = timeout(LONG, hears.recv()).await.unwrap();
+    let error = error.unwrap().unwrap_err().into_inner();
+    assert!(error.downcast_ref::<TokenEnded>().is_some(), "{error:?}");
+
+    let shown = brief(&stand, "POST", "/upload");
+    let asked = request("POST", "/upload", &shown, Body::from("all of it"));
+    assert_eq!(router.oneshot(asked).await.unwrap().status(), 200);
+    assert_eq!(hears.recv().await.unwrap().unwrap(), "all of it");
+}
