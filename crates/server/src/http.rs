@@ -17,7 +17,7 @@
 //! 3. A file of its own, named after what its RFC is about. The handler takes `State<Arc<Edge>>` and
 //!    [`Asking`] (or nothing, for what is public), and returns `Result<Response, Problem>`:
 //!
-//!    ```ignore
+//!    ```text
 //!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, asking: Asking) -> Result<Response, Problem> {
 //!        let client = asking.client()?;                                       // exactly one method
 //!        let lodging = lodging(&asking.form)?;                                // parse

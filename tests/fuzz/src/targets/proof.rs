@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use countersign_dpop::{Ath, Call, Limits, NonceRule, Origin, Paths, Target, VerifiedProof, verify};
+use countersign_dpop::{
+    Ath, Call, Limits, NonceRule, Origin, Paths, Target, VerifiedProof, verify,
+};
 use countersign_jose::{CompactJws, UnixTime, json};
 
 use crate::world::{self, NONCES, NOW};
