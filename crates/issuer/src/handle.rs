@@ -38,6 +38,10 @@ pub enum HandleKind {
     RequestUri,
     /// A device code (RFC 8628 §3.2).
     Device,
+    /// A request that is decided for the browser that it began in.
+    Interaction,
+    /// Where that browser goes when it is decided.
+    Resume,
 }
 
 /// A handle whose MAC was checked, or that is to be handed out.
@@ -69,6 +73,8 @@ impl HandleKind {
             Self::Code => "csc_",
             Self::RequestUri => "urn:ietf:params:oauth:request_uri:csp_",
             Self::Device => "csd_",
+            Self::Interaction => "csi_",
+            Self::Resume => "csb_",
         }
     }
 }

@@ -14,6 +14,7 @@ mod scope;
 mod secret;
 mod service_key;
 mod user_code;
+mod wishes;
 
 pub use authorization::{Approval, Authorization, Polling, Redirect, Stage, Way};
 pub use client::{
@@ -34,3 +35,5 @@ pub use scope::{SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scope, Scopes};
 pub use secret::{ClientSecret, SecretHash};
 pub use service_key::{KeyId, KeyPurpose, KeyState, Lock, SealedKey, ServiceKey};
 pub use user_code::UserCode;
+pub(crate) use wishes::acr_values;
+pub use wishes::{Prompts, Wishes};

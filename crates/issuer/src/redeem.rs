@@ -159,15 +159,17 @@ impl Authorization {
     pub const fn redeemed_for(&self) -> Option<FamilyId> {
         match &self.stage {
             Stage::Redeemed { family, .. } => Some(*family),
-            Stage::Pending | Stage::Approved(_) | Stage::Denied => None,
+            Stage::Pending | Stage::Returning(_) | Stage::Approved(_) | Stage::Denied => None,
         }
     }
 
     /// When nothing is decided by the record any more.
     pub(crate) fn record_ends_at(&self) -> UnixTime {
         let ends_at = match &self.stage {
-            Stage::Pending | Stage::Denied => self.expires_at,
-            Stage::Approved(approval) => self.expires_at.max(approval.code_expires_at),
+            Stage::Pending | Stage::Returning(None) | Stage::Denied => self.expires_at,
+            Stage::Returning(Some(approval)) | Stage::Approved(approval) => {
+                self.expires_at.max(approval.code_expires_at)
+            }
             Stage::Redeemed { approval, .. } => approval.code_expires_at.plus(REDEEMED_REMEMBERED),
         };
         ends_at.plus(CLOCK_MARGIN)
@@ -220,7 +222,7 @@ pub fn redeem(
                 now,
             );
         }
-        Stage::Pending | Stage::Denied => {
+        Stage::Pending | Stage::Returning(_) | Stage::Denied => {
             return match &authorization.way {
                 Way::Redirect(_) => change.refuse(GrantCause::NotApproved),
                 Way::Device(polling) => {

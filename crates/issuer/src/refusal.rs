@@ -43,6 +43,9 @@ pub enum Refusal {
     /// `unsupported_grant_type`: the request names no grant.
     #[error("the request names no grant that this service knows")]
     UnsupportedGrantType,
+    /// `unsupported_response_type` (RFC 6749 §4.1.2.1): something else than a code is asked for.
+    #[error("the response type must be code")]
+    UnsupportedResponseType,
     /// `invalid_scope`: a scope is malformed or more than may be granted.
     #[error("{field}: {cause}")]
     InvalidScope {
@@ -210,6 +213,7 @@ impl Refusal {
             Self::SlowDown { .. } => "slow_down",
             Self::DeviceCodeExpired => "device_code_expired",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope { cause, .. } => cause.label(),
             Self::InvalidTarget { cause, .. } => cause.label(),
             Self::NotFound => "not_found",
@@ -232,6 +236,7 @@ impl Refusal {
             | Self::SlowDown { .. }
             | Self::DeviceCodeExpired
             | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType
             | Self::NotFound
             | Self::Exists
             | Self::Changed => None,

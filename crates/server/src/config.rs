@@ -28,6 +28,7 @@ pub(crate) use change::Change;
 pub use device::Device;
 pub(crate) use device::VerificationUri;
 pub use error::{ConfigError, Place};
+pub(crate) use http::LoginUrl;
 pub use http::{Http, HttpPlace};
 pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
@@ -235,6 +236,8 @@ impl Default for Config {
             http: Http {
                 place: HttpPlace::Shared,
                 cors_origins: Vec::new(),
+                login_url: None,
+                only_pushed: false,
             },
             tls: None,
             store: Store {

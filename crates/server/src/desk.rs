@@ -3,6 +3,7 @@
 //! the answer after; what is decided, and in which order, stands here once.
 
 mod authorization;
+mod browser;
 mod introspection;
 mod token;
 
@@ -17,6 +18,7 @@ use crate::operation::Caller;
 use crate::overload::{Overload, Share, Visit};
 use crate::refused::Refused;
 use crate::signer::KeySet;
+pub(crate) use browser::{Handover, Onward};
 pub(crate) use token::{Asked, Granted, Target};
 
 /// Serves clients.

@@ -32,7 +32,9 @@
 
 mod answer;
 mod asking;
+mod authorize;
 mod client;
+mod cookie;
 mod cors;
 mod form;
 mod health;
@@ -40,6 +42,7 @@ mod host;
 mod introspection;
 mod keys;
 mod metadata;
+mod page;
 mod par;
 mod place;
 mod problem;
@@ -55,16 +58,19 @@ use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use tonic::body::Body;
 
-use crate::config::Config;
+use crate::config::{Config, LoginUrl};
 use crate::desk::Desk;
 use crate::health::Health;
 use crate::refused::Refused;
 use asking::Asking;
+use cookie::Cookies;
 pub(crate) use place::Place;
 use problem::{Misfit, Problem};
 
 /// RFC 6749 §3.2.
 pub(crate) const TOKEN: &str = "/token";
+/// RFC 6749 §3.1.
+pub(crate) const AUTHORIZE: &str = "/authorize";
 /// RFC 7662 §2.
 pub(crate) const INTROSPECT: &str = "/introspect";
 /// RFC 7009 §2.
@@ -78,22 +84,33 @@ pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// For balancers.
 pub(crate) const HEALTH: &str = "/health";
 
-const ENDPOINTS: [&str; 7] = [TOKEN, INTROSPECT, REVOKE, PAR, KEYS, METADATA, HEALTH];
+const ENDPOINTS: [&str; 8] = [
+    TOKEN, AUTHORIZE, INTROSPECT, REVOKE, PAR, KEYS, METADATA, HEALTH,
+];
 
 /// What the endpoints are made of.
 pub(crate) struct Edge {
     desk: Desk,
     health: Health,
     metadata: Bytes,
+    cookies: Cookies,
+    /// Where people log in.
+    login: Option<LoginUrl>,
+    /// Browsers bring only requests that were pushed.
+    only_pushed: bool,
 }
 
 impl Edge {
-    pub(crate) fn new(desk: Desk, health: Health) -> Self {
-        let metadata = metadata::document(&desk);
+    pub(crate) fn new(desk: Desk, health: Health, config: &Config) -> Self {
+        let issuer = desk.engine.issuer().name.as_str().to_owned();
+        let login = LoginUrl::of(config);
         Self {
+            metadata: metadata::document(&desk, config),
             desk,
             health,
-            metadata,
+            cookies: Cookies::of_issuer(&issuer),
+            login,
+            only_pushed: config.http.only_pushed,
         }
     }
 }
@@ -117,6 +134,7 @@ pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
     };
     let only = |endpoint: MethodRouter<Arc<Edge>>| endpoint.fallback(other_method);
     Router::new()
+        .route(AUTHORIZE, authorization())
         .route(TOKEN, for_scripts(only(post(token::issue))))
         .route(PAR, for_scripts(only(post(par::lodge))))
         .route(REVOKE, for_scripts(only(post(revocation::revoke))))
@@ -127,6 +145,14 @@ pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
         .fallback(nothing_here)
         .layer(from_fn(host::check))
         .with_state(Arc::new(edge))
+}
+
+/// RFC 6749 §3.1: both methods. Looking at it first (`HEAD`) would use a request up.
+fn authorization() -> MethodRouter<Arc<Edge>> {
+    get(authorize::visit)
+        .post(authorize::visit)
+        .head(authorize::other_method)
+        .fallback(authorize::other_method)
 }
 
 /// The refusal, for layers in front of the endpoints.

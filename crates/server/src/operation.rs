@@ -3,6 +3,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod back_up;
+pub(crate) mod browser;
 pub(crate) mod device;
 pub(crate) mod introspect;
 pub(crate) mod issue;

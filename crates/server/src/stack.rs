@@ -141,7 +141,7 @@ pub(crate) fn http(platform: &Platform, config: &Config, calls: TaskTracker) -> 
         false => "http",
     };
     let place = Place::of(&issuer);
-    let edge = Edge::new(platform.desk(), platform.health.clone());
+    let edge = Edge::new(platform.desk(), platform.health.clone(), config);
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         // Before anything goes by the path.

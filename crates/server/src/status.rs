@@ -195,6 +195,11 @@ fn decided(refusal: &Refusal) -> Answer {
             Reason::UnsupportedGrantType,
             "unsupported_grant_type",
         ),
+        Refusal::UnsupportedResponseType => oauth(
+            Code::InvalidArgument,
+            Reason::InvalidRequest,
+            "unsupported_response_type",
+        ),
         Refusal::InvalidScope { .. } => {
             oauth(Code::InvalidArgument, Reason::InvalidScope, "invalid_scope")
         }

@@ -35,7 +35,7 @@ async fn approved(url: &str, login_secret: &str) -> String {
             state: "s".to_owned(),
             code_challenge: base64url::encode(sha256(&[VERIFIER.as_bytes()])),
             code_challenge_method: "S256".to_owned(),
-            dpop_jkt: String::new(),
+            ..PushAuthorizationRequest::default()
         })
         .await
         .unwrap()

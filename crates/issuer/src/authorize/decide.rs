@@ -6,19 +6,23 @@ use std::time::Duration;
 use countersign_jose::UnixTime;
 use url::form_urlencoded;
 
+use super::named::{Named, handle, not_waiting};
 use crate::Expect;
 use crate::change::{Change, Decision, Known, Record};
 use crate::event::{Actor, Event, EventKind, Object};
-use crate::handle::{Handle, HandleKind, MacKeys};
+use crate::handle::HandleKind;
 use crate::issuer::Issuer;
 use crate::model::{
-    Acr, Approval, Authorization, Client, ClientId, DisplayName, Generation, Malformed,
-    Permissions, RecordId, Redirect, RedirectUri, Scopes, Stage, Subject, Way,
+    Acr, Approval, Authorization, Client, ClientId, DisplayName, Malformed, Permissions, RecordId,
+    Redirect, RedirectUri, Scopes, Stage, State, Subject, Way, Wishes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal, ScopeCause};
 
-/// How far the clock of the login application may be ahead.
+/// RFC 6749 §4.1.2.1.
+const ACCESS_DENIED: &str = "access_denied";
+
+/// How far the clock of the login application may be ahead, or behind.
 const AUTH_TIME_SKEW: Duration = Duration::from_secs(10);
 
 /// What a person is asked to approve.
@@ -32,6 +36,8 @@ pub struct Shown {
     pub redirect_uri: Option<RedirectUri>,
     /// What is asked for.
     pub permissions: Permissions,
+    /// What the client wants of the login.
+    pub wishes: Wishes,
     /// When the request ends.
     pub expires_at: UnixTime,
 }
@@ -61,19 +67,6 @@ pub struct Approving {
 /// Where to send the browser. It holds a code: not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedirectTo(String);
-
-/// Reads the field `request_uri`: the record to load. What this service did not make is refused
-/// before anything is looked up.
-///
-/// # Errors
-/// [`Refusal::InvalidRequest`] naming the field.
-pub fn request_uri(text: &str, keys: &MacKeys) -> Result<RecordId, Refusal> {
-    if text.is_empty() {
-        return Err(FieldFault::new("request_uri", Malformed::Missing).into());
-    }
-    let handle = Handle::parse(HandleKind::RequestUri, text, keys).map_err(|_| not_waiting())?;
-    Ok(handle.record)
-}
 
 impl Approving {
     /// The client whose tokens of its own would have the same subject, if it is registered: to be
@@ -121,19 +114,22 @@ impl fmt::Debug for RedirectTo {
 /// # Errors
 /// [`Refusal::InvalidRequest`] for a request that does not wait for a decision.
 pub fn shown(
+    named: Named,
     known: Option<&Authorization>,
     client: Option<&Client>,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Shown, Refusal> {
-    let (authorization, client) = waiting(known, client, issuer, now)?;
+    let (authorization, client) = waiting(named, known, client, issuer, now)?;
+    let (redirect_uri, wishes) = match &authorization.way {
+        Way::Redirect(redirect) => (Some(redirect.uri.clone()), redirect.wishes.clone()),
+        Way::Device(_) => (None, Wishes::default()),
+    };
     Ok(Shown {
         client: client.id.clone(),
         client_display_name: client.display_name.clone(),
-        redirect_uri: match &authorization.way {
-            Way::Redirect(redirect) => Some(redirect.uri.clone()),
-            Way::Device(_) => None,
-        },
+        redirect_uri,
+        wishes,
         permissions: authorization.permissions.clone(),
         expires_at: authorization.expires_at,
     })
@@ -143,7 +139,7 @@ pub fn shown(
 /// lodged the request; `has_namesake` says that [`Approving::namesake`] is registered, disabled or
 /// not. A device's person is sent nowhere.
 pub fn approve(
-    id: RecordId,
+    named: Named,
     known: Option<&Known<Authorization>>,
     client: Option<&Client>,
     approving: &Approving,
@@ -152,6 +148,7 @@ pub fn approve(
     now: UnixTime,
 ) -> Decision<Option<RedirectTo>> {
     let (authorization, approval) = match approved(
+        named,
         known.map(|known| &known.value),
         client,
         approving,
@@ -162,13 +159,9 @@ pub fn approve(
         Ok(approved) => approved,
         Err(refusal) => return Decision::refuse(refusal),
     };
-    let code = Handle {
-        kind: HandleKind::Code,
-        record: id,
-        generation: Generation::FIRST,
-    };
-    let code = code.text(&issuer.mac_keys);
-    let redirect_to = sent_to(authorization, ("code", code.reveal()), issuer);
+    let id = named.record;
+    let code = handle(HandleKind::Code, id, issuer);
+    let redirect_to = sent_to(id, authorization, ("code", code.reveal()), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationApproved,
@@ -178,27 +171,33 @@ pub fn approve(
         reason: authorization.way.label(),
         granted: None,
     };
-    decided(id, known, Stage::Approved(approval))
-        .event(event)
-        .answer(redirect_to)
+    let stage = match authorization.returns() {
+        true => Stage::Returning(Some(approval)),
+        false => Stage::Approved(approval),
+    };
+    decided(id, known, stage).event(event).answer(redirect_to)
 }
 
 /// Records that the person declined. `client` is the one that lodged the request, `decider` the
 /// login application.
 pub fn deny(
-    id: RecordId,
+    named: Named,
     known: Option<&Known<Authorization>>,
     client: Option<&Client>,
     decider: &ClientId,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Decision<Option<RedirectTo>> {
-    let authorization = match waiting(known.map(|known| &known.value), client, issuer, now) {
+    let authorization = match waiting(named, known.map(|known| &known.value), client, issuer, now) {
         Ok((authorization, _)) => authorization,
         Err(refusal) => return Decision::refuse(refusal),
     };
-    // RFC 6749 §4.1.2.1.
-    let redirect_to = sent_to(authorization, ("error", "access_denied"), issuer);
+    let id = named.record;
+    let error = match &authorization.way {
+        Way::Redirect(redirect) => redirect.denied(),
+        Way::Device(_) => ACCESS_DENIED,
+    };
+    let redirect_to = sent_to(id, authorization, ("error", error), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationDenied,
@@ -208,20 +207,24 @@ pub fn deny(
         reason: authorization.way.label(),
         granted: None,
     };
-    decided(id, known, Stage::Denied)
-        .event(event)
-        .answer(redirect_to)
+    let stage = match authorization.returns() {
+        true => Stage::Returning(None),
+        false => Stage::Denied,
+    };
+    decided(id, known, stage).event(event).answer(redirect_to)
 }
 
 /// A request that nobody decided, that has not expired, and whose client still stands.
-fn waiting<'a>(
+pub(super) fn waiting<'a>(
+    named: Named,
     known: Option<&'a Authorization>,
     client: Option<&'a Client>,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(&'a Authorization, &'a Client), Refusal> {
     let (authorization, client) = known.zip(client).ok_or_else(not_waiting)?;
-    let waits = authorization.stage == Stage::Pending
+    let waits = named.is_of(authorization)
+        && authorization.stage == Stage::Pending
         && now < authorization.expires_at
         && authorization.epoch == issuer.epoch;
     let client_stands = client.id == authorization.client
@@ -238,6 +241,7 @@ fn waiting<'a>(
 }
 
 fn approved<'a>(
+    named: Named,
     known: Option<&'a Authorization>,
     client: Option<&'a Client>,
     approving: &Approving,
@@ -245,10 +249,19 @@ fn approved<'a>(
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(&'a Authorization, Approval), Refusal> {
-    let (authorization, client) = waiting(known, client, issuer, now)?;
+    let (authorization, client) = waiting(named, known, client, issuer, now)?;
     // RFC 9700 §4.15: a person's token must not pass for a client's own, whichever client it is.
     if has_namesake || approving.subject == Subject::of_client(&client.id) {
         return Err(FieldFault::new("subject", Malformed::SubjectIsClient).into());
+    }
+    let auth_time = approving.auth_time.unwrap_or(now);
+    let since = match &authorization.way {
+        Way::Redirect(redirect) => redirect.wishes.authenticated_since,
+        Way::Device(_) => None,
+    };
+    // RFC 9470 §4: nobody gets a token of an older login than they asked for.
+    if since.is_some_and(|since| auth_time.plus(AUTH_TIME_SKEW) < since) {
+        return Err(FieldFault::new("auth_time", Malformed::TooLongAgo).into());
     }
     let permissions = policy::restrict(authorization.permissions.clone(), &approving.scopes)
         .ok_or(Refusal::InvalidScope {
@@ -259,7 +272,7 @@ fn approved<'a>(
         subject: approving.subject.clone(),
         permissions,
         approved_at: now,
-        auth_time: approving.auth_time.unwrap_or(now),
+        auth_time,
         acr: approving.acr.clone(),
         code_expires_at: match &authorization.way {
             Way::Redirect(_) => now.plus(issuer.lifetimes.code),
@@ -286,35 +299,65 @@ fn decided(id: RecordId, known: Option<&Known<Authorization>>, stage: Stage) -> 
     }
 }
 
+impl Authorization {
+    /// Whether the browser that it began in comes back to this service first.
+    const fn returns(&self) -> bool {
+        match &self.way {
+            Way::Redirect(redirect) => redirect.browser.is_some(),
+            Way::Device(_) => false,
+        }
+    }
+}
+
+impl Redirect {
+    /// What the client is told of a person who declined (RFC 6749 §4.1.2.1); of one who was not to
+    /// be asked anything, OpenID Connect Core §3.1.2.6.
+    pub(super) const fn denied(&self) -> &'static str {
+        match self.wishes.prompts.none {
+            true => "interaction_required",
+            false => ACCESS_DENIED,
+        }
+    }
+}
+
+/// Where the browser goes from the login application: back to this service where it came from
+/// here, so that nobody can make another person's browser finish what he began.
 fn sent_to(
+    id: RecordId,
     authorization: &Authorization,
     answer: (&str, &str),
     issuer: &Issuer,
 ) -> Option<RedirectTo> {
     match &authorization.way {
-        Way::Redirect(to) => Some(redirect(to, answer, issuer)),
+        Way::Redirect(_) if authorization.returns() => {
+            let name = issuer.name.as_str().trim_end_matches('/');
+            let way_back = handle(HandleKind::Resume, id, issuer);
+            let way_back = way_back.reveal();
+            Some(RedirectTo(format!("{name}/authorize?resume={way_back}")))
+        }
+        Way::Redirect(to) => Some(redirect(&to.uri, to.state.as_ref(), &[answer], issuer)),
         Way::Device(_) => None,
     }
 }
 
 /// The redirect URI as it was registered, with the answer behind it (RFC 6749 §4.1.2, RFC 9207).
-fn redirect(to: &Redirect, answer: (&str, &str), issuer: &Issuer) -> RedirectTo {
+pub(super) fn redirect(
+    to: &RedirectUri,
+    state: Option<&State>,
+    answer: &[(&str, &str)],
+    issuer: &Issuer,
+) -> RedirectTo {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair(answer.0, answer.1);
-    if let Some(state) = &to.state {
+    query.extend_pairs(answer);
+    if let Some(state) = state {
         query.append_pair("state", state.as_str());
     }
     query.append_pair("iss", issuer.name.as_str());
-    let uri = to.uri.as_str();
+    let uri = to.as_str();
     let separator = match uri.split_once('?') {
         None => "?",
         Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
         Some(_) => "&",
     };
     RedirectTo(format!("{uri}{separator}{}", query.finish()))
-}
-
-/// Unknown, expired, decided, or of a client that is gone: one answer.
-fn not_waiting() -> Refusal {
-    FieldFault::new("request_uri", Malformed::RequestUri).into()
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 use countersign_jose::{Thumbprint, UnixTime};
 
 use super::decide::{Shown, shown};
+use super::named::{Named, handle};
 use crate::Expect;
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, LodgedUserCode, Record};
-use crate::handle::{Handle, HandleKind, HandleText};
+use crate::handle::{HandleKind, HandleText};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
-    Authorization, Catalogue, Client, Generation, Malformed, Permissions, Polling, RecordId, Stage,
-    Subject, UserCode, Way,
+    Authorization, Catalogue, Client, Malformed, Permissions, Polling, RecordId, Stage, Subject,
+    UserCode, Way,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
@@ -166,7 +167,8 @@ pub fn found(
     let id = id.ok_or_else(unknown)?;
     // A code stands for a device's request and for nothing else.
     let device = known.filter(|known| matches!(known.way, Way::Device(_)));
-    let shown = shown(device, client, issuer, now).map_err(|_| unknown())?;
+    let named = Named::by_request_uri(id);
+    let shown = shown(named, device, client, issuer, now).map_err(|_| unknown())?;
     Ok(Found {
         request_uri: handle(HandleKind::RequestUri, id, issuer),
         shown,
@@ -178,13 +180,4 @@ fn asked(client: &Client, ask: &Ask, catalogue: &Catalogue) -> Result<Permission
         return Err(NotAllowedCause::GrantType.into());
     }
     policy::choose(ask, client, catalogue)
-}
-
-fn handle(kind: HandleKind, record: RecordId, issuer: &Issuer) -> HandleText {
-    Handle {
-        kind,
-        record,
-        generation: Generation::FIRST,
-    }
-    .text(&issuer.mac_keys)
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use countersign_jose::{Thumbprint, UnixTime};
 
+use super::named::handle;
 use crate::Expect;
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, Record};
-use crate::handle::{Handle, HandleKind, HandleText};
+use crate::handle::{HandleKind, HandleText};
 use crate::issuer::Issuer;
 use crate::model::{
-    Authorization, Catalogue, Client, CodeChallenge, Epoch, Generation, Malformed, RecordId,
-    Redirect, RedirectUri, Stage, State, Way,
+    Authorization, Catalogue, Client, CodeChallenge, Malformed, Prompts, RecordId, Redirect,
+    RedirectUri, Stage, State, Way, Wishes, acr_values,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
@@ -33,6 +34,12 @@ pub struct PushForm<'a, S> {
     pub code_challenge_method: &'a str,
     /// `dpop_jkt`
     pub dpop_jkt: &'a str,
+    /// `max_age`
+    pub max_age: Option<Duration>,
+    /// `acr_values`
+    pub acr_values: &'a [S],
+    /// `prompts`
+    pub prompts: &'a [S],
 }
 
 /// An authorization request that is well-formed.
@@ -43,6 +50,8 @@ pub struct Lodging {
     state: Option<State>,
     challenge: CodeChallenge,
     dpop_jkt: Option<Thumbprint>,
+    max_age: Option<Duration>,
+    wishes: Wishes,
 }
 
 /// The request was lodged.
@@ -82,6 +91,12 @@ impl Lodging {
                         .map_err(|_| FieldFault::new("dpop_jkt", Malformed::Thumbprint))?,
                 ),
             },
+            max_age: form.max_age,
+            wishes: Wishes {
+                authenticated_since: None,
+                acr_values: acr_values(form.acr_values).map_err(fault("acr_values"))?,
+                prompts: Prompts::parse(form.prompts).map_err(fault("prompts"))?,
+            },
         })
     }
 
@@ -103,39 +118,26 @@ pub fn push(
     now: UnixTime,
 ) -> Decision<Lodged> {
     let change = Change::by(client);
-    let expires_in = issuer.lifetimes.request_uri;
-    match lodged(
-        client.client(),
-        lodging,
-        catalogue,
-        proof,
-        issuer.epoch,
-        now.plus(expires_in),
-    ) {
-        Ok(authorization) => {
-            let handle = Handle {
-                kind: HandleKind::RequestUri,
-                record: id,
-                generation: Generation::FIRST,
-            };
-            change
-                .put(Record::Authorization(id, authorization), Expect::Absent)
-                .answer(Lodged {
-                    request_uri: handle.text(&issuer.mac_keys),
-                    expires_in,
-                })
-        }
+    match lodged(client.client(), lodging, catalogue, proof, issuer, now) {
+        Ok(authorization) => change
+            .put(Record::Authorization(id, authorization), Expect::Absent)
+            .answer(Lodged {
+                request_uri: handle(HandleKind::RequestUri, id, issuer),
+                expires_in: issuer.lifetimes.request_uri,
+            }),
         Err(refusal) => change.refuse(refusal),
     }
 }
 
-fn lodged(
+/// What a client may ask a person for. That it is the client, others have seen to; a browser shows
+/// nothing for it.
+pub(super) fn lodged(
     client: &Client,
     lodging: &Lodging,
     catalogue: &Catalogue,
     proof: Option<Thumbprint>,
-    epoch: Epoch,
-    expires_at: UnixTime,
+    issuer: &Issuer,
+    now: UnixTime,
 ) -> Result<Authorization, Refusal> {
     if !client.grant_types.authorization_code {
         return Err(NotAllowedCause::GrantType.into());
@@ -156,12 +158,14 @@ fn lodged(
         client: client.id.clone(),
         permissions: policy::choose(&lodging.ask, client, catalogue)?,
         dpop_jkt,
-        expires_at,
-        epoch,
+        expires_at: now.plus(issuer.lifetimes.request_uri),
+        epoch: issuer.epoch,
         way: Way::Redirect(Redirect {
             uri: lodging.redirect_uri.clone(),
             state: lodging.state.clone(),
             challenge: lodging.challenge,
+            wishes: lodging.wishes.clone().at(now, lodging.max_age),
+            browser: None,
         }),
         stage: Stage::Pending,
     })

@@ -7,7 +7,8 @@ use countersign_jose::{Thumbprint, UnixTime};
 use crate::holder::Holder;
 
 use super::{
-    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, State, Subject,
+    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, SecretHash,
+    State, Subject, Wishes,
 };
 
 /// An authorization request. Its `request_uri` and its code are two handles of this one record.
@@ -47,6 +48,10 @@ pub struct Redirect {
     pub state: Option<State>,
     /// The PKCE challenge.
     pub challenge: CodeChallenge,
+    /// What the client wants of the login.
+    pub wishes: Wishes,
+    /// What the browser has that the request began in; none where no browser has come yet.
+    pub browser: Option<SecretHash>,
 }
 
 /// How often a device may ask.
@@ -63,6 +68,8 @@ pub struct Polling {
 pub enum Stage {
     /// Waits for the person.
     Pending,
+    /// Decided, and the browser that it began in has not come back: what was approved, or nothing.
+    Returning(Option<Approval>),
     /// The code is out; a device code can be redeemed.
     Approved(Approval),
     /// The person declined.
@@ -121,7 +128,9 @@ impl Authorization {
                 let key = self.dpop_jkt.map(Holder::Key);
                 [client, subject].into_iter().chain(key).collect()
             }
-            Stage::Pending | Stage::Denied | Stage::Redeemed { .. } => Vec::new(),
+            Stage::Pending | Stage::Returning(_) | Stage::Denied | Stage::Redeemed { .. } => {
+                Vec::new()
+            }
         }
     }
 

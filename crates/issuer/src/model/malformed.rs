@@ -69,6 +69,21 @@ pub enum Malformed {
     /// A client that redeems codes has nowhere to receive them.
     #[error("must not be empty for the grant type authorization code")]
     RedirectUriNeeded,
+    /// Not a client that anybody can be sent to.
+    #[error("must name a registered client")]
+    ClientNotRegistered,
+    /// Not the words of `prompt`.
+    #[error("must be none alone, or some of login, consent and select_account")]
+    Prompt,
+    /// The person logged in too long ago for the request.
+    #[error("must be as recent as the request asks")]
+    TooLongAgo,
+    /// Not a decided request, or one that has gone back to the client.
+    #[error("must be of a decided request, once: it may be over")]
+    Resume,
+    /// A request that began in another browser.
+    #[error("must be opened in the browser in which the request began")]
+    OtherBrowser,
     /// Not a PKCE challenge (RFC 7636 §4.2).
     #[error("must be the base64url form of a SHA-256 digest: 43 characters")]
     CodeChallenge,
@@ -164,6 +179,11 @@ impl Malformed {
             Self::RedirectUri => "redirect_uri",
             Self::RedirectUriNotRegistered => "redirect_uri_not_registered",
             Self::RedirectUriNeeded => "redirect_uri_needed",
+            Self::ClientNotRegistered => "client_not_registered",
+            Self::Prompt => "prompt",
+            Self::TooLongAgo => "too_long_ago",
+            Self::Resume => "resume",
+            Self::OtherBrowser => "other_browser",
             Self::CodeChallenge => "code_challenge",
             Self::CodeChallengeMethod => "code_challenge_method",
             Self::CodeVerifier => "code_verifier",

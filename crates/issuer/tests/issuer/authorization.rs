@@ -1,6 +1,6 @@
 //! Authorization requests: attacks.md, "PKCE, code, PAR", up to the code.
 
-use countersign_issuer::authorize::{ApproveForm, PushForm, request_uri, shown};
+use countersign_issuer::authorize::{ApproveForm, Named, PushForm, shown};
 use countersign_issuer::model::{GrantTypes, RedirectUri, Stage};
 use countersign_issuer::{EventKind, Refusal};
 use countersign_jose::UnixTime;
@@ -187,8 +187,8 @@ fn a_proof_and_dpop_jkt_must_name_one_key() {
             ..pushing()
         };
         let answer = world.push_with("checkout", &form, proof).map(|lodged| {
-            let id = request_uri(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-            world.authorizations[&id].value.dpop_jkt
+            let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
+            world.authorizations[&named.record].value.dpop_jkt
         });
         assert_eq!(answer.map_err(|refusal| refusal.label()), expected);
     }
@@ -249,10 +249,10 @@ fn a_person_is_shown_what_was_asked_for() {
             .starts_with("urn:ietf:params:oauth:request_uri:csp_")
     );
 
-    let id = request_uri(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-    let known = &world.authorizations[&id].value;
+    let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
+    let known = &world.authorizations[&named.record].value;
     let client = world.client("checkout");
-    let page = shown(Some(known), Some(&client), &world.issuer, world.now).unwrap();
+    let page = shown(named, Some(known), Some(&client), &world.issuer, world.now).unwrap();
     assert_eq!(page.client.as_str(), "checkout");
     assert_eq!(page.client_display_name.as_str(), "A client");
     assert_eq!(page.redirect_uri.as_ref().unwrap().as_str(), REDIRECT);

@@ -399,10 +399,10 @@ fn a_code_of_a_request_that_is_no_devices_is_not_found() {
     let mut world = World::new();
     let lodged = world.push("checkout", &crate::world::pushing()).unwrap();
     let mac_keys = &world.issuer.mac_keys;
-    let id = countersign_issuer::authorize::request_uri(lodged.request_uri.reveal(), mac_keys);
+    let named = countersign_issuer::authorize::Named::parse(lodged.request_uri.reveal(), mac_keys);
     let code = UserCode::parse(&typed).unwrap();
     let name = mac_keys.user_code_name(&code);
-    world.user_codes.insert(name, id.unwrap());
+    world.user_codes.insert(name, named.unwrap().record);
     assert_eq!(
         outcome(world.find(&typed)),
         Some("user_code"),

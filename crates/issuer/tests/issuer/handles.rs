@@ -13,11 +13,13 @@ fn keys() -> MacKeys {
     MacKeys::new(key(1, 1), vec![key(2, 2)])
 }
 
-const KINDS: [HandleKind; 5] = [
+const KINDS: [HandleKind; 7] = [
     HandleKind::Refresh,
     HandleKind::Access,
     HandleKind::Code,
     HandleKind::RequestUri,
+    HandleKind::Interaction,
+    HandleKind::Resume,
     HandleKind::Device,
 ];
 

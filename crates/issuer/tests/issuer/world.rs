@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_issuer::authorize::{
-    ApproveForm, Approving, Lodged, Lodging, PushForm, RedirectTo, approve, deny, push, request_uri,
+    ApproveForm, Approving, Lodged, Lodging, Named, PushForm, RedirectTo, approve, deny, push,
 };
 use countersign_issuer::introspect::{Introspection, Recognised, Standing, introspect, recognise};
 use countersign_issuer::model::{
@@ -369,15 +369,15 @@ impl World {
         form: &ApproveForm<'_, &str>,
     ) -> Result<Option<RedirectTo>, Refusal> {
         let approving = Approving::parse(form, self.now)?;
-        let id = request_uri(uri, &self.issuer.mac_keys)?;
-        let known = self.authorizations.get(&id).cloned();
+        let named = Named::parse(uri, &self.issuer.mac_keys)?;
+        let known = self.authorizations.get(&named.record).cloned();
         let client = self.lodger(known.as_ref());
         let has_namesake = approving
             .namesake()
             .is_some_and(|namesake| self.clients.contains_key(namesake.as_str()));
         let (issuer, now) = (&self.issuer, self.now);
         let decision = approve(
-            id,
+            named,
             known.as_ref(),
             client.as_ref(),
             &approving,
@@ -393,12 +393,19 @@ impl World {
     }
 
     pub(crate) fn deny_either(&mut self, uri: &str) -> Result<Option<RedirectTo>, Refusal> {
-        let id = request_uri(uri, &self.issuer.mac_keys)?;
-        let known = self.authorizations.get(&id).cloned();
+        let named = Named::parse(uri, &self.issuer.mac_keys)?;
+        let known = self.authorizations.get(&named.record).cloned();
         let client = self.lodger(known.as_ref());
         let decider = ClientId::parse("login").unwrap();
         let (issuer, now) = (&self.issuer, self.now);
-        let decision = deny(id, known.as_ref(), client.as_ref(), &decider, issuer, now);
+        let decision = deny(
+            named,
+            known.as_ref(),
+            client.as_ref(),
+            &decider,
+            issuer,
+            now,
+        );
         self.settle(decision)
     }
 

@@ -1,10 +1,11 @@
 //! Where the HTTP endpoints are served, and to whose scripts.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use url::Url;
 
-use super::check::contradiction;
+use super::check::{contradiction, is_loopback};
 use super::{Config, ConfigError};
 
 /// The HTTP endpoints.
@@ -14,6 +15,28 @@ pub struct Http {
     pub place: HttpPlace,
     /// Origins whose scripts may use them; `*` is every origin.
     pub cors_origins: Vec<String>,
+    /// The login application that `/authorize` sends browsers to. `None`: there is no `/authorize`.
+    pub login_url: Option<String>,
+    /// `/authorize` takes only requests that were pushed (RFC 9126 §5).
+    pub only_pushed: bool,
+}
+
+/// Where people log in.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginUrl(Arc<str>);
+
+impl LoginUrl {
+    /// What is configured.
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        let said = config.http.login_url.as_deref();
+        said.map(|url| Self(url.into()))
+    }
+
+    /// With the handle of an interaction behind it: letters, digits, `-` and `_`.
+    pub(crate) fn with(&self, interaction: &str) -> String {
+        let separator = if self.0.contains('?') { '&' } else { '?' };
+        format!("{}{separator}interaction={interaction}", self.0)
+    }
 }
 
 /// Where the HTTP endpoints are.
@@ -56,8 +79,29 @@ pub(super) fn is_origin(text: &str) -> bool {
         })
 }
 
+/// Where browsers with the handle of an interaction may be sent.
+fn is_login(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    Url::parse(text).is_ok_and(|url| {
+        let scheme = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+        let bare = url.username().is_empty() && url.password().is_none();
+        is_plain && scheme && bare && url.fragment().is_none()
+    })
+}
+
 impl Config {
     pub(super) fn check_http(&self) -> Result<(), ConfigError> {
+        if self
+            .http
+            .login_url
+            .as_deref()
+            .is_some_and(|url| !is_login(url))
+        {
+            return Err(contradiction(
+                "http.login_url",
+                "must be an https URL (http for loopback) without user and fragment",
+            ));
+        }
         let Some(address) = self.http.place.own() else {
             return Ok(());
         };

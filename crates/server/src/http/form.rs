@@ -47,6 +47,11 @@ impl Form {
         }
     }
 
+    /// The parameters of an address, which are read as strictly.
+    pub(super) fn of_query(uri: &Uri) -> Result<Self, Problem> {
+        Self::parse(uri.query().unwrap_or_default().as_bytes())
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in bytes.split(|byte| *byte == b'&') {

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use countersign_jose::{Algorithm, Algorithms};
 use serde::Serialize;
 
-use super::{Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
+use super::{AUTHORIZE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
+use crate::config::{Config, LoginUrl};
 use crate::desk::Desk;
 
 /// It changes with a release or a restart.
@@ -41,10 +42,13 @@ const ASSERTIONS: [Algorithm; 5] = [
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_endpoint: Option<String>,
     token_endpoint: String,
     introspection_endpoint: String,
     revocation_endpoint: String,
     pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     jwks_uri: String,
     grant_types_supported: [&'static str; 3],
     response_types_supported: [&'static str; 1],
@@ -69,17 +73,19 @@ pub(super) async fn show(State(edge): State<Arc<Edge>>) -> Response {
 }
 
 /// The document, made once.
-pub(super) fn document(desk: &Desk) -> Bytes {
+pub(super) fn document(desk: &Desk, config: &Config) -> Bytes {
     let issuer = desk.engine.issuer();
     let issuer = issuer.name.as_str();
     let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
     let assertions = || names(Algorithms::of(&ASSERTIONS));
     let metadata = Metadata {
         issuer,
+        authorization_endpoint: LoginUrl::of(config).map(|_| at(AUTHORIZE)),
         token_endpoint: at(TOKEN),
         introspection_endpoint: at(INTROSPECT),
         revocation_endpoint: at(REVOKE),
         pushed_authorization_request_endpoint: at(PAR),
+        require_pushed_authorization_requests: config.http.only_pushed,
         jwks_uri: at(KEYS),
         grant_types_supported: super::token::GRANT_TYPES,
         response_types_supported: ["code"],

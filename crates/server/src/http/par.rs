@@ -1,9 +1,11 @@
 //! Pushed authorization requests (RFC 9126).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use countersign_issuer::Refusal;
 use countersign_issuer::authorize::{self, Lodging, PushForm};
 use serde::Serialize;
 
@@ -31,7 +33,8 @@ pub(super) async fn lodge(
     Ok(answer::with_nonce(response, lodged.nonce))
 }
 
-fn lodging(form: &Form) -> Result<Lodging, Refused> {
+/// What is asked for, pushed or brought by a browser.
+pub(super) fn lodging(form: &Form) -> Result<Lodging, Refused> {
     // RFC 9126 §2.1: none within one. Request objects (RFC 9101) are not read.
     for (field, expected) in [
         ("request_uri", "must be absent from a pushed request"),
@@ -44,10 +47,23 @@ fn lodging(form: &Form) -> Result<Lodging, Refused> {
             return Err(Refused::Field { field, expected });
         }
     }
-    if form.get("response_type") != Some("code") {
+    match form.get("response_type") {
+        Some("code") => {}
+        None => {
+            return Err(Refused::Field {
+                field: "response_type",
+                expected: "must be code",
+            });
+        }
+        Some(_) => return Err(Refusal::UnsupportedResponseType.into()),
+    }
+    if form
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
         return Err(Refused::Field {
-            field: "response_type",
-            expected: "must be code",
+            field: "response_mode",
+            expected: "must be query",
         });
     }
     Ok(Lodging::parse(&PushForm {
@@ -58,7 +74,24 @@ fn lodging(form: &Form) -> Result<Lodging, Refused> {
         code_challenge: form.text("code_challenge"),
         code_challenge_method: form.text("code_challenge_method"),
         dpop_jkt: form.text("dpop_jkt"),
+        max_age: max_age(form)?,
+        acr_values: &form.words("acr_values"),
+        prompts: &form.words("prompt"),
     })?)
+}
+
+/// OpenID Connect Core §3.1.2.1.
+fn max_age(form: &Form) -> Result<Option<Duration>, Refused> {
+    let Some(text) = form.get("max_age") else {
+        return Ok(None);
+    };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let secs = digits.then(|| text.parse::<u32>().ok()).flatten();
+    secs.map(|secs| Some(Duration::from_secs(secs.into())))
+        .ok_or(Refused::Field {
+            field: "max_age",
+            expected: "must be a number of seconds",
+        })
 }
 
 impl<'a> Lodged<'a> {

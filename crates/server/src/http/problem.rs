@@ -47,6 +47,13 @@ pub(crate) enum Misfit {
     Host,
 }
 
+/// What a page says of a problem.
+pub(super) struct ToldPerson {
+    pub(super) status: StatusCode,
+    pub(super) description: String,
+    pub(super) retry_after_secs: Option<u64>,
+}
+
 /// RFC 6749 §5.2.
 #[derive(Serialize)]
 struct Said<'a> {
@@ -105,18 +112,10 @@ impl Misfit {
 impl Problem {
     /// The answer, and a word of it in the trace.
     pub(super) fn answer(self) -> Response<Body> {
+        self.noted();
         let response = match &self {
-            Self::Refused(refused) => {
-                let reason = status::told(refused).reason;
-                countersign_telemetry::refused(reason.as_str_name(), refused.label());
-                if reason == Reason::Internal {
-                    error!(cause = refused.label(), "a fault of the service itself");
-                }
-                of(refused)
-            }
+            Self::Refused(refused) => of(refused),
             Self::Misfit(misfit) => {
-                let reason = Reason::InvalidRequest.as_str_name();
-                countersign_telemetry::refused(reason, misfit.label());
                 let said = said("invalid_request", misfit.description());
                 let mut response = made(misfit.status(), said);
                 if misfit.ends_connection() {
@@ -128,6 +127,52 @@ impl Problem {
         };
         response.map(Body::from)
     }
+
+    /// A word of it in the trace.
+    pub(super) fn noted(&self) {
+        match self {
+            Self::Refused(refused) => noted(refused),
+            Self::Misfit(misfit) => {
+                let reason = Reason::InvalidRequest.as_str_name();
+                countersign_telemetry::refused(reason, misfit.label());
+            }
+        }
+    }
+
+    /// What a person is told.
+    pub(super) fn told(&self) -> ToldPerson {
+        match self {
+            Self::Refused(refused) => ToldPerson {
+                status: status_of(status::told(refused).reason).0,
+                description: description(refused),
+                retry_after_secs: status::retry_after(refused).map(whole_secs),
+            },
+            Self::Misfit(misfit) => ToldPerson {
+                status: misfit.status(),
+                description: misfit.description().to_owned(),
+                retry_after_secs: None,
+            },
+        }
+    }
+}
+
+/// A word of a refusal in the trace.
+pub(super) fn noted(refused: &Refused) {
+    let reason = status::told(refused).reason;
+    countersign_telemetry::refused(reason.as_str_name(), refused.label());
+    if reason == Reason::Internal {
+        error!(cause = refused.label(), "a fault of the service itself");
+    }
+}
+
+/// Error and description, as a browser takes them to a client (RFC 6749 §4.1.2.1).
+pub(super) fn said_of(refused: &Refused) -> (&'static str, String) {
+    let told = status::told(refused);
+    let (_, otherwise) = status_of(told.reason);
+    (
+        told.oauth.unwrap_or(otherwise),
+        plain(&description(refused)),
+    )
 }
 
 impl IntoResponse for Problem {
@@ -158,10 +203,7 @@ impl From<Misfit> for Problem {
 pub(super) fn of(refused: &Refused) -> Response<Bytes> {
     let told = status::told(refused);
     let (http, otherwise) = status_of(told.reason);
-    let description = match status::fault(refused) {
-        Some((field, problem)) => format!("{}: {problem}", parameter(&field)),
-        None => status::message(refused),
-    };
+    let description = description(refused);
     let error = told.oauth.unwrap_or(otherwise);
     let mut response = made(http, said(error, &description));
     let headers = response.headers_mut();
@@ -173,6 +215,14 @@ pub(super) fn of(refused: &Refused) -> Response<Bytes> {
     }
     challenge(refused, headers);
     response
+}
+
+/// What is wrong, for people.
+fn description(refused: &Refused) -> String {
+    match status::fault(refused) {
+        Some((field, problem)) => format!("{}: {problem}", parameter(&field)),
+        None => status::message(refused),
+    }
 }
 
 /// The status of a reason, and its error code where the RFCs have none.
@@ -227,6 +277,7 @@ fn parameter(field: &str) -> &str {
         "resources" => "resource",
         "grant" => "grant_type",
         "target" => "token",
+        "prompts" => "prompt",
         "client" => "client_id",
         name => name,
     }

@@ -2,7 +2,7 @@
 //! application.
 
 use countersign_issuer::authorize::{
-    Approving, Lodged, Lodging, RedirectTo, Shown, approve, deny, push, shown,
+    Approving, Lodged, Lodging, Named, RedirectTo, Shown, approve, deny, push, shown,
 };
 use countersign_issuer::model::{Authorization, Client, ClientId, RecordId};
 use countersign_issuer::{Decision, Known};
@@ -24,18 +24,18 @@ pub(crate) struct Push<'a> {
 
 /// The login application asks what there is to approve.
 pub(crate) struct Show {
-    pub(crate) id: RecordId,
+    pub(crate) named: Named,
 }
 
 /// The person approved.
 pub(crate) struct Approve {
-    pub(crate) id: RecordId,
+    pub(crate) named: Named,
     pub(crate) approving: Approving,
 }
 
 /// The person declined.
 pub(crate) struct Deny {
-    pub(crate) id: RecordId,
+    pub(crate) named: Named,
     /// The login application.
     pub(crate) decider: ClientId,
 }
@@ -70,9 +70,10 @@ impl Operation for Show {
     type Answer = Shown;
 
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Shown>, Refused> {
-        let (known, client) = lodged(records, self.id).await?;
+        let (known, client) = lodged(records, self.named.record).await?;
         let authorization = known.as_ref().map(|known| &known.value);
         Ok(Decision::without_change(shown(
+            self.named,
             authorization,
             client.as_ref(),
             at.issuer,
@@ -90,13 +91,13 @@ impl Operation for Approve {
         records: &Records,
         at: Moment<'_>,
     ) -> Result<Decision<Option<RedirectTo>>, Refused> {
-        let (known, client) = lodged(records, self.id).await?;
+        let (known, client) = lodged(records, self.named.record).await?;
         let has_namesake = match self.approving.namesake() {
             Some(namesake) => records.registration(&namesake).await?.is_some(),
             None => false,
         };
         Ok(approve(
-            self.id,
+            self.named,
             known.as_ref(),
             client.as_ref(),
             &self.approving,
@@ -116,9 +117,9 @@ impl Operation for Deny {
         records: &Records,
         at: Moment<'_>,
     ) -> Result<Decision<Option<RedirectTo>>, Refused> {
-        let (known, client) = lodged(records, self.id).await?;
+        let (known, client) = lodged(records, self.named.record).await?;
         Ok(deny(
-            self.id,
+            self.named,
             known.as_ref(),
             client.as_ref(),
             &self.decider,

@@ -57,7 +57,7 @@ impl Lane {
 
 /// The methods and endpoints that can be limited: all on the TCP address but health, which a
 /// balancer must not be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 20] = [
+const LIMITABLE: [&str; 21] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -73,6 +73,7 @@ const LIMITABLE: [&str; 20] = [
     "/countersign.keys.v1.KeyService/WatchKeys",
     "/countersign.revocation.v1.RevocationService/WatchRevocations",
     http::TOKEN,
+    http::AUTHORIZE,
     http::INTROSPECT,
     http::REVOKE,
     http::PAR,

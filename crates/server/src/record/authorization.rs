@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, Polling, RecordId,
-    Redirect, RedirectUri, Stage, State, Subject, Way,
+    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, Polling, Prompts,
+    RecordId, Redirect, RedirectUri, SecretHash, Stage, State, Subject, Way, Wishes,
 };
 use countersign_jose::UnixTime;
 
@@ -18,6 +18,8 @@ impl Recorded for Authorization {
         use stored::AuthorizationStage as At;
         let (stage, approval, family) = match &self.stage {
             Stage::Pending => (At::Pending, None, None),
+            Stage::Returning(Some(approval)) => (At::ApprovedAway, Some(approval), None),
+            Stage::Returning(None) => (At::DeniedAway, None, None),
             Stage::Approved(approval) => (At::Approved, Some(approval), None),
             Stage::Denied => (At::Denied, None, None),
             Stage::Redeemed { approval, family } => (At::Redeemed, Some(approval), Some(*family)),
@@ -44,6 +46,10 @@ impl Recorded for Authorization {
                     .as_ref()
                     .map_or_else(String::new, |state| state.as_str().to_owned());
                 record.code_challenge = Bytes::copy_from_slice(redirect.challenge.as_bytes());
+                record.browser_hash = redirect.browser.map_or_else(Bytes::new, |browser| {
+                    Bytes::copy_from_slice(browser.as_bytes())
+                });
+                wish(&mut record, &redirect.wishes);
             }
             Way::Device(polling) => {
                 record.poll_interval_millis = duration_millis(polling.interval);
@@ -93,7 +99,32 @@ fn way(record: &stored::AuthorizationRecord) -> Result<Way, Damaged> {
         uri: read(RedirectUri::parse(&record.redirect_uri))?,
         state: read(State::parse(&record.state))?,
         challenge: CodeChallenge::from_bytes(read(record.code_challenge.as_ref().try_into())?),
+        wishes: wishes(record)?,
+        browser: match record.browser_hash.as_ref() {
+            [] => None,
+            bytes => Some(SecretHash::from_bytes(read(bytes.try_into())?)),
+        },
     }))
+}
+
+fn wish(record: &mut stored::AuthorizationRecord, wishes: &Wishes) {
+    let acr_values = wishes.acr_values.iter();
+    record.authenticated_since_millis = millis(wishes.authenticated_since);
+    record.acr_values = acr_values.map(|acr| acr.as_str().to_owned()).collect();
+    record.prompts = wishes.prompts.words().map(str::to_owned).collect();
+}
+
+fn wishes(record: &stored::AuthorizationRecord) -> Result<Wishes, Damaged> {
+    let acr = |text: &String| read(Acr::parse(text))?.ok_or(Damaged);
+    Ok(Wishes {
+        authenticated_since: time(record.authenticated_since_millis),
+        acr_values: record
+            .acr_values
+            .iter()
+            .map(acr)
+            .collect::<Result<_, _>>()?,
+        prompts: read(Prompts::parse(&record.prompts))?,
+    })
 }
 
 /// An interval has no more milliseconds than a number has room for.
@@ -106,6 +137,8 @@ fn stage(record: &stored::AuthorizationRecord) -> Result<Stage, Damaged> {
     match record.stage() {
         At::Unspecified => Err(Damaged),
         At::Pending => Ok(Stage::Pending),
+        At::ApprovedAway => Ok(Stage::Returning(Some(approval(record)?))),
+        At::DeniedAway => Ok(Stage::Returning(None)),
         At::Approved => Ok(Stage::Approved(approval(record)?)),
         At::Denied => Ok(Stage::Denied),
         At::Redeemed => Ok(Stage::Redeemed {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use countersign_issuer::model::{
     AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge,
     DisplayName, Epoch, Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock,
-    Permissions, Polling, Redirect, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause,
-    Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way,
+    Permissions, Polling, Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked,
+    RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
 };
 
 use countersign_issuer::{Claims, Reference};
@@ -188,6 +188,8 @@ fn authorizations_read_back_at_every_stage() {
     };
     for stage in [
         Stage::Pending,
+        Stage::Returning(Some(approval.clone())),
+        Stage::Returning(None),
         Stage::Approved(approval.clone()),
         Stage::Denied,
         Stage::Redeemed {
@@ -199,6 +201,12 @@ fn authorizations_read_back_at_every_stage() {
             uri: RedirectUri::parse("https://shop.example/cb").expect("a URI"),
             state: State::parse("s").expect("a state"),
             challenge: CodeChallenge::from_bytes([5; 32]),
+            wishes: Wishes {
+                authenticated_since: Some(at(1)),
+                acr_values: Acr::parse("pwd").expect("an acr").into_iter().collect(),
+                prompts: Prompts::parse(&["login", "consent"]).expect("prompts"),
+            },
+            browser: Some(SecretHash::from_bytes([4; 32])),
         });
         let device = |polled_at| {
             Way::Device(Polling {

@@ -7,8 +7,7 @@ use countersign::authorization::v1::{
     FindAuthorizationRequest, FindAuthorizationResponse, GetAuthorizationRequest,
     GetAuthorizationResponse, PushAuthorizationRequest, PushAuthorizationResponse,
 };
-use countersign_issuer::authorize::request_uri;
-use countersign_issuer::model::RecordId;
+use countersign_issuer::authorize::Named;
 use countersign_telemetry::spans;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
@@ -69,11 +68,11 @@ impl AuthorizationService for Authorizations {
         request: Request<GetAuthorizationRequest>,
     ) -> Result<Response<GetAuthorizationResponse>, Status> {
         self.charge(&request)?;
-        let id = self.id(&request.get_ref().request_uri)?;
+        let named = self.named(&request.get_ref().request_uri)?;
         let shown = self
             .desk
             .engine
-            .decide(&Show { id })
+            .decide(&Show { named })
             .instrument(spans::authorize("get"))
             .await?
             .answer;
@@ -86,12 +85,12 @@ impl AuthorizationService for Authorizations {
         request: Request<ApproveAuthorizationRequest>,
     ) -> Result<Response<ApproveAuthorizationResponse>, Status> {
         self.charge(&request)?;
-        let id = self.id(&request.get_ref().request_uri)?;
+        let named = self.named(&request.get_ref().request_uri)?;
         let approving = wire::authorization::approving(request.get_ref(), self.desk.engine.now())?;
         let redirect_to = self
             .desk
             .engine
-            .decide(&Approve { id, approving })
+            .decide(&Approve { named, approving })
             .instrument(spans::authorize("approve"))
             .await?
             .answer;
@@ -104,12 +103,12 @@ impl AuthorizationService for Authorizations {
         request: Request<DenyAuthorizationRequest>,
     ) -> Result<Response<DenyAuthorizationResponse>, Status> {
         self.charge(&request)?;
-        let id = self.id(&request.get_ref().request_uri)?;
+        let named = self.named(&request.get_ref().request_uri)?;
         let decider = permitted_client(&request)?;
         let redirect_to = self
             .desk
             .engine
-            .decide(&Deny { id, decider })
+            .decide(&Deny { named, decider })
             .instrument(spans::authorize("deny"))
             .await?
             .answer;
@@ -128,7 +127,7 @@ impl Authorizations {
             .charge(permitted_client(request)?, 1)?)
     }
 
-    fn id(&self, text: &str) -> Result<RecordId, Refused> {
-        Ok(request_uri(text, &self.desk.engine.issuer().mac_keys)?)
+    fn named(&self, text: &str) -> Result<Named, Refused> {
+        Ok(Named::parse(text, &self.desk.engine.issuer().mac_keys)?)
     }
 }

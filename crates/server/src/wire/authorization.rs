@@ -1,5 +1,7 @@
 //! Messages of `countersign.authorization.v1`.
 
+use std::time::Duration;
+
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, Authorization, AuthorizeDeviceRequest, AuthorizeDeviceResponse,
     FindAuthorizationRequest, FindAuthorizationResponse, PushAuthorizationRequest,
@@ -28,8 +30,21 @@ pub(crate) fn pushed(message: &PushAuthorizationRequest) -> Result<(Caller<'_>, 
         code_challenge: &message.code_challenge,
         code_challenge_method: &message.code_challenge_method,
         dpop_jkt: &message.dpop_jkt,
+        max_age: match &message.max_age {
+            None => None,
+            Some(age) => Some(max_age(age)?),
+        },
+        acr_values: &message.acr_values,
+        prompts: &message.prompts,
     })?;
     Ok((caller, lodging))
+}
+
+fn max_age(age: &prost_types::Duration) -> Result<Duration, Refused> {
+    Duration::try_from(*age).map_err(|_| Refused::Field {
+        field: "max_age",
+        expected: "must not be negative",
+    })
 }
 
 pub(crate) fn device(message: &AuthorizeDeviceRequest) -> Result<(Caller<'_>, Ask), Refused> {
@@ -111,5 +126,13 @@ pub(crate) fn shown(shown: &Shown) -> Authorization {
         resources: resources(&shown.permissions),
         expire_time: Some(timestamp(shown.expires_at)),
         device: shown.redirect_uri.is_none(),
+        authenticated_since: shown.wishes.authenticated_since.map(timestamp),
+        acr_values: shown
+            .wishes
+            .acr_values
+            .iter()
+            .map(|acr| acr.as_str().to_owned())
+            .collect(),
+        prompts: shown.wishes.prompts.words().map(str::to_owned).collect(),
     }
 }

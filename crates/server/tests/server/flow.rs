@@ -39,7 +39,7 @@ pub(crate) fn push_request(
         state: "s-1".to_owned(),
         code_challenge: challenge.to_owned(),
         code_challenge_method: "S256".to_owned(),
-        dpop_jkt: String::new(),
+        ..authorization::PushAuthorizationRequest::default()
     }
 }
 
@@ -47,14 +47,18 @@ pub(crate) fn push_request(
 pub(crate) async fn with_login() -> (Service, Client) {
     let service = Service::start().await;
     service.add_orders().await;
-    let issuer = service.issuer().to_owned();
-    let login = service
+    let login = add_login(&service).await;
+    (service, login)
+}
+
+pub(crate) async fn add_login(service: &Service) -> Client {
+    let issuer = service.issuer();
+    service
         .add(service_client(
             "login",
-            &[(issuer.as_str(), &["authorizations.decide"])],
+            &[(issuer, &["authorizations.decide"])],
         ))
-        .await;
-    (service, login)
+        .await
 }
 
 /// Lodges a request and has ann approve it; the code that comes back.

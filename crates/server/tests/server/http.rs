@@ -1,6 +1,7 @@
 //! The HTTP endpoints over real sockets, in both versions of HTTP.
 
 mod authentication;
+mod authorize;
 mod cors;
 mod flow;
 mod forms;

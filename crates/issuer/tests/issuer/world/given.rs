@@ -123,6 +123,9 @@ pub(crate) fn pushing() -> PushForm<'static, &'static str> {
         code_challenge: CHALLENGE,
         code_challenge_method: "S256",
         dpop_jkt: "",
+        max_age: None,
+        acr_values: &[],
+        prompts: &[],
     }
 }
 

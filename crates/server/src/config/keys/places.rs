@@ -108,6 +108,32 @@ pub(super) const KEYS: &[Key] = &[
         copy: |to, from| to.http.cors_origins.clone_from(&from.http.cors_origins),
     },
     Key {
+        name: "http.login_url",
+        default: "none",
+        values: "URL",
+        meaning: "The login application that `/authorize` sends browsers to. Without it there is no \
+                  `/authorize`.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.http.login_url = Some(value.text()?);
+            Ok(())
+        },
+        copy: |to, from| to.http.login_url.clone_from(&from.http.login_url),
+    },
+    Key {
+        name: "http.only_pushed",
+        default: "no",
+        values: "`no` or `yes`",
+        meaning: "Whether `/authorize` takes only requests that were pushed (RFC 9126), of all \
+                  clients.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.http.only_pushed = value.one_of(&["no", "yes"])? == 1;
+            Ok(())
+        },
+        copy: |to, from| to.http.only_pushed = from.http.only_pushed,
+    },
+    Key {
         name: "tls.certificate_file",
         default: "none",
         values: "path",

@@ -14,6 +14,7 @@ use countersign::token::v1::{
 };
 use countersign_dpop::{Limits, NonceKey};
 use countersign_guard::{Freshness, Ledger, NonceMode, Sharing};
+use countersign_issuer::authorize::Named;
 use countersign_issuer::model::{Epoch, FamilyId, Generation, RecordId, TokenId};
 use countersign_issuer::register::NewClient;
 use countersign_issuer::{
@@ -376,13 +377,14 @@ async fn approve(engine: &Engine, client: &ClientAuthentication, id: RecordId) {
         proof: None,
         id,
     };
-    engine.decide(&push).await.expect("lodged");
+    let lodged = engine.decide(&push).await.expect("lodged").answer;
+    let named = Named::parse(lodged.request_uri.reveal(), &mac_keys()).expect("a name");
     let approval = ApproveAuthorizationRequest {
         subject: "ada".to_owned(),
         ..ApproveAuthorizationRequest::default()
     };
     let approve = Approve {
-        id,
+        named,
         approving: wire::authorization::approving(&approval, NOW).expect("an approval"),
     };
     engine.decide(&approve).await.expect("approved");

@@ -1,0 +1,90 @@
+//! Browsers, on their way through the authorization endpoint. They show nothing but what they bring,
+//! so nobody's share is charged: the endpoint can be limited as a whole.
+
+use std::time::Duration;
+
+use countersign_issuer::HandleText;
+use countersign_issuer::authorize::{Arrived, Begun, Lodging, RedirectTo, Return};
+use countersign_issuer::model::{ClientId, ClientSecret, RecordId};
+use countersign_telemetry::spans;
+use tracing::Instrument as _;
+
+use super::Desk;
+use crate::operation::browser::{Arrive, Begin, Resume};
+use crate::random;
+use crate::refused::Refused;
+
+/// A request that a browser is to take to the login application.
+pub(crate) struct Handover {
+    pub(crate) interaction: HandleText,
+    /// What the browser keeps, and under which record's name.
+    pub(crate) keeps: ClientSecret,
+    pub(crate) record: RecordId,
+    pub(crate) expires_in: Duration,
+}
+
+/// Where a browser with plain parameters goes.
+pub(crate) enum Onward {
+    Login(Handover),
+    /// To the client, with the reason if the decision found one.
+    Back(Return, Option<Refused>),
+}
+
+impl Desk {
+    /// A browser brings a request that was lodged.
+    pub(crate) async fn begin(&self, client: ClientId, id: RecordId) -> Result<Handover, Refused> {
+        let keeps = ClientSecret::from_random(&random::bytes());
+        let begin = Begin {
+            client,
+            id,
+            browser: keeps.hash(),
+        };
+        let span = spans::authorize("begin");
+        let begun = self.engine.decide(&begin).instrument(span).await?.answer;
+        Ok(handover(begun, keeps, id))
+    }
+
+    /// A browser brings a request in plain parameters; `lodging` is `None` where they are wrong in
+    /// something else than client and redirect URI.
+    pub(crate) async fn arrive(
+        &self,
+        client: ClientId,
+        back: Return,
+        lodging: Option<Lodging>,
+    ) -> Result<Onward, Refused> {
+        let keeps = ClientSecret::from_random(&random::bytes());
+        let arrive = Arrive {
+            client,
+            back,
+            lodging,
+            id: RecordId::from_bytes(random::bytes()),
+            browser: keeps.hash(),
+        };
+        let span = spans::authorize("begin");
+        let arrived = self.engine.decide(&arrive).instrument(span).await?.answer;
+        Ok(match arrived {
+            Arrived::Begun(begun) => Onward::Login(handover(begun, keeps, arrive.id)),
+            Arrived::Back(back, refusal) => Onward::Back(back, refusal.map(Refused::from)),
+        })
+    }
+
+    /// A browser is back, with what it kept.
+    pub(crate) async fn resume(
+        &self,
+        id: RecordId,
+        keeps: Option<String>,
+    ) -> Result<RedirectTo, Refused> {
+        let resume = Resume { id, keeps };
+        let span = spans::authorize("resume");
+        Ok(self.engine.decide(&resume).instrument(span).await?.answer)
+    }
+}
+
+fn handover(begun: Begun, keeps: ClientSecret, record: RecordId) -> Handover {
+    Handover {
+        interaction: begun.interaction,
+        expires_in: begun.expires_in,
+        keeps,
+        record,
+    }
+}

@@ -1,0 +1,188 @@
+//! What must not be sent anywhere is shown as a page.
+
+use super::super::web::{Ask, form};
+use super::browser::{AUTHORIZE, World, borrowed, check_page, interaction, plain};
+use crate::flow::pkce;
+use crate::harness::CALLBACK;
+use countersign::admin::v1::AuthenticationMethod;
+use http::Method;
+
+use crate::harness::person_client;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_to_where_the_client_is_not() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let (_, challenge) = pkce();
+    let good = plain(&world.shop, &challenge);
+    let with = |name: &'static str, value: &str| {
+        let mut changed = good.clone();
+        changed.retain(|(other, _)| *other != name);
+        changed.push((name, value.to_owned()));
+        form(&borrowed(&changed))
+    };
+    let without = |name: &str| {
+        let mut changed = good.clone();
+        changed.retain(|(other, _)| *other != name);
+        form(&borrowed(&changed))
+    };
+    let all = form(&borrowed(&good));
+    for (what, query, says) in [
+        (
+            "no client",
+            without("client_id"),
+            "client_id: must not be empty",
+        ),
+        (
+            "an unknown client",
+            with("client_id", "nobody"),
+            "client_id: must name",
+        ),
+        (
+            "no name",
+            with("client_id", "<script>"),
+            "client_id: must be",
+        ),
+        (
+            "no redirect URI",
+            without("redirect_uri"),
+            "redirect_uri: must not",
+        ),
+        (
+            "elsewhere",
+            with("redirect_uri", "https://evil.example/cb"),
+            "redirect_uri: must be a redirect URI",
+        ),
+        (
+            "deeper",
+            with("redirect_uri", &format!("{CALLBACK}/x")),
+            "redirect_uri: must be a redirect URI",
+        ),
+        (
+            "with a query",
+            with("redirect_uri", &format!("{CALLBACK}?x=1")),
+            "redirect_uri: must be a redirect URI",
+        ),
+        (
+            "a script",
+            with("redirect_uri", "javascript:alert(1)"),
+            "redirect_uri: must be an absolute",
+        ),
+        (
+            "user information",
+            with(
+                "redirect_uri",
+                "https://shop.example.com@evil.example/callback",
+            ),
+            "redirect_uri: must be",
+        ),
+        // Also where something else is wrong as well.
+        (
+            "elsewhere, of another type",
+            with("redirect_uri", "https://evil.example/cb") + "&response_mode=form_post",
+            "redirect_uri: must be a redirect URI",
+        ),
+        (
+            "twice",
+            format!("{all}&state=s-2"),
+            "body: must not have a parameter twice",
+        ),
+        (
+            "twice, the redirect URI",
+            format!("{all}&redirect_uri=https%3A%2F%2Fevil.example"),
+            "must not have a parameter twice",
+        ),
+        ("broken", format!("{all}&x=%zz"), "percent-encoded"),
+        ("nothing", String::new(), "client_id: must not be empty"),
+    ] {
+        let answer = browser.open(&format!("{AUTHORIZE}?{query}")).await;
+        check_page(what, &answer, 400, says);
+    }
+    let cut = Ask::post(AUTHORIZE, &borrowed(&good));
+    let json = Ask {
+        headers: vec![("content-type", "application/json".to_owned())],
+        ..cut
+    };
+    check_page(
+        "no form",
+        &browser.send(json).await,
+        415,
+        "application/x-www-form",
+    );
+    let mut put = Ask::post(AUTHORIZE, &borrowed(&good));
+    put.method = Method::PUT;
+    check_page("another method", &browser.send(put).await, 405, "methods");
+    assert!(browser.jar.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_uri_is_brought_once_by_its_client_in_its_time() {
+    let world = World::new().await;
+    let other = world
+        .service
+        .add(person_client("other", AuthenticationMethod::None))
+        .await;
+    let mut browser = world.browser();
+    let (_, challenge) = pkce();
+    let uri = world.push(&world.shop, &challenge).await;
+    let not_waiting = "request_uri: must be a request_uri that waits";
+    let bring = |client: &str, uri: &str| form(&[("client_id", client), ("request_uri", uri)]);
+    let flipped = {
+        let last = if uri.ends_with('A') { 'E' } else { 'A' };
+        format!("{}{last}", &uri[..uri.len() - 1])
+    };
+    for (what, query, says) in [
+        ("another client's", bring(&other.id, &uri), not_waiting),
+        (
+            "an unknown client's",
+            bring("nobody", &uri),
+            "client_id: must name",
+        ),
+        (
+            "nobody's",
+            form(&[("request_uri", uri.as_str())]),
+            "client_id: must not",
+        ),
+        ("changed", bring("shop", &flipped), not_waiting),
+        (
+            "garbage",
+            bring("shop", "urn:ietf:params:oauth:request_uri:csp_x"),
+            not_waiting,
+        ),
+        (
+            "somewhere to fetch from",
+            bring("shop", "https://evil.example/r.jwt"),
+            not_waiting,
+        ),
+        (
+            "with a request object",
+            bring("shop", &uri) + "&request=e30.e30.",
+            "request: must be absent",
+        ),
+    ] {
+        let answer = browser.open(&format!("{AUTHORIZE}?{query}")).await;
+        check_page(what, &answer, 400, says);
+    }
+    // Looking at it first uses nothing up.
+    let path = format!("{AUTHORIZE}?{}", bring("shop", &uri));
+    let head = Ask {
+        method: Method::HEAD,
+        ..Ask::get(&path)
+    };
+    assert_eq!(browser.send(head).await.status, 405);
+    let handle = interaction(&browser.open(&path).await);
+    check_page("again", &browser.open(&path).await, 400, not_waiting);
+    let mut second = world.browser();
+    check_page("by another", &second.open(&path).await, 400, not_waiting);
+    // The handle is no request_uri here, and a way back is none either.
+    let as_uri = format!("{AUTHORIZE}?{}", bring("shop", &handle));
+    check_page("a handle", &browser.open(&as_uri).await, 400, not_waiting);
+
+    let uri = world.push(&world.shop, &challenge).await;
+    let path = format!("{AUTHORIZE}?{}", bring("shop", &uri));
+    world
+        .service
+        .clock
+        .advance(std::time::Duration::from_secs(600));
+    check_page("expired", &browser.open(&path).await, 400, not_waiting);
+}
