@@ -8,6 +8,7 @@
 mod access_tokens;
 mod authentication;
 mod authorization;
+mod browser;
 mod codes;
 mod credentials;
 mod devices;
