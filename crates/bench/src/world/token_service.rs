@@ -302,6 +302,7 @@ impl TokenService {
             code_challenge: base64url::encode(sha256(&[verifier.as_bytes()])),
             code_challenge_method: "S256".to_owned(),
             dpop_jkt: self.prover.jkt().to_string(),
+            ..PushAuthorizationRequest::default()
         };
         self.proven(PUSH, &request)
     }

@@ -56,6 +56,7 @@ async fn push(
         code_challenge: base64url::encode(sha256(&[verifier.as_bytes()])),
         code_challenge_method: "S256".to_owned(),
         dpop_jkt: desk.prover().jkt().to_string(),
+        ..PushAuthorizationRequest::default()
     };
     let pushed = world.push(desk, &request).await?;
     let pushed = stage.accepted(

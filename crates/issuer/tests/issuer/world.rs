@@ -1,6 +1,7 @@
 //! A small world to decide in: registered clients and resources, and records that keep their
 //! versions as a store does.
 
+mod browser;
 mod devices;
 mod given;
 
@@ -9,13 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_issuer::authorize::{
-    ApproveForm, Approving, Lodged, Lodging, Named, PushForm, RedirectTo, approve, begin, brought,
-    deny, push, resume, returning,
+    ApproveForm, Approving, Lodged, Lodging, Named, PushForm, RedirectTo, approve, deny, push,
 };
 use countersign_issuer::introspect::{Introspection, Recognised, Standing, introspect, recognise};
 use countersign_issuer::model::{
     Authentication, Authorization, Catalogue, Client, ClientId, Family, FamilyId, GrantTypes,
-    Permissions, RecordId, RefreshKey, Resource, ResourceUri, SecretHash, TokenId,
+    Permissions, RecordId, RefreshKey, Resource, ResourceUri, TokenId,
 };
 use countersign_issuer::{
     Actor, Ask, Change, CodeForm, Decision, Event, Expect, Found, Fresh, Holder, Issued, Issuer,
@@ -407,38 +407,6 @@ impl World {
             issuer,
             now,
         );
-        self.settle(decision)
-    }
-
-    /// A browser that keeps `keeps` brings a request that was lodged; the handle.
-    pub(crate) fn begin(&mut self, who: &str, uri: &str, keeps: &str) -> Result<String, Refusal> {
-        let id = brought(uri, &self.issuer.mac_keys)?;
-        let named = ClientId::parse(who).unwrap();
-        let client = self.clients.get(who).map(|known| known.value.clone());
-        let known = self.authorizations.get(&id).cloned();
-        let browser = SecretHash::from_bytes(countersign_jose::sha256(&[keeps.as_bytes()]));
-        let decision = begin(
-            &named,
-            client.as_ref(),
-            id,
-            known.as_ref(),
-            browser,
-            &self.issuer,
-            self.now,
-        );
-        let begun = self.settle(decision)?;
-        Ok(begun.interaction.reveal().to_owned())
-    }
-
-    /// A browser that keeps `keeps` opens the way back.
-    pub(crate) fn resume(&mut self, way_back: &str, keeps: &str) -> Result<RedirectTo, Refusal> {
-        let way_back = parameter(way_back, "resume").unwrap();
-        let id = returning(&way_back, &self.issuer.mac_keys)?;
-        let known = self.authorizations.get(&id).cloned();
-        let client = self.lodger(known.as_ref());
-        let (issuer, now) = (&self.issuer, self.now);
-        let keeps = Some(keeps);
-        let decision = resume(id, known.as_ref(), client.as_ref(), keeps, issuer, now);
         self.settle(decision)
     }
 
