@@ -196,6 +196,26 @@ fn wrong_files_say_what_would_be_right() {
              as in https://app.example.com, or *",
         ),
         (
+            "[http]\nlogin_url = \"http://login.example.com/\"",
+            "`http.login_url` must be an https URL (http for loopback) without user and fragment",
+        ),
+        (
+            "[http]\nlogin_url = \"https://a@login.example.com/\"",
+            "`http.login_url` must be an https URL (http for loopback) without user and fragment",
+        ),
+        (
+            "[http]\nlogin_url = \"https://login.example.com/#a\"",
+            "`http.login_url` must be an https URL (http for loopback) without user and fragment",
+        ),
+        (
+            "[http]\nlogin_url = \"javascript:alert(1)\"",
+            "`http.login_url` must be an https URL (http for loopback) without user and fragment",
+        ),
+        (
+            "[http]\nlogin_url = \"/login\"",
+            "`http.login_url` must be an https URL (http for loopback) without user and fragment",
+        ),
+        (
             "[tokens]\nrefresh_absolute_secs = 60",
             "`tokens.refresh_idle_secs` must not be more than tokens.refresh_absolute_secs",
         ),
@@ -382,6 +402,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("listen.workers", "7"),
         ("http.address", "127.0.0.1:2"),
         ("http.cors_origins", "https://a.example"),
+        ("http.login_url", "https://a.example/login"),
+        ("http.only_pushed", "yes"),
         ("tls.certificate_file", "a"),
         ("tls.key_file", "a"),
         ("store.directory", "a"),

@@ -162,6 +162,8 @@ pub(crate) fn handles() -> Vec<Vec<u8>> {
         HandleKind::Access,
         HandleKind::Code,
         HandleKind::RequestUri,
+        HandleKind::Interaction,
+        HandleKind::Resume,
     ];
     let mut found: Vec<Vec<u8>> = Vec::new();
     for kind in kinds {

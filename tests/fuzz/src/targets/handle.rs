@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 use countersign_issuer::model::{Generation, RecordId};
 use countersign_issuer::{Handle, HandleKind, MacKey, MacKeyId, MacKeys};
 
-const KINDS: [HandleKind; 4] = [
+const KINDS: [HandleKind; 6] = [
     HandleKind::Refresh,
     HandleKind::Access,
     HandleKind::Code,
     HandleKind::RequestUri,
+    HandleKind::Interaction,
+    HandleKind::Resume,
 ];
 
 /// An active key and a retiring one.
