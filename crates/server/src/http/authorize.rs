@@ -11,7 +11,6 @@ use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use countersign_issuer::Refusal;
 use countersign_issuer::authorize::{Return, brought, returning};
 use countersign_issuer::model::{self, ClientId, Malformed, RedirectUri};
 
@@ -21,7 +20,7 @@ use super::problem::{self, Misfit, Problem};
 use super::{Edge, answer, page, par};
 use crate::config::LoginUrl;
 use crate::desk::{Handover, Onward};
-use crate::refused::Refused;
+use crate::refused::{Fault, Refused};
 
 /// Where the browser goes, and what it keeps or forgets.
 struct Goes {
@@ -46,7 +45,7 @@ async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {
         return Err(Misfit::NotFound.into());
     };
     let (head, body) = request.into_parts();
-    // What is shown to the browser's other pages is no secret, what is posted may be long.
+    // RFC 6749 §3.1: either way, and each parameter once.
     let form = match head.method {
         Method::POST => Form::read(&head.uri, &head.headers, body).await?,
         _ => Form::of_query(&head.uri)?,
@@ -106,8 +105,9 @@ async fn with_parameters(
     match edge.desk.arrive(client, back, lodging).await? {
         Onward::Login(handover) => Ok(edge.hand_over(login, &handover, headers)),
         Onward::Back(back, found) => {
+            // One of the two: what is right and allowed is begun.
             let refused = found.or(wrong);
-            let refused = refused.unwrap_or(Refusal::UnsupportedResponseType.into());
+            let refused = refused.ok_or(Refused::Fault(Fault::NothingWritten))?;
             Ok(edge.back(&back, &refused))
         }
     }
