@@ -3,6 +3,8 @@
 //! burn somebody else's `jti`.
 
 mod asked;
+mod head;
+mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +15,13 @@ use countersign_client::deadline;
 use countersign_dpop::{Ath, Call, Limits, NonceStanding, Origin, Paths, VerifiedProof};
 use countersign_jose::UnixTime;
 use countersign_telemetry::{Called, spans};
-use http::{HeaderMap, Method, Request};
 
-use crate::authority::online::{Answer, Asking};
+use self::head::Edge;
+pub(crate) use self::head::Head;
+pub(crate) use self::verdict::{
+    Decision, Found, Observation, OpenStream, Permitted, Proven, Question, Refused, Verdict,
+};
+use crate::authority::online::Asking;
 use crate::authority::{Authority, Claims, Vouched};
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
@@ -28,8 +34,7 @@ use crate::refusal::{Refusal, TokenRefusal};
 use crate::respond::{Responder, reason};
 use crate::revocations::Watch;
 use crate::routes::{Guarded, Route, Routes};
-use crate::streams::EndCause;
-use crate::streams::{OpenStreams, Place};
+use crate::streams::{EndCause, OpenStreams};
 
 /// Everything that a guard checks with.
 pub(crate) struct Checks {
@@ -69,131 +74,6 @@ pub(crate) struct Tally {
 /// An observing guard does not hold up a call for longer than that: what is found out later serves
 /// the calls that follow.
 const OBSERVER_WAITS: Duration = Duration::from_millis(250);
-
-/// The part of a request that the guard looks at.
-#[derive(Copy, Clone)]
-pub(crate) struct Head<'a> {
-    edge: Edge,
-    method: &'a Method,
-    path: &'a str,
-    headers: &'a HeaderMap,
-}
-
-/// What kind of request it is, and so which of the rules it is looked for among.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Edge {
-    Grpc,
-    Http,
-}
-
-impl<'a> Head<'a> {
-    /// Of a gRPC call.
-    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
-        Self {
-            edge: Edge::Grpc,
-            method: request.method(),
-            // With a query, which gRPC has no use for: such a path has no rule.
-            path: request
-                .uri()
-                .path_and_query()
-                .map_or("", http::uri::PathAndQuery::as_str),
-            headers: request.headers(),
-        }
-    }
-
-    /// Of any other HTTP request.
-    pub(crate) fn of_http<B>(request: &'a Request<B>) -> Self {
-        Self {
-            edge: Edge::Http,
-            method: request.method(),
-            // RFC 9449 §4.3 (9): without the query.
-            path: request.uri().path(),
-            headers: request.headers(),
-        }
-    }
-}
-
-/// What becomes of a call, or what must be done first.
-pub(crate) enum Verdict {
-    /// It is decided.
-    Decided(Decision),
-    /// Something has to be [found out](Checks::find_out) first. Then
-    /// [`Checks::resume`].
-    Open(Question, Proven),
-}
-
-/// What has to be found out about a token.
-pub(crate) enum Question {
-    /// It names a key that is not known.
-    Key,
-    /// It is a reference, and its issuer is being asked what it says.
-    Reference(Asking),
-}
-
-/// What was found out about a token.
-pub(crate) enum Found {
-    /// The key set was looked at again.
-    Keys,
-    /// What the issuer says.
-    Said(Answer),
-    /// Not in the time that an observing guard waits.
-    NotInTime,
-}
-
-/// What becomes of a call.
-pub(crate) enum Decision {
-    /// On to the handler, untouched.
-    Exempt,
-    /// On to the handler, without a permit.
-    Public,
-    /// On to the handler.
-    Permitted(Permitted),
-    /// On to the handler, without a permit: the guard only looks.
-    Observed(Box<Observation>),
-    /// No further.
-    Refused(Box<Refused>),
-}
-
-/// A call that is refused.
-pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
-    /// Where it asks for one.
-    pub(crate) nonce: Option<String>,
-    /// The resource that the rule names.
-    pub(crate) resource: Option<Arc<str>>,
-}
-
-/// A call that may go on.
-pub(crate) struct Permitted {
-    pub(crate) permit: Permit,
-    /// A new nonce for the client, because its own is about to expire.
-    pub(crate) nonce: Option<String>,
-    /// Of a stream, when it ends. A unary call that began in time may finish.
-    pub(crate) stream: Option<OpenStream>,
-}
-
-/// A stream that may open.
-pub(crate) struct OpenStream {
-    /// How long it may go on.
-    pub(crate) ends_in: Duration,
-    /// What ends it then.
-    pub(crate) cause: EndCause,
-    /// Where a revocation finds it.
-    pub(crate) place: Arc<Place>,
-}
-
-/// A call that goes on although it would have been refused.
-pub(crate) struct Observation {
-    pub(crate) found: WouldRefuse,
-    /// What the refusal would have brought, so that the next call is better.
-    pub(crate) nonce: Option<String>,
-}
-
-/// A call whose proof was verified, and is not spent yet.
-pub(crate) struct Proven {
-    proof: Option<VerifiedProof>,
-    ath: Ath,
-}
 
 impl Checks {
     pub(crate) fn check(&self, head: Head<'_>) -> Verdict {
