@@ -4,23 +4,28 @@
 use std::path::{Path, PathBuf};
 use std::{env, error, fs};
 
-/// Messages that carry a secret, a token or a proof. They get a hand-written
+/// Messages that carry a secret, a token, a proof, or authorization details, which
+/// may name accounts and patients. They get a hand-written
 /// `Debug` in `proto/redact.rs` instead of the derived one.
 const REDACTED: &[&str] = &[
     ".countersign.token.v1.ClientAuthentication",
     ".countersign.token.v1.AuthorizationCode",
     ".countersign.token.v1.DeviceCode",
+    ".countersign.token.v1.IssueTokenRequest",
     ".countersign.token.v1.IssueTokenResponse",
     ".countersign.token.v1.RotateTokenRequest",
     ".countersign.token.v1.RotateTokenResponse",
     ".countersign.token.v1.RevokeTokenRequest",
     ".countersign.introspection.v1.IntrospectTokenRequest",
+    ".countersign.introspection.v1.IntrospectTokenResponse",
     ".countersign.authorization.v1.PushAuthorizationRequest",
     ".countersign.authorization.v1.PushAuthorizationResponse",
+    ".countersign.authorization.v1.AuthorizeDeviceRequest",
     ".countersign.authorization.v1.AuthorizeDeviceResponse",
     ".countersign.authorization.v1.FindAuthorizationRequest",
     ".countersign.authorization.v1.FindAuthorizationResponse",
     ".countersign.authorization.v1.GetAuthorizationRequest",
+    ".countersign.authorization.v1.Authorization",
     ".countersign.authorization.v1.ApproveAuthorizationRequest",
     ".countersign.authorization.v1.ApproveAuthorizationResponse",
     ".countersign.authorization.v1.DenyAuthorizationRequest",
@@ -30,6 +35,8 @@ const REDACTED: &[&str] = &[
     ".countersign.admin.v1.BackupStoreResponse",
     ".countersign.storage.v1.ClientRecord",
     ".countersign.storage.v1.AuthorizationRecord",
+    ".countersign.storage.v1.DetailRecord",
+    ".countersign.storage.v1.ReferenceTokenRecord",
     ".countersign.storage.v1.KeyRecord",
 ];
 

@@ -56,6 +56,7 @@ async fn main() -> Result<(), Problem> {
             ),
             scopes: vec!["films.watch".to_owned()],
             resources: vec![FILMS.to_owned()],
+            authorization_details: String::new(),
         })
         .await?
         .into_inner();

@@ -49,6 +49,7 @@ impl Introspector for Knows {
             jkt: Some(self.0),
             auth_time: None,
             acr: None,
+            authorization_details: String::new(),
         });
         Box::pin(std::future::ready(Ok(said)))
     }

@@ -150,6 +150,12 @@ pub(crate) fn read_public(path: &Path) -> Result<Vec<u8>, Failure> {
     read_bounded(path, PUBLIC_FILE_BYTES_MAX)
 }
 
+/// Reads a small text that everybody may read.
+pub(crate) fn read_public_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_public(path)?)
+        .map_err(|_| Failure::configuration(format!("{}: is not UTF-8", path.display())))
+}
+
 /// Reads a file of at most so many bytes that everybody may read. It may be a
 /// pipe.
 pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {

@@ -33,6 +33,8 @@ pub struct TokenService {
     channel: GuardedChannel,
     client: Arc<Client>,
     clock: Arc<dyn Clock>,
+    /// What is asked for beyond scopes: a JSON array, or nothing.
+    details: Arc<str>,
 }
 
 /// What was issued.
@@ -48,6 +50,8 @@ pub struct Issued {
     pub refresh_token: Option<Secret>,
     /// Its family, for revoking all of it.
     pub family_id: Option<String>,
+    /// What the access token allows beyond scopes (RFC 9396 §7): a JSON array, if there is any.
+    pub authorization_details: Option<String>,
     issued_at: UnixTime,
 }
 
@@ -68,6 +72,18 @@ impl TokenService {
             channel,
             client,
             clock,
+            details: Arc::default(),
+        }
+    }
+
+    /// The same, which asks for these authorization details in whatever it issues, redeems and
+    /// rotates (RFC 9396 §5, §6): a JSON array, as text; `[]` asks for none, an empty text says
+    /// nothing. Tokens that it fetched are not affected.
+    #[must_use]
+    pub fn with_details(self, authorization_details: &str) -> Self {
+        Self {
+            details: authorization_details.into(),
+            ..self
         }
     }
 
@@ -168,6 +184,7 @@ impl TokenService {
             refresh_token: refresh_token.expose().to_owned(),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
+            authorization_details: self.details.to_string(),
         };
         let answer = self.stub().rotate_token(within(timeout, request)).await;
         Issued::rotated(answered(answer)?, now)
@@ -185,6 +202,7 @@ impl TokenService {
             grant: Some(grant),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
+            authorization_details: self.details.to_string(),
         };
         let answer = self.stub().issue_token(within(ATTEMPT, request)).await;
         Issued::new(answered(answer)?, now)
@@ -248,6 +266,8 @@ impl Issued {
             scopes: answer.scopes,
             refresh_token: present(answer.refresh_token),
             family_id: Some(answer.family_id).filter(|id| !id.is_empty()),
+            authorization_details: Some(answer.authorization_details)
+                .filter(|details| !details.is_empty()),
             issued_at: now,
         })
     }
@@ -261,6 +281,7 @@ impl Issued {
                 scopes: answer.scopes,
                 refresh_token: answer.refresh_token,
                 family_id: answer.family_id,
+                authorization_details: answer.authorization_details,
             },
             now,
         )

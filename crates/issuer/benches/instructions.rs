@@ -96,7 +96,7 @@ impl Service {
         let token = black_box(self.refresh_token.reveal());
         let none: &[&str] = &[];
         let issuer = &self.issuer;
-        let rotation = Rotation::parse(token, none, none, &issuer.mac_keys).unwrap();
+        let rotation = Rotation::parse(token, none, none, "", &issuer.mac_keys).unwrap();
         let known = &self.by_secret;
         let presented = Presented::Secret(self.secret.reveal());
         let client = authenticate(&known.id, Some(known), &presented, issuer, NOW).unwrap();
@@ -148,6 +148,7 @@ fn client(authentication: Authentication) -> Client {
         tokens_revoked_at: None,
         created_at: NOW,
         updated_at: NOW,
+        details_types: Default::default(),
     }
 }
 
@@ -160,6 +161,7 @@ fn orders() -> Resource {
         access_token_format: AccessTokenFormat::Jwt,
         created_at: NOW,
         updated_at: NOW,
+        details_types: Default::default(),
     }
 }
 
@@ -181,6 +183,7 @@ fn family(client: &Client) -> Family {
         auth_time: Some(NOW),
         acr: Acr::parse("urn:example:loa:2").unwrap(),
         revoked: None,
+        details: Default::default(),
     }
 }
 

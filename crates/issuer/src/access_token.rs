@@ -11,8 +11,10 @@ pub use read::{NotAccessToken, TOKEN_BYTES_MAX, read};
 
 use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName, Lifetimes};
 use crate::model::{
-    Acr, Catalogue, ClientId, Family, FamilyId, Permissions, ResourceUri, Scopes, Subject, TokenId,
+    AccessTokenFormat, Acr, Catalogue, ClientId, Details, DetailsCause, DetailsFault, Family,
+    FamilyId, Permissions, RecordId, ResourceUri, Scopes, Subject, TokenId,
 };
+use crate::refusal::Refusal;
 
 /// The type of our access tokens (RFC 9068 §2.1).
 const TYP: &str = "at+jwt";
@@ -20,6 +22,13 @@ const TYP: &str = "at+jwt";
 /// Room for a token with one resource, a few scopes and a family, so that it is not copied while it
 /// grows. A longer one grows.
 const PAYLOAD_BYTES_USUAL: usize = 512;
+
+/// A time with as many digits as times have for the next 250 years.
+const SECONDS_LONG: u64 = 1_000_000_000;
+
+/// The longest payload, so that the token has [`TOKEN_BYTES_MAX`]: three of its bytes take four
+/// characters, beside the dots, a signature of 86 characters and a header of at most 200.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = (TOKEN_BYTES_MAX - 2 - 86 - 200) / 4 * 3;
 
 /// What an access token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +55,8 @@ pub struct Claims {
     pub auth_time: Option<UnixTime>,
     /// How they proved it (`acr`).
     pub acr: Option<Acr>,
+    /// What it allows beyond scopes (`authorization_details`, RFC 9396 §9.1).
+    pub details: Details,
 }
 
 /// Whom a new token is bound to, and under which name.
@@ -83,6 +94,7 @@ impl Claims {
             fam: self.family.map(|family| family.to_string()),
             auth_time: self.auth_time.map(UnixTime::as_secs),
             acr: self.acr.as_ref().map(Acr::as_str),
+            authorization_details: &self.details,
         };
         let mut json = Vec::with_capacity(PAYLOAD_BYTES_USUAL);
         serde_json::to_writer(&mut json, &payload).expect("strings and numbers are always written");
@@ -109,6 +121,7 @@ impl Claims {
             family: None,
             auth_time: None,
             acr: None,
+            details: Details::default(),
         }
     }
 
@@ -126,6 +139,48 @@ impl Claims {
             auth_time: family.auth_time,
             acr: family.acr.clone(),
             ..Self::of_client(&family.client, permissions, lifetime, binding)
+        }
+    }
+
+    /// The largest token of a family of that client's: whoever the person will be.
+    pub(crate) fn longest(client: &ClientId, permissions: &Permissions) -> Self {
+        let longest = "x".repeat(255);
+        let zero = RecordId::from_bytes([0; 16]);
+        let binding = Binding {
+            jkt: Thumbprint::from_bytes([0; 32]),
+            id: TokenId::of_record(zero),
+            issued_at: UnixTime::from_secs(SECONDS_LONG),
+        };
+        Self {
+            subject: Subject::parse(&longest).expect("255 letters are a subject"),
+            family: Some(FamilyId::new(zero)),
+            auth_time: Some(binding.issued_at),
+            acr: Acr::parse(&longest).expect("255 letters are an acr"),
+            ..Self::of_client(client, permissions, Duration::ZERO, binding)
+        }
+    }
+
+    /// The same token with authorization details.
+    ///
+    /// # Errors
+    /// [`DetailsCause::TokenTooLong`] where it is a JWT that no guard would take. Without details
+    /// none is: what else it says has its limits.
+    pub(crate) fn with_details(
+        mut self,
+        details: Details,
+        format: AccessTokenFormat,
+        issuer: &IssuerName,
+    ) -> Result<Self, Refusal> {
+        self.details = details;
+        let fits = match format {
+            _ if self.details.is_empty() => true,
+            AccessTokenFormat::Reference => true,
+            AccessTokenFormat::Jwt => self.payload(issuer).len() <= PAYLOAD_BYTES_MAX,
+        };
+        if fits {
+            Ok(self)
+        } else {
+            Err(DetailsFault::all(DetailsCause::TokenTooLong).into())
         }
     }
 }
@@ -182,6 +237,8 @@ struct Payload<'a> {
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    authorization_details: &'a Details,
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,9 @@ use crate::change::{Change, Decision, Known};
 use crate::handle::{Handle, HandleKind};
 use crate::holder::Holder;
 use crate::issuer::Issuer;
-use crate::model::{Catalogue, Client, ClientId, Family, FamilyId, Permissions, Subject, TokenId};
+use crate::model::{
+    Catalogue, Client, ClientId, Family, FamilyId, GrantedDetails, Permissions, Subject, TokenId,
+};
 use crate::policy::{self, Ask};
 use crate::reference::Reference;
 use crate::refusal::NotAllowedCause;
@@ -68,6 +70,8 @@ pub struct RefreshStanding<'a> {
     pub client: &'a ClientId,
     /// What was granted.
     pub permissions: &'a Permissions,
+    /// What was granted beyond scopes.
+    pub details: &'a GrantedDetails,
     /// When it was issued.
     pub issued_at: UnixTime,
     /// When it ends.
@@ -247,6 +251,7 @@ fn refresh<'a>(
         subject: &family.subject,
         client: &family.client,
         permissions: &family.permissions,
+        details: &family.details,
         issued_at: family.rotated_at,
         expires_at: family.ends_at(),
         jkt: family.pinned.then_some(family.jkt),

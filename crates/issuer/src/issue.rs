@@ -96,5 +96,8 @@ fn claims(
     let format = policy::format(&permissions, catalogue)?;
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
     let claims = Claims::of_client(&client.id, &permissions, lifetime, binding);
+    let allowed = policy::choose_details(ask, client, &permissions, catalogue)?;
+    let details = policy::carried_details(None, &allowed, &permissions, catalogue)?;
+    let claims = claims.with_details(details, format, &issuer.name)?;
     Ok((claims, format))
 }

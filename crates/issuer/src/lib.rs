@@ -30,7 +30,7 @@
 //! use countersign_issuer::model::{
 //!     AccessTokenFormat, Authentication, Catalogue, Client, ClientId, ClientSecret, DisplayName,
 //!     Epoch, GrantTypes,
-//!     Permissions, RefreshKey, Resource, ResourceUri, Scopes, TokenId,
+//!     Permissions, PermittedTypes, RefreshKey, RegisteredTypes, Resource, ResourceUri, Scopes, TokenId,
 //! };
 //! use countersign_issuer::{
 //!     Ask, Issuer, IssuerName, Lifetimes, MacKey, MacKeyId, MacKeys, Presented, authenticate, issue,
@@ -48,6 +48,7 @@
 //!     scopes: scopes.clone(),
 //!     access_token_lifetime: None,
 //!     access_token_format: AccessTokenFormat::Jwt,
+//!     details_types: RegisteredTypes::default(),
 //!     created_at: now,
 //!     updated_at: now,
 //! };
@@ -58,6 +59,7 @@
 //!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 //!     redirect_uris: Vec::new(),
 //!     permissions: Permissions::from_iter([(orders, scopes)]),
+//!     details_types: PermittedTypes::default(),
 //!     serves: Vec::new(),
 //!     refresh_key: RefreshKey::Pinned,
 //!     disabled: false,

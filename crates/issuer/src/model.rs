@@ -2,6 +2,7 @@
 
 mod authorization;
 mod client;
+mod details;
 mod family;
 mod ids;
 mod malformed;
@@ -20,6 +21,11 @@ pub use authorization::{Approval, Authorization, Polling, Redirect, Stage, Way};
 pub use client::{
     Authentication, Client, GrantType, GrantTypes, PERMISSIONS_MAX, REDIRECT_URIS_MAX, RefreshKey,
     SERVES_MAX,
+};
+pub use details::{
+    DETAIL_DEPTH_MAX, DETAILS_BYTES_MAX, DETAILS_MAX, DETAILS_TYPES_MAX, Detail, Details,
+    DetailsCause, DetailsFault, DetailsSchema, DetailsType, GrantedDetail, GrantedDetails,
+    PermittedTypes, RegisteredTypes, SCHEMA_BYTES_MAX, SchemaFault,
 };
 pub use family::{Family, Revoked, RevokedCause};
 pub use ids::{Epoch, FamilyId, Generation, RecordId, TokenId};

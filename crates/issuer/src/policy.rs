@@ -1,21 +1,28 @@
 //! What may be asked for: scopes of resources, by registration or by an earlier grant.
 
+mod details;
+
 use std::collections::BTreeSet;
 
+pub(crate) use self::details::{
+    carried_details, choose_details, details_field, narrow_details, still_allowed_details,
+};
 use crate::model::{
-    AccessTokenFormat, Catalogue, Client, Malformed, Permissions, ResourceUri, ResourceUris,
-    SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scopes,
+    AccessTokenFormat, Catalogue, Client, Detail, Details, Malformed, Permissions, ResourceUri,
+    ResourceUris, SCOPE_CLAIM_BYTES_MAX, SCOPES_MAX, Scopes,
 };
 use crate::refusal::{FieldFault, Refusal, ScopeCause, TargetCause};
 
 const SCOPES: &str = "scopes";
 const RESOURCES: &str = "resources";
 
-/// The scopes and resources that a request names. Both may be empty.
+/// The scopes, resources and authorization details that a request names. All may be empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ask {
     scopes: Scopes,
     resources: ResourceUris,
+    /// None: the request says nothing of them, which means what it means without scopes.
+    details: Option<Details>,
 }
 
 impl Ask {
@@ -34,7 +41,24 @@ impl Ask {
                 Malformed::TooManyResources => FieldFault::new(RESOURCES, problem).into(),
                 _ => target(TargetCause::Malformed(problem)),
             })?,
+            details: None,
         })
+    }
+
+    /// The same with the field `authorization_details`, a JSON array; an empty text is none.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidAuthorizationDetails`].
+    pub fn and_details(self, text: &str) -> Result<Self, Refusal> {
+        Ok(Self {
+            details: details_field(text)?,
+            ..self
+        })
+    }
+
+    /// The authorization details that it names.
+    pub(crate) const fn details(&self) -> Option<&Details> {
+        self.details.as_ref()
     }
 
     /// The resources that deciding needs to know: those named, or else all that the client may
@@ -63,7 +87,7 @@ pub(crate) fn scopes_field(
 }
 
 /// What a client gets by its registration. Without a resource there must be only one that has all
-/// the scopes; without scopes, all of the resources' are meant.
+/// the scopes, and the client all the types; without scopes, all of the resources' are meant.
 pub(crate) fn choose(
     ask: &Ask,
     client: &Client,
@@ -76,15 +100,21 @@ pub(crate) fn choose(
     if !ask.scopes.is_within(&allowed.scopes()) {
         return Err(scope(ScopeCause::NotPermitted));
     }
-    let mut possible = allowed
+    let mut possible: Vec<_> = allowed
         .iter()
-        .filter(|(_, scopes)| ask.scopes.is_within(scopes));
-    match (possible.next(), possible.next()) {
-        (Some((uri, scopes)), None) => {
-            let only = Permissions::from_iter([(uri.clone(), scopes.clone())]);
+        .filter(|(_, scopes)| ask.scopes.is_within(scopes))
+        .collect();
+    if possible.len() > 1 {
+        let types = &client.details_types;
+        let kinds = || ask.details.iter().flat_map(Details::iter).map(Detail::kind);
+        possible.retain(|(uri, _)| kinds().all(|kind| types.allows(uri, kind)));
+    }
+    match possible.as_slice() {
+        [(uri, scopes)] => {
+            let only = Permissions::from_iter([((*uri).clone(), (*scopes).clone())]);
             narrow(ask, &only, catalogue, ScopeCause::NotPermitted)
         }
-        (None, _) if allowed.is_empty() => Err(target(TargetCause::NotPermitted)),
+        [] if allowed.is_empty() => Err(target(TargetCause::NotPermitted)),
         _ => Err(target(TargetCause::Ambiguous)),
     }
 }

@@ -17,8 +17,8 @@ use crate::handle::{Handle, HandleKind, MacKeys};
 use crate::issue::{Entered, Issued};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
-    Approval, Authorization, Catalogue, Client, CodeVerifier, Family, FamilyId, Generation,
-    Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId, Way,
+    Approval, Authorization, Catalogue, Client, CodeVerifier, Details, Family, FamilyId,
+    Generation, Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId, Way,
 };
 use crate::policy::{self, Ask};
 use crate::reference;
@@ -43,6 +43,8 @@ pub struct CodeForm<'a, S> {
     pub scopes: &'a [S],
     /// `resources`
     pub resources: &'a [S],
+    /// `authorization_details`
+    pub authorization_details: &'a str,
 }
 
 /// The fields of a request that asks with a device code.
@@ -54,6 +56,8 @@ pub struct DeviceCodeForm<'a, S> {
     pub scopes: &'a [S],
     /// `resources`
     pub resources: &'a [S],
+    /// `authorization_details`
+    pub authorization_details: &'a str,
 }
 
 /// A code of this service, presented for tokens.
@@ -106,6 +110,7 @@ impl Redemption {
                 _ => Refusal::from(FieldFault::new("authorization_code.code_verifier", problem)),
             })?;
         let ask = Ask::parse(form.scopes, form.resources)?;
+        let ask = ask.and_details(form.authorization_details)?;
         let handle =
             Handle::parse(HandleKind::Code, form.code, keys).map_err(|_| GrantCause::NotOurs)?;
         Ok(Self {
@@ -131,6 +136,7 @@ impl Redemption {
             return Err(FieldFault::new("device_code.device_code", Malformed::Missing).into());
         }
         let ask = Ask::parse(form.scopes, form.resources)?;
+        let ask = ask.and_details(form.authorization_details)?;
         let handle = Handle::parse(HandleKind::Device, form.device_code, keys)
             .map_err(|_| GrantCause::NotOurs)?;
         Ok(Self {
@@ -263,6 +269,18 @@ pub fn redeem(
     };
     let family = begun(client.client(), approval, issuer, proof, now, lifetime);
     let claims = Claims::of_family(fresh.family, &family, &permissions, lifetime, binding);
+    let details = details(
+        redemption,
+        client.client(),
+        approval,
+        &permissions,
+        catalogue,
+    );
+    let claims =
+        match details.and_then(|details| claims.with_details(details, format, &issuer.name)) {
+            Ok(claims) => claims,
+            Err(refusal) => return change.refuse(refusal),
+        };
     let refresh_token = family
         .refreshable
         .then(|| family::refresh_token(fresh.family, Generation::FIRST, issuer));
@@ -384,6 +402,18 @@ fn permissions(
     policy::narrow(&redemption.ask, &allowed, catalogue, ScopeCause::Wider)
 }
 
+/// Those of the details approved that the first access token carries.
+fn details(
+    redemption: &Redemption,
+    client: &Client,
+    approval: &Approval,
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+) -> Result<Details, Refusal> {
+    let allowed = policy::still_allowed_details(&approval.details, client, catalogue);
+    policy::carried_details(redemption.ask.details(), &allowed, permissions, catalogue)
+}
+
 /// A family with all that was approved, even where its first access token has less.
 fn begun(
     client: &Client,
@@ -407,6 +437,7 @@ fn begun(
         client: client.id.clone(),
         subject: approval.subject.clone(),
         permissions: approval.permissions.clone(),
+        details: approval.details.clone(),
         jkt: proof,
         pinned: client.is_public() || client.refresh_key == RefreshKey::Pinned,
         refreshable,

@@ -5,9 +5,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::Malformed;
+use crate::model::{DetailsFault, Malformed};
 
-/// A refusal, in the order of RFC 6749 §5.2 with RFC 8628 §3.5, then RFC 8707 and the admin services.
+/// A refusal, in the order of RFC 6749 §5.2 with RFC 8628 §3.5, then RFC 8707, RFC 9396 and the
+/// admin services.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
     /// `invalid_request`: a field is missing, malformed or contradicts another.
@@ -62,6 +63,10 @@ pub enum Refusal {
         /// What is wrong.
         cause: TargetCause,
     },
+    /// `invalid_authorization_details` (RFC 9396 §5): an object is not of a type that may be asked
+    /// for, not as its type has it, or not among those granted.
+    #[error("{}: {_0}", _0.field)]
+    InvalidAuthorizationDetails(DetailsFault),
     /// The registered thing is not there.
     #[error("not registered")]
     NotFound,
@@ -216,6 +221,7 @@ impl Refusal {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope { cause, .. } => cause.label(),
             Self::InvalidTarget { cause, .. } => cause.label(),
+            Self::InvalidAuthorizationDetails(fault) => fault.cause.label(),
             Self::NotFound => "not_found",
             Self::Exists => "exists",
             Self::Changed => "changed",
@@ -228,6 +234,7 @@ impl Refusal {
             Self::InvalidRequest(fault) => Some((&fault.field, fault.problem.to_string())),
             Self::InvalidScope { field, cause } => Some((field, cause.to_string())),
             Self::InvalidTarget { field, cause } => Some((field, cause.to_string())),
+            Self::InvalidAuthorizationDetails(fault) => Some((&fault.field, fault.to_string())),
             Self::ClientAuthentication(_)
             | Self::GrantInvalid(_)
             | Self::ClientNotAllowed(_)
@@ -393,6 +400,12 @@ impl fmt::Display for TargetCause {
 impl From<FieldFault> for Refusal {
     fn from(fault: FieldFault) -> Self {
         Self::InvalidRequest(fault)
+    }
+}
+
+impl From<DetailsFault> for Refusal {
+    fn from(fault: DetailsFault) -> Self {
+        Self::InvalidAuthorizationDetails(fault)
     }
 }
 

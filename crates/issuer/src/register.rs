@@ -15,8 +15,8 @@ pub use client_form::{AuthenticationMethod, ClientChange, ClientForm, NewClient,
 pub use etag::{etag, parse_etag};
 pub(crate) use resource::INTROSPECT;
 pub use resource::{
-    DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
-    delete_resource, ensure_own_resource, own_resource_uri, update_resource,
+    DetailsTypeForm, DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm,
+    create_resource, delete_resource, ensure_own_resource, own_resource_uri, update_resource,
 };
 
 use crate::Version;

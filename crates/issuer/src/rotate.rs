@@ -12,7 +12,8 @@ use crate::handle::{Handle, HandleKind, MacKeys};
 use crate::issue::{Entered, Issued};
 use crate::issuer::Issuer;
 use crate::model::{
-    Catalogue, Client, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause, TokenId,
+    Catalogue, Client, Details, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause,
+    TokenId,
 };
 use crate::policy::{self, Ask};
 use crate::reference;
@@ -30,18 +31,19 @@ impl Rotation {
     /// is looked up.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] without a token; what [`Ask::parse`] refuses;
-    /// [`Refusal::GrantInvalid`] for garbage.
+    /// [`Refusal::InvalidRequest`] without a token; what [`Ask::parse`] and [`Ask::and_details`]
+    /// refuse; [`Refusal::GrantInvalid`] for garbage.
     pub fn parse(
         refresh_token: &str,
         scopes: &[impl AsRef<str>],
         resources: &[impl AsRef<str>],
+        authorization_details: &str,
         keys: &MacKeys,
     ) -> Result<Self, Refusal> {
         if refresh_token.is_empty() {
             return Err(FieldFault::new("refresh_token", Malformed::Missing).into());
         }
-        let ask = Ask::parse(scopes, resources)?;
+        let ask = Ask::parse(scopes, resources)?.and_details(authorization_details)?;
         let handle = Handle::parse(HandleKind::Refresh, refresh_token, keys)
             .map_err(|_| GrantCause::NotOurs)?;
         Ok(Self { handle, ask })
@@ -124,6 +126,18 @@ pub fn rotate(
     };
     let generation = step.generation();
     let claims = Claims::of_family(family_id, family, &permissions, lifetime, binding);
+    let details = details(
+        &rotation.ask,
+        client.client(),
+        family,
+        &permissions,
+        catalogue,
+    );
+    let claims =
+        match details.and_then(|details| claims.with_details(details, format, &issuer.name)) {
+            Ok(claims) => claims,
+            Err(refusal) => return change.refuse(refusal),
+        };
     let (change, reference) = reference::made(change, &claims, format, issuer);
     let issued = Issued {
         claims,
@@ -242,6 +256,18 @@ fn permissions(
     }
     // RFC 6749 §6: nothing that was not granted.
     policy::narrow(ask, &allowed, catalogue, ScopeCause::Wider)
+}
+
+/// RFC 9396 §6: no object that was not granted.
+fn details(
+    ask: &Ask,
+    client: &Client,
+    family: &Family,
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+) -> Result<Details, Refusal> {
+    let allowed = policy::still_allowed_details(&family.details, client, catalogue);
+    policy::carried_details(ask.details(), &allowed, permissions, catalogue)
 }
 
 fn rotated(

@@ -31,6 +31,9 @@ pub enum JsonError {
     /// The text is JSON, but not an object.
     #[error("not a JSON object")]
     NotAnObject,
+    /// The text is JSON, but not an array.
+    #[error("not a JSON array")]
+    NotAnArray,
     /// The object does not have the members that were expected of it.
     #[error("a member is missing or of the wrong type")]
     WrongShape,
@@ -82,12 +85,36 @@ impl<'a> Object<'a> {
     }
 }
 
+impl Object<'_> {
+    /// The same as `serde_json`'s map.
+    pub fn into_map(self) -> serde_json::Map<String, serde_json::Value> {
+        self.0
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect()
+    }
+}
+
 impl Value<'_> {
     /// The string, if it is one.
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The same as `serde_json`'s value.
+    pub fn into_owned(self) -> serde_json::Value {
+        match self {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(bool) => serde_json::Value::Bool(bool),
+            Value::Number(Number::Whole(number)) => number.into(),
+            Value::Number(Number::Negative(number)) => number.into(),
+            Value::Number(Number::Float(number)) => number.into(),
+            Value::Text(text) => serde_json::Value::String(text.into_owned()),
+            Value::List(items) => items.into_iter().map(Value::into_owned).collect(),
+            Value::Object(object) => serde_json::Value::Object(object.into_map()),
         }
     }
 }
@@ -103,12 +130,23 @@ pub fn object(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
     }
 }
 
+/// Reads a JSON array, strictly, borrowing from `bytes`.
+///
+/// # Errors
+/// See [`JsonError`].
+pub fn array(bytes: &[u8]) -> Result<Vec<Value<'_>>, JsonError> {
+    match read::value(bytes)? {
+        Value::List(items) => Ok(items),
+        _ => Err(JsonError::NotAnArray),
+    }
+}
+
 /// Reads a JSON object, strictly, into `serde_json`'s map.
 ///
 /// # Errors
 /// See [`JsonError`].
 pub fn parse_object(bytes: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, JsonError> {
-    Ok(owned_map(object(bytes)?))
+    Ok(object(bytes)?.into_map())
 }
 
 /// Reads a JSON object, strictly, into a type of the caller.
@@ -118,25 +156,4 @@ pub fn parse_object(bytes: &[u8]) -> Result<serde_json::Map<String, serde_json::
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     let map = parse_object(bytes)?;
     serde_json::from_value(serde_json::Value::Object(map)).map_err(|_| JsonError::WrongShape)
-}
-
-fn owned_map(object: Object<'_>) -> serde_json::Map<String, serde_json::Value> {
-    object
-        .0
-        .into_iter()
-        .map(|(name, value)| (name.into_owned(), owned(value)))
-        .collect()
-}
-
-fn owned(value: Value<'_>) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(bool) => serde_json::Value::Bool(bool),
-        Value::Number(Number::Whole(number)) => number.into(),
-        Value::Number(Number::Negative(number)) => number.into(),
-        Value::Number(Number::Float(number)) => number.into(),
-        Value::Text(text) => serde_json::Value::String(text.into_owned()),
-        Value::List(items) => serde_json::Value::Array(items.into_iter().map(owned).collect()),
-        Value::Object(object) => serde_json::Value::Object(owned_map(object)),
-    }
 }

@@ -35,6 +35,7 @@ fn claims() -> Claims {
         family: None,
         auth_time: None,
         acr: None,
+        details: Default::default(),
     }
 }
 

@@ -25,6 +25,7 @@
 
 mod authorization;
 mod client;
+mod details;
 mod family;
 mod key;
 mod log;

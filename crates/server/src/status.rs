@@ -208,6 +208,11 @@ fn decided(refusal: &Refusal) -> Answer {
             Reason::InvalidTarget,
             "invalid_target",
         ),
+        Refusal::InvalidAuthorizationDetails(_) => oauth(
+            Code::InvalidArgument,
+            Reason::InvalidAuthorizationDetails,
+            "invalid_authorization_details",
+        ),
         Refusal::NotFound => plain(Code::NotFound, Reason::ResourceNotFound),
         Refusal::Exists => plain(Code::AlreadyExists, Reason::ResourceExists),
         Refusal::Changed => plain(Code::Aborted, Reason::ResourceChanged),

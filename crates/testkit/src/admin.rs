@@ -69,6 +69,7 @@ fn permission(resource: &str, scopes: &[&str]) -> Permission {
     Permission {
         resource: resource.to_owned(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        details_types: Vec::new(),
     }
 }
 

@@ -159,5 +159,6 @@ fn credentials(
         grant: Some(Grant::ClientCredentials(ClientCredentials {})),
         scopes: vec![scope.to_owned()],
         resources: vec![resource.to_owned()],
+        authorization_details: String::new(),
     }
 }

@@ -167,6 +167,7 @@ impl TokenService {
             grant: Some(Grant::ClientCredentials(ClientCredentials {})),
             scopes: vec![scope.to_owned()],
             resources: vec![resource.to_owned()],
+            authorization_details: String::new(),
         };
         self.proven(ISSUE, &request)
     }

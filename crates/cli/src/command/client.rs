@@ -296,7 +296,14 @@ fn allowed(client: &Client) -> String {
     let lines: Vec<_> = client
         .permissions
         .iter()
-        .map(|permission| format!("{}: {}", permission.resource, permission.scopes.join(" ")))
+        .map(|permission| {
+            let details = match permission.details_types.as_slice() {
+                [] => String::new(),
+                types => format!(", details of {}", types.join(" ")),
+            };
+            let scopes = permission.scopes.join(" ");
+            format!("{}: {scopes}{details}", permission.resource)
+        })
         .collect();
     lines.join("\n")
 }

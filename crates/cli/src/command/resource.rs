@@ -1,16 +1,20 @@
 //! `countersign resource`: what tokens are for.
 
+mod details_type;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use countersign::admin::v1::resource_service_client::ResourceServiceClient;
 use countersign::admin::v1::{
-    AccessTokenFormat, CreateResourceRequest, DeleteResourceRequest, GetResourceRequest,
-    ListResourcesRequest, ListResourcesResponse, Resource, UpdateResourceRequest,
+    AccessTokenFormat, CreateResourceRequest, DeleteResourceRequest, DetailsType,
+    GetResourceRequest, ListResourcesRequest, ListResourcesResponse, Resource,
+    UpdateResourceRequest,
 };
 use tonic::Status;
 use tonic::transport::Channel;
 
+use self::details_type::{DetailsTypeFile, read_types};
 use super::connection::AdminArgs;
 use crate::confirm::confirm;
 use crate::exit::Failure;
@@ -28,7 +32,9 @@ Examples:
   countersign resource add https://orders.internal:8443 \\
     --scope orders.read --scope orders.write
   countersign resource add https://billing.internal:8443 --name Billing \\
-    --scope bills.read --lifetime 2m --token-format reference")]
+    --scope bills.read --lifetime 2m --token-format reference
+  countersign resource add https://accounts.internal:8443 \\
+    --scope accounts.read --details-type account=account.schema.json")]
     Add(Add),
     /// Change a resource; tokens that were issued stay as they are
     #[command(after_help = "\
@@ -91,6 +97,11 @@ pub(crate) struct Add {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     token_format: TokenFormat,
 
+    /// A type of authorization details that it understands (RFC 9396), and the file with the JSON
+    /// Schema of its objects; say it again for each
+    #[arg(long = "details-type", value_name = "NAME=SCHEMA.json")]
+    details_types: Vec<DetailsTypeFile>,
+
     #[command(flatten)]
     admin: AdminArgs,
 }
@@ -141,6 +152,15 @@ struct Change {
     /// What access tokens for it are, from now on
     #[arg(long, value_name = "FORMAT", value_enum)]
     token_format: Option<TokenFormat>,
+
+    /// A type of authorization details that it understands then, and the file with the JSON Schema
+    /// of its objects; say it again for each. Those that are not named it has no more
+    #[arg(long = "details-type", value_name = "NAME=SCHEMA.json")]
+    details_types: Vec<DetailsTypeFile>,
+
+    /// It understands no authorization details any more
+    #[arg(long, conflicts_with = "details_types")]
+    no_details_types: bool,
 }
 
 /// A resource that is there.
@@ -180,8 +200,10 @@ impl ResourceCommand {
 
 impl Add {
     async fn run(self, output: &Output) -> Result<(), Failure> {
-        let mut service = service(&self.admin).await?;
+        // What is wrong with the words is told whether or not a service runs.
         let lifetime = span(self.lifetime)?;
+        let details_types = read_types(&self.details_types)?;
+        let mut service = service(&self.admin).await?;
         let answer = service
             .create_resource(CreateResourceRequest {
                 resource: Some(Resource {
@@ -190,6 +212,7 @@ impl Add {
                     scopes: self.scopes,
                     access_token_lifetime: lifetime,
                     access_token_format: AccessTokenFormat::from(self.token_format).into(),
+                    details_types,
                     ..Resource::default()
                 }),
             })
@@ -216,12 +239,18 @@ impl Update {
             scopes,
             lifetime,
             token_format,
+            details_types,
+            no_details_types,
         } = self.change;
         let paths = [
             ("display_name", name.is_some()),
             ("scopes", scopes.is_some()),
             ("access_token_lifetime", lifetime.is_some()),
             ("access_token_format", token_format.is_some()),
+            (
+                "details_types",
+                no_details_types || !details_types.is_empty(),
+            ),
         ];
         let paths = paths.into_iter().filter(|(_, changes)| *changes);
         let request = UpdateResourceRequest {
@@ -232,6 +261,7 @@ impl Update {
                 access_token_lifetime: span(lifetime)?,
                 access_token_format: AccessTokenFormat::from(token_format.unwrap_or_default())
                     .into(),
+                details_types: read_types(&details_types)?,
                 ..Resource::default()
             }),
             update_mask: Some(prost_types::FieldMask {
@@ -330,10 +360,18 @@ async fn list(admin: &AdminArgs, output: &Output) -> Result<(), Failure> {
                 resource.scopes.join(" "),
                 lifetime(resource),
                 format(resource).to_owned(),
+                details(resource),
             ]
         });
         output::table(
-            ["resource", "name", "scopes", "tokens live", "tokens are"],
+            [
+                "resource",
+                "name",
+                "scopes",
+                "tokens live",
+                "tokens are",
+                "details",
+            ],
             rows,
             "no resources; `countersign resource add --help` shows how to register one",
         )
@@ -351,6 +389,7 @@ fn shown(resource: &Resource) -> String {
         ("scopes", resource.scopes.join(" ")),
         ("tokens live", lifetime(resource)),
         ("tokens are", format(resource).to_owned()),
+        ("details", types(resource)),
         ("registered", output::time(resource.create_time)),
         ("changed", output::time(resource.update_time)),
         ("etag", resource.etag.clone()),
@@ -362,6 +401,26 @@ fn lifetime(resource: &Resource) -> String {
         None => "as configured".to_owned(),
         span => output::span(span),
     }
+}
+
+/// The types of authorization details, by name.
+fn details(resource: &Resource) -> String {
+    let names: Vec<_> = resource
+        .details_types
+        .iter()
+        .map(|kind| kind.name.as_str())
+        .collect();
+    names.join(" ")
+}
+
+/// The types of authorization details, each with its schema on one line.
+fn types(resource: &Resource) -> String {
+    let line = |kind: &DetailsType| {
+        let words: Vec<_> = kind.schema.split_whitespace().collect();
+        format!("{}: {}", kind.name, words.join(" "))
+    };
+    let lines: Vec<_> = resource.details_types.iter().map(line).collect();
+    lines.join("\n")
 }
 
 fn format(resource: &Resource) -> &'static str {

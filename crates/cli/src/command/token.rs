@@ -1,6 +1,7 @@
 //! `countersign token`: ask a token service for tokens, and about tokens.
 
 mod credential;
+mod details;
 mod introspect;
 mod issue;
 mod keep;
@@ -68,6 +69,7 @@ fn issued(
     scopes: &[String],
     expires_in: Option<prost_types::Duration>,
     family_id: &str,
+    authorization_details: &str,
     tokens: [(&str, &str); 2],
     places: &[String],
 ) -> String {
@@ -75,6 +77,7 @@ fn issued(
         ("bound to key", key.to_string()),
         ("scopes", scopes.join(" ")),
         ("lives", output::span(expires_in)),
+        ("details", authorization_details.to_owned()),
         ("family", family_id.to_owned()),
     ]);
     for (what, token) in tokens.into_iter().filter(|(_, token)| !token.is_empty()) {

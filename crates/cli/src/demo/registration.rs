@@ -153,5 +153,6 @@ fn allow(resource: &str, scopes: &[&str]) -> Permission {
     Permission {
         resource: resource.to_owned(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        details_types: Vec::new(),
     }
 }

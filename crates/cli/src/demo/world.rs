@@ -105,6 +105,7 @@ impl World {
             grant: Some(grant),
             scopes: owned(scopes),
             resources: owned(resources),
+            authorization_details: String::new(),
         };
         let service = TokenServiceClient::new(self.token_channel.clone());
         agent
@@ -128,6 +129,7 @@ impl World {
             refresh_token: refresh_token.to_owned(),
             scopes: Vec::new(),
             resources: Vec::new(),
+            authorization_details: String::new(),
         };
         let service = TokenServiceClient::new(self.token_channel.clone());
         prover
@@ -214,6 +216,7 @@ impl World {
             scopes: Vec::new(),
             auth_time: None,
             acr: "password".to_owned(),
+            authorization_details: String::new(),
         };
         let service = AuthorizationServiceClient::new(self.token_channel.clone());
         login

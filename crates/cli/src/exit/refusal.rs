@@ -94,6 +94,7 @@ fn kind(reason: Reason) -> Kind {
         Reason::InvalidRequest
         | Reason::InvalidScope
         | Reason::InvalidTarget
+        | Reason::InvalidAuthorizationDetails
         | Reason::UnsupportedGrantType
         | Reason::ClientAuthenticationFailed
         | Reason::GrantInvalid
@@ -134,6 +135,9 @@ fn next(reason: Reason) -> Option<&'static str> {
         ),
         Reason::InvalidTarget => Some(
             "name a resource that the client is registered for with --resource; see `countersign client show ID`",
+        ),
+        Reason::InvalidAuthorizationDetails => Some(
+            "`countersign resource show URI` shows the types of a resource with their schemas, `countersign client show ID` those that the client may ask for",
         ),
         Reason::ClientAuthenticationFailed => Some(
             "check the client's identifier and its secret or key; `countersign client rotate-secret ID` makes a new secret",

@@ -10,6 +10,7 @@ mod bench;
 mod code;
 mod demo;
 mod deploy;
+mod details;
 mod failures;
 mod help;
 mod key_program;

@@ -188,6 +188,7 @@ impl TokenService for TokensEdge {
         let n = self.0.issued.fetch_add(1, Ordering::SeqCst) + 1;
         let request = request.into_inner();
         let scopes = request.scopes.clone();
+        let authorization_details = request.authorization_details.clone();
         self.0.issue.lock().push(request);
         Ok(Response::new(IssueTokenResponse {
             access_token: format!("token-{n}"),
@@ -199,6 +200,7 @@ impl TokenService for TokensEdge {
             scopes,
             refresh_token: String::new(),
             family_id: String::new(),
+            authorization_details,
         }))
     }
 
@@ -219,6 +221,7 @@ impl TokenService for TokensEdge {
             scopes: Vec::new(),
             refresh_token: format!("{}+", request.get_ref().refresh_token),
             family_id: "family".to_owned(),
+            authorization_details: request.get_ref().authorization_details.clone(),
         }))
     }
 

@@ -5,7 +5,7 @@ use countersign::token::v1::ClientAuthentication;
 use countersign::token::v1::client_authentication::Credential as Shown;
 use countersign::token::v1::issue_token_request::Grant;
 use countersign::token::v1::revoke_token_request::Target;
-use countersign_client::{AssertionKey, Code, ConnectError, Credential, TokenError};
+use countersign_client::{AssertionKey, Code, ConnectError, Credential, Secret, TokenError};
 use countersign_jose::{Algorithms, CompactJws, SigningKey};
 use serde_json::Value;
 
@@ -170,4 +170,28 @@ async fn a_wrong_configuration_is_refused_with_what_would_be_right() {
         .connect()
         .await;
     assert!(matches!(plaintext, Err(ConnectError::Plaintext { .. })));
+}
+
+#[tokio::test]
+async fn authorization_details_are_asked_for_and_told() {
+    let stand = Stand::start().await;
+    let plain = stand.countersign.token_service();
+    let details = r#"[{"type":"account","identifier":"acc-17"}]"#;
+    let service = plain.clone().with_details(details);
+    let code = Code {
+        code: Secret::from("code"),
+        redirect_uri: "http://127.0.0.1/back".to_owned(),
+        verifier: Secret::from("verifier"),
+    };
+    let refresh_token = Secret::from("refresh");
+    let told = [
+        service.issue(&[], &[]).await.unwrap(),
+        service.redeem(&code, &[], &[]).await.unwrap(),
+        service.rotate(&refresh_token, &[], &[]).await.unwrap(),
+    ];
+    for issued in told {
+        assert_eq!(issued.authorization_details.as_deref(), Some(details));
+    }
+    let issued = plain.issue(&[], &[]).await.unwrap();
+    assert_eq!(issued.authorization_details, None);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_jose::json::{Number, Object, Value};
 use countersign_jose::{Thumbprint, UnixTime};
 
-use super::details::{Detail, details};
+use super::details::{self, Detail, details};
 use super::online::Introspected;
 use crate::refusal::TokenRefusal;
 use crate::revocations::Marks;
@@ -114,7 +114,7 @@ impl Claims {
             jkt: told.jkt,
             acr: told.acr.map(Into::into),
             auth_time: told.auth_time,
-            details: Box::default(),
+            details: details::told(&told.authorization_details)?,
             signer: None,
             marks: OnceLock::new(),
             cleared: AtomicU64::new(0),

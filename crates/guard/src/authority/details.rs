@@ -1,6 +1,6 @@
 //! The authorization details of a token (RFC 9396 §9.1).
 
-use countersign_jose::json::{Number, Object, Value};
+use countersign_jose::json::{self, Object, Value};
 
 use crate::refusal::TokenRefusal;
 
@@ -67,7 +67,7 @@ impl Detail {
             kind: text("type")?.ok_or(TokenRefusal::ClaimMalformed)?,
             identifier: text("identifier")?,
             locations,
-            members: owned(object),
+            members: object.clone().into_map(),
         })
     }
 }
@@ -75,34 +75,27 @@ impl Detail {
 /// RFC 9396 §9.1: an array of objects. What is not understood might have been
 /// a limit, so nothing is left out.
 pub(super) fn details(payload: &Object<'_>) -> Result<Box<[Detail]>, TokenRefusal> {
-    let values = match payload.member("authorization_details") {
-        None => return Ok(Box::default()),
-        Some(Value::List(values)) => values,
-        Some(_) => return Err(TokenRefusal::ClaimMalformed),
-    };
+    match payload.member("authorization_details") {
+        None => Ok(Box::default()),
+        Some(Value::List(values)) => listed(values),
+        Some(_) => Err(TokenRefusal::ClaimMalformed),
+    }
+}
+
+/// The same as an introspection has it (RFC 9396 §9.2): as text, which is read as strictly as a
+/// claim. An empty one is none.
+pub(super) fn told(text: &str) -> Result<Box<[Detail]>, TokenRefusal> {
+    if text.is_empty() {
+        return Ok(Box::default());
+    }
+    let values = json::array(text.as_bytes()).map_err(|_| TokenRefusal::ClaimMalformed)?;
+    listed(&values)
+}
+
+fn listed(values: &[Value<'_>]) -> Result<Box<[Detail]>, TokenRefusal> {
     let detail = |value: &Value<'_>| match value {
         Value::Object(object) => Detail::read(object),
         _ => Err(TokenRefusal::ClaimMalformed),
     };
     values.iter().map(detail).collect()
-}
-
-fn owned(object: &Object<'_>) -> serde_json::Map<String, serde_json::Value> {
-    object
-        .members()
-        .map(|(name, value)| (name.to_owned(), of(value)))
-        .collect()
-}
-
-fn of(value: &Value<'_>) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Number(Number::Whole(number)) => (*number).into(),
-        Value::Number(Number::Negative(number)) => (*number).into(),
-        Value::Number(Number::Float(number)) => (*number).into(),
-        Value::Text(text) => text.as_ref().into(),
-        Value::List(values) => values.iter().map(of).collect(),
-        Value::Object(object) => owned(object).into(),
-    }
 }

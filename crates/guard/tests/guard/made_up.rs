@@ -108,6 +108,7 @@ fn good(stand: &Stand, swamped: &Swamped, nth: usize, key: &SigningKey) -> Strin
         jkt: Some(key.public().thumbprint()),
         auth_time: None,
         acr: None,
+        authorization_details: String::new(),
     };
     swamped.good.lock().insert(token.clone(), said);
     token

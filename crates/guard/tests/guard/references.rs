@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use countersign::example::v1::GetOrderRequest;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{
     Introspected, IntrospectionUnavailable, Introspector, NonceMode, RevocationSource,
@@ -14,6 +15,7 @@ use countersign_guard::{
 use countersign_jose::UnixTime;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
+use tonic::Request;
 
 use crate::revocation::{TestRevocations, until};
 use crate::stand::{Edge, Expected, ISSUER, ORIGIN, Shown, Stand, es256, proof_of};
@@ -68,6 +70,7 @@ impl Told {
             jkt: Some(stand.caller_key.public().thumbprint()),
             auth_time: None,
             acr: None,
+            authorization_details: String::new(),
         };
         change(&mut said);
         self.tokens.lock().insert(token.to_owned(), said);
@@ -392,4 +395,51 @@ async fn a_reference_needs_no_key_set() {
     stand
         .check("a reference", &shown(&stand, TOKEN), Expected::Ok)
         .await;
+}
+
+/// As a JWT is read: `ownership.rs` has the same rows.
+#[tokio::test]
+async fn a_reference_is_for_the_account_that_it_names_and_for_no_other() {
+    use Expected::{NotOwner, Ok, T};
+    let seven = r#"{"type":"account","identifier":"7"}"#;
+    let at = |location: &str| {
+        format!(r#"[{{"type":"account","identifier":"7","locations":["{location}"]}}]"#)
+    };
+    let rows = [
+        ("this one", format!("[{seven}]"), Ok),
+        ("meant for here", at(ORIGIN), Ok),
+        ("meant for elsewhere", at("https://else.test"), NotOwner),
+        ("nothing said", String::new(), NotOwner),
+        ("none", "[]".to_owned(), NotOwner),
+        (
+            "another",
+            r#"[{"type":"account","identifier":"8"}]"#.to_owned(),
+            NotOwner,
+        ),
+        (
+            "of another type",
+            r#"[{"type":"card","identifier":"7"}]"#.to_owned(),
+            NotOwner,
+        ),
+        ("not a list", seven.to_owned(), T),
+        ("one good, one broken", format!("[{seven},1]"), T),
+        ("without a type", r#"[{"identifier":"7"}]"#.to_owned(), T),
+        (
+            "a member twice",
+            r#"[{"type":"account","identifier":"8","identifier":"7"}]"#.to_owned(),
+            T,
+        ),
+        ("not JSON", format!("[{seven}"), T),
+        ("something after it", format!("[{seven}] []"), T),
+    ];
+    let (stand, told) = stand().await;
+    for (nth, (row, details, expected)) in rows.into_iter().enumerate() {
+        let token = reference(nth);
+        told.says(&stand, &token, |said| said.authorization_details = details);
+        let mut request = Request::new(GetOrderRequest {
+            order_id: "account:7".to_owned(),
+        });
+        Shown::new(&token, &stand.proof("GetOrder", &token)).onto(request.metadata_mut());
+        expected.check(row, stand.client().get_order(request).await);
+    }
 }

@@ -7,7 +7,7 @@ use countersign_jose::{Algorithms, CompactJws, PublishedKey, Thumbprint, UnixTim
 
 use super::{Claims, TYP};
 use crate::issuer::IssuerName;
-use crate::model::{Acr, ClientId, FamilyId, ResourceUri, Scopes, Subject, TokenId};
+use crate::model::{Acr, ClientId, Details, FamilyId, ResourceUri, Scopes, Subject, TokenId};
 
 /// The longest names in every claim, and as many scopes as one token may have, encoded: what a
 /// guard takes.
@@ -67,6 +67,7 @@ fn claims(members: &Object<'_>) -> Option<Claims> {
         family: optional(members, "fam", |value| FamilyId::parse(value.text()?).ok())?,
         auth_time: optional(members, "auth_time", secs)?,
         acr: optional(members, "acr", |value| Acr::parse(value.text()?).ok()?)?,
+        details: optional(members, "authorization_details", details)?.unwrap_or_default(),
     })
 }
 
@@ -97,6 +98,13 @@ fn audience(value: &Value<'_>) -> Option<Vec<ResourceUri>> {
         Value::List(listed) if listed.is_empty() => None,
         Value::List(listed) => listed.iter().map(uri).collect(),
         one => Some(vec![uri(one)?]),
+    }
+}
+
+fn details(value: &Value<'_>) -> Option<Details> {
+    match value {
+        Value::List(items) => Details::read(items.clone()).ok(),
+        _ => None,
     }
 }
 

@@ -13,8 +13,8 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::handle::HandleKind;
 use crate::issuer::Issuer;
 use crate::model::{
-    Acr, Approval, Authorization, Client, ClientId, DisplayName, Malformed, Permissions, RecordId,
-    Redirect, RedirectUri, Scopes, Stage, State, Subject, Way, Wishes,
+    Acr, Approval, Authorization, Client, ClientId, Details, DisplayName, Malformed, Permissions,
+    RecordId, Redirect, RedirectUri, Scopes, Stage, State, Subject, Way, Wishes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal, ScopeCause};
@@ -38,6 +38,8 @@ pub struct Shown {
     pub permissions: Permissions,
     /// What the client wants of the login.
     pub wishes: Wishes,
+    /// What is asked for beyond scopes (RFC 9396).
+    pub details: Details,
     /// When the request ends.
     pub expires_at: UnixTime,
 }
@@ -53,6 +55,8 @@ pub struct ApproveForm<'a, S> {
     pub auth_time: Option<UnixTime>,
     /// `acr`
     pub acr: &'a str,
+    /// `authorization_details`
+    pub authorization_details: &'a str,
 }
 
 /// An approval that is well-formed.
@@ -62,6 +66,7 @@ pub struct Approving {
     scopes: Scopes,
     auth_time: Option<UnixTime>,
     acr: Option<Acr>,
+    details: Option<Details>,
 }
 
 /// Where to send the browser. It holds a code: not shown by `Debug`.
@@ -78,7 +83,8 @@ impl Approving {
     /// Reads the approval.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] naming the field, [`Refusal::InvalidScope`].
+    /// [`Refusal::InvalidRequest`] naming the field, [`Refusal::InvalidScope`],
+    /// [`Refusal::InvalidAuthorizationDetails`].
     pub fn parse<S: AsRef<str>>(form: &ApproveForm<'_, S>, now: UnixTime) -> Result<Self, Refusal> {
         if form
             .auth_time
@@ -92,6 +98,7 @@ impl Approving {
             scopes: policy::scopes_field("scopes", form.scopes)?,
             auth_time: form.auth_time.map(|at| at.min(now)),
             acr: Acr::parse(form.acr).map_err(|problem| FieldFault::new("acr", problem))?,
+            details: policy::details_field(form.authorization_details)?,
         })
     }
 }
@@ -131,6 +138,7 @@ pub fn shown(
         redirect_uri,
         wishes,
         permissions: authorization.permissions.clone(),
+        details: authorization.details.details(),
         expires_at: authorization.expires_at,
     })
 }
@@ -272,6 +280,7 @@ fn approved<'a>(
         subject: approving.subject.clone(),
         permissions,
         approved_at: now,
+        details: policy::narrow_details(approving.details.as_ref(), &authorization.details)?,
         auth_time,
         acr: approving.acr.clone(),
         code_expires_at: match &authorization.way {

@@ -8,14 +8,15 @@ use countersign_jose::{Thumbprint, UnixTime};
 
 use super::decide::{Shown, shown};
 use super::named::{Named, handle};
+use super::push::details_asked;
 use crate::Expect;
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, LodgedUserCode, Record};
 use crate::handle::{HandleKind, HandleText};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
-    Authorization, Catalogue, Client, Malformed, Permissions, Polling, RecordId, Stage, Subject,
-    UserCode, Way,
+    Authorization, Catalogue, Client, GrantedDetails, Malformed, Permissions, Polling, RecordId,
+    Stage, Subject, UserCode, Way,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
@@ -112,8 +113,8 @@ pub fn authorize_device(
     now: UnixTime,
 ) -> Decision<AuthorizedDevice> {
     let change = Change::by(client);
-    let permissions = match asked(client.client(), ask, catalogue) {
-        Ok(permissions) => permissions,
+    let (permissions, details) = match asked(client.client(), ask, catalogue, issuer) {
+        Ok(asked) => asked,
         Err(refusal) => return change.refuse(refusal),
     };
     let (expires_in, interval) = (
@@ -124,6 +125,7 @@ pub fn authorize_device(
     let authorization = Authorization {
         client: client.client().id.clone(),
         permissions,
+        details,
         dpop_jkt: proof,
         expires_at,
         epoch: issuer.epoch,
@@ -175,9 +177,16 @@ pub fn found(
     })
 }
 
-fn asked(client: &Client, ask: &Ask, catalogue: &Catalogue) -> Result<Permissions, Refusal> {
+fn asked(
+    client: &Client,
+    ask: &Ask,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+) -> Result<(Permissions, GrantedDetails), Refusal> {
     if !client.grant_types.device_code {
         return Err(NotAllowedCause::GrantType.into());
     }
-    policy::choose(ask, client, catalogue)
+    let permissions = policy::choose(ask, client, catalogue)?;
+    let details = details_asked(ask, client, &permissions, catalogue, issuer)?;
+    Ok((permissions, details))
 }

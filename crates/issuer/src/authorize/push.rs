@@ -6,13 +6,14 @@ use countersign_jose::{Thumbprint, UnixTime};
 
 use super::named::handle;
 use crate::Expect;
+use crate::access_token::Claims;
 use crate::authenticate::Authenticated;
 use crate::change::{Change, Decision, Record};
 use crate::handle::{HandleKind, HandleText};
 use crate::issuer::Issuer;
 use crate::model::{
-    Authorization, Catalogue, Client, CodeChallenge, Malformed, Prompts, RecordId, Redirect,
-    RedirectUri, Stage, State, Way, Wishes, acr_values,
+    Authorization, Catalogue, Client, CodeChallenge, GrantedDetails, Malformed, Permissions,
+    Prompts, RecordId, Redirect, RedirectUri, Stage, State, Way, Wishes, acr_values,
 };
 use crate::policy::{self, Ask};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
@@ -40,6 +41,8 @@ pub struct PushForm<'a, S> {
     pub acr_values: &'a [S],
     /// `prompts`
     pub prompts: &'a [S],
+    /// `authorization_details`
+    pub authorization_details: &'a str,
 }
 
 /// An authorization request that is well-formed.
@@ -67,7 +70,8 @@ impl Lodging {
     /// Reads the request.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] naming the field; what [`Ask::parse`] refuses.
+    /// [`Refusal::InvalidRequest`] naming the field; what [`Ask::parse`] and
+    /// [`Ask::and_details`] refuse.
     pub fn parse<S: AsRef<str>>(form: &PushForm<'_, S>) -> Result<Self, Refusal> {
         let fault = |field: &str| {
             let field = field.to_owned();
@@ -80,7 +84,8 @@ impl Lodging {
         }
         Ok(Self {
             redirect_uri: RedirectUri::parse(form.redirect_uri).map_err(fault("redirect_uri"))?,
-            ask: Ask::parse(form.scopes, form.resources)?,
+            ask: Ask::parse(form.scopes, form.resources)?
+                .and_details(form.authorization_details)?,
             state: State::parse(form.state).map_err(fault("state"))?,
             challenge: CodeChallenge::parse(form.code_challenge)
                 .map_err(fault("code_challenge"))?,
@@ -154,9 +159,12 @@ pub(super) fn lodged(
         }
         (said, shown) => said.or(shown),
     };
+    let permissions = policy::choose(&lodging.ask, client, catalogue)?;
+    let details = details_asked(&lodging.ask, client, &permissions, catalogue, issuer)?;
     Ok(Authorization {
         client: client.id.clone(),
-        permissions: policy::choose(&lodging.ask, client, catalogue)?,
+        permissions,
+        details,
         dpop_jkt,
         expires_at: now.plus(issuer.lifetimes.request_uri),
         epoch: issuer.epoch,
@@ -169,4 +177,24 @@ pub(super) fn lodged(
         }),
         stage: Stage::Pending,
     })
+}
+
+/// The details that a person is asked for: none that no token could carry.
+pub(super) fn details_asked(
+    ask: &Ask,
+    client: &Client,
+    permissions: &Permissions,
+    catalogue: &Catalogue,
+    issuer: &Issuer,
+) -> Result<GrantedDetails, Refusal> {
+    let asked = policy::choose_details(ask, client, permissions, catalogue)?;
+    if asked.is_empty() {
+        return Ok(asked);
+    }
+    let carried = policy::carried_details(None, &asked, permissions, catalogue)?;
+    // Where the resources have several formats, tokens are for fewer of them, with fewer details.
+    if let Ok(format) = policy::format(permissions, catalogue) {
+        Claims::longest(&client.id, permissions).with_details(carried, format, &issuer.name)?;
+    }
+    Ok(asked)
 }

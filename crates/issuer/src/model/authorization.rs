@@ -7,8 +7,8 @@ use countersign_jose::{Thumbprint, UnixTime};
 use crate::holder::Holder;
 
 use super::{
-    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, Permissions, RedirectUri, SecretHash,
-    State, Subject, Wishes,
+    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, GrantedDetails, Permissions,
+    RedirectUri, SecretHash, State, Subject, Wishes,
 };
 
 /// An authorization request. Its `request_uri` and its code are two handles of this one record.
@@ -18,6 +18,8 @@ pub struct Authorization {
     pub client: ClientId,
     /// What was asked for.
     pub permissions: Permissions,
+    /// What was asked for beyond scopes (RFC 9396).
+    pub details: GrantedDetails,
     /// The key that will redeem the code, if the client said so.
     pub dpop_jkt: Option<Thumbprint>,
     /// When the request ends.
@@ -92,6 +94,8 @@ pub struct Approval {
     pub permissions: Permissions,
     /// When.
     pub approved_at: UnixTime,
+    /// The same beyond scopes.
+    pub details: GrantedDetails,
     /// When the person last proved who they are.
     pub auth_time: UnixTime,
     /// How they proved it.

@@ -2,7 +2,9 @@
 
 use countersign_jose::{Jwks, UnixTime};
 
-use super::{ClientId, DisplayName, Permissions, RedirectUri, ResourceUri, SecretHash};
+use super::{
+    ClientId, DisplayName, Permissions, PermittedTypes, RedirectUri, ResourceUri, SecretHash,
+};
 
 /// The most redirect URIs of one client: every stage of every product, with room to spare.
 pub const REDIRECT_URIS_MAX: usize = 64;
@@ -28,6 +30,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// What it may ask for.
     pub permissions: Permissions,
+    /// The types of authorization details that it may ask for.
+    pub details_types: PermittedTypes,
     /// The resources that it serves, and whose tokens it may introspect.
     pub serves: Vec<ResourceUri>,
     /// What its refresh tokens are bound to.

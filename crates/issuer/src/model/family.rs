@@ -2,7 +2,7 @@
 
 use countersign_jose::{Thumbprint, UnixTime};
 
-use super::{Acr, ClientId, Epoch, Generation, Permissions, Subject};
+use super::{Acr, ClientId, Epoch, Generation, GrantedDetails, Permissions, Subject};
 
 /// All that is known of a family, however often it was rotated.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub struct Family {
     pub subject: Subject,
     /// What was granted. An access token may have less, never more.
     pub permissions: Permissions,
+    /// What was granted beyond scopes (RFC 9396). An access token may have fewer, never others.
+    pub details: GrantedDetails,
     /// The key that it was issued to.
     pub jkt: Thumbprint,
     /// Its refresh token is bound to that key, not only to the client.

@@ -1,6 +1,7 @@
 //! What is wrong with a value, said as what would be right.
 
 use countersign_jose::JwksError;
+use countersign_jose::json::JsonError;
 
 /// Why a value cannot be what its field holds. Displays as the rule that it breaks, never as the
 /// value.
@@ -150,6 +151,39 @@ pub enum Malformed {
     /// Whoever asks what a reference token says presents a token for the service itself.
     #[error("must be JWT for the service's own interface")]
     AccessTokenFormatOwn,
+    /// Not the name of a type of authorization details.
+    #[error("must be 1 to 128 printable ASCII characters other than space, '\"' and '\\'")]
+    DetailsType,
+    /// A type that the resource does not have.
+    #[error("must be a type of authorization details of the resource")]
+    DetailsTypeNotOfResource,
+    /// A schema that is not JSON, or JSON that readers take differently.
+    #[error("must be a JSON object: {0}")]
+    DetailsSchemaJson(JsonError),
+    /// A schema of more bytes than one may have.
+    #[error("must be at most 4096 bytes")]
+    DetailsSchemaTooLong,
+    /// Not what JSON Schema has there.
+    #[error("must be as JSON Schema 2020-12 has it")]
+    DetailsSchema,
+    /// A word that would check nothing.
+    #[error("must be a word of JSON Schema 2020-12 that is checked here")]
+    DetailsSchemaWord,
+    /// Another dialect of JSON Schema.
+    #[error("must be https://json-schema.org/draft/2020-12/schema, or left out")]
+    DetailsSchemaDialect,
+    /// A reference to somewhere else, or to nothing, or one that never ends.
+    #[error("must lead to another part of the same schema, as in '#/$defs/name', and not back")]
+    DetailsSchemaReference,
+    /// A format that would not be checked.
+    #[error(
+        "must be date, date-time, duration, email, hostname, ipv4, ipv6, json-pointer, time, uri, \
+         uri-reference, uri-template or uuid"
+    )]
+    DetailsSchemaFormat,
+    /// A schema that is short and says much.
+    #[error("must have at most 1000 parts with every reference written out")]
+    DetailsSchemaTooMuch,
     /// Not a field that can be changed.
     #[error("must name fields that can be changed")]
     UpdateMask,
@@ -206,6 +240,16 @@ impl Malformed {
             Self::AccessTokenLifetime => "access_token_lifetime",
             Self::AccessTokenFormat => "access_token_format",
             Self::AccessTokenFormatOwn => "access_token_format_own",
+            Self::DetailsType => "details_type",
+            Self::DetailsTypeNotOfResource => "details_type_not_of_resource",
+            Self::DetailsSchemaJson(_) => "details_schema_json",
+            Self::DetailsSchemaTooLong => "details_schema_too_long",
+            Self::DetailsSchema => "details_schema",
+            Self::DetailsSchemaWord => "details_schema_word",
+            Self::DetailsSchemaDialect => "details_schema_dialect",
+            Self::DetailsSchemaReference => "details_schema_reference",
+            Self::DetailsSchemaFormat => "details_schema_format",
+            Self::DetailsSchemaTooMuch => "details_schema_too_much",
             Self::UpdateMask => "update_mask",
         }
     }

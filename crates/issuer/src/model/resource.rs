@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_jose::UnixTime;
 use url::Url;
 
-use super::{DisplayName, Malformed, Scopes};
+use super::{DisplayName, Malformed, RegisteredTypes, Scopes};
 
 /// The most resources that one request names: an audience of more is a token for everywhere.
 pub const RESOURCES_MAX: usize = 8;
@@ -34,6 +34,8 @@ pub struct Resource {
     pub access_token_lifetime: Option<Duration>,
     /// What access tokens for it are.
     pub access_token_format: AccessTokenFormat,
+    /// The types of authorization details that it understands.
+    pub details_types: RegisteredTypes,
     /// When it was registered.
     pub created_at: UnixTime,
     /// When it was last changed.

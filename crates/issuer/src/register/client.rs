@@ -8,7 +8,8 @@ use crate::change::{Change, Decision, Known, Record, RecordName};
 use crate::event::{Actor, Event, EventKind, Object};
 use crate::holder::{Holder, RevokedHolder};
 use crate::model::{
-    Authentication, Catalogue, Client, ClientId, ClientSecret, Malformed, Permissions, RefreshKey,
+    Authentication, Catalogue, Client, ClientId, ClientSecret, Malformed, Permissions,
+    PermittedTypes, RefreshKey,
 };
 use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
@@ -193,6 +194,7 @@ fn created(
         grant_types: Default::default(),
         redirect_uris: Vec::new(),
         permissions: Permissions::default(),
+        details_types: PermittedTypes::default(),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,
@@ -226,6 +228,7 @@ fn changed(
     replace(&mut client.grant_types, fields.grant_types.as_ref());
     replace(&mut client.redirect_uris, fields.redirect_uris.as_ref());
     replace(&mut client.permissions, fields.permissions.as_ref());
+    replace(&mut client.details_types, fields.details_types.as_ref());
     replace(&mut client.serves, fields.serves.as_ref());
     replace(&mut client.refresh_key, fields.refresh_key.as_ref());
     replace(&mut client.disabled, fields.disabled.as_ref());
@@ -234,6 +237,7 @@ fn changed(
     // removed since must not stand in the way of another change.
     if let Some(permissions) = &fields.permissions {
         permissions_are_registered(permissions, catalogue)?;
+        types_are_registered(&client.details_types, catalogue)?;
     }
     for (at, uri) in fields.serves.iter().flatten().enumerate() {
         if catalogue.resource(uri).is_none() {
@@ -299,6 +303,20 @@ fn permissions_are_registered(
             .ok_or_else(|| fault("permissions.resource", Malformed::ResourceNotRegistered))?;
         if !scopes.is_within(&resource.scopes) {
             return Err(fault("permissions.scopes", Malformed::ScopeNotOfResource));
+        }
+    }
+    Ok(())
+}
+
+fn types_are_registered(types: &PermittedTypes, catalogue: &Catalogue) -> Result<(), Refusal> {
+    for (uri, types) in types.iter() {
+        let known = catalogue
+            .resource(uri)
+            .map(|resource| &resource.details_types);
+        let is_known = |kind| known.is_some_and(|known| known.schema(kind).is_some());
+        if !types.iter().all(is_known) {
+            let problem = Malformed::DetailsTypeNotOfResource;
+            return Err(fault("permissions.details_types", problem));
         }
     }
     Ok(())

@@ -7,8 +7,9 @@ use countersign_jose::Jwks;
 use super::etag::parse_etag;
 use crate::Version;
 use crate::model::{
-    ClientId, DisplayName, GrantType, GrantTypes, Malformed, PERMISSIONS_MAX, Permissions,
-    REDIRECT_URIS_MAX, RedirectUri, RefreshKey, ResourceUri, SERVES_MAX, Scopes,
+    ClientId, DETAILS_TYPES_MAX, DetailsType, DisplayName, GrantType, GrantTypes, Malformed,
+    PERMISSIONS_MAX, Permissions, PermittedTypes, REDIRECT_URIS_MAX, RedirectUri, RefreshKey,
+    ResourceUri, SERVES_MAX, Scopes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
@@ -47,6 +48,8 @@ pub struct PermissionForm {
     pub resource: String,
     /// `scopes`
     pub scopes: Vec<String>,
+    /// `details_types`
+    pub details_types: Vec<String>,
 }
 
 /// How a client authenticates, without what it is checked by.
@@ -89,6 +92,8 @@ pub(super) struct Fields {
     pub(super) grant_types: Option<GrantTypes>,
     pub(super) redirect_uris: Option<Vec<RedirectUri>>,
     pub(super) permissions: Option<Permissions>,
+    /// Comes with the permissions.
+    pub(super) details_types: Option<PermittedTypes>,
     pub(super) serves: Option<Vec<ResourceUri>>,
     pub(super) refresh_key: Option<RefreshKey>,
     pub(super) disabled: Option<bool>,
@@ -206,7 +211,10 @@ impl Fields {
                     fields.redirect_uris =
                         Some(list("redirect_uris", texts, REDIRECT_URIS_MAX, parse)?);
                 }
-                Field::Permissions => fields.permissions = Some(permissions(&form.permissions)?),
+                Field::Permissions => {
+                    fields.permissions = Some(permissions(&form.permissions)?);
+                    fields.details_types = Some(details_types(&form.permissions)?);
+                }
                 Field::Serves => {
                     let parse = |text: &String| ResourceUri::parse(text);
                     fields.serves = Some(list("serves", &form.serves, SERVES_MAX, parse)?);
@@ -276,6 +284,22 @@ fn permissions(listed: &[PermissionForm]) -> Result<Permissions, Refusal> {
     entries
         .collect::<Result<Vec<(ResourceUri, Scopes)>, Refusal>>()
         .map(Permissions::from_iter)
+}
+
+/// The types of the entries, whose resources were read before.
+fn details_types(listed: &[PermissionForm]) -> Result<PermittedTypes, Refusal> {
+    let types = |entry: &PermissionForm| {
+        let uri = ResourceUri::parse(&entry.resource)
+            .map_err(|problem| fault("permissions.resource", problem))?;
+        let parse = |text: &String| DetailsType::parse(text);
+        let field = "permissions.details_types";
+        let types = list(field, &entry.details_types, DETAILS_TYPES_MAX, parse)?;
+        Ok((uri, types.into_iter().collect()))
+    };
+    let entries = listed.iter().map(types);
+    entries
+        .collect::<Result<Vec<(ResourceUri, BTreeSet<DetailsType>)>, Refusal>>()
+        .map(PermittedTypes::from_iter)
 }
 
 /// Reads a list without duplicates, naming the entry that is wrong.

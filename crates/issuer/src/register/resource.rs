@@ -9,7 +9,10 @@ use super::etag::parse_etag;
 use crate::change::{Change, Decision, Known, Record, RecordName};
 use crate::event::{Actor, Event, EventKind, Object};
 use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName};
-use crate::model::{AccessTokenFormat, DisplayName, Malformed, Resource, ResourceUri, Scopes};
+use crate::model::{
+    AccessTokenFormat, DETAILS_TYPES_MAX, DetailsSchema, DetailsType, DisplayName, Malformed,
+    RegisteredTypes, Resource, ResourceUri, Scopes,
+};
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
 use crate::{Expect, Version};
@@ -40,8 +43,19 @@ pub struct ResourceForm {
     pub access_token_lifetime: Option<DurationForm>,
     /// `access_token_format`
     pub access_token_format: FormatForm,
+    /// `details_types`
+    pub details_types: Vec<DetailsTypeForm>,
     /// `etag`
     pub etag: String,
+}
+
+/// An entry of `details_types`.
+#[derive(Clone, Debug, Default)]
+pub struct DetailsTypeForm {
+    /// `name`
+    pub name: String,
+    /// `schema`
+    pub schema: String,
 }
 
 /// A duration as it came.
@@ -89,6 +103,7 @@ struct Fields {
     )]
     access_token_lifetime: Option<Option<Duration>>,
     access_token_format: Option<AccessTokenFormat>,
+    details_types: Option<RegisteredTypes>,
 }
 
 /// The fields that can be changed, by their names in an update mask.
@@ -96,6 +111,7 @@ const DISPLAY_NAME: &str = "display_name";
 const SCOPES: &str = "scopes";
 const ACCESS_TOKEN_LIFETIME: &str = "access_token_lifetime";
 const ACCESS_TOKEN_FORMAT: &str = "access_token_format";
+const DETAILS_TYPES: &str = "details_types";
 
 impl NewResource {
     /// Reads a resource to register.
@@ -109,6 +125,7 @@ impl NewResource {
             scopes: scopes(&form.scopes)?,
             access_token_lifetime: lifetime(form.access_token_lifetime)?,
             access_token_format: format(form.access_token_format)?,
+            details_types: details_types(&form.details_types)?,
             created_at: now,
             updated_at: now,
         }))
@@ -127,11 +144,12 @@ impl ResourceChange {
     /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
     /// [`Refusal::Changed`] for an etag that no resource ever had.
     pub fn parse(form: &ResourceForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
-        const ALL: [&str; 4] = [
+        const ALL: [&str; 5] = [
             DISPLAY_NAME,
             SCOPES,
             ACCESS_TOKEN_LIFETIME,
             ACCESS_TOKEN_FORMAT,
+            DETAILS_TYPES,
         ];
         if mask.iter().any(|path| !ALL.contains(&path.as_ref())) {
             return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into());
@@ -149,6 +167,9 @@ impl ResourceChange {
         }
         if names(ACCESS_TOKEN_FORMAT) {
             fields.access_token_format = Some(format(form.access_token_format)?);
+        }
+        if names(DETAILS_TYPES) {
+            fields.details_types = Some(details_types(&form.details_types)?);
         }
         Ok(Self {
             uri: uri(&form.uri)?,
@@ -182,6 +203,7 @@ pub fn ensure_own_resource(
             scopes,
             access_token_lifetime: None,
             access_token_format: AccessTokenFormat::Jwt,
+            details_types: RegisteredTypes::default(),
             created_at: now,
             updated_at: now,
         });
@@ -262,6 +284,9 @@ pub fn update_resource(
     if let Some(format) = change.fields.access_token_format {
         resource.access_token_format = format;
     }
+    if let Some(types) = &change.fields.details_types {
+        resource.details_types.clone_from(types);
+    }
     if let Err(refusal) = can_have_its_format(&resource, issuer) {
         return Decision::refuse(refusal);
     }
@@ -327,6 +352,33 @@ fn format(form: FormatForm) -> Result<AccessTokenFormat, Refusal> {
         FormatForm::Known(format) => Ok(format),
         FormatForm::Unknown => Err(fault(ACCESS_TOKEN_FORMAT, Malformed::AccessTokenFormat)),
     }
+}
+
+/// Each with its schema, which is compiled here, once.
+fn details_types(forms: &[DetailsTypeForm]) -> Result<RegisteredTypes, Refusal> {
+    if forms.len() > DETAILS_TYPES_MAX {
+        let problem = Malformed::TooManyEntries(DETAILS_TYPES_MAX);
+        return Err(fault(DETAILS_TYPES, problem));
+    }
+    let mut types: Vec<(DetailsType, DetailsSchema)> = Vec::with_capacity(forms.len());
+    for (at, form) in forms.iter().enumerate() {
+        let wrong =
+            |member: &str, problem| fault(&format!("{DETAILS_TYPES}[{at}].{member}"), problem);
+        let kind = DetailsType::parse(&form.name).map_err(|problem| wrong("name", problem))?;
+        if types.iter().any(|(known, _)| *known == kind) {
+            return Err(wrong("name", Malformed::Twice));
+        }
+        let schema = DetailsSchema::parse(&kind, &form.schema).map_err(|found| {
+            // The place in the schema as a URI's fragment has it.
+            let place = match found.pointer.as_str() {
+                "" => String::new(),
+                pointer => format!("#{pointer}"),
+            };
+            wrong(&format!("schema{place}"), found.problem)
+        })?;
+        types.push((kind, schema));
+    }
+    Ok(types.into_iter().collect())
 }
 
 /// Whole seconds: `expires_in` and `exp` have no fractions.

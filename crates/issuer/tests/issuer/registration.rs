@@ -32,6 +32,7 @@ fn permission(resource: &str, scopes: &[&str]) -> PermissionForm {
     PermissionForm {
         resource: resource.to_owned(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        details_types: Vec::new(),
     }
 }
 

@@ -445,7 +445,7 @@ impl World {
         Ok(self.redeemed(who, &redemption, proof))
     }
 
-    fn redeemed(
+    pub(crate) fn redeemed(
         &mut self,
         who: &str,
         redemption: &Redemption,
@@ -499,21 +499,31 @@ impl World {
         scopes: &[&str],
         proof: Thumbprint,
     ) -> Result<Decision<Issued>, Refusal> {
-        let rotation = Rotation::parse(token, scopes, &[] as &[&str], &self.issuer.mac_keys)?;
+        let rotation = Rotation::parse(token, scopes, &[] as &[&str], "", &self.issuer.mac_keys)?;
+        Ok(self.rotation_of(who, &rotation, proof))
+    }
+
+    /// The same of a request that was read.
+    pub(crate) fn rotation_of(
+        &mut self,
+        who: &str,
+        rotation: &Rotation,
+        proof: Thumbprint,
+    ) -> Decision<Issued> {
         let client = self.client(who);
         let id = TokenId::from_bytes(self.fresh());
         let known = self.family(rotation.family());
         let (catalogue, issuer, now) = (self.catalogue(), &self.issuer, self.now);
-        Ok(rotate(
+        rotate(
             &shown(&client),
-            &rotation,
+            rotation,
             known.as_ref(),
             &catalogue,
             issuer,
             proof,
             id,
             now,
-        ))
+        )
     }
 
     pub(crate) fn revoke(&mut self, who: &str, revoking: &Revoking) -> Result<(), Refusal> {

@@ -58,6 +58,7 @@ async fn client(engine: &Engine, id: &str, by: AuthenticationMethod) -> ClientAu
         permissions: vec![admin::Permission {
             resource: ISSUER.to_owned(),
             scopes: vec![SCOPE.to_owned()],
+            details_types: Vec::new(),
         }],
         ..admin::Client::default()
     }));
@@ -216,6 +217,7 @@ fn token_of(client: &str, number: u8, now: UnixTime) -> Revoking {
         family: None,
         auth_time: None,
         acr: None,
+        details: Default::default(),
     })))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::introspect::{Introspection, RefreshStanding};
-use countersign_issuer::model::Malformed;
+use countersign_issuer::model::{Details, Malformed};
 use countersign_issuer::{Claims, IssuerName};
 use countersign_jose::Thumbprint;
 use serde::Serialize;
@@ -43,6 +43,9 @@ struct Says<'a> {
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    /// RFC 9396 §9.2.
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    authorization_details: Details,
 }
 
 /// RFC 7800 §3, RFC 9449 §6.2.
@@ -96,6 +99,7 @@ impl<'a> Says<'a> {
             cnf: Some(Confirmation::of(claims.jkt)),
             auth_time: claims.auth_time.map(|time| time.as_secs()),
             acr: claims.acr.as_ref().map(|acr| acr.as_str()),
+            authorization_details: claims.details.clone(),
         }
     }
 
@@ -114,6 +118,7 @@ impl<'a> Says<'a> {
             cnf: standing.jkt.map(Confirmation::of),
             auth_time: None,
             acr: None,
+            authorization_details: standing.details.details(),
         }
     }
 }

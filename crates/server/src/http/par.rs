@@ -77,6 +77,7 @@ pub(super) fn lodging(form: &Form) -> Result<Lodging, Refused> {
         max_age: max_age(form)?,
         acr_values: &form.words("acr_values"),
         prompts: &form.words("prompt"),
+        authorization_details: form.text("authorization_details"),
     })?)
 }
 

@@ -233,6 +233,7 @@ const fn status_of(reason: Reason) -> (StatusCode, &'static str) {
         Reason::InvalidRequest
         | Reason::InvalidScope
         | Reason::InvalidTarget
+        | Reason::InvalidAuthorizationDetails
         | Reason::UnsupportedGrantType
         | Reason::GrantInvalid
         | Reason::ClientNotAllowed

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use countersign_issuer::model::Malformed;
+use countersign_issuer::model::{Details, Malformed};
 use countersign_issuer::{Ask, CodeForm, HandleText, Issuer, Redemption, Refusal, Rotation};
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ struct Token<'a> {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    /// RFC 9396 §7.
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    authorization_details: &'a Details,
 }
 
 pub(super) async fn issue(
@@ -48,10 +51,11 @@ pub(super) async fn issue(
 fn asked<'a>(caller: Caller<'a>, form: &Form, issuer: &Issuer) -> Result<Asked<'a>, Refused> {
     let scopes = &form.words("scope");
     let resources = &form.list("resource");
+    let authorization_details = form.text("authorization_details");
     match form.get("grant_type") {
         None => Err(Refused::field("grant_type", Malformed::Missing)),
         Some(CLIENT_CREDENTIALS) => {
-            let ask = Ask::parse(scopes, resources)?;
+            let ask = Ask::parse(scopes, resources)?.and_details(authorization_details)?;
             Ok(Asked::Credentials(caller, ask))
         }
         Some(AUTHORIZATION_CODE) => {
@@ -61,13 +65,15 @@ fn asked<'a>(caller: Caller<'a>, form: &Form, issuer: &Issuer) -> Result<Asked<'
                 code_verifier: form.text("code_verifier"),
                 scopes,
                 resources,
+                authorization_details,
             };
             let redemption = Redemption::parse(&form, &issuer.mac_keys)?;
             Ok(Asked::Code(caller, redemption))
         }
         Some(REFRESH_TOKEN) => {
             let token = form.text("refresh_token");
-            let rotation = Rotation::parse(token, scopes, resources, &issuer.mac_keys)?;
+            let keys = &issuer.mac_keys;
+            let rotation = Rotation::parse(token, scopes, resources, authorization_details, keys)?;
             Ok(Asked::Refresh(caller, rotation))
         }
         Some(_) => Err(Refusal::UnsupportedGrantType.into()),
@@ -87,6 +93,7 @@ impl<'a> Token<'a> {
                 .refresh_token
                 .as_ref()
                 .map(HandleText::reveal),
+            authorization_details: &claims.details,
         }
     }
 }

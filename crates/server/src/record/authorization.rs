@@ -9,6 +9,7 @@ use countersign_issuer::model::{
 };
 use countersign_jose::UnixTime;
 
+use super::details::{detail_records, details};
 use super::key::FIRST_EPOCH;
 use super::resource::{permission_records, permissions};
 use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, thumbprint, time};
@@ -33,6 +34,7 @@ impl Recorded for Authorization {
             expires_millis: self.expires_at.as_millis(),
             stage: stage.into(),
             epoch: self.epoch.number(),
+            details: detail_records(&self.details),
             family_id: family.map_or_else(Bytes::new, |family| {
                 Bytes::copy_from_slice(family.record().as_bytes())
             }),
@@ -59,6 +61,7 @@ impl Recorded for Authorization {
         if let Some(approval) = approval {
             record.subject = approval.subject.as_str().to_owned();
             record.approved = permission_records(&approval.permissions);
+            record.approved_details = detail_records(&approval.details);
             record.auth_millis = approval.auth_time.as_millis();
             record.acr = approval
                 .acr
@@ -75,6 +78,7 @@ impl Recorded for Authorization {
         Ok(Self {
             client: read(ClientId::parse(&record.client_id))?,
             permissions: permissions(&record.permissions)?,
+            details: details(&record.details)?,
             dpop_jkt: match record.dpop_jkt.as_ref() {
                 [] => None,
                 bytes => Some(thumbprint(bytes)?),
@@ -158,6 +162,7 @@ fn approval(record: &stored::AuthorizationRecord) -> Result<Approval, Damaged> {
         // revoked hits it.
         approved_at: time(record.approved_millis)
             .unwrap_or_else(|| UnixTime::from_millis(record.auth_millis)),
+        details: details(&record.approved_details)?,
         auth_time: UnixTime::from_millis(record.auth_millis),
         acr: read(Acr::parse(&record.acr))?,
         code_expires_at: UnixTime::from_millis(record.code_expires_millis),

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, DisplayName, GrantTypes, RedirectUri, RefreshKey,
-    ResourceUri, SecretHash,
+    Authentication, Client, ClientId, DetailsType, DisplayName, GrantTypes, PermittedTypes,
+    RedirectUri, RefreshKey, ResourceUri, SecretHash,
 };
 use countersign_jose::{Jwks, UnixTime};
 
@@ -39,7 +39,7 @@ impl Recorded for Client {
                 .iter()
                 .map(|uri| uri.as_str().to_owned())
                 .collect(),
-            permissions: permission_records(&self.permissions),
+            permissions: allowed_records(self),
             serves: self
                 .serves
                 .iter()
@@ -74,6 +74,7 @@ impl Recorded for Client {
                 .map(|uri| read(RedirectUri::parse(uri)))
                 .collect::<Result<_, _>>()?,
             permissions: permissions(&record.permissions)?,
+            details_types: details_types(&record.permissions)?,
             serves: record
                 .serves
                 .iter()
@@ -90,6 +91,37 @@ impl Recorded for Client {
             updated_at: UnixTime::from_millis(record.updated_millis),
         })
     }
+}
+
+/// What it may ask for: scopes, and types of authorization details.
+fn allowed_records(client: &Client) -> Vec<stored::PermissionRecord> {
+    let types = |uri| {
+        let types = client.details_types.at(uri);
+        types.map(|kind| kind.as_str().to_owned()).collect()
+    };
+    permission_records(&client.permissions)
+        .into_iter()
+        .zip(client.permissions.resources())
+        .map(|(record, uri)| stored::PermissionRecord {
+            details_types: types(uri),
+            ..record
+        })
+        .collect()
+}
+
+/// Records of the first releases have none.
+fn details_types(records: &[stored::PermissionRecord]) -> Result<PermittedTypes, Damaged> {
+    records
+        .iter()
+        .map(|record| {
+            let types = record
+                .details_types
+                .iter()
+                .map(|kind| read(DetailsType::parse(kind)))
+                .collect::<Result<_, _>>()?;
+            Ok((read(ResourceUri::parse(&record.resource))?, types))
+        })
+        .collect()
 }
 
 fn authentication(record: &stored::ClientRecord) -> Result<Authentication, Damaged> {

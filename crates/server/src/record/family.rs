@@ -6,6 +6,7 @@ use countersign_issuer::model::{
 };
 use countersign_jose::UnixTime;
 
+use super::details::{detail_records, details};
 use super::resource::{permission_records, permissions};
 use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, thumbprint, time};
 
@@ -37,6 +38,7 @@ impl Recorded for Family {
                     cause_number(revoked.cause)
                 })
                 .into(),
+            details: detail_records(&self.details),
         })
     }
 
@@ -46,6 +48,7 @@ impl Recorded for Family {
             client: read(ClientId::parse(&record.client_id))?,
             subject: read(Subject::parse(&record.subject))?,
             permissions: permissions(&record.permissions)?,
+            details: details(&record.details)?,
             jkt: thumbprint(&record.jkt)?,
             pinned: record.key_pinned,
             refreshable: record.refreshable,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, ClientId, Epoch, FamilyId, RecordId, ResourceUri, Scopes, Subject, TokenId,
+    Acr, ClientId, Details, Epoch, FamilyId, RecordId, ResourceUri, Scopes, Subject, TokenId,
 };
 use countersign_issuer::{Claims, Reference};
 use countersign_jose::UnixTime;
@@ -24,6 +24,7 @@ pub(crate) fn reference(reference: &Reference) -> Bytes {
         family,
         auth_time,
         acr,
+        details,
     } = &reference.claims;
     bytes_of(&stored::ReferenceTokenRecord {
         client_id: client.as_str().to_owned(),
@@ -41,6 +42,7 @@ pub(crate) fn reference(reference: &Reference) -> Bytes {
             .as_ref()
             .map_or_else(String::new, |acr| acr.as_str().to_owned()),
         epoch: reference.epoch.number(),
+        authorization_details: details.to_json(),
     })
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn read_reference(id: TokenId, bytes: &[u8]) -> Result<Reference, Dam
             family: family(&record.family_id)?,
             auth_time: time(record.auth_millis),
             acr: read(Acr::parse(&record.acr))?,
+            details: read(Details::parse(&record.authorization_details))?,
         },
         epoch: Epoch::new(record.epoch),
     })

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    AccessTokenFormat, DisplayName, Permissions, Resource, ResourceUri, Scopes,
+    AccessTokenFormat, DetailsSchema, DetailsType, DisplayName, Permissions, RegisteredTypes,
+    Resource, ResourceUri, Scopes,
 };
 use countersign_jose::UnixTime;
 
@@ -23,6 +24,7 @@ impl Recorded for Resource {
             access_token_format: format_number(self.access_token_format).into(),
             created_millis: self.created_at.as_millis(),
             updated_millis: self.updated_at.as_millis(),
+            details_types: type_records(&self.details_types),
         })
     }
 
@@ -36,6 +38,7 @@ impl Recorded for Resource {
             access_token_lifetime: (lifetime_secs != 0)
                 .then(|| Duration::from_secs(u64::from(lifetime_secs))),
             access_token_format: format(record.access_token_format)?,
+            details_types: types(&record.details_types)?,
             created_at: UnixTime::from_millis(record.created_millis),
             updated_at: UnixTime::from_millis(record.updated_millis),
         })
@@ -60,12 +63,37 @@ fn format(number: i32) -> Result<AccessTokenFormat, Damaged> {
     }
 }
 
+fn type_records(types: &RegisteredTypes) -> Vec<stored::DetailsTypeRecord> {
+    types
+        .iter()
+        .map(|(kind, schema)| stored::DetailsTypeRecord {
+            name: kind.as_str().to_owned(),
+            schema: schema.as_str().to_owned(),
+        })
+        .collect()
+}
+
+/// A schema is compiled when a request has an object of its type, once for each version of the
+/// record.
+fn types(records: &[stored::DetailsTypeRecord]) -> Result<RegisteredTypes, Damaged> {
+    records
+        .iter()
+        .map(|record| {
+            let kind = read(DetailsType::parse(&record.name))?;
+            let schema = DetailsSchema::registered(&kind, &record.schema);
+            Ok((kind, schema))
+        })
+        .collect()
+}
+
+/// What was granted, where the types of details are those of the objects.
 pub(super) fn permission_records(permissions: &Permissions) -> Vec<stored::PermissionRecord> {
     permissions
         .iter()
         .map(|(uri, scopes)| stored::PermissionRecord {
             resource: uri.as_str().to_owned(),
             scopes: scope_texts(scopes),
+            details_types: Vec::new(),
         })
         .collect()
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use countersign_issuer::model::{
-    AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge,
-    DisplayName, Epoch, Family, Generation, GrantTypes, KeyId, KeyPurpose, KeyState, Lock,
-    Permissions, Polling, Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked,
-    RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
+    AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge, Detail,
+    Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family, Generation, GrantTypes,
+    GrantedDetail, GrantedDetails, KeyId, KeyPurpose, KeyState, Lock, Permissions, Polling,
+    Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey,
+    SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
 };
 
 use countersign_issuer::{Claims, Reference};
@@ -44,6 +45,18 @@ fn jkt(byte: u8) -> Thumbprint {
     Thumbprint::from_bytes([byte; 32])
 }
 
+const ACCOUNT: &str = r#"{"actions":["read"],"identifier":"acc-17","type":"account"}"#;
+
+fn granted() -> GrantedDetails {
+    let detail = Detail::parse(ACCOUNT).expect("an object");
+    let at = [uri("https://a.example"), uri("https://b.example")].into();
+    [GrantedDetail { detail, at }].into_iter().collect()
+}
+
+fn kind(name: &str) -> DetailsType {
+    DetailsType::parse(name).expect("a name")
+}
+
 fn client(authentication: Authentication) -> Client {
     Client {
         id: ClientId::parse("shop").expect("an id"),
@@ -63,6 +76,12 @@ fn client(authentication: Authentication) -> Client {
         tokens_revoked_at: Some(UnixTime::from_millis(7)),
         created_at: at(1),
         updated_at: at(2),
+        details_types: [(
+            uri("https://a.example"),
+            [kind("account"), kind("bill")].into(),
+        )]
+        .into_iter()
+        .collect(),
     }
 }
 
@@ -95,6 +114,10 @@ fn resources_read_back() {
             access_token_format,
             created_at: at(1),
             updated_at: at(2),
+            details_types: ["account", "bill"]
+                .into_iter()
+                .map(|name| (kind(name), DetailsSchema::registered(&kind(name), "{}")))
+                .collect(),
         });
     }
 }
@@ -131,6 +154,7 @@ fn reference_tokens_read_back() {
                 family,
                 auth_time,
                 acr,
+                details: granted().details(),
             },
             epoch: Epoch::new(2),
         };
@@ -146,6 +170,32 @@ fn reference_tokens_read_back() {
     }
 }
 
+fn family(revoked: Option<Revoked>) -> Family {
+    Family {
+        client: ClientId::parse("shop").expect("an id"),
+        subject: Subject::parse("ann").expect("a subject"),
+        permissions: permissions(),
+        jkt: jkt(1),
+        pinned: true,
+        refreshable: true,
+        generation: Generation::new(7),
+        rotated_at: at(3),
+        rotated_jkt: jkt(2),
+        created_at: at(1),
+        expires_at: at(4),
+        idle_expires_at: at(5),
+        epoch: Epoch::new(1),
+        auth_time: Some(at(6)),
+        acr: Acr::parse("gold").expect("an acr"),
+        revoked,
+        details: granted(),
+    }
+}
+
+fn family_bytes() -> Bytes {
+    family(None).encode()
+}
+
 #[test]
 fn families_read_back() {
     let causes = [
@@ -155,24 +205,7 @@ fn families_read_back() {
     ];
     let revocations = causes.map(|cause| Some(Revoked { at: at(9), cause }));
     for revoked in revocations.into_iter().chain([None]) {
-        reads_back(&Family {
-            client: ClientId::parse("shop").expect("an id"),
-            subject: Subject::parse("ann").expect("a subject"),
-            permissions: permissions(),
-            jkt: jkt(1),
-            pinned: true,
-            refreshable: true,
-            generation: Generation::new(7),
-            rotated_at: at(3),
-            rotated_jkt: jkt(2),
-            created_at: at(1),
-            expires_at: at(4),
-            idle_expires_at: at(5),
-            epoch: Epoch::new(1),
-            auth_time: Some(at(6)),
-            acr: Acr::parse("gold").expect("an acr"),
-            revoked,
-        });
+        reads_back(&family(revoked));
     }
 }
 
@@ -185,6 +218,7 @@ fn authorizations_read_back_at_every_stage() {
         auth_time: at(3),
         acr: None,
         code_expires_at: at(4),
+        details: granted(),
     };
     for stage in [
         Stage::Pending,
@@ -224,6 +258,7 @@ fn authorizations_read_back_at_every_stage() {
                 epoch: Epoch::new(3),
                 way,
                 stage: stage.clone(),
+                details: granted(),
             });
         }
     }
@@ -331,4 +366,38 @@ fn only_assertions_are_assertions() {
     // One client's jti is not another's.
     let other = ClientId::parse("other").expect("an id");
     assert_ne!(assertion_key(&client, "jti"), assertion_key(&other, "jti"));
+}
+
+/// What the releases before authorization details wrote: records without them.
+#[test]
+fn records_of_before_have_no_details() {
+    let mut family = stored::FamilyRecord::decode(family_bytes().as_ref()).expect("a message");
+    assert_eq!(family.details.len(), 1);
+    family.details.clear();
+    let read = Family::decode(&bytes_of(&family)).expect("a family");
+    assert_eq!(read.details, GrantedDetails::default());
+
+    let record = stored::PermissionRecord {
+        resource: "https://a.example".to_owned(),
+        scopes: vec!["read".to_owned()],
+        ..stored::PermissionRecord::default()
+    };
+    let shop = client(Authentication::None).encode();
+    let mut shop = stored::ClientRecord::decode(shop.as_ref()).expect("a message");
+    shop.permissions = vec![record];
+    let read = Client::decode(&bytes_of(&shop)).expect("a client");
+    assert_eq!(read.details_types.iter().count(), 0);
+    assert_eq!(Details::parse("").expect("none"), Details::default());
+}
+
+#[test]
+fn details_that_are_no_details_are_damage() {
+    let mut family = stored::FamilyRecord::decode(family_bytes().as_ref()).expect("a message");
+    for wrong in ["", "[]", "{", r#"{"identifier":"acc-17"}"#, r#"{"type":1}"#] {
+        family.details[0].object = wrong.to_owned();
+        assert_eq!(Family::decode(&bytes_of(&family)), Err(Damaged), "{wrong}");
+    }
+    family.details[0].object = ACCOUNT.to_owned();
+    family.details[0].resources = vec!["nowhere".to_owned()];
+    assert_eq!(Family::decode(&bytes_of(&family)), Err(Damaged));
 }

@@ -27,6 +27,7 @@ fn change(uri: &str) -> Change {
                 access_token_format: AccessTokenFormat::Jwt,
                 created_at: now,
                 updated_at: now,
+                details_types: Default::default(),
             }),
             expect: Expect::Absent,
         }],

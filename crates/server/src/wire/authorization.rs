@@ -36,6 +36,7 @@ pub(crate) fn pushed(message: &PushAuthorizationRequest) -> Result<(Caller<'_>, 
         },
         acr_values: &message.acr_values,
         prompts: &message.prompts,
+        authorization_details: &message.authorization_details,
     })?;
     Ok((caller, lodging))
 }
@@ -50,6 +51,7 @@ fn max_age(age: &prost_types::Duration) -> Result<Duration, Refused> {
 pub(crate) fn device(message: &AuthorizeDeviceRequest) -> Result<(Caller<'_>, Ask), Refused> {
     let caller = caller(message.client.as_ref())?;
     let ask = Ask::parse(&message.scopes, &message.resources)?;
+    let ask = ask.and_details(&message.authorization_details)?;
     Ok((caller, ask))
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn approving(
             scopes: &message.scopes,
             auth_time,
             acr: &message.acr,
+            authorization_details: &message.authorization_details,
         },
         now,
     )?)
@@ -134,5 +137,6 @@ pub(crate) fn shown(shown: &Shown) -> Authorization {
             .map(|acr| acr.as_str().to_owned())
             .collect(),
         prompts: shown.wishes.prompts.words().map(str::to_owned).collect(),
+        authorization_details: shown.details.to_json(),
     }
 }

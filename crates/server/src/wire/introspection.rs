@@ -77,6 +77,7 @@ fn access(claims: &Claims, issuer: &IssuerName) -> IntrospectTokenResponse {
             .acr
             .as_ref()
             .map_or_else(String::new, |acr| acr.as_str().to_owned()),
+        authorization_details: claims.details.to_json(),
     }
 }
 
@@ -96,6 +97,7 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
         family_id: standing.family.to_string(),
         auth_time: None,
         acr: String::new(),
+        authorization_details: standing.details.details().to_json(),
     }
 }
 

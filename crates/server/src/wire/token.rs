@@ -27,6 +27,7 @@ pub(crate) fn asked<'a>(
         None => Err(Refusal::UnsupportedGrantType.into()),
         Some(Grant::ClientCredentials(_)) => {
             let ask = Ask::parse(&message.scopes, &message.resources)?;
+            let ask = ask.and_details(&message.authorization_details)?;
             Ok(Asked::Credentials(caller, ask))
         }
         Some(Grant::AuthorizationCode(code)) => {
@@ -36,6 +37,7 @@ pub(crate) fn asked<'a>(
                 code_verifier: &code.code_verifier,
                 scopes: &message.scopes,
                 resources: &message.resources,
+                authorization_details: &message.authorization_details,
             };
             let redemption = Redemption::parse(&form, &issuer.mac_keys)?;
             Ok(Asked::Code(caller, redemption))
@@ -45,6 +47,7 @@ pub(crate) fn asked<'a>(
                 device_code: &code.device_code,
                 scopes: &message.scopes,
                 resources: &message.resources,
+                authorization_details: &message.authorization_details,
             };
             let redemption = Redemption::parse_device(&form, &issuer.mac_keys)?;
             Ok(Asked::Code(caller, redemption))
@@ -61,6 +64,7 @@ pub(crate) fn rotation<'a>(
         &message.refresh_token,
         &message.scopes,
         &message.resources,
+        &message.authorization_details,
         &issuer.mac_keys,
     )?;
     Ok(Asked::Refresh(caller, rotation))
@@ -88,6 +92,7 @@ pub(crate) fn issued(granted: Granted) -> IssueTokenResponse {
         scopes: scopes(&issued.claims.scopes),
         refresh_token: refresh_token(issued),
         family_id: family_id(issued),
+        authorization_details: issued.claims.details.to_json(),
     }
 }
 
@@ -100,6 +105,7 @@ pub(crate) fn rotated(granted: Granted) -> RotateTokenResponse {
         scopes: scopes(&issued.claims.scopes),
         refresh_token: refresh_token(issued),
         family_id: family_id(issued),
+        authorization_details: issued.claims.details.to_json(),
     }
 }
 

@@ -421,6 +421,7 @@ async fn a_registration_that_would_fit_into_no_message_is_refused() {
         .map(|resource| admin::Permission {
             resource,
             scopes: scopes.clone(),
+            details_types: Vec::new(),
         })
         .collect();
     let client = admin::Client {

@@ -25,6 +25,8 @@ pub(crate) enum Comes {
     Scope,
     /// `invalid_target`
     Target,
+    /// `invalid_authorization_details`
+    Details,
     /// `unauthorized_client`
     NotAllowed,
     /// `unsupported_grant_type`
@@ -97,6 +99,11 @@ impl Comes {
                 Code::InvalidArgument,
                 "REASON_INVALID_TARGET",
                 Some("invalid_target"),
+            ),
+            Self::Details => (
+                Code::InvalidArgument,
+                "REASON_INVALID_AUTHORIZATION_DETAILS",
+                Some("invalid_authorization_details"),
             ),
             Self::NotAllowed => (
                 Code::PermissionDenied,

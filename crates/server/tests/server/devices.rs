@@ -45,6 +45,7 @@ fn device_request(client: &Client) -> authorization::AuthorizeDeviceRequest {
         client: client.authentication(),
         scopes: strings(&["orders.read"]),
         resources: strings(&[ORDERS]),
+        authorization_details: String::new(),
     }
 }
 

@@ -164,6 +164,7 @@ pub(crate) async fn rotate(
         refresh_token: refresh_token.to_owned(),
         scopes: strings(scopes),
         resources: Vec::new(),
+        authorization_details: String::new(),
     };
     let proof = service.proof(key, ROTATE);
     inner(

@@ -60,6 +60,7 @@ async fn a_restart_between_commit_and_answer_makes_no_second_branch() {
         refresh_token: first.refresh_token.clone(),
         scopes: strings(&[]),
         resources: Vec::new(),
+        authorization_details: String::new(),
     };
     let proof = key.mint(&service.htu(ROTATE), service.now(), Some(&nonce));
     let again = service

@@ -23,12 +23,16 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use crate::comes::{Comes, check};
+use crate::details::{account, has_accounts};
 use crate::flow::revoke;
-use crate::harness::{Client, ORDERS, Service, inner, service_client, with_proof};
+use crate::harness::{
+    Client, ISSUE, ORDERS, Service, credentials, inner, service_client, strings, with_proof,
+};
 use crate::proof::{Draft, Key};
 use crate::references::have;
 
 const CREATE: &str = "/countersign.example.v1.OrderService/CreateOrder";
+const GET: &str = "/countersign.example.v1.OrderService/GetOrder";
 
 /// Tells who called.
 struct Orders;
@@ -48,11 +52,14 @@ impl OrderService for Orders {
         Ok(Response::new(CreateOrderResponse { order: Some(order) }))
     }
 
+    /// An order of an account, for who has that account in the token.
     async fn get_order(
         &self,
-        _: Request<GetOrderRequest>,
+        request: Request<GetOrderRequest>,
     ) -> Result<Response<GetOrderResponse>, Status> {
-        Err(Status::unimplemented("not in these tests"))
+        let account = &request.get_ref().order_id;
+        request.permit()?.require_owned("account", account)?;
+        Ok(Response::new(GetOrderResponse::default()))
     }
 
     type WatchOrdersStream = Empty<Result<WatchOrdersResponse, Status>>;
@@ -141,8 +148,24 @@ impl Scene {
         inner(self.orders.clone().create_order(request).await)
     }
 
+    /// Reads an order of that account.
+    async fn read(&self, token: &str, account: &str) -> Result<GetOrderResponse, Status> {
+        let message = GetOrderRequest {
+            order_id: account.to_owned(),
+        };
+        let proof = self.proof_for(GET, token, &self.key);
+        let mut request = with_proof(message, &proof);
+        let value = format!("DPoP {token}").parse().expect("ASCII");
+        request.metadata_mut().insert("authorization", value);
+        inner(self.orders.clone().get_order(request).await)
+    }
+
     fn proof(&self, token: &str, key: &Key) -> String {
-        let htu = format!("{ORDERS}{CREATE}");
+        self.proof_for(CREATE, token, key)
+    }
+
+    fn proof_for(&self, path: &str, token: &str, key: &Key) -> String {
+        let htu = format!("{ORDERS}{path}");
         Draft::new(key, &htu, self.service.now())
             .ath(token)
             .sign(key)
@@ -203,6 +226,47 @@ async fn one_guard_takes_what_this_service_issues_in_both_formats() {
             .expect("told");
         assert_eq!(order.owner, "checkout");
         assert!(!order.order_id.is_empty());
+    }
+}
+
+/// What the service issued is what the guard's questions are answered by, told by the token itself
+/// or by introspection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_the_account_that_it_is_for_in_both_formats() {
+    let scene = Scene::new().await;
+    let mut ledger = service_client("ledger", &[(ORDERS, &["orders.read"])]);
+    ledger.permissions[0].details_types = strings(&["account"]);
+    has_accounts(&scene.service).await;
+    let ledger = scene.service.add(ledger).await;
+    let token = async |details: &str| {
+        let mut request = credentials(&ledger);
+        request.authorization_details = details.to_owned();
+        let proof = scene.service.proof(&scene.key, ISSUE);
+        let mut tokens = scene.service.tokens().await;
+        let issued = tokens.issue_token(with_proof(request, &proof)).await;
+        inner(issued).expect("issued").access_token
+    };
+    for (format, prefix) in [
+        (AccessTokenFormat::Jwt, "eyJ"),
+        (AccessTokenFormat::Reference, "csa_"),
+    ] {
+        have(&scene.service, ORDERS, format).await;
+        let seven = token(&account("acc-7")).await;
+        let none = token("").await;
+        assert!(seven.starts_with(prefix) && none.starts_with(prefix));
+        for (what, token, account, opens) in [
+            ("its account", &seven, "acc-7", true),
+            ("another", &seven, "acc-8", false),
+            ("no account in it", &none, "acc-7", false),
+        ] {
+            let answer = scene.read(token, account).await;
+            let reason = answer.err().map(|status| {
+                let details = status.get_error_details();
+                details.error_info().expect("ours").reason.clone()
+            });
+            let expected = (!opens).then_some("REASON_NOT_OWNER");
+            assert_eq!(reason.as_deref(), expected, "{what}, {prefix}");
+        }
     }
 }
 

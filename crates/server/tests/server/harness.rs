@@ -313,6 +313,7 @@ pub(crate) fn service_client(id: &str, permissions: &[(&str, &[&str])]) -> admin
             .map(|(resource, scopes)| admin::Permission {
                 resource: (*resource).to_owned(),
                 scopes: strings(scopes),
+                details_types: Vec::new(),
             })
             .collect(),
         ..admin::Client::default()

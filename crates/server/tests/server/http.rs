@@ -3,6 +3,7 @@
 mod authentication;
 mod authorize;
 mod cors;
+mod details;
 mod flow;
 mod forms;
 mod framing;

@@ -7,6 +7,8 @@ mod authority;
 mod authorization;
 mod comes;
 mod descriptors;
+mod details;
+mod details_attacks;
 mod devices;
 mod drain;
 mod floods;

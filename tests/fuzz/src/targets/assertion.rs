@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, DisplayName, Epoch, GrantTypes, Permissions, RefreshKey,
+    Authentication, Client, ClientId, DisplayName, Epoch, GrantTypes, Permissions, PermittedTypes,
+    RefreshKey,
 };
 use countersign_issuer::{
     ASSERTION_LIFETIME_MAX, ASSERTION_SKEW, CLOCK_MARGIN, Issuer, IssuerName, Lifetimes, Presented,
@@ -27,6 +28,7 @@ static SIGNER: LazyLock<Client> = LazyLock::new(|| {
         grant_types: GrantTypes::default(),
         redirect_uris: Vec::new(),
         permissions: Permissions::default(),
+        details_types: PermittedTypes::default(),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         disabled: false,

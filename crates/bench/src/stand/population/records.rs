@@ -72,6 +72,7 @@ impl Records {
             access_token_format: AccessTokenFormat::Jwt,
             created_at: self.registered,
             updated_at: self.registered,
+            details_types: Default::default(),
         }
     }
 
@@ -122,6 +123,7 @@ impl Records {
             auth_time: Some(began),
             acr: None,
             revoked: None,
+            details: Default::default(),
         };
         Record::Family(family_id(kind, number), family)
     }
@@ -143,6 +145,7 @@ impl Records {
             tokens_revoked_at: None,
             created_at: self.registered,
             updated_at: self.registered,
+            details_types: Default::default(),
         }
     }
 

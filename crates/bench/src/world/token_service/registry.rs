@@ -128,6 +128,7 @@ fn permission(resource: &str, scopes: &[&str]) -> Permission {
     Permission {
         resource: resource.to_owned(),
         scopes: texts(scopes),
+        details_types: Vec::new(),
     }
 }
 

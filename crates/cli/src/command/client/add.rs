@@ -8,7 +8,7 @@ use countersign::admin::v1::{
 };
 use countersign_jose::Jwks;
 
-use super::allow::Allow;
+use super::allow::{Allow, permissions};
 use super::{SecretPlace, service, shown};
 use crate::command::connection::AdminArgs;
 use crate::exit::Failure;
@@ -36,6 +36,11 @@ Examples:
   # a television: no browser, so a person types a code elsewhere
   countersign client add tv --auth none --grant device-code,refresh-token \\
     --allow https://orders.internal:8443=orders.read
+
+  # a service that may name the accounts that its tokens are for
+  countersign client add ledger \\
+    --allow https://orders.internal:8443=orders.read \\
+    --details-type https://orders.internal:8443=account
 
   # a resource server that asks about the tokens it receives
   countersign client add orders --serves https://orders.internal:8443 \\
@@ -68,6 +73,11 @@ pub(crate) struct Add {
     /// What it may ask for at a resource; say it again for each resource
     #[arg(long = "allow", value_name = "RESOURCE=SCOPE,SCOPE")]
     allow: Vec<Allow>,
+
+    /// The types of authorization details (RFC 9396) that it may ask for at a resource; say it
+    /// again for each resource
+    #[arg(long = "details-type", value_name = "RESOURCE=TYPE,TYPE")]
+    details_types: Vec<Allow>,
 
     /// What it may present to get tokens; say it again for each [default: client-credentials;
     /// with --redirect-uri authorization-code and refresh-token, too]
@@ -177,7 +187,7 @@ impl Add {
             jwks: self.jwks.as_deref().map_or(Ok(String::new()), key_set)?,
             grant_types: grants.into_iter().map(i32::from).collect(),
             redirect_uris: self.redirect_uris.clone(),
-            permissions: self.allow.iter().cloned().map(Into::into).collect(),
+            permissions: permissions(&self.allow, &self.details_types),
             serves: self.serves.clone(),
             refresh_key: match self.refresh_key {
                 BoundTo::Pinned => RefreshKey::Pinned,

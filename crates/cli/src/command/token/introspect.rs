@@ -98,6 +98,7 @@ impl Introspect {
             scopes: vec![SCOPE.to_owned()],
             // Countersign's own interface is a resource: its URI is the issuer.
             resources: vec![super::issuer(channel.clone()).await?],
+            ..IssueTokenRequest::default()
         };
         let service = TokenServiceClient::new(channel.clone());
         let issued = prover
@@ -132,6 +133,7 @@ fn shown(answer: &IntrospectTokenResponse) -> String {
         ("audience", answer.aud.join(" ")),
         ("client", answer.client_id.clone()),
         ("scopes", answer.scopes.join(" ")),
+        ("details", answer.authorization_details.clone()),
         ("type", answer.token_type.clone()),
         ("issued", output::time(answer.iat)),
         ("ends", output::time(answer.exp)),

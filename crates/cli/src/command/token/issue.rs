@@ -7,6 +7,7 @@ use countersign::token::v1::token_service_client::TokenServiceClient;
 use countersign::token::v1::{AuthorizationCode, ClientCredentials, IssueTokenRequest};
 
 use super::credential::CredentialArgs;
+use super::details::DetailsArgs;
 use super::keep::KeepArgs;
 use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
@@ -33,6 +34,10 @@ Examples:
   countersign token issue --client-id web --code CODE \\
     --redirect-uri http://127.0.0.1/back --code-verifier VERIFIER
 
+  # for one account, not for all of them
+  countersign token issue --client-id checkout --client-key checkout.pem \\
+    --details @account-17.json
+
   # the token in a file, for other commands
   countersign token issue --client-id checkout --client-key checkout.pem \\
     --access-token-file token";
@@ -50,6 +55,9 @@ pub(crate) struct Issue {
     /// A resource that the token is for; may be left out where only one is possible
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
+
+    #[command(flatten)]
+    details: DetailsArgs,
 
     /// Redeem this authorization code instead of asking in the client's own name
     #[arg(long, value_name = "CODE", requires_all = ["redirect_uri", "code_verifier"])]
@@ -83,6 +91,7 @@ impl Issue {
     /// Asks, and prints what was issued.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let target = proven::target(&self.server.server, PATH)?;
+        let authorization_details = self.details.read()?;
         let prover = self.key.prover(output)?;
         let channel = self.server.connect().await?;
         let request = IssueTokenRequest {
@@ -90,6 +99,7 @@ impl Issue {
             grant: Some(self.grant()),
             scopes: self.scopes.clone(),
             resources: self.resources.clone(),
+            authorization_details,
         };
         let service = TokenServiceClient::new(channel);
         let mut issued = prover
@@ -110,6 +120,7 @@ impl Issue {
                     &issued.scopes,
                     issued.expires_in,
                     &issued.family_id,
+                    &issued.authorization_details,
                     [
                         (super::ACCESS_TOKEN, &issued.access_token),
                         (super::REFRESH_TOKEN, &issued.refresh_token),

@@ -5,6 +5,7 @@ use countersign::token::v1::RotateTokenRequest;
 use countersign::token::v1::token_service_client::TokenServiceClient;
 
 use super::credential::CredentialArgs;
+use super::details::DetailsArgs;
 use super::keep::KeepArgs;
 use crate::command::connection::ServerArgs;
 use crate::command::proof::ProofKeyArgs;
@@ -46,6 +47,9 @@ pub(crate) struct Rotate {
     resources: Vec<String>,
 
     #[command(flatten)]
+    details: DetailsArgs,
+
+    #[command(flatten)]
     keep: KeepArgs,
 
     #[command(flatten)]
@@ -60,6 +64,7 @@ impl Rotate {
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let target = proven::target(&self.server.server, PATH)?;
         let token = self.token.read()?;
+        let authorization_details = self.details.read()?;
         let prover = self.key.prover(output)?;
         let channel = self.server.connect().await?;
         let request = RotateTokenRequest {
@@ -67,6 +72,7 @@ impl Rotate {
             refresh_token: token.to_string(),
             scopes: self.scopes.clone(),
             resources: self.resources.clone(),
+            authorization_details,
         };
         let service = TokenServiceClient::new(channel);
         let mut rotated = prover
@@ -87,6 +93,7 @@ impl Rotate {
                     &rotated.scopes,
                     rotated.expires_in,
                     &rotated.family_id,
+                    &rotated.authorization_details,
                     [
                         (super::ACCESS_TOKEN, &rotated.access_token),
                         (super::REFRESH_TOKEN, &rotated.refresh_token),

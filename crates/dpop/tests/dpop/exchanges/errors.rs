@@ -9,6 +9,7 @@ const REASONS: &[(u64, &str, Option<&str>)] = &[
     (3, "REASON_INVALID_REQUEST", Some("invalid_request")),
     (3, "REASON_INVALID_SCOPE", Some("invalid_scope")),
     (3, "REASON_INVALID_TARGET", Some("invalid_target")),
+    (3, "REASON_INVALID_AUTHORIZATION_DETAILS", Some("invalid_authorization_details")),
     (3, "REASON_UNSUPPORTED_GRANT_TYPE", Some("unsupported_grant_type")),
     (16, "REASON_CLIENT_AUTHENTICATION_FAILED", Some("invalid_client")),
     (9, "REASON_GRANT_INVALID", Some("invalid_grant")),

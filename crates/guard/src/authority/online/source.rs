@@ -62,6 +62,9 @@ pub struct Introspected {
     pub auth_time: Option<UnixTime>,
     /// How they proved it (`acr`).
     pub acr: Option<String>,
+    /// What it allows beyond scopes (`authorization_details`, RFC 9396 §9.2): a JSON array, as
+    /// text; empty without any.
+    pub authorization_details: String,
 }
 
 /// Why nobody said anything, for the log.
@@ -166,5 +169,6 @@ pub(crate) fn said(
         jkt,
         auth_time: time(answer.auth_time, "auth_time")?,
         acr: Some(answer.acr).filter(|acr| !acr.is_empty()),
+        authorization_details: answer.authorization_details,
     }))
 }

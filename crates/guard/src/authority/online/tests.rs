@@ -60,6 +60,7 @@ fn said(token: &str) -> Introspected {
         jkt: Some(key(token[4..].parse().unwrap())),
         auth_time: None,
         acr: None,
+        authorization_details: String::new(),
     }
 }
 

@@ -97,6 +97,7 @@ impl World {
             device_code,
             scopes,
             resources: &[],
+            authorization_details: "",
         };
         let redemption = Redemption::parse_device(&form, &self.issuer.mac_keys)?;
         Ok(self.redeemed(who, &redemption, proof))

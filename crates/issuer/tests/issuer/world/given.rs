@@ -83,6 +83,7 @@ pub(crate) fn by_secret(id: &str) -> Client {
         tokens_revoked_at: None,
         created_at: START,
         updated_at: START,
+        details_types: Default::default(),
     }
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn resource(uri: &str, scopes: &[&str]) -> Resource {
         access_token_format: AccessTokenFormat::Jwt,
         created_at: START,
         updated_at: START,
+        details_types: Default::default(),
     }
 }
 
@@ -126,6 +128,7 @@ pub(crate) fn pushing() -> PushForm<'static, &'static str> {
         max_age: None,
         acr_values: &[],
         prompts: &[],
+        authorization_details: "",
     }
 }
 
@@ -135,6 +138,7 @@ pub(crate) fn approving() -> ApproveForm<'static, &'static str> {
         scopes: &[],
         auth_time: None,
         acr: "",
+        authorization_details: "",
     }
 }
 
@@ -145,6 +149,7 @@ pub(crate) fn redeeming(code: &str) -> CodeForm<'_, &'static str> {
         code_verifier: VERIFIER,
         scopes: &[],
         resources: &[],
+        authorization_details: "",
     }
 }
 

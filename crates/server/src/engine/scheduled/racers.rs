@@ -319,6 +319,7 @@ async fn register(engine: &Engine, signs: bool) -> ClientAuthentication {
         permissions: vec![admin::Permission {
             resource: ISSUER.to_owned(),
             scopes: vec![SCOPE.to_owned()],
+            details_types: Vec::new(),
         }],
         refresh_key: RefreshKey::Client.into(),
         ..admin::Client::default()

@@ -110,6 +110,7 @@ fn reference(nth: u8, family: Option<FamilyId>) -> Reference {
             family,
             auth_time: None,
             acr: Acr::parse("").expect("none"),
+            details: Default::default(),
         },
         epoch: Epoch::default(),
     }

@@ -33,6 +33,7 @@ pub(crate) fn client_form(client: Option<message::Client>) -> Result<ClientForm,
             .map(|permission| PermissionForm {
                 resource: permission.resource,
                 scopes: permission.scopes,
+                details_types: permission.details_types,
             })
             .collect(),
         client_id: client.client_id,
@@ -75,6 +76,11 @@ pub(crate) fn client(client: &Client, version: Version) -> message::Client {
             .map(|(uri, at)| message::Permission {
                 resource: uri.as_str().to_owned(),
                 scopes: scopes(at),
+                details_types: client
+                    .details_types
+                    .at(uri)
+                    .map(|kind| kind.as_str().to_owned())
+                    .collect(),
             })
             .collect(),
         serves: client

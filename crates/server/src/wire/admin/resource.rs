@@ -3,7 +3,7 @@
 use countersign::admin::v1 as message;
 use countersign_issuer::Version;
 use countersign_issuer::model::{AccessTokenFormat, Resource};
-use countersign_issuer::register::{DurationForm, FormatForm, ResourceForm, etag};
+use countersign_issuer::register::{DetailsTypeForm, DurationForm, FormatForm, ResourceForm, etag};
 
 use super::needed;
 use crate::refused::Refused;
@@ -21,6 +21,14 @@ pub(crate) fn resource_form(resource: Option<message::Resource>) -> Result<Resou
             nanos: lifetime.nanos,
         }),
         access_token_format: format_form(resource.access_token_format),
+        details_types: resource
+            .details_types
+            .into_iter()
+            .map(|kind| DetailsTypeForm {
+                name: kind.name,
+                schema: kind.schema,
+            })
+            .collect(),
         etag: resource.etag,
     })
 }
@@ -36,6 +44,14 @@ pub(crate) fn resource(resource: &Resource, version: Version) -> message::Resour
         create_time: Some(timestamp(resource.created_at)),
         update_time: Some(timestamp(resource.updated_at)),
         etag: etag(version),
+        details_types: resource
+            .details_types
+            .iter()
+            .map(|(kind, schema)| message::DetailsType {
+                name: kind.as_str().to_owned(),
+                schema: schema.as_str().to_owned(),
+            })
+            .collect(),
     }
 }
 

@@ -162,6 +162,7 @@ impl Answer {
             Comes::G => (400, "invalid_grant"),
             Comes::Scope => (400, "invalid_scope"),
             Comes::Target => (400, "invalid_target"),
+            Comes::Details => (400, "invalid_authorization_details"),
             Comes::NotAllowed => (400, "unauthorized_client"),
             Comes::GrantType => (400, "unsupported_grant_type"),
             Comes::Pending(_) => (400, "authorization_pending"),
