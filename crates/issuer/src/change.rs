@@ -1,6 +1,6 @@
 //! What a decision comes to: a change to write, and an answer to give.
 
-use countersign_jose::UnixTime;
+use countersign_jose::{Thumbprint, UnixTime};
 
 use crate::authenticate::{Authenticated, SpentAssertion};
 use crate::event::Event;
@@ -149,6 +149,8 @@ pub enum RevocationTarget {
     Holder(Holder),
     /// Every reference token that was made until then.
     References,
+    /// Every access token that this signing key has signed, whenever they say that they were made.
+    Signer(Thumbprint),
     /// Every access token that was made until then.
     Everything,
 }

@@ -130,7 +130,7 @@ impl Claims {
                 &self.client_id,
                 &self.subject,
                 self.jkt.as_ref(),
-                self.signer.is_none(),
+                self.signer.as_ref(),
             )
         })
     }

@@ -17,7 +17,9 @@ pub(crate) struct Marks {
     client: Mark,
     subject: Mark,
     key: Option<Mark>,
-    /// Of a reference token.
+    /// The key that signed it.
+    signer: Option<Mark>,
+    /// Of a reference token, which nobody signed.
     references: Option<Mark>,
 }
 
@@ -28,7 +30,7 @@ impl Marks {
         client_id: &str,
         subject: &str,
         key: Option<&Thumbprint>,
-        is_reference: bool,
+        signer: Option<&Thumbprint>,
     ) -> Self {
         Self {
             token: Mark::of(Kind::Token, token_id.as_bytes()),
@@ -36,7 +38,8 @@ impl Marks {
             client: Mark::of(Kind::Client, client_id.as_bytes()),
             subject: Mark::of(Kind::Subject, subject.as_bytes()),
             key: key.map(|key| Mark::of(Kind::Key, key.as_bytes())),
-            references: is_reference.then(|| Mark::of(Kind::References, &[])),
+            signer: signer.map(|signer| Mark::of(Kind::Signer, signer.as_bytes())),
+            references: signer.is_none().then(|| Mark::of(Kind::References, &[])),
         }
     }
 
@@ -47,6 +50,7 @@ impl Marks {
             Some(self.client),
             Some(self.subject),
             self.key,
+            self.signer,
             self.references,
         ]
         .into_iter()
@@ -62,6 +66,7 @@ enum Kind {
     Subject,
     Key,
     References,
+    Signer,
 }
 
 impl Mark {
@@ -73,6 +78,7 @@ impl Mark {
             RevokedTarget::Client(id) => Self::of(Kind::Client, id.as_bytes()),
             RevokedTarget::Subject(subject) => Self::of(Kind::Subject, subject.as_bytes()),
             RevokedTarget::Key(key) => Self::of(Kind::Key, key.as_bytes()),
+            RevokedTarget::Signer(signer) => Self::of(Kind::Signer, signer.as_bytes()),
             RevokedTarget::References => Self::of(Kind::References, &[]),
             RevokedTarget::Everything => return None,
         })

@@ -204,7 +204,10 @@ impl Batch {
 impl Until {
     fn of(revocation: &Revocation) -> Self {
         let issued_secs = match revocation.target {
-            RevokedTarget::Token(_) | RevokedTarget::Family(_) => u32::MAX,
+            // Whoever has a signing key says what they like of when a token was issued.
+            RevokedTarget::Token(_) | RevokedTarget::Family(_) | RevokedTarget::Signer(_) => {
+                u32::MAX
+            }
             RevokedTarget::Client(_)
             | RevokedTarget::Subject(_)
             | RevokedTarget::Key(_)

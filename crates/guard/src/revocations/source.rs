@@ -57,6 +57,9 @@ pub enum RevokedTarget {
     Subject(String),
     /// The tokens that are bound to this key (`cnf.jkt`).
     Key(Thumbprint),
+    /// The tokens that the signing key of this thumbprint has signed, whenever they say that they
+    /// were issued.
+    Signer(Thumbprint),
     /// All reference tokens.
     References,
     /// All tokens.

@@ -90,6 +90,7 @@ fn read(message: Message) -> Revocation {
             Target::ClientId(id) => RevokedTarget::Client(id),
             Target::Subject(subject) => RevokedTarget::Subject(subject),
             Target::Jkt(jkt) => RevokedTarget::Key(Thumbprint::parse(&jkt).ok()?),
+            Target::Signer(signer) => RevokedTarget::Signer(Thumbprint::parse(&signer).ok()?),
             Target::References(_) => RevokedTarget::References,
             Target::Everything(_) => RevokedTarget::Everything,
         })
@@ -146,6 +147,7 @@ mod tests {
             // What a later release writes into a field that is not known here.
             target(None),
             target(Some(Target::Jkt("no thumbprint".to_owned()))),
+            target(Some(Target::Signer("no thumbprint".to_owned()))),
             Message {
                 forget_time: None,
                 ..good.clone()

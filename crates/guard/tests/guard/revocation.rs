@@ -1,6 +1,7 @@
 //! Revocations: refused as soon as they are known, and their streams ended.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
@@ -220,6 +221,75 @@ async fn streams_of_a_key_that_is_gone_end() {
     stand.guard.fetch_keys().await;
     let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
     ended(&end.unwrap_err(), Reason::TokenRevoked);
+}
+
+/// The key set still has the key: nobody told the guard of another. Whoever has the key says what
+/// they like of when a token was issued.
+#[tokio::test]
+async fn what_a_revoked_key_signed_is_refused_whatever_the_key_set_says() {
+    for seen in [false, true] {
+        let (stand, source) = stand(|builder| builder).await;
+        let mut stream = stand
+            .client()
+            .watch_orders(watch_request(&stand, "t1"))
+            .await
+            .unwrap()
+            .into_inner();
+        stream.message().await.unwrap().unwrap();
+        let row = format!("seen: {seen}");
+        let token = stand.token();
+        let shown = || Shown::new(&token, &stand.proof("CreateOrder", &token));
+        // Another key's, and one that only holds tokens.
+        let caller = stand.caller_key.public().thumbprint();
+        source.revoke(RevokedTarget::Signer(caller), now(&stand));
+        until(&row, || stand.guard.counts().revocations == 1).await;
+        if seen {
+            stand.check(&row, &shown(), Expected::Ok).await;
+        }
+        let signer = stand.issuer_key.public().thumbprint();
+        source.revoke(RevokedTarget::Signer(signer), now(&stand));
+        let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
+        ended(&end.unwrap_err(), Reason::TokenRevoked);
+        stand.check(&row, &shown(), Expected::Revoked).await;
+        stand.clock.advance(Duration::from_secs(60));
+        let later = stand.token();
+        let shown = Shown::new(&later, &stand.proof("CreateOrder", &later));
+        stand.check(&row, &shown, Expected::Revoked).await;
+    }
+}
+
+/// There is no watch of keys, and fetches hang, one after the other: what a watch of keys tells
+/// would wait for them.
+#[tokio::test]
+async fn what_a_revoked_key_signed_is_refused_while_fetches_of_keys_hang() {
+    let (stand, source) = stand(|builder| builder).await;
+    let mut stream = stand
+        .client()
+        .watch_orders(watch_request(&stand, "t1"))
+        .await
+        .unwrap()
+        .into_inner();
+    stream.message().await.unwrap().unwrap();
+    *stand.keys.takes.lock() = Duration::from_secs(3600);
+    let hanging = async {
+        loop {
+            stand.guard.fetch_keys().await;
+        }
+    };
+    let revoked = async {
+        let fetches = || stand.keys.fetches.load(Ordering::SeqCst);
+        until("it hangs", || fetches() == 2).await;
+        let signer = stand.issuer_key.public().thumbprint();
+        source.revoke(RevokedTarget::Signer(signer), now(&stand));
+        let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
+        ended(&end.unwrap_err(), Reason::TokenRevoked);
+        let row = "a fetch hangs";
+        stand.check(row, &stand.good(), Expected::Revoked).await;
+    };
+    tokio::select! {
+        () = revoked => {}
+        () = hanging => unreachable!(),
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is written when keys are made, replaced, removed, revoked or encrypted anew.
 
-use countersign_jose::UnixTime;
+use countersign_jose::{Thumbprint, UnixTime};
 
 use super::plan::{self, Step, plan};
 use super::schedule::{Schedule, Schedules};
@@ -152,13 +152,44 @@ pub fn revoke(
         Some(active) => {
             let active = active.clone();
             let change = draft.change();
-            let change = match references_of(&revoked, now) {
-                Some(references) => change.revoke(references),
+            let change = match told_of(&revoked, schedule, now) {
+                Some(told) => change.revoke(told),
                 None => change,
             };
             change.answer(Replaced { active })
         }
         None => Decision::refuse(Refusal::NotFound),
+    }
+}
+
+/// What is told to those who verify offline, where the key may have made anything that they honour.
+fn told_of(revoked: &ServiceKey, schedule: &Schedule, now: Now) -> Option<Revocation> {
+    match revoked.purpose {
+        KeyPurpose::Signing => Some(signed_by(revoked, schedule, now)),
+        KeyPurpose::HandleMac => references_of(revoked, now),
+    }
+}
+
+/// Tells those who watch revocations and may not hear of key sets. Also of a key that was never
+/// used here: it was published, and a thief may have used it. Remembered for as long as a key set
+/// that has it may be kept, and what it signed may live.
+fn signed_by(revoked: &ServiceKey, schedule: &Schedule, now: Now) -> Revocation {
+    let at = with_what_is_under_way(now.latest());
+    let cache_age = revoked.cache_age.unwrap_or(schedule.cache_age_unknown());
+    let kept = cache_age.max(schedule.cache_age);
+    let target = match Thumbprint::parse(revoked.id.as_str()) {
+        Ok(signer) => RevocationTarget::Signer(signer),
+        // A name that is no thumbprint is none of ours: rather too much is refused.
+        Err(_) => RevocationTarget::Everything,
+    };
+    Revocation {
+        target,
+        at,
+        cause: RevokedCause::Requested,
+        forget_at: at
+            .plus(kept)
+            .plus(ACCESS_TOKEN_LIFETIME_MAX)
+            .plus(CLOCK_MARGIN),
     }
 }
 

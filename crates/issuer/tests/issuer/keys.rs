@@ -11,7 +11,7 @@ use countersign_issuer::{
     ACCESS_TOKEN_LIFETIME_MAX, Actor, CLOCK_MARGIN, Change, EventKind, Known, Lifetimes, Record,
     RecordName, Refusal, RevocationTarget, Version, Write,
 };
-use countersign_jose::UnixTime;
+use countersign_jose::{Thumbprint, UnixTime};
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// The age of key sets in these tests.
@@ -338,7 +338,7 @@ fn a_revoked_key_is_gone_and_the_next_takes_its_place() {
 
 #[test]
 fn a_mac_key_that_is_dropped_takes_its_references_along() {
-    use KeyPurpose::{HandleMac, Signing};
+    use KeyPurpose::HandleMac;
     let live = ACCESS_TOKEN_LIFETIME_MAX.saturating_add(CLOCK_MARGIN);
     let ended = START.plus(DAY);
     let retired = |retired_at| ServiceKey {
@@ -351,7 +351,6 @@ fn a_mac_key_that_is_dropped_takes_its_references_along() {
         ("nobody knows when", retired(None), true),
         ("its last one is dead", retired(Some(START)), false),
         ("never used", key("it", HandleMac, KeyState::Next), false),
-        ("signs JWTs", key("it", Signing, KeyState::Active), false),
     ];
     let now = Now::certain(ended.plus(live - Duration::from_secs(1)));
     for (row, it, expected) in rows {
@@ -373,6 +372,36 @@ fn a_mac_key_that_is_dropped_takes_its_references_along() {
             );
             assert_eq!(told.forget_at, told.at.plus(live), "{row}");
         }
+    }
+}
+
+/// Also of one that was never used here: it was published, and a thief may have used it.
+#[test]
+fn a_signing_key_that_is_dropped_takes_its_tokens_along_whatever_they_say() {
+    let signer = Thumbprint::from_bytes([7; 32]);
+    let name = signer.to_string();
+    let now = Now::certain(START.plus(DAY));
+    let schedules = schedules();
+    let cache_age = 2 * schedules.of(KeyPurpose::Signing).cache_age;
+    for state in [KeyState::Next, KeyState::Active, KeyState::Retiring] {
+        let it = ServiceKey {
+            cache_age: Some(cache_age),
+            ..signing(&name, state)
+        };
+        let others = [KeyState::Active, KeyState::Next].map(|other| match state {
+            KeyState::Active => signing("other", KeyState::Next),
+            _ => signing("other", other),
+        });
+        let keys = known(&[vec![it], others.to_vec()].concat());
+        let decision = revoke(&keys, &id(&name), Vec::new(), &schedules, &OPERATOR, now);
+        assert!(decision.answer.is_ok(), "{state:?}");
+        let [told] = &decision.change.revocations[..] else {
+            panic!("{state:?}: {:?}", decision.change.revocations);
+        };
+        assert_eq!(told.target, RevocationTarget::Signer(signer), "{state:?}");
+        // A guard may get a key set with it for so long, and then a token that it signed.
+        let needed = now.latest().plus(cache_age).plus(ACCESS_TOKEN_LIFETIME_MAX);
+        assert!(told.forget_at > needed, "{state:?}");
     }
 }
 

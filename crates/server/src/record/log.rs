@@ -189,6 +189,9 @@ pub(crate) fn revocation_entry(revocation: &Revocation) -> Bytes {
                 Target::Jkt(Bytes::copy_from_slice(jkt.as_bytes()))
             }
             RevocationTarget::References => Target::References(true),
+            RevocationTarget::Signer(signer) => {
+                Target::Signer(Bytes::copy_from_slice(signer.as_bytes()))
+            }
             RevocationTarget::Everything => Target::Everything(true),
         }),
     })
@@ -213,6 +216,7 @@ pub(crate) fn revocation(bytes: &[u8]) -> Result<Revocation, Damaged> {
             }
             Target::Jkt(jkt) => RevocationTarget::Holder(Holder::Key(thumbprint(&jkt)?)),
             Target::References(_) => RevocationTarget::References,
+            Target::Signer(signer) => RevocationTarget::Signer(thumbprint(&signer)?),
             Target::Everything(_) => RevocationTarget::Everything,
         },
         at: UnixTime::from_millis(entry.revoked_millis),

@@ -62,6 +62,7 @@ fn revocation_told(revocation: Revocation) -> Told {
             }
             RevocationTarget::Holder(Holder::Key(jkt)) => RevokedTarget::Key(jkt),
             RevocationTarget::References => RevokedTarget::References,
+            RevocationTarget::Signer(signer) => RevokedTarget::Signer(signer),
             RevocationTarget::Everything => RevokedTarget::Everything,
         },
         revoked_at: revocation.at,

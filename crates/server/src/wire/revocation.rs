@@ -49,6 +49,7 @@ fn message(number: u64, revocation: &Revocation) -> Message {
             }
             RevocationTarget::Holder(Holder::Key(jkt)) => Told::Jkt(jkt.to_string()),
             RevocationTarget::References => Told::References(true),
+            RevocationTarget::Signer(signer) => Told::Signer(signer.to_string()),
             RevocationTarget::Everything => Told::Everything(true),
         }),
         revoke_time: Some(timestamp(revocation.at)),

@@ -10,11 +10,18 @@ fn key(byte: u8) -> Thumbprint {
 
 fn marks() -> Marks {
     let family = Some("family");
-    Marks::of("token", family, "client", "subject", Some(&key(1)), false)
+    Marks::of(
+        "token",
+        family,
+        "client",
+        "subject",
+        Some(&key(1)),
+        Some(&key(9)),
+    )
 }
 
 fn of_reference() -> Marks {
-    Marks::of("token", None, "client", "subject", None, true)
+    Marks::of("token", None, "client", "subject", None, None)
 }
 
 fn revocation(target: RevokedTarget) -> Revocation {
@@ -48,6 +55,9 @@ fn each_target_hits_its_tokens_and_no_others() {
         (Target::Subject("client".to_owned()), false, false),
         (Target::Key(key(1)), true, false),
         (Target::Key(key(2)), false, false),
+        (Target::Key(key(9)), false, false),
+        (Target::Signer(key(9)), true, true),
+        (Target::Signer(key(1)), false, false),
         (Target::References, false, false),
         (Target::Everything, true, false),
     ];
@@ -146,8 +156,14 @@ fn a_million_take_less_than_64_bytes_each() {
         .sum();
     let bytes = places * (size_of::<(Mark, Until)>() + 1);
     assert!(bytes <= 64 * 1_000_000, "{bytes} bytes");
-    assert!(set.hits(&Marks::of("999999", None, "c", "s", None, false), NOW));
-    assert!(!set.hits(&Marks::of("1000000", None, "c", "s", None, false), NOW));
+    assert!(set.hits(
+        &Marks::of("999999", None, "c", "s", None, Some(&key(9))),
+        NOW
+    ));
+    assert!(!set.hits(
+        &Marks::of("1000000", None, "c", "s", None, Some(&key(9))),
+        NOW
+    ));
 }
 
 /// A source that never stops revoking fills no memory, and nothing that it revoked comes back.
@@ -158,7 +174,16 @@ fn more_than_can_be_remembered_becomes_everything() {
         ..RevokedSet::default()
     };
     let named = |n: u32| revocation(RevokedTarget::Token(n.to_string()));
-    let of = |n: u32| Marks::of(&n.to_string(), None, "client", "subject", None, false);
+    let of = |n: u32| {
+        Marks::of(
+            &n.to_string(),
+            None,
+            "client",
+            "subject",
+            None,
+            Some(&key(9)),
+        )
+    };
     for n in 0..1_000 {
         let added = set.admit(Batch::of(&[named(n)]), NOW);
         assert!(set.len() <= 10);
