@@ -222,6 +222,6 @@ pub(crate) fn client_credentials(
     Arc::new(cached(countersign, fetch))
 }
 
-fn cached<F: Fetch>(countersign: &Countersign, fetch: F) -> Cached<F> {
+pub(crate) fn cached<F: Fetch>(countersign: &Countersign, fetch: F) -> Cached<F> {
     Cached::counted(fetch, countersign.clock(), countersign.tally())
 }

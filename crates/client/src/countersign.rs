@@ -8,17 +8,19 @@ use countersign_dpop::{Minter, Origin, without_userinfo};
 use countersign_jose::{SigningKey, Thumbprint};
 use parking_lot::Mutex;
 
-use crate::channel::{ChannelBuilder, GuardedChannel, client_credentials};
+use crate::authorization::AuthorizationRequest;
+use crate::channel::{ChannelBuilder, GuardedChannel, cached, client_credentials};
 use crate::clock::{Clock, SystemClock};
 use crate::counts::{Counts, Tally};
 use crate::credential::{Client, Credential};
-use crate::error::ConnectError;
+use crate::device::DeviceRequest;
+use crate::error::{ConnectError, TokenError};
 use crate::layer::DpopLayer;
 use crate::nonces::NewestNonce;
 use crate::random;
 use crate::secret::Secret;
-use crate::source::{RefreshToken, TokenSource};
-use crate::token_service::TokenService;
+use crate::source::{GivenToken, RefreshToken, TokenSource};
+use crate::token_service::{Issued, TokenService};
 use crate::transport::Transport;
 
 /// Describes a client of the platform.
@@ -202,6 +204,36 @@ impl Countersign {
     /// name.
     pub fn refresh_token(&self, newest: impl Into<Secret>) -> RefreshToken {
         RefreshToken::new(self.token_service(), newest.into())
+    }
+
+    /// Tokens in the name of the person whose approval led to `issued`: its access
+    /// token first, and when that is about to end those of its refresh token's
+    /// family. Without a refresh token there is the one, until it ends. For
+    /// [`ChannelBuilder::tokens`]; where refresh tokens are to be kept, begin with
+    /// [`refresh_token`](Self::refresh_token) and
+    /// [`on_rotation`](RefreshToken::on_rotation).
+    ///
+    /// # Errors
+    /// [`TokenError::Incomplete`] for what cannot be sent as a header.
+    pub fn tokens_of(&self, issued: &Issued) -> Result<Arc<dyn TokenSource>, TokenError> {
+        let first = issued.access_token()?;
+        Ok(match &issued.refresh_token {
+            Some(newest) => {
+                Arc::new(cached(self, self.refresh_token(newest.clone())).holding(first))
+            }
+            None => Arc::new(GivenToken::new(first)),
+        })
+    }
+
+    /// Describes what a person is asked to approve in a browser, which then goes to
+    /// `redirect_uri`: one that the client is registered with.
+    pub fn authorization(&self, redirect_uri: impl Into<String>) -> AuthorizationRequest {
+        AuthorizationRequest::new(self.clone(), redirect_uri.into())
+    }
+
+    /// Describes what a person is asked to approve where there is no browser.
+    pub fn device(&self) -> DeviceRequest {
+        DeviceRequest::new(self.clone())
     }
 
     /// A layer that signs for calls to `origin`, for a transport of one's own.

@@ -114,6 +114,11 @@ impl Client {
         &self.id
     }
 
+    /// Who issues its tokens, as assertions name it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// What to put into a request that is made at `now`; for one request, since
     /// an assertion is accepted once. Reads the credential's file, if it is in one.
     ///

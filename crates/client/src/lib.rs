@@ -97,10 +97,18 @@
 //! The family is bound to the proof key. Where it is to outlive the process,
 //! give the [`Builder`] a [`proof_key`](Builder::proof_key) that does.
 //!
+//! How a person approves is in [`authorization`] where there is a browser, with
+//! [`loopback`] for programs on the person's machine, and in [`device`] where
+//! there is none. [`Countersign::tokens_of`] makes a source of tokens of what
+//! came of either.
+//!
 //! # Pieces
 //!
 //! | module | for |
 //! | --- | --- |
+//! | [`authorization`], [`pkce`] | a person approves in a browser |
+//! | [`loopback`] | where the browser comes back to, on the person's machine |
+//! | [`device`] | a person approves for a device without a browser |
 //! | [`layer`] | a transport of your own: the layer that signs |
 //! | [`source`] | tokens from elsewhere: the trait to implement |
 //! | [`outcome`] | why a call was refused |
@@ -109,20 +117,24 @@
 //! | [`legible`] | answers that cannot make tonic panic |
 //! | [`random`], [`deadline`] | what the guard needs as well |
 
+pub mod authorization;
 mod channel;
 pub mod clock;
 mod countersign;
 mod counts;
 mod credential;
 pub mod deadline;
+pub mod device;
 mod error;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod layer;
 pub mod legible;
+pub mod loopback;
 mod nonces;
 pub mod outcome;
+pub mod pkce;
 pub mod random;
 mod secret;
 pub mod source;

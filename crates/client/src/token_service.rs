@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
+use countersign::authorization::v1::{
+    AuthorizeDeviceRequest, AuthorizeDeviceResponse, PushAuthorizationRequest,
+    PushAuthorizationResponse,
+};
 use countersign::token::v1::issue_token_request::Grant;
 use countersign::token::v1::revoke_token_request::Target;
 use countersign::token::v1::token_service_client::TokenServiceClient;
 use countersign::token::v1::{
-    AuthorizationCode, ClientAuthentication, ClientCredentials, IssueTokenRequest,
+    AuthorizationCode, ClientAuthentication, ClientCredentials, DeviceCode, IssueTokenRequest,
     IssueTokenResponse, RevokeTokenRequest, RotateTokenRequest, RotateTokenResponse,
 };
 use countersign_jose::UnixTime;
@@ -171,6 +176,38 @@ impl TokenService {
             .await
     }
 
+    /// Asks whether a device was approved. [`device`](crate::device) does so until it was.
+    ///
+    /// # Errors
+    /// See [`TokenError`]; `AUTHORIZATION_PENDING` and `SLOW_DOWN` are refusals that ask to be
+    /// asked again.
+    pub async fn redeem_device(&self, device_code: &Secret) -> Result<Issued, TokenError> {
+        let grant = Grant::DeviceCode(DeviceCode {
+            device_code: device_code.expose().to_owned(),
+        });
+        self.grant(grant, &[], &[]).await
+    }
+
+    /// Lodges an authorization request in this client's name.
+    pub(crate) async fn lodge(
+        &self,
+        mut request: PushAuthorizationRequest,
+    ) -> Result<PushAuthorizationResponse, TokenError> {
+        request.client = self.authentication(self.clock.now()).await?;
+        let mut desk = self.authorizations();
+        answered(desk.push_authorization(within(ATTEMPT, request)).await)
+    }
+
+    /// The same of a device.
+    pub(crate) async fn lodge_device(
+        &self,
+        mut request: AuthorizeDeviceRequest,
+    ) -> Result<AuthorizeDeviceResponse, TokenError> {
+        request.client = self.authentication(self.clock.now()).await?;
+        let mut desk = self.authorizations();
+        answered(desk.authorize_device(within(ATTEMPT, request)).await)
+    }
+
     pub(crate) async fn rotate_within(
         &self,
         refresh_token: &Secret,
@@ -229,6 +266,11 @@ impl TokenService {
         tokio::task::spawn_blocking(move || client.authentication(now).map(Some))
             .await
             .unwrap_or(Err(TokenError::Interrupted))
+    }
+
+    fn authorizations(&self) -> AuthorizationServiceClient<GuardedChannel> {
+        AuthorizationServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     fn stub(&self) -> TokenServiceClient<GuardedChannel> {

@@ -73,6 +73,13 @@ impl<F: Fetch> Cached<F> {
         Self::counted(fetch, clock, Arc::default())
     }
 
+    /// Begins with this token in hand.
+    #[must_use]
+    pub fn holding(self, token: AccessToken) -> Self {
+        self.0.held.store(Some(Arc::new(token)));
+        self
+    }
+
     pub(crate) fn counted(fetch: F, clock: Arc<dyn Clock>, tally: Arc<Tally>) -> Self {
         Self(Arc::new(Shared {
             fetch: Arc::new(fetch),

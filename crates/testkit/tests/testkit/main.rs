@@ -6,6 +6,8 @@
 )]
 
 mod attacks;
+mod browser;
 mod checkpoint;
+mod login;
 mod orders;
 mod platform;
