@@ -33,7 +33,7 @@ pub(crate) fn each_byte_of_a_header_block() -> Class {
         let original = move |number: usize| {
             let claims = range.proof_claims(&format!("{number:06}"), &token);
             let proof = proof_of(key, &claims);
-            range::block_of(&range::fields(token.as_bytes(), proof.as_bytes()))
+            range.block_of(&range::fields(token.as_bytes(), proof.as_bytes()))
         };
         let begins = begins(&original(0));
         let first = begins[0];

@@ -7,8 +7,9 @@ use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
 use countersign_guard::NonceMode;
 use futures_util::StreamExt as _;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
+use crate::method::{Messages, Method};
 use crate::range::{self, Range, Sent};
 use crate::stand::Expected;
 use crate::{counts, memory, scale};
@@ -45,6 +46,17 @@ pub(crate) struct Class {
     pub(crate) counted: bool,
 }
 
+impl Case {
+    /// The second time: as the first, and what was accepted is spent.
+    fn comes_as(&mut self, before: Option<Expected>) {
+        self.http2 = before.is_none();
+        self.expected = match before {
+            Some(Expected::Ok) => vec![Expected::Spent],
+            other => Vec::from_iter(other),
+        };
+    }
+}
+
 impl Class {
     /// Against a guard without nonces.
     pub(crate) fn of(
@@ -63,10 +75,14 @@ impl Class {
     }
 }
 
+/// Of so many cases one is sent to streams of each kind, too. Prime to the number of ways in which
+/// each byte is changed.
+const STREAMED: usize = 7;
+
 /// How many are under way at once.
 const AT_ONCE: usize = 32;
 
-/// As many faults are told: the rest is like them.
+/// After so many there are no more cases: the rest is like them.
 const FAULTS_MAX: usize = 20;
 
 /// What the long form has at least.
@@ -99,24 +115,55 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 /// What must hold, for all cases of a class.
 pub(crate) fn hold(class: &Class) -> Result<(), String> {
     runtime()?.block_on(async {
-        let range = (class.range)().await;
-        if let Some(jti) = class.first {
-            let token = range.stand.token();
-            let sent = range::presented(token.as_bytes(), range.proof(jti, &token).as_bytes());
-            range
-                .send(sent)
-                .await
-                .map_err(|status| status.to_string())?;
+        hold_for(class, Method::CreateOrder).await?;
+        for method in Method::STREAMS {
+            hold_for(class, method).await?;
         }
-        let (count, make) = (class.cases)(&range);
-        let (short, full) = class.strides;
-        let numbers: Vec<usize> = (0..count).step_by(scale::of(short, full)).collect();
-        let once = pass(&range, &make, &numbers, None).await?;
-        let before = memory::held_kib();
-        pass(&range, &make, &numbers, Some(&once)).await?;
-        memory::flat(before, memory::held_kib())?;
-        tell(class, &once)
+        Ok(())
     })
+}
+
+/// All of them as calls of one method; of a stream, a part, and of each group.
+async fn hold_for(class: &Class, method: Method) -> Result<(), String> {
+    let mut range = (class.range)().await;
+    range.method = method;
+    if let Some(jti) = class.first {
+        let token = range.stand.token();
+        let sent = range::presented(token.as_bytes(), range.proof(jti, &token).as_bytes());
+        let accepted = range.send(sent, Messages::One).await;
+        accepted.map_err(|status| status.to_string())?;
+    }
+    let (count, make) = (class.cases)(&range);
+    let (short, full) = class.strides;
+    let part = match method {
+        Method::CreateOrder => 1,
+        Method::WatchOrders | Method::ImportOrders | Method::ExchangeOrders => STREAMED,
+    };
+    let stride = part * scale::of(short, full);
+    let mut came = twice(&range, &make, (0..count).step_by(stride)).await?;
+    let missing = missing(class, &came);
+    if !missing.is_empty() {
+        // Of a small group more.
+        let rest = (0..count).step_by(part);
+        let rest = rest.filter(|number| number % stride != 0);
+        let rest = rest.filter(|number| missing.contains(make(*number).group));
+        came.extend(twice(&range, &make, rest).await?);
+    }
+    tell(class, method, &came)
+}
+
+/// Both times, and what the first cost is enough for the second.
+async fn twice(
+    range: &Range,
+    make: &dyn Fn(usize) -> Case,
+    numbers: impl Iterator<Item = usize>,
+) -> Result<Vec<Came>, String> {
+    let numbers: Vec<usize> = numbers.collect();
+    let once = pass(range, make, &numbers, None).await?;
+    let before = memory::held_kib();
+    pass(range, make, &numbers, Some(&once)).await?;
+    memory::flat(before, memory::held_kib())?;
+    Ok(once)
 }
 
 /// What came of a case.
@@ -136,21 +183,24 @@ async fn pass(
     let handled = range.handled();
     let mut faults = Vec::new();
     let mut came = Vec::with_capacity(numbers.len());
-    let mut answers = futures_util::stream::iter(numbers)
-        .map(|number| async {
+    let mut answers = futures_util::stream::iter(numbers.iter().enumerate())
+        .map(|(at, number)| async move {
             let mut case = make(*number);
+            if let Some(before) = before {
+                case.comes_as(before[at].letter);
+            }
+            let messages = if case.expected.contains(&Expected::Ok) {
+                Messages::One
+            } else {
+                Messages::Withheld
+            };
             let sent = std::mem::replace(&mut case.sent, Sent::Block(Vec::new()));
-            (case, range.send(sent).await)
+            (case, range.send(sent, messages).await)
         })
         .buffered(AT_ONCE);
-    while let Some((mut case, answer)) = answers.next().await {
-        if let Some(before) = before {
-            let before = before[came.len()].letter;
-            case.http2 = before.is_none();
-            case.expected = match before {
-                Some(Expected::Ok) => vec![Expected::Spent],
-                other => Vec::from_iter(other),
-            };
+    while let Some((case, answer)) = answers.next().await {
+        if faults.len() == FAULTS_MAX {
+            break;
         }
         let letter = letter(&answer);
         came.push(Came {
@@ -161,7 +211,8 @@ async fn pass(
             None if case.http2 => {}
             Some(letter) if case.expected.contains(&letter) => letter.check(&case.row, answer),
             _ => faults.push(format!(
-                "{}: {}, time {}: {letter:?} came for {:?}: {answer:?}",
+                "{} of {}: {}, time {}: {letter:?} came for {:?}: {answer:?}",
+                range.method.name(),
                 case.group,
                 case.row,
                 1 + usize::from(before.is_some()),
@@ -182,15 +233,15 @@ async fn pass(
 }
 
 fn told(faults: &[String]) -> Option<String> {
-    let all = faults.len();
-    let first = faults.get(..FAULTS_MAX).unwrap_or(faults).join("\n");
-    (all > 0).then(|| format!("{all} faults\n{first}"))
+    (!faults.is_empty()).then(|| format!("{} faults\n{}", faults.len(), faults.join("\n")))
 }
 
 /// The letter of an answer, `None` for one that is not the guard's.
 pub(crate) fn letter<T>(answer: &Result<Response<T>, Status>) -> Option<Expected> {
     let status = match answer {
         Ok(_) => return Some(Expected::Ok),
+        // Expected of no case.
+        Err(status) if status.code() == Code::DeadlineExceeded => return Some(Expected::Deadline),
         Err(status) => status,
     };
     Some(match Refused::of(status)?.reason {
@@ -208,17 +259,22 @@ pub(crate) fn letter<T>(answer: &Result<Response<T>, Status>) -> Option<Expected
     })
 }
 
+/// The groups of which nothing got to the guard: what HTTP/2 refuses shows nothing of it.
+fn missing(class: &Class, all: &[Came]) -> BTreeSet<&'static str> {
+    let mut missing: BTreeSet<_> = class.groups.iter().copied().collect();
+    for came in all.iter().filter(|came| came.letter.is_some()) {
+        missing.remove(came.group);
+    }
+    missing
+}
+
 /// Counts, and looks that no group was left out.
-fn tell(class: &Class, all: &[Came]) -> Result<(), String> {
-    let mut missing: BTreeSet<&str> = class.groups.iter().copied().collect();
-    for came in all {
-        // What HTTP/2 refuses shows nothing of the guard.
-        if came.letter.is_some() {
-            missing.remove(came.group);
-        }
-        if class.counted {
+fn tell(class: &Class, method: Method, all: &[Came]) -> Result<(), String> {
+    if class.counted {
+        for came in all {
             counts::add(came.group, 1);
             counts::add("cases in all, each sent twice", 1);
+            counts::add(method.counted(), 1);
             match came.letter {
                 None => counts::add("of all, refused by HTTP/2 itself", 1),
                 Some(Expected::Ok) => counts::add("of all, right after all and accepted once", 1),
@@ -226,9 +282,11 @@ fn tell(class: &Class, all: &[Came]) -> Result<(), String> {
             }
         }
     }
+    let missing = missing(class, all);
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(format!("no case of {missing:?} got to the guard"))
+        let name = method.name();
+        Err(format!("no case of {missing:?} got to the guard of {name}"))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tonic::transport::Channel;
 
 use crate::case::letter;
+use crate::method::Method;
 use crate::stand::{Expected, Stand};
 use crate::vectors::published::{Document, Keys};
 use crate::vectors::{self, Attempt, Orders};
@@ -68,6 +69,7 @@ async fn each() -> Result<(), String> {
     }
     counts::add("a published vector", sent);
     counts::add("cases in all, each sent twice", sent);
+    counts::add(Method::CreateOrder.counted(), sent);
     let left_out: BTreeSet<&str> = document
         .vectors
         .iter()

@@ -11,7 +11,10 @@
 //! with one `ErrorInfo`; or `model.rs`, which reads the same bytes with other parsers, says that
 //! nothing that counts was changed, and then it is accepted once, and spent the second time. The
 //! handler runs as often as something was accepted, nothing of the server panics, and the second
-//! time takes no memory. At the end there is a table of what was counted.
+//! time takes no memory. All this against a unary method; and a fair part of each group once more
+//! against a stream of the server's, one of the client's, and one in both directions. What is to be
+//! refused sends the head of its call and no message: the refusal waits for none. At the end there
+//! is a table of what was counted.
 
 #![expect(
     clippy::print_stdout,
@@ -32,6 +35,7 @@ mod http_stand;
 mod json;
 mod list;
 mod memory;
+mod method;
 mod model;
 mod mutation;
 mod nonces;

@@ -4,7 +4,8 @@
 use countersign_dpop::Ath;
 use serde_json::{Map, Value};
 
-use crate::range::{Range, target};
+use crate::method::Method;
+use crate::range::Range;
 use crate::stand::{Expected, ISSUER, ORIGIN};
 
 /// What a proof or a token is compared with.
@@ -17,6 +18,7 @@ pub(crate) struct Facts<'f> {
     algorithms: &'f [&'f str],
     /// The thumbprint of the caller's key.
     jkt: &'f str,
+    called: Method,
 }
 
 impl<'f> Facts<'f> {
@@ -31,6 +33,7 @@ impl<'f> Facts<'f> {
             jwk,
             algorithms,
             jkt: &range.jkt,
+            called: range.method,
         }
     }
 
@@ -52,7 +55,7 @@ pub(crate) fn proof(header: &[u8], payload: &[u8], token: &str, facts: Facts<'_>
         && header.get("jwk").is_some_and(|jwk| is_key(jwk, facts))
         && text("jti").is_some_and(|jti| (1..=128).contains(&jti.len()))
         && text("htm") == Some("POST")
-        && text("htu").is_some_and(is_target)
+        && text("htu").is_some_and(|htu| is_target(htu, facts.called))
         && iat.is_some_and(|iat| iat + 60 >= facts.now_secs && iat <= facts.now_secs + 10)
         && text("ath") == Some(&Ath::of(token).to_string())
         && claims.get("nonce").is_none_or(Value::is_string)
@@ -98,7 +101,11 @@ pub(crate) fn token(header: &[u8], payload: &[u8], facts: Facts<'_>) -> Vec<Expe
         .flatten()
         .is_some_and(|exp| exp <= facts.now_secs);
     let scopes = text("scope").unwrap_or_default();
-    let may = scopes.split(' ').any(|scope| scope == "orders.write");
+    let may = facts
+        .called
+        .scopes()
+        .iter()
+        .all(|asked| scopes.split(' ').any(|scope| scope == *asked));
     let wrong = [
         (!right, Expected::T),
         (expired, Expected::Expired),
@@ -186,7 +193,7 @@ fn is_key(jwk: &Value, facts: Facts<'_>) -> bool {
 
 /// RFC 9449 §4.3 (9) with RFC 3986 §6.2.2: the case of scheme and host, and what is needlessly
 /// percent-encoded, do not matter; query and fragment are not looked at.
-fn is_target(htu: &str) -> bool {
+fn is_target(htu: &str, called: Method) -> bool {
     let split = |uri: &str| -> Option<(String, String)> {
         let uri = uri.split(['?', '#']).next()?;
         let (scheme, rest) = uri.split_once("://")?;
@@ -194,7 +201,7 @@ fn is_target(htu: &str) -> bool {
         let origin = format!("{scheme}://{}", &rest[..path_at]);
         Some((origin.to_ascii_lowercase(), plain(&rest[path_at..])))
     };
-    split(htu).is_some_and(|given| split(&target()) == Some(given))
+    split(htu).is_some_and(|given| split(&called.target()) == Some(given))
 }
 
 /// With unreserved characters as themselves (RFC 3986 §2.3).

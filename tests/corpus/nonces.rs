@@ -6,6 +6,7 @@ use countersign_guard::NonceMode;
 use serde_json::{Value, json};
 
 use crate::case::{Case, Cases, Class};
+use crate::method::Messages;
 use crate::mutation::{self, WAYS};
 use crate::range::{self, Range};
 use crate::stand::{Expected, sign};
@@ -68,7 +69,7 @@ async fn warm() -> Range {
     range.stand.clock.advance(Duration::from_secs(100));
     let token = range.stand.token();
     let sent = range::presented(token.as_bytes(), range.proof("without", &token).as_bytes());
-    let refused = range.send(sent).await.unwrap_err();
+    let refused = range.send(sent, Messages::Withheld).await.unwrap_err();
     let nonce = refused.metadata().get("dpop-nonce").unwrap();
     range.nonce = nonce.to_str().unwrap().to_owned();
 
@@ -78,6 +79,6 @@ async fn warm() -> Range {
     claims["nonce"] = range.nonce.clone().into();
     let proof = sign(&range.stand.caller_key, &range.proof_header(), &claims);
     let sent = range::presented(token.as_bytes(), proof.as_bytes());
-    range.send(sent).await.unwrap();
+    range.send(sent, Messages::One).await.unwrap();
     range
 }

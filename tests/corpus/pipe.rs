@@ -5,14 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use countersign::example::v1::order_service_client::OrderServiceClient;
-use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpStream;
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
+
+use crate::method::{Messages, Method};
 
 /// RFC 9113 §6.
 const HEADERS: u8 = 1;
@@ -27,7 +28,7 @@ const PREFACE_BYTES: usize = 24;
 
 /// One connection, for one call at a time.
 pub(crate) struct Pipe {
-    client: OrderServiceClient<Channel>,
+    channel: Channel,
     block: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -49,20 +50,19 @@ impl Pipe {
             .connect_with_connector(connector)
             .await
             .unwrap();
-        Self {
-            client: OrderServiceClient::new(channel),
-            block,
-        }
+        Self { channel, block }
     }
 
-    /// A call with this header block.
+    /// A call with this header block, and with these messages after it.
     pub(crate) async fn call(
         &self,
         block: Vec<u8>,
-    ) -> Result<Response<CreateOrderResponse>, Status> {
+        method: Method,
+        messages: Messages,
+    ) -> Result<Response<()>, Status> {
         *self.block.lock() = block;
-        let mut client = self.client.clone();
-        client.create_order(CreateOrderRequest::default()).await
+        let none = MetadataMap::new();
+        method.call(&self.channel, none, messages).await
     }
 }
 

@@ -55,6 +55,7 @@ fn tokens(range: &Range) -> Vec<Token> {
     let assertion = json!({ "alg": "ES256", "typ": "client-authentication+jwt", "kid": "k1" });
     let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" });
     let good = range.stand.token();
+    let too_little = range.method.scope_too_little();
     use Expected::{Expired, Ok, R, Scope, T};
     [
         ("bound", good.clone(), Ok),
@@ -76,7 +77,7 @@ fn tokens(range: &Range) -> Vec<Token> {
         ),
         (
             "without the scope",
-            claims(&|c| c["scope"] = "orders.read".into()),
+            claims(&|c| c["scope"] = too_little.into()),
             Scope,
         ),
         (

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign::example::v1::order_service_server::OrderServiceServer;
-use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use countersign_dpop::Ath;
 use countersign_guard::{Builder, Guard, NonceMode};
 use countersign_jose::SigningKey;
@@ -21,15 +19,16 @@ use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 use tower::util::MapRequestLayer;
 
+use crate::method::{Messages, Method};
 use crate::orders::Orders;
 use crate::pipe::{self, Pipe};
-use crate::stand::{ORIGIN, SERVICE, Stand, sign};
+use crate::stand::{Stand, sign};
 
-/// No case waits: whatever takes longer has got stuck.
-const CALL: Duration = Duration::from_secs(60);
+/// No case waits: whatever takes longer has got stuck, or was let in and waits for a message.
+const CALL: Duration = Duration::from_secs(30);
 
 /// Servers run on threads of this name, so that a panic of theirs is told from one of the test.
 const SERVER_THREADS: &str = "guarded";
@@ -89,6 +88,8 @@ pub(crate) enum Sent {
 /// A guarded service, and a caller that can present anything.
 pub(crate) struct Range {
     pub(crate) stand: Stand,
+    /// What is called.
+    pub(crate) method: Method,
     /// The caller's public key.
     pub(crate) jwk: Value,
     /// Its thumbprint.
@@ -98,7 +99,7 @@ pub(crate) struct Range {
     /// Where nonces are on, one that was handed out.
     pub(crate) nonce: String,
     address: String,
-    client: OrderServiceClient<Channel>,
+    channel: Channel,
     /// Idle connections for header blocks.
     pipes: Mutex<Vec<Pipe>>,
     handled: Arc<AtomicU64>,
@@ -126,12 +127,13 @@ impl Range {
         let (address, handled) = serve(&stand.guard, seen, OrderServiceServer::new(Orders));
         let channel = Channel::from_shared(address.clone()).unwrap();
         Self {
+            method: Method::CreateOrder,
             jwk: serde_json::from_str(&stand.caller_key.public().to_jwk()).unwrap(),
             jkt: stand.caller_key.public().thumbprint().to_string(),
             edwards: SigningKey::generate_ed25519([3; 32]).unwrap(),
             nonce: String::new(),
             stand,
-            client: OrderServiceClient::new(channel.connect_lazy()),
+            channel: channel.connect_lazy(),
             address,
             pipes: Mutex::default(),
             handled,
@@ -146,7 +148,7 @@ impl Range {
     /// The claims of a good proof for `token`.
     pub(crate) fn proof_claims(&self, jti: &str, token: &str) -> Value {
         json!({
-            "jti": jti, "htm": "POST", "htu": target(), "iat": self.stand.now(),
+            "jti": jti, "htm": "POST", "htu": self.method.target(), "iat": self.stand.now(),
             "ath": Ath::of(token).to_string(),
         })
     }
@@ -169,36 +171,46 @@ impl Range {
         self.handled.load(Ordering::SeqCst)
     }
 
-    pub(crate) async fn send(&self, sent: Sent) -> Result<Response<CreateOrderResponse>, Status> {
+    pub(crate) async fn send(
+        &self,
+        sent: Sent,
+        messages: Messages,
+    ) -> Result<Response<()>, Status> {
         let answer = async {
             match sent {
-                Sent::Block(block) => self.send_block(block).await,
+                Sent::Block(block) => self.send_block(block, messages).await,
                 Sent::Fields(fields) => match metadata(&fields) {
-                    Some(metadata) => self.send_metadata(metadata).await,
-                    None => self.send_block(block_of(&fields)).await,
+                    Some(metadata) => self.method.call(&self.channel, metadata, messages).await,
+                    None => self.send_block(self.block_of(&fields), messages).await,
                 },
             }
         };
         let answer = tokio::time::timeout(CALL, answer).await;
-        answer.expect("an answer of some kind")
+        answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer of any kind")))
     }
 
-    async fn send_metadata(
-        &self,
-        metadata: MetadataMap,
-    ) -> Result<Response<CreateOrderResponse>, Status> {
-        let mut request = Request::new(CreateOrderRequest::default());
-        *request.metadata_mut() = metadata;
-        self.client.clone().create_order(request).await
+    /// The header block of a call with these fields.
+    pub(crate) fn block_of(&self, fields: &Fields) -> Vec<u8> {
+        let path = self.method.path();
+        let mut all: Vec<(&str, &[u8])> = vec![
+            (":method", b"POST"),
+            (":scheme", b"http"),
+            (":path", path.as_bytes()),
+            (":authority", b"localhost"),
+            ("content-type", b"application/grpc"),
+            ("te", b"trailers"),
+        ];
+        all.extend(fields.iter().map(|(name, value)| (*name, &value[..])));
+        pipe::block(&all)
     }
 
-    async fn send_block(&self, block: Vec<u8>) -> Result<Response<CreateOrderResponse>, Status> {
+    async fn send_block(&self, block: Vec<u8>, messages: Messages) -> Result<Response<()>, Status> {
         let idle = self.pipes.lock().pop();
         let pipe = match idle {
             Some(pipe) => pipe,
             None => Pipe::connect(&self.address).await,
         };
-        let answer = pipe.call(block).await;
+        let answer = pipe.call(block, self.method, messages).await;
         // After an answer of the guard's the connection is as good as new.
         let well = match &answer {
             Ok(_) => true,
@@ -249,11 +261,6 @@ where
     (address, handled)
 }
 
-/// What a proof is for.
-pub(crate) fn target() -> String {
-    format!("{ORIGIN}{SERVICE}CreateOrder")
-}
-
 /// A token and a proof, as they should be presented, if they are good.
 pub(crate) fn presented(token: &[u8], proof: &[u8]) -> Sent {
     Sent::Fields(fields(token, proof))
@@ -281,19 +288,4 @@ const HTTP2_BYTES: usize = 14 * 1024;
 /// Whether HTTP/2 refuses these fields, being more than it takes for a call.
 pub(crate) fn are_too_much(fields: &Fields) -> bool {
     fields.iter().map(|(_, value)| value.len()).sum::<usize>() > HTTP2_BYTES
-}
-
-/// The header block of a call of CreateOrder with these fields.
-pub(crate) fn block_of(fields: &Fields) -> Vec<u8> {
-    let path = format!("{SERVICE}CreateOrder");
-    let mut all: Vec<(&str, &[u8])> = vec![
-        (":method", b"POST"),
-        (":scheme", b"http"),
-        (":path", path.as_bytes()),
-        (":authority", b"localhost"),
-        ("content-type", b"application/grpc"),
-        ("te", b"trailers"),
-    ];
-    all.extend(fields.iter().map(|(name, value)| (*name, &value[..])));
-    pipe::block(&all)
 }

@@ -7,6 +7,7 @@ use countersign_guard::{Introspected, IntrospectionUnavailable, Introspector, No
 use countersign_jose::{Thumbprint, UnixTime};
 
 use crate::case::{Case, Cases, Class};
+use crate::method::Messages;
 use crate::mutation::{self, WAYS};
 use crate::range::{self, Range};
 use crate::stand::{Expected, ISSUER, ORIGIN, es256};
@@ -64,7 +65,7 @@ async fn range() -> Range {
     let range = Range::configured(configure, |_| {}).await;
     let proof = range.proof("the first", REFERENCE);
     let sent = range::presented(REFERENCE.as_bytes(), proof.as_bytes());
-    let answer = range.send(sent).await;
+    let answer = range.send(sent, Messages::One).await;
     answer.expect("the reference is good");
     range
 }

@@ -56,7 +56,7 @@ pub(crate) fn metadata_of_any_size() -> Class {
                 group: SIZES[which],
                 row: format!("{bytes} bytes"),
                 // On a connection of its own, which may be closed for it.
-                sent: Sent::Block(range::block_of(&fields)),
+                sent: Sent::Block(range.block_of(&fields)),
                 expected: if http2 { Vec::new() } else { vec![comes] },
                 http2,
             }

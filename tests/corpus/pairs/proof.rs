@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{CLAIMS, Field, HEADER, JWK, Pair, Said, pairs, quoted, says, signed, with};
 use crate::case::{Case, Cases, Class};
 use crate::model::{self, Facts};
-use crate::range::{self, Range, target};
+use crate::range::{self, Range};
 use crate::stand::{Expected, ORIGIN, SERVICE};
 
 const OF_A_PROOF: [&str; 6] = [
@@ -132,18 +132,19 @@ fn fields(range: &Range, holder: &Holder<'_>) -> Vec<Field> {
     .map(quoted);
     let oddities = ["1", "null", "[]", "{}"].map(str::to_owned);
     let or_odd = |texts: &[String]| says(texts.iter().chain(&oddities));
-    let path = format!("{SERVICE}CreateOrder");
+    let (path, target) = (range.method.path(), range.method.target());
+    let called = range.method.name();
     let targets = [
-        target(),
+        target.clone(),
         format!("HTTPS://ORDERS.TEST:8443{path}"),
-        format!("{}?q=1#f", target()),
-        target().replace('m', "%6d"),
-        target().replace("Order", "%4frder"),
-        target().replace("/Create", "%2FCreate"),
-        format!("{}/", target()),
-        target().to_ascii_lowercase(),
-        target().replace("https", "http"),
-        target().replace("//", "//user@"),
+        format!("{target}?q=1#f"),
+        target.replace('m', "%6d"),
+        target.replace("Order", "%4frder"),
+        target.replace(&format!("/{called}"), &format!("%2F{called}")),
+        format!("{target}/"),
+        target.to_ascii_lowercase(),
+        target.replace("https", "http"),
+        target.replace("//", "//user@"),
         path.clone(),
         format!("{ORIGIN}{SERVICE}GetOrder"),
         format!("https://orders.test{path}"),
