@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
-use self::open::{Came, Open};
+pub(super) use self::open::{Came, Open};
 use super::after::{Treatment, strip};
 use crate::check::OpenStream;
 use crate::respond;

@@ -46,7 +46,7 @@ pub struct HttpGuardService<S> {
 impl<S, B, R> Service<Request<B>> for HttpGuardService<S>
 where
     S: Service<Request<HttpRequestBody<B>>, Response = Response<R>> + Clone,
-    R: http_body::Body<Data = Bytes>,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BodyError>,
 {
     type Response = Response<HttpGuardBody<R>>;

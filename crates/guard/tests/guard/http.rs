@@ -7,4 +7,5 @@ mod metadata;
 mod mixed;
 mod over;
 mod routes;
+mod unread;
 mod vectors;

@@ -1,6 +1,6 @@
 //! Streams: authorised when they open, ended with their token.
 
-mod alike;
+pub(crate) mod alike;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ enum Came {
     End,
 }
 
-fn end(streams: &Arc<OpenStreams>) -> StreamEnd {
+pub(super) fn end(streams: &Arc<OpenStreams>) -> StreamEnd {
     let payload = br#"{"iss":"i","sub":"s","client_id":"c","jti":"j","aud":"a","iat":1,"exp":2}"#;
     let payload = json::object(payload).unwrap();
     let signer = Thumbprint::from_bytes([1; 32]);
@@ -69,21 +69,21 @@ where
     GuardBody::of(inner, Treatment::Stripped, Some(end(streams)))
 }
 
-/// Tells whether whoever holds the other one is still there.
-fn held() -> (Arc<()>, impl Fn() -> bool) {
+/// What always has more, and whether it is still there.
+fn endless() -> (impl Stream<Item = Sent> + Send + 'static, impl Fn() -> bool) {
     let held = Arc::new(());
     let there = Arc::downgrade(&held);
-    (held, move || there.upgrade().is_some())
+    let more = tokio_stream::iter(std::iter::repeat_with(data)).map(move |sent| {
+        let _held = &held;
+        sent
+    });
+    (more, move || there.upgrade().is_some())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_always_has_more_ends_at_the_very_moment() {
     let streams = Arc::new(OpenStreams::default());
-    let (held, there) = held();
-    let more = tokio_stream::iter(std::iter::repeat_with(data)).map(move |sent| {
-        let _held = &held;
-        sent
-    });
+    let (more, there) = endless();
     let mut body = answered(&streams, more);
     assert_eq!(poll(&mut body), Came::Data);
     tokio::time::advance(LIFE - MOMENT).await;
@@ -101,11 +101,7 @@ async fn an_answer_that_always_has_more_ends_at_the_very_moment() {
 async fn an_answer_that_nobody_asks_for_ends_all_the_same() {
     for by in [EndCause::Expired, EndCause::Revoked, EndCause::Unvouched] {
         let streams = Arc::new(OpenStreams::default());
-        let (held, there) = held();
-        let more = tokio_stream::iter(std::iter::repeat_with(data)).map(move |sent| {
-            let _held = &held;
-            sent
-        });
+        let (more, there) = endless();
         let mut body = answered(&streams, more);
         assert_eq!(poll(&mut body), Came::Data);
         tokio::time::sleep(LIFE - MOMENT).await;
@@ -189,11 +185,7 @@ async fn a_stream_that_may_end_early_promises_no_length() {
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_ends_once_and_nothing_comes_after_it() {
     let streams = Arc::new(OpenStreams::default());
-    let (held, there) = held();
-    let more = tokio_stream::iter(std::iter::repeat_with(data)).map(move |sent| {
-        let _held = &held;
-        sent
-    });
+    let (more, there) = endless();
     let end = end(&streams);
     let mut body = AskedBody::new(tonic::body::Body::new(StreamBody::new(more)), &end);
     tokio::time::advance(LIFE - MOMENT).await;

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::BodyError;
-use crate::layer::body::StreamEnd;
+use crate::layer::body::{Came, Open, StreamEnd};
 use crate::respond;
 
 pin_project! {
@@ -27,7 +27,7 @@ pin_project! {
 pin_project! {
     /// The response body of a guarded request: the handler's, or the guard's own. The handler's
     /// fails with [`TokenEnded`] where the token ends before it does, which servers pass on by
-    /// breaking it off.
+    /// breaking it off; and the handler's is dropped then, whether anybody reads it or not.
     pub struct HttpGuardBody<R> {
         #[pin]
         content: Content<R>,
@@ -38,7 +38,9 @@ pin_project! {
     #[project = ContentProj]
     enum Content<R> {
         Own { text: Bytes },
-        Handlers { #[pin] inner: R, end: Option<StreamEnd> },
+        Handlers { #[pin] inner: R },
+        /// That may be ended.
+        Open { open: Open<R> },
         Over,
     }
 }
@@ -116,13 +118,16 @@ impl<R> HttpGuardBody<R> {
 
     pub(super) fn of(inner: R, end: Option<StreamEnd>) -> Self
     where
-        R: Body,
+        R: Body<Data = Bytes> + Send + 'static,
     {
         // Where all is said in the headers, nothing is left to end.
-        let end = end.filter(|_| !inner.is_end_stream());
-        Self {
-            content: Content::Handlers { inner, end },
-        }
+        let content = match end.filter(|_| !inner.is_end_stream()) {
+            Some(end) => Content::Open {
+                open: Open::new(inner, end),
+            },
+            None => Content::Handlers { inner },
+        };
+        Self { content }
     }
 }
 
@@ -137,7 +142,7 @@ impl<R> Default for HttpGuardBody<R> {
 
 impl<R> Body for HttpGuardBody<R>
 where
-    R: Body<Data = Bytes>,
+    R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BodyError>,
 {
     type Data = Bytes;
@@ -148,37 +153,36 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut content = self.project().content;
-        let last = match content.as_mut().project() {
+        let frame = match content.as_mut().project() {
             ContentProj::Over => None,
-            ContentProj::Own { text } => Some(Ok(Frame::data(std::mem::take(text)))),
-            ContentProj::Handlers { inner, end } => {
-                // First, because there may always be something ready.
-                let ended = end.as_mut().map(|end| end.poll(cx));
-                if let Some(Poll::Ready(cause)) = ended {
+            ContentProj::Own { text } => {
+                let text = std::mem::take(text);
+                content.set(Content::Over);
+                return Poll::Ready(Some(Ok(Frame::data(text))));
+            }
+            ContentProj::Handlers { inner } => {
+                ready!(inner.poll_frame(cx)).map(|frame| frame.map_err(Into::into))
+            }
+            ContentProj::Open { open } => match ready!(open.poll_frame(cx)) {
+                Came::Frame(frame) => frame.map(|frame| frame.map_err(Into::into)),
+                Came::End(cause) => {
                     respond::note_end(cause);
                     Some(Err(TokenEnded(respond::end_reason(cause)).into()))
-                } else {
-                    let frame = ready!(inner.poll_frame(cx));
-                    let frame = frame.map(|frame| frame.map_err(Into::into));
-                    // What has ended does not end once more with its token.
-                    if frame
-                        .as_ref()
-                        .is_some_and(|frame| frame.as_ref().is_ok_and(Frame::is_data))
-                    {
-                        return Poll::Ready(frame);
-                    }
-                    frame
                 }
-            }
+            },
         };
-        content.set(Content::Over);
-        Poll::Ready(last)
+        // What has ended does not end once more with its token.
+        if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+            content.set(Content::Over);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Own { text } => text.is_empty(),
-            Content::Handlers { inner, .. } => inner.is_end_stream(),
+            Content::Handlers { inner } => inner.is_end_stream(),
+            Content::Open { open } => open.is_end_stream(),
             Content::Over => true,
         }
     }
@@ -186,7 +190,9 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Own { text } => SizeHint::with_exact(text.len() as u64),
-            Content::Handlers { inner, .. } => inner.size_hint(),
+            Content::Handlers { inner } => inner.size_hint(),
+            // HTTP's way to say that there is less than was to come.
+            Content::Open { open } => open.size_hint(),
             Content::Over => SizeHint::with_exact(0),
         }
     }

@@ -141,7 +141,7 @@ where
 impl<S, B, R> Future for HttpGuardFuture<S, B, S::Future>
 where
     S: Service<Request<HttpRequestBody<B>>, Response = Response<R>>,
-    R: http_body::Body<Data = Bytes>,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BodyError>,
 {
     type Output = Result<Response<HttpGuardBody<R>>, S::Error>;
@@ -188,7 +188,7 @@ where
 
 fn treat<R>(after: &mut After, response: Response<R>) -> Response<HttpGuardBody<R>>
 where
-    R: http_body::Body,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     let (mut head, body) = response.into_parts();
     if after.treat(&mut head.headers) {

@@ -6,7 +6,7 @@ mod cancelled;
 mod deadlines;
 mod ends;
 mod player;
-mod pressure;
+pub(crate) mod pressure;
 mod seen;
 mod unread;
 

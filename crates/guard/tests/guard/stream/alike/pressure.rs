@@ -21,7 +21,7 @@ use crate::stand::Stand;
 const LOOKS: usize = 40;
 
 /// Longer than anything here takes on a busy machine.
-pub(super) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// What a stream's window holds, in messages.
 const WINDOW: usize = WINDOW_BYTES as usize / MESSAGE_BYTES;
@@ -36,7 +36,7 @@ fn asks<T>(asked: &Arc<AtomicUsize>, ask: fn(String) -> T) -> impl Stream<Item =
 }
 
 /// What is counted when it has come to rest.
-pub(super) async fn at_rest(count: impl Fn() -> usize) -> usize {
+pub(crate) async fn at_rest(count: impl Fn() -> usize) -> usize {
     let begun = tokio::time::Instant::now();
     let (mut last, mut same) = (0, 0);
     while same < LOOKS {
