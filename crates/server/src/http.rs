@@ -36,6 +36,7 @@ mod authorize;
 mod client;
 mod cookie;
 mod cors;
+mod device;
 mod form;
 mod health;
 mod host;
@@ -58,7 +59,7 @@ use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use tonic::body::Body;
 
-use crate::config::{Config, LoginUrl};
+use crate::config::{Config, LoginUrl, VerificationUri};
 use crate::desk::Desk;
 use crate::health::Health;
 use crate::refused::Refused;
@@ -77,6 +78,8 @@ pub(crate) const INTROSPECT: &str = "/introspect";
 pub(crate) const REVOKE: &str = "/revoke";
 /// RFC 9126 §2.
 pub(crate) const PAR: &str = "/par";
+/// RFC 8628 §3.1.
+pub(crate) const DEVICE: &str = "/device_authorization";
 /// RFC 7517 §5.
 pub(crate) const KEYS: &str = "/jwks";
 /// RFC 8414 §3. For an issuer with a path, that path comes after it.
@@ -84,8 +87,8 @@ pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// For balancers.
 pub(crate) const HEALTH: &str = "/health";
 
-const ENDPOINTS: [&str; 8] = [
-    TOKEN, AUTHORIZE, INTROSPECT, REVOKE, PAR, KEYS, METADATA, HEALTH,
+const ENDPOINTS: [&str; 9] = [
+    TOKEN, AUTHORIZE, INTROSPECT, REVOKE, PAR, DEVICE, KEYS, METADATA, HEALTH,
 ];
 
 /// What the endpoints are made of.
@@ -98,6 +101,8 @@ pub(crate) struct Edge {
     login: Option<LoginUrl>,
     /// Browsers bring only requests that were pushed.
     only_pushed: bool,
+    /// Where people type user codes.
+    verification: VerificationUri,
 }
 
 impl Edge {
@@ -111,6 +116,7 @@ impl Edge {
             cookies: Cookies::of_issuer(&issuer),
             login,
             only_pushed: config.http.only_pushed,
+            verification: VerificationUri::of(config, &issuer),
         }
     }
 }
@@ -137,6 +143,7 @@ pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
         .route(AUTHORIZE, authorization())
         .route(TOKEN, for_scripts(only(post(token::issue))))
         .route(PAR, for_scripts(only(post(par::lodge))))
+        .route(DEVICE, only(post(device::authorize)))
         .route(REVOKE, for_scripts(only(post(revocation::revoke))))
         .route(INTROSPECT, only(post(introspection::introspect)))
         .route(KEYS, for_scripts(only(get(keys::list))))

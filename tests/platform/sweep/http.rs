@@ -12,7 +12,7 @@ use super::marks::Heard;
 use super::misplaced::{metadata, misplaced};
 
 /// Right forms, as far as they can be right without a secret.
-const FORMS: [(&str, &[(&str, &str)]); 6] = [
+const FORMS: [(&str, &[(&str, &str)]); 8] = [
     (
         "/token",
         &[
@@ -43,6 +43,23 @@ const FORMS: [(&str, &[(&str, &str)]); 6] = [
                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             ),
             ("refresh_token", "x"),
+        ],
+    ),
+    (
+        "/token",
+        &[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("client_id", "desk"),
+            ("device_code", "x"),
+        ],
+    ),
+    (
+        "/device_authorization",
+        &[
+            ("client_id", "desk"),
+            ("client_secret", "x"),
+            ("scope", "orders.read"),
+            ("resource", "https://orders.example"),
         ],
     ),
     (
@@ -92,7 +109,9 @@ pub(crate) async fn misplace(url: &str, caller: &mut Caller) -> Result<(), Probl
                 for fields in metadata(&secret.text) {
                     let field = |(name, value): &(&str, String)| format!("{name}: {value}\r\n");
                     let fields: String = fields.iter().map(field).collect();
-                    requests.push(post(path, &fields, "client_id=desk&token=x"));
+                    // Without the scope a device would be let wait.
+                    let body = "client_id=desk&token=x&scope=none";
+                    requests.push(post(path, &fields, body));
                 }
             }
         }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use countersign_jose::{Algorithm, Algorithms};
 use serde::Serialize;
 
-use super::{AUTHORIZE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
+use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
 use crate::config::{Config, LoginUrl};
 use crate::desk::Desk;
 
@@ -38,7 +38,7 @@ const ASSERTIONS: [Algorithm; 5] = [
     Algorithm::Rs256,
 ];
 
-/// RFC 8414 §2, with the members of RFC 9126 §5, RFC 9207 §3 and RFC 9449 §5.1.
+/// RFC 8414 §2, with the members of RFC 8628 §4, RFC 9126 §5, RFC 9207 §3 and RFC 9449 §5.1.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
@@ -49,8 +49,9 @@ struct Metadata<'a> {
     revocation_endpoint: String,
     pushed_authorization_request_endpoint: String,
     require_pushed_authorization_requests: bool,
+    device_authorization_endpoint: String,
     jwks_uri: String,
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: [&'static str; 4],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
@@ -86,6 +87,7 @@ pub(super) fn document(desk: &Desk, config: &Config) -> Bytes {
         revocation_endpoint: at(REVOKE),
         pushed_authorization_request_endpoint: at(PAR),
         require_pushed_authorization_requests: config.http.only_pushed,
+        device_authorization_endpoint: at(DEVICE),
         jwks_uri: at(KEYS),
         grant_types_supported: super::token::GRANT_TYPES,
         response_types_supported: ["code"],

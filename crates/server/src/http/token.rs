@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::model::{Details, Malformed};
-use countersign_issuer::{Ask, CodeForm, HandleText, Issuer, Redemption, Refusal, Rotation};
+use countersign_issuer::{
+    Ask, CodeForm, DeviceCodeForm, HandleText, Issuer, Redemption, Refusal, Rotation,
+};
 use serde::Serialize;
 
 use super::form::Form;
@@ -19,9 +21,16 @@ use crate::wire::token::TOKEN_TYPE;
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const AUTHORIZATION_CODE: &str = "authorization_code";
 const REFRESH_TOKEN: &str = "refresh_token";
+/// RFC 8628 §3.4.
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// As the metadata lists them.
-pub(super) const GRANT_TYPES: [&str; 3] = [AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN];
+pub(super) const GRANT_TYPES: [&str; 4] = [
+    AUTHORIZATION_CODE,
+    CLIENT_CREDENTIALS,
+    REFRESH_TOKEN,
+    DEVICE_CODE,
+];
 
 /// RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -68,6 +77,16 @@ fn asked<'a>(caller: Caller<'a>, form: &Form, issuer: &Issuer) -> Result<Asked<'
                 authorization_details,
             };
             let redemption = Redemption::parse(&form, &issuer.mac_keys)?;
+            Ok(Asked::Code(caller, redemption))
+        }
+        Some(DEVICE_CODE) => {
+            let form = DeviceCodeForm {
+                device_code: form.text("device_code"),
+                scopes,
+                resources,
+                authorization_details,
+            };
+            let redemption = Redemption::parse_device(&form, &issuer.mac_keys)?;
             Ok(Asked::Code(caller, redemption))
         }
         Some(REFRESH_TOKEN) => {

@@ -57,7 +57,7 @@ impl Lane {
 
 /// The methods and endpoints that can be limited: all on the TCP address but health, which a
 /// balancer must not be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 21] = [
+const LIMITABLE: [&str; 22] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -77,6 +77,7 @@ const LIMITABLE: [&str; 21] = [
     http::INTROSPECT,
     http::REVOKE,
     http::PAR,
+    http::DEVICE,
     http::KEYS,
     http::METADATA,
 ];

@@ -21,7 +21,7 @@ use crate::proof::Key;
 type Device = authorization::AuthorizeDeviceResponse;
 
 /// A client for devices.
-fn device_client(id: &str, method: AuthenticationMethod) -> admin::Client {
+pub(crate) fn device_client(id: &str, method: AuthenticationMethod) -> admin::Client {
     admin::Client {
         authentication_method: method.into(),
         grant_types: vec![
@@ -32,7 +32,7 @@ fn device_client(id: &str, method: AuthenticationMethod) -> admin::Client {
     }
 }
 
-async fn television() -> (Service, Client, Client) {
+pub(crate) async fn television() -> (Service, Client, Client) {
     let (service, login) = with_login().await;
     let tv = service
         .add(device_client("tv", AuthenticationMethod::None))
@@ -57,7 +57,7 @@ async fn ask(
     inner(authorizations.authorize_device(request).await)
 }
 
-async fn begin(service: &Service, client: &Client, key: &Key) -> Device {
+pub(crate) async fn begin(service: &Service, client: &Client, key: &Key) -> Device {
     let proof = service.proof(key, DEVICE);
     ask(service, with_proof(device_request(client), &proof))
         .await
@@ -74,7 +74,7 @@ fn poll_request(client: &Client, device_code: &str) -> token::IssueTokenRequest 
     }
 }
 
-async fn poll(
+pub(crate) async fn poll(
     service: &Service,
     client: &Client,
     key: &Key,
@@ -102,9 +102,13 @@ async fn find(
     inner(authorizations.find_authorization(request).await)
 }
 
-/// The login application finds the request, and ann approves it.
 async fn approve(service: &Service, login: &Client, device: &Device) {
-    let found = find(service, login, &device.user_code, "ann", "").await;
+    approve_by(service, login, &device.user_code).await;
+}
+
+/// The login application finds the request, and ann approves it.
+pub(crate) async fn approve_by(service: &Service, login: &Client, user_code: &str) {
+    let found = find(service, login, user_code, "ann", "").await;
     let message = authorization::ApproveAuthorizationRequest {
         request_uri: found.expect("found").request_uri,
         subject: "ann".to_owned(),
@@ -114,6 +118,18 @@ async fn approve(service: &Service, login: &Client, device: &Device) {
     let mut authorizations = service.authorizations().await;
     let approved = inner(authorizations.approve_authorization(request).await).expect("approved");
     assert_eq!(approved.redirect_to, "", "nowhere to go");
+}
+
+/// The login application finds the request, and ann declines.
+pub(crate) async fn decline_by(service: &Service, login: &Client, user_code: &str) {
+    let found = find(service, login, user_code, "ann", "").await;
+    let message = authorization::DenyAuthorizationRequest {
+        request_uri: found.expect("found").request_uri,
+    };
+    let request = service.guarded(login, DENY, message).await;
+    let mut authorizations = service.authorizations().await;
+    let answer = inner(authorizations.deny_authorization(request).await).expect("declined");
+    assert_eq!(answer.redirect_to, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,14 +335,7 @@ async fn a_device_code_ends_denied_or_expired() {
     let (service, login, tv) = television().await;
     let key = Key::new();
     let denied = begin(&service, &tv, &key).await;
-    let found = find(&service, &login, &denied.user_code, "ann", "").await;
-    let message = authorization::DenyAuthorizationRequest {
-        request_uri: found.expect("found").request_uri,
-    };
-    let request = service.guarded(&login, DENY, message).await;
-    let mut authorizations = service.authorizations().await;
-    let answer = inner(authorizations.deny_authorization(request).await).expect("declined");
-    assert_eq!(answer.redirect_to, "");
+    decline_by(&service, &login, &denied.user_code).await;
     let answer = poll(&service, &tv, &key, &denied.device_code).await;
     check("device that was declined", &answer, Comes::Denied);
     let answer = find(&service, &login, &denied.user_code, "ann", "").await;

@@ -4,6 +4,7 @@ mod authentication;
 mod authorize;
 mod cors;
 mod details;
+mod devices;
 mod flow;
 mod forms;
 mod framing;

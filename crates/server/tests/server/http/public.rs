@@ -22,6 +22,7 @@ async fn metadata_say_what_there_is_and_where() {
             ("introspection_endpoint", "/introspect"),
             ("revocation_endpoint", "/revoke"),
             ("pushed_authorization_request_endpoint", "/par"),
+            ("device_authorization_endpoint", "/device_authorization"),
             ("jwks_uri", "/jwks"),
         ] {
             assert_eq!(metadata[member], service.htu(path), "{member}");
@@ -36,7 +37,12 @@ async fn metadata_say_what_there_is_and_where() {
         );
         assert_eq!(
             metadata["grant_types_supported"],
-            json!(["authorization_code", "client_credentials", "refresh_token"])
+            json!([
+                "authorization_code",
+                "client_credentials",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code"
+            ])
         );
     }
 }
@@ -112,6 +118,7 @@ async fn other_paths_and_methods_are_refused_by_name() {
         (Method::GET, "/token", "POST"),
         (Method::PUT, "/token", "POST"),
         (Method::DELETE, "/introspect", "POST"),
+        (Method::GET, "/device_authorization", "POST"),
         (Method::OPTIONS, "/token", "POST"),
         (Method::POST, KEYS, "GET,HEAD"),
         (Method::POST, METADATA, "GET,HEAD"),

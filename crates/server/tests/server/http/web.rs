@@ -18,6 +18,7 @@ pub(crate) const TOKEN: &str = "/token";
 pub(crate) const INTROSPECT: &str = "/introspect";
 pub(crate) const REVOKE: &str = "/revoke";
 pub(crate) const PAR: &str = "/par";
+pub(crate) const DEVICE: &str = "/device_authorization";
 pub(crate) const KEYS: &str = "/jwks";
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const HEALTH: &str = "/health";
