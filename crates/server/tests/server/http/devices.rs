@@ -140,6 +140,11 @@ async fn requests_that_are_not_right_are_not_taken() {
             with(&[("resource", "https://elsewhere.example.com")]),
             Comes::Target,
         ),
+        (
+            "details of a type that it may not ask for",
+            with(&[("authorization_details", r#"[{"type":"parcel"}]"#)]),
+            Comes::Details,
+        ),
         ("101 scopes", with(&[("scope", &many)]), Comes::R("scope")),
         ("9 resources", with(&nine), Comes::R("resource")),
         (
