@@ -1,6 +1,10 @@
 //! A token kept, and renewed before it ends: one request in flight however
 //! many callers wait.
 
+mod pauses;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,41 +15,13 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tracing::warn;
 
+use self::pauses::Pauses;
+pub(super) use self::pauses::is_ahead;
 use super::{AccessToken, BoxFuture, TokenSource};
 use crate::clock::Clock;
 use crate::counts::Tally;
 use crate::error::TokenError;
 use crate::random;
-
-#[cfg(test)]
-mod tests;
-
-/// After a renewal in the background failed, the next waits this long, and twice
-/// as long each time: the token in hand is still good, and an ailing token service
-/// is not to be asked on every call.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
-const RENEWAL_PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// Who has no token may ask again at once when the token service did not answer, as
-/// it does when it was restarted. From the second time on there is a pause, twice as
-/// long each time: a token service that comes back must not find everybody at its door.
-const AT_ONCE_AFTER_SILENCE: u32 = 1;
-const WITHOUT_TOKEN_PAUSE: Duration = Duration::from_millis(250);
-const WITHOUT_TOKEN_PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// The same for answers that are no token. Somebody has to change something first, and may be at it:
-/// a few may be looked at in a row, but not one with every call for days.
-const AT_ONCE_AFTER_ANSWERS: u32 = 4;
-
-/// A token that a guard refuses is replaced at once. Where the new one is refused as well, before
-/// any call got past a guard with it, another would be, too: clocks are apart, or somebody was
-/// revoked. The next follows after a pause, twice as long each time.
-const REFUSED_PAUSE: Duration = Duration::from_millis(500);
-const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(10);
-
-/// A token service that asks for time gets it, but not as much as to be gone
-/// for good: nobody may keep callers out with one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Gets a new token, whatever that takes.
 pub trait Fetch: Send + Sync + 'static {
@@ -174,14 +150,9 @@ struct Flight {
     /// Where the request in flight will land.
     landing: Option<watch::Receiver<Landing>>,
     task: Option<AbortHandle>,
-    /// Requests that failed since the last that did not.
-    failures: u32,
-    /// No renewal in the background before this.
-    pause_until: UnixTime,
+    pauses: Pauses,
     /// Tokens that were refused since a call got past a guard.
     refused: u32,
-    /// What whoever has no token is told, and until when.
-    told_to_wait: Option<(TokenError, UnixTime)>,
 }
 
 impl Flight {
@@ -193,18 +164,12 @@ impl Flight {
             .filter(|landing| landing.has_changed().is_ok())
     }
 
-    /// What to tell whoever asks before it is time to ask again.
-    fn too_early(&self, now: UnixTime) -> Option<&TokenError> {
-        let (error, until) = self.told_to_wait.as_ref()?;
-        is_ahead(*until, now).then_some(error)
-    }
-
     /// How long to wait with another token, if at all.
     fn refused(&mut self, token: &AccessToken) -> Option<Duration> {
         self.replaced(token);
         self.refused = self.refused.saturating_add(1);
         let again = self.refused.checked_sub(2)?;
-        Some(spread(REFUSED_PAUSE, REFUSED_PAUSE_MAX, again))
+        Some(pauses::refused(again, random::fraction()))
     }
 
     /// This token is used no more.
@@ -213,41 +178,6 @@ impl Flight {
             self.refused = 0;
         }
     }
-
-    fn failed(&mut self, error: &TokenError, now: UnixTime) {
-        self.failures = self.failures.saturating_add(1);
-        // A crowd that was told the same must not come back as one.
-        let asked = error.retry_after().map(|wait| {
-            let later = wait
-                .min(PATIENCE)
-                .mul_f64(0.25f64.mul_add(random::fraction(), 1.0));
-            later.min(PATIENCE)
-        });
-        let pause = spread(RENEWAL_PAUSE, RENEWAL_PAUSE_MAX, self.failures - 1);
-        self.pause_until = now.plus(pause.max(asked.unwrap_or_default()));
-        let at_once = match error {
-            TokenError::Unavailable(_) => AT_ONCE_AFTER_SILENCE,
-            _ => AT_ONCE_AFTER_ANSWERS,
-        };
-        let doublings = self.failures.checked_sub(at_once + 1);
-        let own = doublings
-            .map(|doublings| spread(WITHOUT_TOKEN_PAUSE, WITHOUT_TOKEN_PAUSE_MAX, doublings));
-        self.told_to_wait = asked.max(own).map(|pause| (error.clone(), now.plus(pause)));
-    }
-}
-
-/// A clock that was set back must not make anybody wait longer.
-pub(super) fn is_ahead(until: UnixTime, now: UnixTime) -> bool {
-    now < until && until <= now.plus(PATIENCE)
-}
-
-/// A pause that doubles with each failure, up to half shorter, so that clients that
-/// failed together do not come back together.
-fn spread(first: Duration, longest: Duration, doublings: u32) -> Duration {
-    let pause = first
-        .saturating_mul(2u32.saturating_pow(doublings))
-        .min(longest);
-    pause.mul_f64(0.5f64.mul_add(random::fraction(), 0.5))
 }
 
 impl<F: Fetch> Cached<F> {
@@ -258,7 +188,7 @@ impl<F: Fetch> Cached<F> {
             self.0.tally.waited.one_more();
             return Ok(landing.clone());
         }
-        match flight.too_early(now) {
+        match flight.pauses.too_early(now) {
             Some(error) => {
                 self.0.tally.told_again.one_more();
                 Err(error.clone())
@@ -274,10 +204,10 @@ impl<F: Fetch> Cached<F> {
     /// last failed a moment ago.
     fn renew(&self, now: UnixTime) {
         let mut flight = self.0.flight.lock();
-        if flight.failures > 0 {
+        if flight.pauses.lasts() {
             self.0.tally.used_while_away.one_more();
         }
-        if flight.in_the_air().is_none() && !is_ahead(flight.pause_until, now) {
+        if flight.in_the_air().is_none() && flight.pauses.lets_renew(now) {
             self.take_off(&mut flight, Need::Soon);
         }
     }
@@ -314,8 +244,7 @@ impl<F> Shared<F> {
                 if let Some(before) = self.held.swap(Some(Arc::clone(token))) {
                     flight.replaced(&before);
                 }
-                flight.failures = 0;
-                flight.told_to_wait = None;
+                flight.pauses = Pauses::default();
                 match need {
                     Need::Now => self.tally.fetched.one_more(),
                     Need::Soon => self.tally.renewed.one_more(),
@@ -323,7 +252,12 @@ impl<F> Shared<F> {
             }
             Err(error) => {
                 self.tally.failed.one_more();
-                flight.failed(error, self.clock.now());
+                let now = self.clock.now();
+                let ends_at = self.held.load().as_ref().map(|held| held.expires_at());
+                let ends_at = ends_at.unwrap_or_default();
+                flight
+                    .pauses
+                    .failed(error, now, ends_at, random::fraction());
             }
         }
     }

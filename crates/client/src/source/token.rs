@@ -54,8 +54,7 @@ impl AccessToken {
             .map_err(|_| TokenError::Incomplete("legible access token"))?;
         // Never indexed by HPACK, never printed.
         authorization.set_sensitive(true);
-        let part = RENEWED_FROM + (RENEWED_UNTIL - RENEWED_FROM) * random::fraction();
-        let renew_after = lifetime.mul_f64(part);
+        let renew_after = renewed_after(lifetime, random::fraction());
         Ok(Self {
             authorization,
             ath: Ath::of(token),
@@ -117,6 +116,11 @@ impl AccessToken {
         let until = self.doubted_until.load(Ordering::Relaxed);
         (until > 0).then(|| UnixTime::from_millis(until))
     }
+}
+
+/// After which part of its life a token is renewed, by a fraction from 0 to below 1.
+pub(super) fn renewed_after(lifetime: Duration, fraction: f64) -> Duration {
+    lifetime.mul_f64((RENEWED_UNTIL - RENEWED_FROM).mul_add(fraction, RENEWED_FROM))
 }
 
 impl fmt::Debug for AccessToken {

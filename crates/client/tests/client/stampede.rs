@@ -1,4 +1,6 @@
-//! A thousand clients of one token service, before, while and after it is away.
+//! A thousand clients of one token service, before, while and after it is away. The rules of their
+//! pauses are tested alone, with numbers from a seed (`source/cached/pauses/tests.rs`); here whole
+//! clients draw their own, so what is allowed is six times as far as chance goes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,7 +130,7 @@ async fn a_thousand_clients_renew_spread_over_time() {
     );
     assert_eq!(crowd.asked(1..90).1, 0, "none before 30 % of its life");
     // Seventeen a second is the mean over sixty seconds.
-    assert!(most <= 50, "{most} in a second");
+    assert!(most <= 45, "{most} in a second");
 }
 
 /// Half a life is in hand whenever it begins: also when some tokens are just short of the latest
@@ -156,7 +158,7 @@ async fn an_outage_within_their_lives_fails_no_call_and_its_end_is_no_stampede()
     assert_eq!(crowd.call(180..270).await, 0);
     let (most, all) = crowd.asked(180..270);
     assert_eq!(all, 1_000, "each renewed once, and nobody twice");
-    assert!(most <= 120, "{most} in a second");
+    assert!(most <= 100, "{most} in a second");
 }
 
 #[tokio::test]
@@ -165,13 +167,14 @@ async fn after_an_outage_longer_than_their_lives_they_come_back_one_by_one() {
     crowd.call(0..1).await;
     crowd.service.away.store(true, Ordering::SeqCst);
     assert!(crowd.call(1..360).await > 0, "they have ended");
-    // Without a token each asks every few seconds, not with every call: 8,000 a second.
+    // Without a token each asks every 2.5 to 5 seconds, not with every call: 8,000 a second. Of a
+    // thousand, 267 in a second are to be expected, and 14 more or fewer.
     let (most, _) = crowd.asked(330..360);
-    assert!(most <= 600, "{most} in a second while it was away");
+    assert!(most <= 370, "{most} in a second while it was away");
     crowd.service.away.store(false, Ordering::SeqCst);
     crowd.call(360..366).await;
     let (most, all) = crowd.asked(360..366);
     assert_eq!(all, 1_000, "each asked once");
-    assert!(most <= 600, "{most} in the second of its return");
+    assert!(most <= 370, "{most} in a second of its return");
     assert_eq!(crowd.call(366..370).await, 0, "all have a token again");
 }

@@ -5,6 +5,7 @@ use tokio::runtime::Builder;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::pauses::PATIENCE;
 use super::*;
 
 struct Still;
