@@ -33,11 +33,15 @@ const REDACTED: &[&str] = &[
     ".countersign.admin.v1.CreateClientResponse",
     ".countersign.admin.v1.RotateClientSecretResponse",
     ".countersign.admin.v1.BackupStoreResponse",
+    ".countersign.admin.v1.CreateAccountRequest",
+    ".countersign.admin.v1.SetAccountPasswordRequest",
     ".countersign.storage.v1.ClientRecord",
     ".countersign.storage.v1.AuthorizationRecord",
     ".countersign.storage.v1.DetailRecord",
     ".countersign.storage.v1.ReferenceTokenRecord",
     ".countersign.storage.v1.KeyRecord",
+    ".countersign.storage.v1.AccountRecord",
+    ".countersign.storage.v1.SessionRecord",
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {

@@ -44,11 +44,15 @@ redact! {
     admin::v1::CreateClientResponse { client }
     admin::v1::RotateClientSecretResponse {}
     admin::v1::BackupStoreResponse {}
+    admin::v1::CreateAccountRequest { account }
+    admin::v1::SetAccountPasswordRequest { name }
     storage::v1::ClientRecord { client_id }
     storage::v1::AuthorizationRecord { client_id, stage }
     storage::v1::DetailRecord { resources }
     storage::v1::ReferenceTokenRecord { client_id, subject, audience, scopes, issued_millis, expires_millis }
     storage::v1::KeyRecord { key_id, purpose, state }
+    storage::v1::AccountRecord { name, disabled, generation }
+    storage::v1::SessionRecord { account, generation }
 }
 
 /// Says which kind of credential there is, never its value.

@@ -1,0 +1,254 @@
+//! Where accounts are kept.
+
+use std::sync::Arc;
+
+use countersign_client::clock::Clock;
+use countersign_client::random;
+use countersign_jose::base64url;
+use countersign_store::{Change, Commit, Key, Store, StoreError, Version, Write};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::account::{Account, AccountFault, AccountForm, Name, check_password};
+use crate::password::{NotHashed, Passwords};
+use crate::record::{self, Damaged, Kept};
+
+/// The most accounts in one answer.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Two operators who change one account at once: one of them is tried again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Looks after accounts.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+}
+
+/// Why an account was not made, changed or read.
+#[derive(Debug, Error)]
+pub enum AccountsError {
+    /// A field is wrong.
+    #[error("{field} {fault}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// How.
+        fault: AccountFault,
+    },
+    /// There is an account of that name already.
+    #[error("there is an account of that name")]
+    Exists,
+    /// There is no account of that name.
+    #[error("there is no account of that name")]
+    Unknown,
+    /// The password was not looked at.
+    #[error(transparent)]
+    NotHashed(#[from] NotHashed),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no random bytes, a record cannot be read, or others change the account
+    /// all the time.
+    #[error("{0}")]
+    Fault(&'static str),
+}
+
+impl From<Damaged> for AccountsError {
+    fn from(_: Damaged) -> Self {
+        Self::Fault("an account cannot be read")
+    }
+}
+
+/// Some accounts.
+#[derive(Debug)]
+pub struct AccountPage {
+    /// Where each is, in the order of names.
+    pub accounts: Vec<(Key, Account)>,
+    /// There are more.
+    pub more: bool,
+}
+
+/// An account, with what is needed to change it.
+struct Found {
+    kept: Kept,
+    version: Version,
+}
+
+/// Where all accounts are, in the store.
+pub fn accounts_prefix() -> Key {
+    record::accounts()
+}
+
+impl Accounts {
+    /// Those of this store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, passwords: Passwords) -> Self {
+        Self {
+            store,
+            clock,
+            passwords,
+        }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// See [`AccountsError`].
+    pub async fn create(
+        &self,
+        form: &AccountForm,
+        password: Zeroizing<String>,
+    ) -> Result<Account, AccountsError> {
+        let drawn = random::bytes::<16>().map_err(|_| AccountsError::Fault("no random bytes"))?;
+        let account = Account::new(form, &base64url::encode(drawn), self.clock.now());
+        let account = account.map_err(|fault| AccountsError::Field {
+            field: match fault {
+                AccountFault::Name => "account.name",
+                AccountFault::DisplayName => "account.display_name",
+                AccountFault::Subject => "account.subject",
+                AccountFault::Password => "password",
+            },
+            fault,
+        })?;
+        if self.find(&account.name).await?.is_some() {
+            return Err(AccountsError::Exists);
+        }
+        let hash = self.hash(password).await?;
+        let kept = Kept { account, hash };
+        let key = record::account_key(&kept.account.name);
+        let write = Write::create(key, record::account(&kept));
+        match self.store.commit(Change::of([write])).await? {
+            Commit::Done(_) => Ok(kept.account),
+            Commit::Conflict(_) => Err(AccountsError::Exists),
+        }
+    }
+
+    /// Up to `limit` accounts, at most [`PAGE_MAX`], after the one at `after`.
+    ///
+    /// # Errors
+    /// See [`AccountsError`].
+    pub async fn page(
+        &self,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<AccountPage, AccountsError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let page = self.store.scan(&record::accounts(), after, limit).await?;
+        let more = page.next.is_some();
+        let read = |(key, found): (Key, countersign_store::Versioned)| {
+            let kept = record::read_account(&found.value)?;
+            Ok((key, kept.account))
+        };
+        let accounts: Result<_, Damaged> = page.records.into_iter().map(read).collect();
+        Ok(AccountPage {
+            accounts: accounts?,
+            more,
+        })
+    }
+
+    /// Closes an account, or opens it.
+    ///
+    /// # Errors
+    /// See [`AccountsError`].
+    pub async fn disable(&self, name: &Name, disabled: bool) -> Result<Account, AccountsError> {
+        self.change(name, |kept| {
+            kept.account.disabled = disabled;
+            kept.account.generation += 1;
+        })
+        .await
+    }
+
+    /// Gives an account another password.
+    ///
+    /// # Errors
+    /// See [`AccountsError`].
+    pub async fn set_password(
+        &self,
+        name: &Name,
+        password: Zeroizing<String>,
+    ) -> Result<Account, AccountsError> {
+        if self.find(name).await?.is_none() {
+            return Err(AccountsError::Unknown);
+        }
+        let hash = self.hash(password).await?;
+        let now = self.clock.now();
+        self.change(name, |kept| {
+            kept.hash = hash.clone();
+            kept.account.password_at = now;
+            kept.account.generation += 1;
+        })
+        .await
+    }
+
+    /// Ends all sessions of an account.
+    pub(crate) async fn end_sessions(&self, name: &Name) -> Result<Account, AccountsError> {
+        self.change(name, |kept| kept.account.generation += 1).await
+    }
+
+    /// The account whose password it is, if that may log in. For any other answer the work is the
+    /// same.
+    pub(crate) async fn verify(
+        &self,
+        name: Option<&Name>,
+        password: Zeroizing<String>,
+    ) -> Result<Option<Account>, AccountsError> {
+        let found = match name {
+            Some(name) => self.find(name).await?,
+            None => None,
+        };
+        let hash = found.as_ref().map(|found| found.kept.hash.clone());
+        let right = self.passwords.verify(password, hash).await?;
+        Ok(found
+            .map(|found| found.kept.account)
+            .filter(|account| right && !account.disabled))
+    }
+
+    /// The account of that name.
+    pub(crate) async fn account(&self, name: &Name) -> Result<Option<Account>, AccountsError> {
+        Ok(self.find(name).await?.map(|found| found.kept.account))
+    }
+
+    async fn hash(
+        &self,
+        password: Zeroizing<String>,
+    ) -> Result<crate::password::Hash, AccountsError> {
+        check_password(&password).map_err(|fault| AccountsError::Field {
+            field: "password",
+            fault,
+        })?;
+        Ok(self.passwords.hash(password).await?)
+    }
+
+    async fn find(&self, name: &Name) -> Result<Option<Found>, AccountsError> {
+        let found = self.store.load(&[record::account_key(name)]).await?;
+        let Some(found) = found.into_iter().next().flatten() else {
+            return Ok(None);
+        };
+        Ok(Some(Found {
+            kept: record::read_account(&found.value)?,
+            version: found.version,
+        }))
+    }
+
+    async fn change(
+        &self,
+        name: &Name,
+        change: impl Fn(&mut Kept),
+    ) -> Result<Account, AccountsError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let found = self.find(name).await?.ok_or(AccountsError::Unknown)?;
+            let mut kept = found.kept;
+            change(&mut kept);
+            let key = record::account_key(name);
+            let write = Write::replace(key, found.version, record::account(&kept));
+            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+                return Ok(kept.account);
+            }
+        }
+        Err(AccountsError::Fault(
+            "others change the account all the time",
+        ))
+    }
+}

@@ -1,0 +1,100 @@
+//! Where remembered consent is kept.
+
+use std::sync::Arc;
+
+use countersign_jose::UnixTime;
+use countersign_store::{Change, Commit, Store, Version, Write};
+
+use crate::accounts::AccountsError;
+use crate::consent::{Consent, ConsentId};
+use crate::record::{self, Damaged};
+use crate::token_service::Asked;
+
+/// The most that a person is shown; clients are registered by hand, and few.
+const SHOWN_MAX: usize = 500;
+
+/// One person with many windows: one of them is tried again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Keeps what people allowed.
+#[derive(Clone)]
+pub(crate) struct Consents {
+    store: Arc<dyn Store>,
+}
+
+impl Consents {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Whether the person allowed this before, and need not be asked.
+    pub(crate) async fn covers(&self, subject: &str, asked: &Asked) -> Result<bool, AccountsError> {
+        let resources = asked.resources.iter().cloned().collect();
+        let id = ConsentId::of(&asked.client_id, &resources);
+        let found = self.load(subject, id).await?;
+        Ok(found.is_some_and(|(consent, _)| consent.covers(asked)))
+    }
+
+    /// Remembers what the person allowed, besides what they did before.
+    pub(crate) async fn remember(
+        &self,
+        subject: &str,
+        asked: &Asked,
+        scopes: &[String],
+        now: UnixTime,
+    ) -> Result<(), AccountsError> {
+        let resources = asked.resources.iter().cloned().collect();
+        let id = ConsentId::of(&asked.client_id, &resources);
+        for _ in 0..ATTEMPTS_MAX {
+            let (before, version) = self.load(subject, id).await?.unzip();
+            let consent = Consent::given(asked, scopes, before, now);
+            let key = record::consent_key(subject, id);
+            let value = record::consent(&consent);
+            let write = match version {
+                Some(version) => Write::replace(key, version, value),
+                None => Write::create(key, value),
+            };
+            // Lost to another window of the same person.
+            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+                return Ok(());
+            }
+        }
+        Err(AccountsError::Fault(
+            "others change the consent all the time",
+        ))
+    }
+
+    /// What the person allowed.
+    pub(crate) async fn of(&self, subject: &str) -> Result<Vec<Consent>, AccountsError> {
+        let prefix = record::consents(subject);
+        let page = self.store.scan(&prefix, None, SHOWN_MAX).await?;
+        let read = page.records.into_iter();
+        let read: Result<_, Damaged> = read
+            .map(|(_, found)| record::read_consent(&found.value))
+            .collect();
+        Ok(read?)
+    }
+
+    /// Forgets it. Tokens that came of it are the token service's affair.
+    pub(crate) async fn forget(&self, subject: &str, id: ConsentId) -> Result<(), AccountsError> {
+        while let Some((_, version)) = self.load(subject, id).await? {
+            let write = Write::delete(record::consent_key(subject, id), version);
+            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(
+        &self,
+        subject: &str,
+        id: ConsentId,
+    ) -> Result<Option<(Consent, Version)>, AccountsError> {
+        let found = self.store.load(&[record::consent_key(subject, id)]).await?;
+        let Some(found) = found.into_iter().next().flatten() else {
+            return Ok(None);
+        };
+        Ok(Some((record::read_consent(&found.value)?, found.version)))
+    }
+}

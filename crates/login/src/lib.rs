@@ -1,0 +1,44 @@
+//! The login and consent application: people, between the clients that ask and the token service
+//! that issues.
+//!
+//! A browser arrives with the name of an authorization request. The application asks the token
+//! service what is wanted ([`TokenService`]), lets the person log in, shows them what they would
+//! allow, tells the token service what they decided, and sends the browser on. It holds accounts,
+//! sessions and remembered consent in a [`Store`](countersign_store::Store): the token service's
+//! own, where the application is a part of it, or one of its own. It issues nothing.
+//!
+//! | file | what it is for |
+//! | --- | --- |
+//! | `account.rs`, `accounts.rs` | an account; where accounts are kept |
+//! | `password.rs` | argon2id, a few at a time |
+//! | `throttle.rs` | pauses between wrong passwords |
+//! | `session.rs`, `sessions.rs` | when a session counts; where sessions are kept |
+//! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
+//! | `csrf.rs` | whether a form is ours and was sent from our page |
+//! | `token_service.rs`, `over_grpc.rs` | what the token service is asked |
+//! | `web.rs`, `web/` | routes and handlers |
+//! | `pages.rs`, `pages/` | what people see |
+
+mod account;
+mod accounts;
+mod address;
+mod consent;
+mod consents;
+mod csrf;
+mod over_grpc;
+mod pages;
+mod password;
+mod record;
+mod session;
+mod sessions;
+mod throttle;
+mod token_service;
+mod web;
+
+pub use account::{Account, AccountFault, AccountForm, Name};
+pub use accounts::{AccountPage, Accounts, AccountsError, PAGE_MAX, accounts_prefix};
+pub use address::{Address, Proxies};
+pub use over_grpc::OverGrpc;
+pub use password::Passwords;
+pub use token_service::{ACR_PASSWORD, Approval, Asked, TokenService, Trouble};
+pub use web::{App, Settings, SettingsError};

@@ -1,0 +1,174 @@
+//! What people see: plain semantic HTML, no script. Everything that others wrote is escaped by the
+//! templates.
+
+mod account;
+mod asked;
+mod consent;
+mod login;
+mod short;
+mod source;
+
+use std::time::Duration;
+
+use maud::{DOCTYPE, Markup, html};
+
+pub(crate) use account::account;
+pub(crate) use consent::{Consenting, consent};
+pub(crate) use login::{LoggingIn, login};
+pub(crate) use short::{
+    busy, device_allowed, device_denied, fault, forged, gone, leave, logged_out, malformed,
+    no_such_page,
+};
+pub(crate) use source::source_of;
+
+/// The one stylesheet.
+pub(crate) const STYLE: &str = include_str!("pages/style.css");
+
+/// Where the application is, and where browsers go afterwards.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The path of its URL, without a slash at its end.
+    pub(crate) base: String,
+    /// The issuer's origin, as a policy's source.
+    pub(crate) issuer: String,
+}
+
+/// A page.
+pub(crate) struct Page {
+    title: &'static str,
+    main: Markup,
+    /// Where its forms may lead in the end, besides here and the issuer.
+    pub(crate) form_targets: Vec<String>,
+}
+
+/// What is wrong with what was sent.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Problem {
+    /// Name or password; which, nobody is told.
+    Wrong,
+    /// Too many wrong ones.
+    Paused(Duration),
+    /// None of the scopes.
+    NothingChosen,
+}
+
+impl Place {
+    /// The path of a page.
+    pub(crate) fn path(&self, page: &str) -> String {
+        format!("{}/{page}", self.base)
+    }
+}
+
+impl Page {
+    fn new(title: &'static str, main: Markup) -> Self {
+        Self {
+            title,
+            main,
+            form_targets: Vec::new(),
+        }
+    }
+
+    /// Its forms may lead there in the end.
+    fn leading_to(mut self, redirect_uri: &str) -> Self {
+        let target = url::Url::parse(redirect_uri).ok();
+        self.form_targets = target.as_ref().and_then(source_of).into_iter().collect();
+        self
+    }
+
+    /// The whole document.
+    pub(crate) fn html(&self, place: &Place) -> String {
+        let document = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="robots" content="noindex";
+                    title { (self.title) }
+                    link rel="stylesheet" href=(place.path("style.css"));
+                }
+                body {
+                    main { (self.main) }
+                }
+            }
+        };
+        document.into_string()
+    }
+}
+
+/// What went wrong, where a screen reader says it first.
+fn alert(problem: Option<Problem>) -> Markup {
+    html! {
+        @if let Some(problem) = problem {
+            div.problem #problem role="alert" {
+                p {
+                    @match problem {
+                        Problem::Wrong => "The name or the password is not right.",
+                        Problem::Paused(wait) => {
+                            "There were too many attempts. Try again in " (in_words(wait)) "."
+                        }
+                        Problem::NothingChosen => {
+                            "Nothing is chosen. Choose what to allow, or deny all of it."
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whole seconds or minutes, and none too early.
+fn in_words(wait: Duration) -> String {
+    let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    match secs {
+        0 | 1 => "a second".to_owned(),
+        2..=90 => format!("{secs} seconds"),
+        _ => format!("{} minutes", secs.div_ceil(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_told_in_words() {
+        for (millis, words) in [
+            (1, "a second"),
+            (1_000, "a second"),
+            (1_001, "2 seconds"),
+            (90_000, "90 seconds"),
+            (90_001, "2 minutes"),
+            (300_000, "5 minutes"),
+        ] {
+            assert_eq!(in_words(Duration::from_millis(millis)), words);
+        }
+    }
+
+    #[test]
+    fn a_redirect_uri_adds_its_origin_to_the_policy_and_nothing_more() {
+        for (uri, target) in [
+            (
+                "https://desk.example/back?x=1",
+                Some("https://desk.example"),
+            ),
+            (
+                "https://desk.example:8443/back",
+                Some("https://desk.example:8443"),
+            ),
+            ("http://127.0.0.1:1234/back", Some("http://127.0.0.1:1234")),
+            ("http://[::1]:1234/back", Some("http://[::1]:1234")),
+            ("com.example.desk:/back", Some("com.example.desk:")),
+            ("https://a;script-src/back", None),
+            ("https://a,b/back", None),
+            ("javascript:alert(1)", None),
+            ("data:text/html,x", None),
+            ("", None),
+        ] {
+            let page = Page::new("", html! {}).leading_to(uri);
+            let targets: Vec<_> = page.form_targets.iter().map(String::as_str).collect();
+            assert_eq!(targets, Vec::from_iter(target), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The login form.
+
+use maud::{Markup, html};
+
+use super::{Page, Place, Problem, alert, asked};
+use crate::account::Account;
+use crate::token_service::Asked;
+
+/// What the form is for.
+pub(crate) struct LoggingIn<'a> {
+    /// The form token of the browser.
+    token: &'a str,
+    request: Option<(&'a str, &'a Asked)>,
+    /// Who has to give the password once more.
+    again: Option<&'a Account>,
+    /// The name that was typed.
+    pub(crate) typed: &'a str,
+    pub(crate) problem: Option<Problem>,
+}
+
+impl<'a> LoggingIn<'a> {
+    /// Nobody asks for anything.
+    pub(crate) fn alone(token: &'a str) -> Self {
+        Self {
+            token,
+            request: None,
+            again: None,
+            typed: "",
+            problem: None,
+        }
+    }
+
+    /// A client asks for something.
+    pub(crate) fn to_go_on(token: &'a str, handle: &'a str, asked: &'a Asked) -> Self {
+        Self {
+            request: Some((handle, asked)),
+            ..Self::alone(token)
+        }
+    }
+
+    /// A client wants to be sure who it is.
+    pub(crate) fn once_more(
+        token: &'a str,
+        handle: &'a str,
+        asked: &'a Asked,
+        account: &'a Account,
+    ) -> Self {
+        Self {
+            again: Some(account),
+            typed: account.name.as_str(),
+            ..Self::to_go_on(token, handle, asked)
+        }
+    }
+}
+
+/// The page.
+pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
+    let wrong = form.problem.is_some();
+    let main = html! {
+        h1 { @if form.again.is_some() { "Confirm that it is you" } @else { "Log in" } }
+        (why(form))
+        (alert(form.problem))
+        form method="post" action=(place.path("password")) {
+            input type="hidden" name="token" value=(form.token);
+            @if let Some((handle, _)) = form.request {
+                input type="hidden" name="interaction" value=(handle);
+            }
+            label for="name" { "Name" }
+            input #name type="text" name="name" value=(form.typed) required
+                autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64"
+                autofocus[form.again.is_none()]
+                aria-invalid=[wrong.then_some("true")]
+                aria-describedby=[wrong.then_some("problem")];
+            label for="password" { "Password" }
+            input #password type="password" name="password" required
+                autocomplete="current-password" maxlength="256"
+                autofocus[form.again.is_some()]
+                aria-invalid=[wrong.then_some("true")]
+                aria-describedby=[wrong.then_some("problem")];
+            div.buttons { button type="submit" { "Log in" } }
+        }
+        @if let Some((handle, _)) = form.request {
+            form.aside method="post" action=(place.path("decision")) {
+                input type="hidden" name="token" value=(form.token);
+                input type="hidden" name="interaction" value=(handle);
+                button.quiet type="submit" name="decision" value="deny" {
+                    "Cancel and go back"
+                }
+            }
+        }
+    };
+    let page = Page::new("Log in", main);
+    match form.request {
+        Some((_, asked)) => page.leading_to(&asked.redirect_uri),
+        None => page,
+    }
+}
+
+fn why(form: &LoggingIn<'_>) -> Markup {
+    html! {
+        @match (form.request, form.again) {
+            (Some((_, asked)), Some(account)) => p {
+                (asked::client(asked)) " asks for your password again, "
+                strong { bdi { (account.called()) } } ", although you are logged in."
+            },
+            (Some((_, asked)), None) => p {
+                "to go on with " strong { (asked::client(asked)) }
+            },
+            (None, _) => {}
+        }
+    }
+}

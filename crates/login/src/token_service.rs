@@ -1,0 +1,77 @@
+//! What the token service is asked. It decides; the application says who the person is and what
+//! they said.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_jose::UnixTime;
+use thiserror::Error;
+
+/// How a person who gave a password proved who they are (`acr`).
+pub const ACR_PASSWORD: &str = "pwd";
+
+/// An authorization request, as the token service tells of it. All of it but the URIs was written
+/// by the client or its administrator.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// The client that asks.
+    pub client_id: String,
+    /// Its name for people; may be empty.
+    pub client_display_name: String,
+    /// Where the browser goes in the end; empty for a device.
+    pub redirect_uri: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// The resources.
+    pub resources: Vec<String>,
+    /// What is asked for beyond scopes (RFC 9396): a JSON array, as text; empty without any.
+    pub details: String,
+    /// A device asks.
+    pub device: bool,
+    /// How long ago the person may have given the password.
+    pub max_age: Option<Duration>,
+    /// They have to give it for this request.
+    pub login_again: bool,
+    /// They have to be shown what they allow, whatever they allowed before.
+    pub ask_again: bool,
+}
+
+/// What the person allowed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Approval {
+    /// Who they are in tokens.
+    pub subject: String,
+    /// The scopes: some of those asked for, never none.
+    pub scopes: Vec<String>,
+    /// When they gave the password.
+    pub auth_time: UnixTime,
+    /// How they proved who they are.
+    pub acr: &'static str,
+}
+
+/// Why there is no answer.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Trouble {
+    /// No such request waits: it is over, decided, or never was.
+    #[error("no such request waits for a decision")]
+    Gone,
+    /// Too much is asked of the token service.
+    #[error("the token service has too much to do")]
+    Busy(Option<Duration>),
+    /// It cannot be asked, or it refuses the application.
+    #[error("the token service: {0}")]
+    Away(String),
+}
+
+/// The token service, as the login application sees it.
+#[async_trait]
+pub trait TokenService: Send + Sync + 'static {
+    /// What a person is asked to approve.
+    async fn show(&self, handle: &str) -> Result<Asked, Trouble>;
+
+    /// They approve. Where the browser goes next; empty for a device.
+    async fn approve(&self, handle: &str, approval: &Approval) -> Result<String, Trouble>;
+
+    /// They decline. Where the browser goes next; empty for a device.
+    async fn deny(&self, handle: &str) -> Result<String, Trouble>;
+}

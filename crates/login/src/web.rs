@@ -1,0 +1,200 @@
+//! What a browser asks for: the routes, and what the handlers share.
+
+mod account;
+mod asking;
+mod decide;
+mod enter;
+mod fields;
+mod leave;
+mod password;
+mod reply;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use countersign_client::clock::Clock;
+use countersign_jose::UnixTime;
+use countersign_store::Store;
+use thiserror::Error;
+use url::Url;
+
+use crate::accounts::Accounts;
+use crate::address::Proxies;
+use crate::consents::Consents;
+use crate::pages::{self, Place};
+use crate::sessions::Sessions;
+use crate::throttle::Throttle;
+use crate::token_service::TokenService;
+use asking::{Asking, Sent};
+use reply::{Reply, Stop};
+
+/// The longest form: a hundred scopes of the longest that there are fit.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// How the application is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The URL that browsers reach it by.
+    pub url: String,
+    /// The issuer: where browsers are sent afterwards.
+    pub issuer: String,
+    /// Whether a proxy stands in front.
+    pub proxies: Proxies,
+}
+
+/// Settings that make no sense.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum SettingsError {
+    /// The application's own URL.
+    #[error(
+        "the URL of the login application must be an https URL without query and fragment, or http on loopback"
+    )]
+    Url,
+    /// The issuer.
+    #[error("the issuer must be an https or http URL")]
+    Issuer,
+}
+
+/// The application.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    place: Place,
+    /// As browsers write it in `Origin`.
+    origin: String,
+    proxies: Proxies,
+    clock: Arc<dyn Clock>,
+    accounts: Accounts,
+    sessions: Sessions,
+    consents: Consents,
+    throttle: Throttle,
+    tokens: Arc<dyn TokenService>,
+}
+
+impl App {
+    /// An application of these accounts, with sessions and consent in `store`.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn new(
+        settings: &Settings,
+        store: &Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        accounts: Accounts,
+        tokens: Arc<dyn TokenService>,
+    ) -> Result<Self, SettingsError> {
+        let url = Url::parse(&settings.url).map_err(|_| SettingsError::Url)?;
+        if !is_right(&url) {
+            return Err(SettingsError::Url);
+        }
+        let issuer = Url::parse(&settings.issuer).map_err(|_| SettingsError::Issuer)?;
+        let issuer = pages::source_of(&issuer).ok_or(SettingsError::Issuer)?;
+        Ok(Self(Arc::new(Inner {
+            place: Place {
+                base: url.path().trim_end_matches('/').to_owned(),
+                issuer,
+            },
+            origin: url.origin().ascii_serialization(),
+            proxies: settings.proxies,
+            sessions: Sessions::new(Arc::clone(store), accounts.clone()),
+            consents: Consents::new(Arc::clone(store)),
+            clock,
+            accounts,
+            throttle: Throttle::new(),
+            tokens,
+        })))
+    }
+
+    /// What it answers, below the path of its URL. Whoever serves it says where connections come
+    /// from, with axum's `ConnectInfo<SocketAddr>` among the extensions of requests.
+    pub fn router(&self) -> Router {
+        let base = &self.0.place.base;
+        let at = |path: &str| format!("{base}/{path}");
+        let mut router = Router::new()
+            .route(&at(""), entrance())
+            .route(
+                &at("password"),
+                post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(password::given(&app.0, sent).await)
+                }),
+            )
+            .route(
+                &at("decision"),
+                post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(decide::decided(&app.0, sent).await)
+                }),
+            )
+            .route(
+                &at("account"),
+                get(|State(app): State<Self>, asking: Asking| async move {
+                    app.answer(account::shown(&app.0, &asking).await)
+                }),
+            )
+            .route(
+                &at("forget"),
+                post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(account::forgotten(&app.0, sent).await)
+                }),
+            )
+            .route(
+                &at("logout"),
+                post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(leave::left(&app.0, sent).await)
+                })
+                .get(|State(app): State<Self>, asking: Asking| async move {
+                    app.answer(leave::asked(&app.0, &asking).await)
+                }),
+            )
+            .route(&at("style.css"), get(reply::style));
+        if !base.is_empty() {
+            router = router.route(base, entrance());
+        }
+        let nothing = |State(app): State<Self>| async move { app.answer(Err(Stop::NoSuchPage)) };
+        let other = |State(app): State<Self>| async move { app.answer(Err(Stop::Method)) };
+        router
+            .fallback(nothing)
+            .method_not_allowed_fallback(other)
+            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+            .with_state(self.clone())
+    }
+
+    fn answer(&self, reply: Result<Reply, Stop>) -> Response {
+        let place = &self.0.place;
+        match reply {
+            Ok(reply) => reply.response(place),
+            Err(stop) => stop.reply(place).response(place),
+        }
+    }
+}
+
+/// Where browsers arrive.
+fn entrance() -> MethodRouter<App> {
+    get(|State(app): State<App>, asking: Asking| async move {
+        app.answer(enter::entered(&app.0, &asking).await)
+    })
+}
+
+/// A cookie that must be sent over TLS is also sent to this machine itself.
+fn is_right(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let plain = url.query().is_none() && url.fragment().is_none();
+    secure && plain && url.username().is_empty() && url.password().is_none()
+}
+
+impl Inner {
+    fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// By a clock that never jumps.
+    fn steady(&self) -> Duration {
+        self.clock.steady()
+    }
+}

@@ -1,0 +1,133 @@
+//! What every request is asked first: which browser it is, and, of a form, whether it is ours.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::Response;
+use cookie::Cookie;
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use super::reply::{COOKIE_NAME, Stop};
+use super::{App, fields::Fields};
+use crate::address::Address;
+use crate::csrf;
+use crate::session::BrowserId;
+use crate::sessions::Sessions;
+
+/// The longest name of an authorization request that is looked at.
+const HANDLE_BYTES_MAX: usize = 512;
+
+/// A browser, by its cookie.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    pub(crate) id: BrowserId,
+    /// It has no cookie yet.
+    pub(crate) is_new: bool,
+}
+
+/// A page is asked for.
+pub(crate) struct Asking {
+    pub(crate) browser: Browser,
+    pub(crate) query: Fields,
+}
+
+/// A form of ours was sent from a page of ours.
+pub(crate) struct Sent {
+    pub(crate) browser: Browser,
+    pub(crate) address: Address,
+    pub(crate) fields: Fields,
+}
+
+impl Asking {
+    /// The authorization request that it is about.
+    pub(crate) fn interaction(&self) -> Option<&str> {
+        handle(&self.query)
+    }
+}
+
+impl Sent {
+    /// The authorization request that it is about.
+    pub(crate) fn interaction(&self) -> Option<&str> {
+        handle(&self.fields)
+    }
+}
+
+fn handle(fields: &Fields) -> Option<&str> {
+    let handle = fields.one("interaction")?;
+    (1..=HANDLE_BYTES_MAX)
+        .contains(&handle.len())
+        .then_some(handle)
+}
+
+impl FromRequestParts<App> for Asking {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let browser = match browser(&parts.headers) {
+            Some(id) => Browser { id, is_new: false },
+            None => Browser {
+                id: Sessions::new_id().map_err(|error| app.answer(Err(error.into())))?,
+                is_new: true,
+            },
+        };
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let query = Fields::parse(query).ok_or_else(|| app.answer(Err(Stop::Malformed)))?;
+        Ok(Self { browser, query })
+    }
+}
+
+impl FromRequest<App> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let stop = |stop: Stop| app.answer(Err(stop));
+        let (parts, body) = request.into_parts();
+        // Before anything is read.
+        if !csrf::from_our_page(&parts.headers, &app.0.origin) {
+            return Err(stop(Stop::Forged));
+        }
+        let id = browser(&parts.headers).ok_or_else(|| stop(Stop::Forged))?;
+        if !is_form(&parts.headers) {
+            return Err(stop(Stop::Malformed));
+        }
+        let address = Address::of_request(&parts, app.0.proxies);
+        let bytes = Bytes::from_request(Request::from_parts(parts, body), &()).await;
+        let bytes = bytes.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => stop(Stop::TooLarge),
+            _ => stop(Stop::Malformed),
+        })?;
+        let fields = Fields::parse(&bytes).ok_or_else(|| stop(Stop::Malformed))?;
+        let token = fields.one("token").unwrap_or_default();
+        if !csrf::is_token_of(&id, token) {
+            return Err(stop(Stop::Forged));
+        }
+        Ok(Self {
+            browser: Browser { id, is_new: false },
+            address,
+            fields,
+        })
+    }
+}
+
+fn browser(headers: &HeaderMap) -> Option<BrowserId> {
+    let cookies = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|it| it.to_str().ok());
+    cookies
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == COOKIE_NAME)
+        .and_then(|cookie| BrowserId::parse(cookie.value()))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|text| {
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}

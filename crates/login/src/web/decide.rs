@@ -1,0 +1,69 @@
+//! The person allows or denies.
+
+use tracing::info;
+
+use super::Inner;
+use super::asking::Sent;
+use super::enter::{Standing, approved, back_to, gone_on, standing};
+use super::reply::{Reply, Stop};
+use crate::consent;
+use crate::pages::{self, Consenting, Problem};
+use crate::sessions::LoggedIn;
+use crate::token_service::Asked;
+
+pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
+    let handle = sent.interaction().ok_or(Stop::Gone)?;
+    match sent.fields.one("decision") {
+        Some("allow") => allowed(app, &sent, handle).await,
+        // Also by who is not logged in: going back is always possible.
+        Some("deny") => {
+            let to = app.tokens.deny(handle).await?;
+            Ok(gone_on(to, || pages::device_denied(&app.place)))
+        }
+        _ => Err(Stop::Malformed),
+    }
+}
+
+async fn allowed(app: &Inner, sent: &Sent, handle: &str) -> Result<Reply, Stop> {
+    let asked = app.tokens.show(handle).await?;
+    let found = app.sessions.find(&sent.browser.id, app.now()).await?;
+    let Standing::MayDecide(who) = standing(found, handle, &asked, app.now()) else {
+        // The session ended meanwhile, or the password has to be given first.
+        return Ok(Reply::redirect(back_to(app, Some(handle))));
+    };
+    let chosen: Vec<String> = sent.fields.all("scope").map(str::to_owned).collect();
+    if chosen.iter().any(|scope| !asked.scopes.contains(scope)) {
+        return Err(Stop::Malformed);
+    }
+    // To the token service no scopes are all of them: here none are none.
+    if chosen.is_empty() && !asked.scopes.is_empty() {
+        return Ok(Reply::page(nothing_chosen(app, sent, handle, &asked, &who)).refused());
+    }
+    let remembered = sent.fields.one("remember") == Some("yes");
+    let subject = who.account.subject.clone();
+    let reply = approved(app, handle, &who, chosen.clone()).await?;
+    info!(client = %asked.client_id, account = %who.account.name, "somebody allowed a client");
+    if remembered && consent::can_be_remembered(&asked) {
+        let remembering = app.consents.remember(&subject, &asked, &chosen, app.now());
+        remembering.await?;
+    }
+    Ok(reply)
+}
+
+fn nothing_chosen(
+    app: &Inner,
+    sent: &Sent,
+    handle: &str,
+    asked: &Asked,
+    who: &LoggedIn,
+) -> pages::Page {
+    let consenting = Consenting {
+        token: &sent.browser.id.form_token(),
+        handle,
+        asked,
+        account: &who.account,
+        can_be_remembered: consent::can_be_remembered(asked),
+        problem: Some(Problem::NothingChosen),
+    };
+    pages::consent(&app.place, &consenting)
+}

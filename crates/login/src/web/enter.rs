@@ -1,0 +1,114 @@
+//! A browser arrives, with a request or without.
+
+use countersign_jose::UnixTime;
+use url::form_urlencoded;
+
+use super::Inner;
+use super::asking::Asking;
+use super::reply::{Reply, Stop};
+use crate::consent;
+use crate::pages::{self, Consenting, LoggingIn};
+use crate::sessions::LoggedIn;
+use crate::token_service::{ACR_PASSWORD, Approval, Asked};
+
+/// How far the person has come with a request.
+pub(super) enum Standing {
+    /// They have to log in first.
+    LoginNeeded,
+    /// They are logged in, and have to give the password once more.
+    ProofNeeded(LoggedIn),
+    /// They may decide.
+    MayDecide(LoggedIn),
+}
+
+pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
+    let id = &asking.browser.id;
+    let Some(handle) = asking.interaction() else {
+        if app.sessions.find(id, app.now()).await?.is_some() {
+            return Ok(Reply::redirect(app.place.path("account")));
+        }
+        let page = pages::login(&app.place, &LoggingIn::alone(&id.form_token()));
+        return Ok(Reply::page(page).for_browser(&asking.browser));
+    };
+    let asked = app.tokens.show(handle).await?;
+    let found = app.sessions.find(id, app.now()).await?;
+    let page = match standing(found, handle, &asked, app.now()) {
+        Standing::LoginNeeded => {
+            let token = id.form_token();
+            pages::login(&app.place, &LoggingIn::to_go_on(&token, handle, &asked))
+        }
+        Standing::ProofNeeded(who) => {
+            let token = id.form_token();
+            let form = LoggingIn::once_more(&token, handle, &asked, &who.account);
+            pages::login(&app.place, &form)
+        }
+        Standing::MayDecide(who) => {
+            if app.consents.covers(&who.account.subject, &asked).await? {
+                return approved(app, handle, &who, asked.scopes).await;
+            }
+            let consenting = Consenting {
+                token: &id.form_token(),
+                handle,
+                asked: &asked,
+                account: &who.account,
+                can_be_remembered: consent::can_be_remembered(&asked),
+                problem: None,
+            };
+            pages::consent(&app.place, &consenting)
+        }
+    };
+    Ok(Reply::page(page).for_browser(&asking.browser))
+}
+
+pub(super) fn standing(
+    found: Option<LoggedIn>,
+    handle: &str,
+    asked: &Asked,
+    now: UnixTime,
+) -> Standing {
+    match found {
+        None => Standing::LoginNeeded,
+        Some(who) if who.session.must_be_proved_again(handle, asked, now) => {
+            Standing::ProofNeeded(who)
+        }
+        Some(who) => Standing::MayDecide(who),
+    }
+}
+
+/// The token service is told, and the browser goes on.
+pub(super) async fn approved(
+    app: &Inner,
+    handle: &str,
+    who: &LoggedIn,
+    scopes: Vec<String>,
+) -> Result<Reply, Stop> {
+    let approval = Approval {
+        subject: who.account.subject.clone(),
+        scopes,
+        auth_time: who.session.authenticated_at,
+        acr: ACR_PASSWORD,
+    };
+    let to = app.tokens.approve(handle, &approval).await?;
+    Ok(gone_on(to, || pages::device_allowed(&app.place)))
+}
+
+/// A device learns of it by itself: the person is told.
+pub(super) fn gone_on(to: String, told: impl FnOnce() -> pages::Page) -> Reply {
+    if to.is_empty() {
+        Reply::page(told())
+    } else {
+        Reply::redirect(to)
+    }
+}
+
+/// Where the browser is sent to see what comes next with a request.
+pub(super) fn back_to(app: &Inner, handle: Option<&str>) -> String {
+    match handle {
+        Some(handle) => {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("interaction", handle);
+            format!("{}?{}", app.place.path(""), query.finish())
+        }
+        None => app.place.path("account"),
+    }
+}

@@ -1,0 +1,37 @@
+//! Logging out, here or everywhere.
+
+use tracing::info;
+
+use super::Inner;
+use super::asking::{Asking, Sent};
+use super::reply::{Reply, Stop};
+use crate::pages;
+
+/// A link of another page leads here: it is asked first, or any page could log people out.
+pub(super) async fn asked(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
+    let id = &asking.browser.id;
+    let page = match app.sessions.find(id, app.now()).await? {
+        Some(who) => pages::leave(&app.place, &id.form_token(), &who.account),
+        None => pages::logged_out(&app.place),
+    };
+    Ok(Reply::page(page))
+}
+
+pub(super) async fn left(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
+    let id = &sent.browser.id;
+    if let Some(who) = app.sessions.find(id, app.now()).await? {
+        if sent.fields.one("everywhere") == Some("yes") {
+            app.accounts.end_sessions(&who.account.name).await?;
+        }
+        info!(account = %who.account.name, "somebody logged out");
+    }
+    app.sessions.end(id).await?;
+    // In the middle of a request somebody else may go on with it.
+    match sent.interaction() {
+        Some(handle) => {
+            let back = super::enter::back_to(app, Some(handle));
+            Ok(Reply::redirect(back).forgotten())
+        }
+        None => Ok(Reply::page(pages::logged_out(&app.place)).forgotten()),
+    }
+}

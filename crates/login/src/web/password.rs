@@ -1,0 +1,71 @@
+//! Somebody gives a name and a password.
+
+use tracing::{debug, info};
+use zeroize::Zeroizing;
+
+use super::Inner;
+use super::asking::Sent;
+use super::enter::back_to;
+use super::reply::{Reply, Stop};
+use crate::account::Name;
+use crate::pages::{self, LoggingIn, Problem};
+use crate::session::Session;
+
+pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
+    let handle = sent.interaction();
+    let typed = sent.fields.one("name").unwrap_or_default();
+    let password = Zeroizing::new(sent.fields.one("password").unwrap_or_default().to_owned());
+    let name = Name::parse(typed).ok();
+
+    // Whether there is such an account or not: the same pauses, the same work, the same answer.
+    let counted = match &name {
+        Some(name) => name.as_str().to_owned(),
+        None => typed.trim().to_ascii_lowercase(),
+    };
+    let attempt = match app.throttle.attempt(&counted, sent.address, app.steady()) {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            debug!("a login has to wait");
+            let page = again(app, &sent, handle, typed, Problem::Paused(wait)).await?;
+            return Ok(Reply::page(page).paused(wait));
+        }
+    };
+    let verified = app.accounts.verify(name.as_ref(), password).await;
+    let account = verified.inspect_err(|_| app.throttle.give_back(&attempt))?;
+    let Some(account) = account else {
+        debug!("a login failed");
+        let page = again(app, &sent, handle, typed, Problem::Wrong).await?;
+        return Ok(Reply::page(page).refused());
+    };
+    app.throttle.right(&attempt);
+    // Under a new name: whoever knew the old one knows nothing of this session.
+    let session = Session::begun(&account, handle, app.now());
+    let id = app.sessions.begin(&sent.browser.id, &session).await?;
+    info!(account = %account.name, "somebody logged in");
+    Ok(Reply::redirect(back_to(app, handle)).known_as(&id))
+}
+
+/// The form again, with what went wrong.
+async fn again(
+    app: &Inner,
+    sent: &Sent,
+    handle: Option<&str>,
+    typed: &str,
+    problem: Problem,
+) -> Result<pages::Page, Stop> {
+    let token = sent.browser.id.form_token();
+    let asked = match handle {
+        Some(handle) => Some(app.tokens.show(handle).await?),
+        None => None,
+    };
+    let form = match (handle, &asked) {
+        (Some(handle), Some(asked)) => LoggingIn::to_go_on(&token, handle, asked),
+        _ => LoggingIn::alone(&token),
+    };
+    let form = LoggingIn {
+        typed,
+        problem: Some(problem),
+        ..form
+    };
+    Ok(pages::login(&app.place, &form))
+}
