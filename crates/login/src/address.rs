@@ -43,11 +43,6 @@ impl Address {
         };
         found.map_or(Self([0; 8]), Self::of)
     }
-
-    /// As text, for those who count by it.
-    pub(crate) fn label(self) -> String {
-        countersign_jose::base64url::encode(self.0)
-    }
 }
 
 fn forwarded(parts: &Parts) -> Option<IpAddr> {

@@ -14,8 +14,8 @@ pub(crate) struct LoggingIn<'a> {
     /// Who has to give the password once more.
     again: Option<&'a Account>,
     /// The name that was typed.
-    pub(crate) typed: &'a str,
-    pub(crate) problem: Option<Problem>,
+    typed: &'a str,
+    problem: Option<Problem>,
 }
 
 impl<'a> LoggingIn<'a> {
@@ -35,6 +35,15 @@ impl<'a> LoggingIn<'a> {
         Self {
             request: Some((handle, asked)),
             ..Self::alone(token)
+        }
+    }
+
+    /// What was typed is not taken.
+    pub(crate) fn after(self, typed: &'a str, problem: Problem) -> Self {
+        Self {
+            typed,
+            problem: Some(problem),
+            ..self
         }
     }
 

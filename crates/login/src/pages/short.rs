@@ -9,7 +9,7 @@ use crate::account::Account;
 pub(crate) fn forged(place: &Place) -> Page {
     told(
         "This form cannot be taken",
-        html! {
+        &html! {
             p { "It was not sent from a page of this site, the page is from before you logged in or out, or your browser keeps no cookies." }
             p { a href=(place.path("")) { "Begin again" } }
         },
@@ -20,14 +20,14 @@ pub(crate) fn forged(place: &Place) -> Page {
 pub(crate) fn malformed(place: &Place) -> Page {
     told(
         "This request cannot be understood",
-        html! { p { a href=(place.path("")) { "Begin again" } } },
+        &html! { p { a href=(place.path("")) { "Begin again" } } },
     )
 }
 
 pub(crate) fn no_such_page(place: &Place) -> Page {
     told(
         "There is no such page",
-        html! { p { a href=(place.path("")) { "To the first page" } } },
+        &html! { p { a href=(place.path("")) { "To the first page" } } },
     )
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn no_such_page(place: &Place) -> Page {
 pub(crate) fn gone() -> Page {
     told(
         "This request is over",
-        html! {
+        &html! {
             p { "It was decided already, or it took too long. Go back to where you came from, and begin there again." }
         },
     )
@@ -44,21 +44,21 @@ pub(crate) fn gone() -> Page {
 pub(crate) fn busy() -> Page {
     told(
         "Not now",
-        html! { p { "The service has too much to do, or cannot be reached. Try again in a moment." } },
+        &html! { p { "The service has too much to do, or cannot be reached. Try again in a moment." } },
     )
 }
 
 pub(crate) fn fault() -> Page {
     told(
         "Something went wrong",
-        html! { p { "It is not your fault, and it was noted." } },
+        &html! { p { "It is not your fault, and it was noted." } },
     )
 }
 
 pub(crate) fn device_allowed(place: &Place) -> Page {
     told(
         "The device may go on",
-        html! {
+        &html! {
             p { "You can close this page. The device goes on in a few seconds." }
             p { a href=(place.path("account")) { "Your account" } }
         },
@@ -68,7 +68,7 @@ pub(crate) fn device_allowed(place: &Place) -> Page {
 pub(crate) fn device_denied(place: &Place) -> Page {
     told(
         "Nothing was allowed",
-        html! {
+        &html! {
             p { "The device was refused. You can close this page." }
             p { a href=(place.path("account")) { "Your account" } }
         },
@@ -78,7 +78,7 @@ pub(crate) fn device_denied(place: &Place) -> Page {
 pub(crate) fn logged_out(place: &Place) -> Page {
     told(
         "You are logged out",
-        html! { p { a href=(place.path("")) { "Log in" } } },
+        &html! { p { a href=(place.path("")) { "Log in" } } },
     )
 }
 
@@ -95,6 +95,6 @@ pub(crate) fn leave(place: &Place, token: &str, account: &Account) -> Page {
     Page::new("Log out?", main)
 }
 
-fn told(title: &'static str, text: Markup) -> Page {
+fn told(title: &'static str, text: &Markup) -> Page {
     Page::new(title, html! { h1 { (title) } (text) })
 }

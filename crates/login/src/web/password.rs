@@ -62,10 +62,5 @@ async fn again(
         (Some(handle), Some(asked)) => LoggingIn::to_go_on(&token, handle, asked),
         _ => LoggingIn::alone(&token),
     };
-    let form = LoggingIn {
-        typed,
-        problem: Some(problem),
-        ..form
-    };
-    Ok(pages::login(&app.place, &form))
+    Ok(pages::login(&app.place, &form.after(typed, problem)))
 }

@@ -1,0 +1,272 @@
+//! What is allowed, denied and remembered.
+
+use countersign_login::{ACR_PASSWORD, Asked};
+
+use crate::world::{PASSWORD, World, decide, desk, log_in};
+
+const BOTH: &[&str] = &["orders.read", "orders.write"];
+
+#[tokio::test]
+async fn a_person_logs_in_and_allows() {
+    let world = World::new().await;
+    world.tokens.asks("h", desk());
+    let mut browser = world.browser();
+    let page = browser.get("/?interaction=h").await;
+    page.says(200, "The Desk");
+    let seen = log_in(&mut browser, &page, "ann", PASSWORD).await;
+    assert_eq!(seen.location(), "/?interaction=h");
+    let page = browser.get("/?interaction=h").await;
+    for text in [
+        "<h1>Allow access?</h1>",
+        "The Desk",
+        "value=\"orders.read\"",
+        "value=\"orders.write\"",
+        "https://orders.example",
+        "desk.example",
+        "Ann Lee",
+    ] {
+        page.says(200, text);
+    }
+    let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
+    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
+    let approval = world.tokens.last();
+    assert_eq!(approval.subject, "subject-of-ann");
+    assert_eq!(approval.scopes, BOTH);
+    assert_eq!(approval.acr, ACR_PASSWORD);
+
+    // It is decided: neither button does anything more.
+    for decision in ["allow", "deny"] {
+        let seen = decide(&mut browser, &page, decision, BOTH, false).await;
+        seen.says(400, "This request is over");
+    }
+    assert_eq!(world.tokens.approved.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_person_denies_logged_in_or_not() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    let seen = decide(&mut browser, &page, "deny", BOTH, true).await;
+    assert_eq!(
+        seen.location(),
+        "https://desk.example/back?error=access_denied"
+    );
+
+    world.tokens.asks("i", desk());
+    let mut browser = world.browser();
+    let page = browser.get("/?interaction=i").await;
+    let seen = decide(&mut browser, &page, "deny", &[], false).await;
+    assert_eq!(
+        seen.location(),
+        "https://desk.example/back?error=access_denied"
+    );
+    assert_eq!(*world.tokens.denied.lock(), ["h", "i"]);
+    assert!(world.tokens.approved.lock().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_allowed_that_was_not_chosen() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    // To the token service no scopes would be all of them.
+    let seen = decide(&mut browser, &page, "allow", &[], false).await;
+    seen.says(422, "Nothing is chosen.");
+    let seen = decide(&mut browser, &page, "allow", &["admin.write"], false).await;
+    assert_eq!(seen.status, 400);
+    assert!(world.tokens.approved.lock().is_empty());
+    decide(&mut browser, &page, "allow", &["orders.read"], false)
+        .await
+        .location();
+    assert_eq!(world.tokens.last().scopes, ["orders.read"]);
+}
+
+#[tokio::test]
+async fn nobody_allows_who_is_not_logged_in() {
+    let world = World::new().await;
+    world.tokens.asks("h", desk());
+    let mut browser = world.browser();
+    let page = browser.get("/?interaction=h").await;
+    let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
+    assert_eq!(seen.location(), "/?interaction=h");
+    assert!(world.tokens.approved.lock().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_not_asked_again_and_nothing_more() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    page.says(200, "Do not ask again");
+    decide(&mut browser, &page, "allow", BOTH, true)
+        .await
+        .location();
+
+    world.tokens.asks("same", desk());
+    let seen = browser.get("/?interaction=same").await;
+    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
+    assert_eq!(world.tokens.last().scopes, BOTH);
+
+    let more = vec!["orders.read".to_owned(), "orders.purge".to_owned()];
+    for (handle, asked) in [
+        (
+            "scope",
+            Asked {
+                scopes: more,
+                ..desk()
+            },
+        ),
+        (
+            "resource",
+            Asked {
+                resources: vec!["https://bills.example".to_owned()],
+                ..desk()
+            },
+        ),
+        (
+            "client",
+            Asked {
+                client_id: "till".to_owned(),
+                ..desk()
+            },
+        ),
+        (
+            "details",
+            Asked {
+                details: "[{\"type\":\"payment\"}]".to_owned(),
+                ..desk()
+            },
+        ),
+        (
+            "asked",
+            Asked {
+                ask_again: true,
+                ..desk()
+            },
+        ),
+        (
+            "loopback",
+            Asked {
+                redirect_uri: "http://127.0.0.1:9/".to_owned(),
+                ..desk()
+            },
+        ),
+    ] {
+        world.tokens.asks(handle, asked);
+        let page = browser.get(&format!("/?interaction={handle}")).await;
+        page.says(200, "Allow access?");
+    }
+
+    // Another person.
+    world.account("bob", "").await;
+    let mut bobs = world.browser();
+    world.tokens.asks("bob", desk());
+    let page = bobs.get("/?interaction=bob").await;
+    log_in(&mut bobs, &page, "bob", PASSWORD).await;
+    bobs.get("/?interaction=bob")
+        .await
+        .says(200, "Allow access?");
+}
+
+#[tokio::test]
+async fn what_was_not_to_be_remembered_is_asked_again() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    for handle in ["first", "second"] {
+        world.tokens.asks(handle, desk());
+        let page = browser.get(&format!("/?interaction={handle}")).await;
+        page.says(200, "Allow access?");
+        decide(&mut browser, &page, "allow", BOTH, false)
+            .await
+            .location();
+    }
+    // Nor what cannot be: the box that is not there was ticked all the same.
+    for handle in ["third", "fourth"] {
+        let redirect_uri = "http://127.0.0.1:9/".to_owned();
+        world.tokens.asks(
+            handle,
+            Asked {
+                redirect_uri,
+                ..desk()
+            },
+        );
+        let page = browser.get(&format!("/?interaction={handle}")).await;
+        page.says(200, "Allow access?");
+        assert!(!page.text.contains("Do not ask again"));
+        decide(&mut browser, &page, "allow", BOTH, true)
+            .await
+            .location();
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_shown_and_taken_back() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    browser
+        .get("/account")
+        .await
+        .says(200, "Nothing: you are asked every time.");
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    decide(&mut browser, &page, "allow", BOTH, true)
+        .await
+        .location();
+
+    let account = browser.get("/account").await;
+    for text in ["The Desk", "orders.write", "https://orders.example"] {
+        account.says(200, text);
+    }
+    let (token, consent) = (account.token(), account.field("consent"));
+    // Somebody else's browser takes back nothing of hers.
+    world.account("bob", "").await;
+    let mut bobs = world.browser();
+    let page = bobs.get("/").await;
+    log_in(&mut bobs, &page, "bob", PASSWORD).await;
+    let bobs_token = bobs.get("/account").await.token();
+    let fields = [("token", bobs_token.as_str()), ("consent", &consent)];
+    bobs.post("/forget", &fields).await.location();
+    browser.get("/account").await.says(200, "The Desk");
+
+    let fields = [("token", token.as_str()), ("consent", &consent)];
+    assert_eq!(
+        browser.post("/forget", &fields).await.location(),
+        "/account"
+    );
+    browser
+        .get("/account")
+        .await
+        .says(200, "Nothing: you are asked every time.");
+    world.tokens.asks("i", desk());
+    browser
+        .get("/?interaction=i")
+        .await
+        .says(200, "Allow access?");
+}
+
+#[tokio::test]
+async fn somebody_else_may_go_on_with_the_request() {
+    let world = World::new().await;
+    world.account("bob", "Bob").await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    let fields = [("token", page.token()), ("interaction", "h".to_owned())];
+    let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    assert_eq!(
+        browser.post("/logout", &fields).await.location(),
+        "/?interaction=h"
+    );
+    let page = browser.get("/?interaction=h").await;
+    log_in(&mut browser, &page, "bob", PASSWORD).await;
+    let page = browser.get("/?interaction=h").await;
+    page.says(200, "Bob");
+    decide(&mut browser, &page, "allow", BOTH, false)
+        .await
+        .location();
+    assert_eq!(world.tokens.last().subject, "subject-of-bob");
+}

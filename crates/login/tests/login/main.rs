@@ -1,0 +1,11 @@
+//! The application over real sockets, as a browser without script sees it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod attacks;
+mod browser;
+mod consent;
+mod headers;
+mod logging_in;
+mod platform;
+mod stepping_up;
+mod world;

@@ -1,0 +1,139 @@
+//! The application in front of a real token service: what a person allows there becomes a token.
+
+use std::sync::Arc;
+
+use countersign::authorization::v1::PushAuthorizationRequest;
+use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
+use countersign_client::clock::{Clock as _, SystemClock};
+use countersign_client::{Code, Countersign, random};
+use countersign_jose::{base64url, sha256};
+use countersign_login::{OverGrpc, Proxies};
+use countersign_testkit::{Platform, Problem, person_client, service_client};
+use url::Url;
+
+use crate::world::{PASSWORD, World, decide, log_in};
+
+const RESOURCE: &str = "https://orders.example";
+const BACK: &str = "https://desk.example/back";
+const SCOPES: &[&str] = &["orders.read", "orders.write"];
+
+/// A token service, a client of it, and the application with an account of its own.
+async fn started() -> Result<(Platform, Countersign, World), Problem> {
+    let platform = Platform::start().await?;
+    platform.register_resource(RESOURCE, SCOPES).await?;
+    let decides = service_client("login", platform.issuer(), &["authorizations.decide"]);
+    let login = platform.register(decides).await?;
+    let login = platform.client(&login).connect().await?;
+    let mut desk = person_client("desk", BACK, RESOURCE, SCOPES);
+    desk.display_name = "<The> Desk".to_owned();
+    let desk = platform.register(desk).await?;
+    let desk = platform.client(&desk).connect().await?;
+    let tokens = OverGrpc::connect(&login, platform.url()).await?;
+    let issuer = platform.issuer().to_owned();
+    let world = World::before("", Proxies::None, &issuer, |_| Arc::new(tokens)).await;
+    Ok((platform, desk, world))
+}
+
+/// Lodges a request: its name, and the PKCE verifier.
+async fn pushed(desk: &Countersign) -> Result<(String, String), Problem> {
+    let tokens = desk.token_service();
+    let verifier = base64url::encode(random::bytes::<32>()?);
+    let request = PushAuthorizationRequest {
+        client: Some(tokens.client().authentication(SystemClock.now())?),
+        redirect_uri: BACK.to_owned(),
+        state: "kept".to_owned(),
+        code_challenge: base64url::encode(sha256(&[verifier.as_bytes()])),
+        code_challenge_method: "S256".to_owned(),
+        ..PushAuthorizationRequest::default()
+    };
+    let pushed = AuthorizationServiceClient::new(tokens.channel())
+        .push_authorization(request)
+        .await?;
+    Ok((pushed.into_inner().request_uri, verifier))
+}
+
+fn parameter(location: &str, name: &str) -> Option<String> {
+    let url = Url::parse(location).unwrap();
+    let mut pairs = url.query_pairs();
+    pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+fn entry(handle: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("interaction", handle)
+        .finish();
+    format!("/?{query}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_allows_becomes_a_token_of_theirs() -> Result<(), Problem> {
+    let (platform, desk, world) = started().await?;
+    let (handle, verifier) = pushed(&desk).await?;
+    let mut browser = world.browser();
+    let page = browser.get(&entry(&handle)).await;
+    page.says(200, "&lt;The&gt; Desk");
+    let seen = log_in(&mut browser, &page, "ann", PASSWORD).await;
+    assert_eq!(seen.location(), entry(&handle));
+    let page = browser.get(&entry(&handle)).await;
+    let seen = decide(&mut browser, &page, "allow", &["orders.read"], true).await;
+    let location = seen.location().to_owned();
+    assert!(location.starts_with(BACK), "{location}");
+    assert_eq!(parameter(&location, "state").as_deref(), Some("kept"));
+    assert_eq!(
+        parameter(&location, "iss").as_deref(),
+        Some(platform.issuer())
+    );
+    let code = Code {
+        code: parameter(&location, "code").unwrap().into(),
+        redirect_uri: BACK.to_owned(),
+        verifier: verifier.into(),
+    };
+    let issued = desk.token_service().redeem(&code, &[], &[]).await?;
+    assert_eq!(issued.scopes, ["orders.read"]);
+    let claims = issued.access_token.expose().split('.').nth(1).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&base64url::decode(claims)?)?;
+    assert_eq!(claims["sub"], "subject-of-ann");
+    assert_eq!(claims["acr"], "pwd");
+    assert!(claims["auth_time"].is_u64(), "{claims}");
+
+    // The request is over; the next one asks for more than was allowed.
+    browser
+        .get(&entry(&handle))
+        .await
+        .says(400, "This request is over");
+    let (handle, _) = pushed(&desk).await?;
+    let page = browser.get(&entry(&handle)).await;
+    page.says(200, "Allow access?");
+    decide(&mut browser, &page, "allow", SCOPES, true)
+        .await
+        .location();
+    let (handle, _) = pushed(&desk).await?;
+    let seen = browser.get(&entry(&handle)).await;
+    assert!(parameter(seen.location(), "code").is_some());
+
+    let (handle, _) = pushed(&desk).await?;
+    let mut browser = world.browser();
+    let page = browser.get(&entry(&handle)).await;
+    let seen = decide(&mut browser, &page, "deny", &[], false).await;
+    assert_eq!(
+        parameter(seen.location(), "error").as_deref(),
+        Some("access_denied")
+    );
+
+    for unknown in ["made-up", "urn:ietf:params:oauth:request_uri:x"] {
+        let seen = browser.get(&entry(unknown)).await;
+        seen.says(400, "This request is over");
+    }
+    platform.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_service_that_is_away_is_told_to_the_person() -> Result<(), Problem> {
+    let (platform, desk, world) = started().await?;
+    let (handle, _) = pushed(&desk).await?;
+    platform.stop().await?;
+    let seen = world.browser().get(&entry(&handle)).await;
+    seen.says(503, "Try again in a moment.");
+    assert_eq!(seen.header("retry-after"), "5");
+    Ok(())
+}
