@@ -3,7 +3,6 @@
 use std::fmt;
 
 use countersign_jose::UnixTime;
-use thiserror::Error;
 
 /// The longest name.
 const NAME_BYTES_MAX: usize = 64;
@@ -56,20 +55,28 @@ pub struct AccountForm {
 }
 
 /// What is wrong with a field of an account.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Error)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum AccountFault {
     /// The name.
-    #[error("must be 1 to 64 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`")]
     Name,
     /// The name for people.
-    #[error("must be at most 128 characters without control characters")]
     DisplayName,
     /// The subject.
-    #[error("must be at most 255 bytes of printable ASCII other than space")]
     Subject,
     /// The password.
-    #[error("must be 15 to 256 characters")]
     Password,
+}
+
+impl AccountFault {
+    /// What would be right.
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::Name => "must be 1 to 64 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`",
+            Self::DisplayName => "must be at most 128 characters without control characters",
+            Self::Subject => "must be at most 255 bytes of printable ASCII other than space",
+            Self::Password => "must be 15 to 256 characters",
+        }
+    }
 }
 
 impl Name {

@@ -31,7 +31,7 @@ pub struct Accounts {
 #[derive(Debug, Error)]
 pub enum AccountsError {
     /// A field is wrong.
-    #[error("{field} {fault}")]
+    #[error("{field} {}", fault.expected())]
     Field {
         /// Its name.
         field: &'static str,

@@ -39,6 +39,6 @@ pub use account::{Account, AccountFault, AccountForm, Name};
 pub use accounts::{AccountPage, Accounts, AccountsError, PAGE_MAX, accounts_prefix};
 pub use address::{Address, Proxies};
 pub use over_grpc::OverGrpc;
-pub use password::Passwords;
+pub use password::{NotHashed, Passwords};
 pub use token_service::{ACR_PASSWORD, Approval, Asked, TokenService, Trouble};
 pub use web::{App, Settings, SettingsError};

@@ -1,9 +1,11 @@
 //! The token service over gRPC, called as any guarded service is.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
 use countersign::authorization::v1::{
-    ApproveAuthorizationRequest, DenyAuthorizationRequest, GetAuthorizationRequest,
+    ApproveAuthorizationRequest, Authorization, DenyAuthorizationRequest, GetAuthorizationRequest,
 };
 use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
@@ -38,25 +40,11 @@ impl TokenService for OverGrpc {
         };
         let answer = self.0.clone().get_authorization(request).await;
         let answer = answer.map_err(|status| trouble(&status))?.into_inner();
-        let asked = answer.authorization.unwrap_or_default();
-        Ok(Asked {
-            client_id: asked.client_id,
-            client_display_name: asked.client_display_name,
-            redirect_uri: asked.redirect_uri,
-            scopes: asked.scopes,
-            resources: asked.resources,
-            ..Asked::default()
-        })
+        Ok(answer.authorization.unwrap_or_default().into())
     }
 
     async fn approve(&self, handle: &str, approval: &Approval) -> Result<String, Trouble> {
-        let request = ApproveAuthorizationRequest {
-            request_uri: handle.to_owned(),
-            subject: approval.subject.clone(),
-            scopes: approval.scopes.clone(),
-            auth_time: Some(timestamp(approval.auth_time)),
-            acr: approval.acr.to_owned(),
-        };
+        let request = approval.said_of(handle);
         let answer = self.0.clone().approve_authorization(request).await;
         Ok(answer
             .map_err(|status| trouble(&status))?
@@ -76,14 +64,47 @@ impl TokenService for OverGrpc {
     }
 }
 
+impl From<Authorization> for Asked {
+    fn from(asked: Authorization) -> Self {
+        Self {
+            client_id: asked.client_id,
+            client_display_name: asked.client_display_name,
+            redirect_uri: asked.redirect_uri,
+            scopes: asked.scopes,
+            resources: asked.resources,
+            ..Self::default()
+        }
+    }
+}
+
+impl Approval {
+    /// The message that says so of a request.
+    pub fn said_of(&self, handle: &str) -> ApproveAuthorizationRequest {
+        ApproveAuthorizationRequest {
+            request_uri: handle.to_owned(),
+            subject: self.subject.clone(),
+            scopes: self.scopes.clone(),
+            auth_time: Some(timestamp(self.auth_time)),
+            acr: self.acr.to_owned(),
+        }
+    }
+}
+
+impl Trouble {
+    /// What the token service refuses for that reason.
+    pub fn of(reason: Reason, retry_after: Option<Duration>) -> Self {
+        match reason {
+            // One answer for a request that is over and one that never was: its name is wrong.
+            Reason::InvalidRequest | Reason::GrantInvalid => Self::Gone,
+            Reason::RateLimited | Reason::Overloaded => Self::Busy(retry_after),
+            reason => Self::Away(reason.as_str_name().to_owned()),
+        }
+    }
+}
+
 fn trouble(status: &Status) -> Trouble {
     match Refused::of(status) {
-        Some(refused) => match refused.reason {
-            // One answer for a request that is over and one that never was: its name is wrong.
-            Reason::InvalidRequest | Reason::GrantInvalid => Trouble::Gone,
-            Reason::RateLimited | Reason::Overloaded => Trouble::Busy(refused.retry_after),
-            reason => Trouble::Away(reason.as_str_name().to_owned()),
-        },
+        Some(refused) => Trouble::of(refused.reason, refused.retry_after),
         None => Trouble::Away(status.message().to_owned()),
     }
 }

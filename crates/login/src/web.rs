@@ -113,7 +113,11 @@ impl App {
     /// What it answers, below the path of its URL. Whoever serves it says where connections come
     /// from, with axum's `ConnectInfo<SocketAddr>` among the extensions of requests.
     pub fn router(&self) -> Router {
-        let base = &self.0.place.base;
+        self.router_below(&self.0.place.base)
+    }
+
+    /// The same where somebody in front takes a part of its URL's path off: below `base`.
+    pub fn router_below(&self, base: &str) -> Router {
         let at = |path: &str| format!("{base}/{path}");
         let mut router = Router::new()
             .route(&at(""), entrance())

@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod key_place;
 mod keys;
+mod login;
 mod nearest;
 mod read;
 mod value;
@@ -32,6 +33,7 @@ pub(crate) use http::LoginUrl;
 pub use http::{Http, HttpPlace};
 pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
+pub use login::Login;
 pub use read::Sources;
 
 /// The prefix of the variables that are read as configuration.
@@ -46,6 +48,8 @@ pub struct Config {
     pub listen: Listen,
     /// The HTTP endpoints.
     pub http: Http,
+    /// The login application.
+    pub login: Login,
     /// Certificate and key; required for anything but loopback.
     pub tls: Option<Tls>,
     /// Where records are kept.
@@ -238,6 +242,10 @@ impl Default for Config {
                 cors_origins: Vec::new(),
                 login_url: None,
                 only_pushed: false,
+            },
+            login: Login {
+                serve: false,
+                behind_proxy: false,
             },
             tls: None,
             store: Store {

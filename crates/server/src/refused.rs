@@ -7,10 +7,14 @@ use countersign_guard::LedgerRefusal;
 use countersign_issuer::model::Malformed;
 use countersign_issuer::{FieldFault, Refusal};
 use countersign_jose::Algorithms;
+use countersign_login::{AccountsError, NotHashed};
 use countersign_store::StoreError;
 use countersign_store::embedded::BackupError;
 
 use crate::record::Damaged;
+
+/// Passwords that wait are through by then.
+const PASSWORD_RETRY: Duration = Duration::from_secs(5);
 
 /// A refusal, with what the peer is told and what only the operator learns.
 #[derive(Debug)]
@@ -80,6 +84,8 @@ pub(crate) enum Fault {
     NothingWritten,
     /// A key that the service cannot do without is not there.
     KeyMissing,
+    /// A password could not be hashed.
+    PasswordNotHashed,
 }
 
 impl Refused {
@@ -118,6 +124,7 @@ impl Fault {
             Self::LayerMissing => "layer_missing",
             Self::NothingWritten => "nothing_written",
             Self::KeyMissing => "key_missing",
+            Self::PasswordNotHashed => "password_not_hashed",
         }
     }
 }
@@ -131,6 +138,25 @@ impl From<Refusal> for Refused {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<AccountsError> for Refused {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Field { field, fault } => Self::Field {
+                field,
+                expected: fault.expected(),
+            },
+            AccountsError::Exists => Refusal::Exists.into(),
+            AccountsError::Unknown => Refusal::NotFound.into(),
+            AccountsError::NotHashed(NotHashed::Busy) => Self::Overloaded {
+                retry_after: PASSWORD_RETRY,
+            },
+            AccountsError::Store(error) => Self::Store(error),
+            AccountsError::NotHashed(NotHashed::Fault) => Self::Fault(Fault::PasswordNotHashed),
+            AccountsError::Fault(_) => Self::Fault(Fault::RecordDamaged),
+        }
     }
 }
 

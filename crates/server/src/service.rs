@@ -1,5 +1,6 @@
 //! The services, one file each: parse, decide through the engine, answer.
 
+pub(crate) mod admin_account;
 pub(crate) mod admin_audit;
 pub(crate) mod admin_client;
 pub(crate) mod admin_key;

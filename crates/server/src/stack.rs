@@ -6,6 +6,8 @@ mod under_way;
 
 use std::sync::Arc;
 
+use axum::Router;
+use countersign::admin::v1::account_service_server::AccountServiceServer;
 use countersign::admin::v1::audit_service_server::AuditServiceServer;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
 use countersign::admin::v1::resource_service_server::ResourceServiceServer;
@@ -18,6 +20,7 @@ use countersign::keys::v1::key_service_server::KeyServiceServer;
 use countersign::revocation::v1::revocation_service_server::RevocationServiceServer;
 use countersign::token::v1::token_service_server::TokenServiceServer;
 use countersign_guard::Guard;
+use countersign_login::Accounts;
 use countersign_store::EmbeddedStore;
 use countersign_telemetry::{HttpServerLayer, ServerLayer};
 use http::{Request, Response};
@@ -33,11 +36,13 @@ use crate::engine::Engine;
 use crate::health::Health;
 use crate::http::{self as http_edge, Edge, Place};
 use crate::keyring::keeper::Keeper;
+use crate::login;
 use crate::overload::Overload;
 use crate::protocol::Protocol;
 use crate::reflection;
 use crate::revoked::Revoked;
 use crate::serve::Answers;
+use crate::service::admin_account::Accounts as AdminAccounts;
 use crate::service::admin_audit::Audits;
 use crate::service::admin_client::Clients;
 use crate::service::admin_key::SigningKeys;
@@ -72,7 +77,8 @@ pub(crate) const PUBLIC: [&str; 6] = [
 const LONG: [&str; 1] = ["/countersign.admin.v1.StoreService/GetStoreStats"];
 
 /// Services on the Unix socket.
-pub(crate) const ADMIN: [&str; 8] = [
+pub(crate) const ADMIN: [&str; 9] = [
+    "countersign.admin.v1.AccountService",
     "countersign.admin.v1.AuditService",
     "countersign.admin.v1.ClientService",
     "countersign.admin.v1.ResourceService",
@@ -82,6 +88,9 @@ pub(crate) const ADMIN: [&str; 8] = [
     "countersign.keys.v1.KeyService",
     HEALTH,
 ];
+
+/// Services on the Unix socket of a login application that is alone.
+pub(crate) const ACCOUNTS: [&str; 2] = ["countersign.admin.v1.AccountService", HEALTH];
 
 const HEALTH: &str = "grpc.health.v1.Health";
 
@@ -114,6 +123,7 @@ pub(crate) struct Platform {
     /// Anybody may watch keys.
     pub(crate) key_watchers: Arc<Watchers>,
     pub(crate) revocation_watchers: Arc<Watchers>,
+    pub(crate) accounts: Accounts,
 }
 
 impl Platform {
@@ -134,7 +144,12 @@ pub(crate) fn either(grpc: impl Answers, http: impl Answers) -> impl Answers {
 
 /// What answers HTTP: the same layers as for gRPC, but for the guard, since every endpoint
 /// authenticates clients by itself or is public.
-pub(crate) fn http(platform: &Platform, config: &Config, calls: TaskTracker) -> impl Answers {
+pub(crate) fn http(
+    platform: &Platform,
+    config: &Config,
+    login: Option<Router>,
+    calls: TaskTracker,
+) -> impl Answers {
     let issuer = platform.engine.issuer().name.as_str().to_owned();
     let scheme = match issuer.starts_with("https:") {
         true => "https",
@@ -142,6 +157,10 @@ pub(crate) fn http(platform: &Platform, config: &Config, calls: TaskTracker) -> 
     };
     let place = Place::of(&issuer);
     let edge = Edge::new(platform.desk(), platform.health.clone(), config);
+    let mut endpoints = http_edge::endpoints(edge, config);
+    if let Some(login) = login {
+        endpoints = endpoints.nest_service(login::PATH, login);
+    }
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         // Before anything goes by the path.
@@ -158,7 +177,42 @@ pub(crate) fn http(platform: &Platform, config: &Config, calls: TaskTracker) -> 
         })
         .layer(CalledLayer)
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
-        .service(http_edge::endpoints(edge, config))
+        // The login application counts by where requests come from.
+        .map_request(login::with_peer)
+        .service(endpoints)
+}
+
+/// What answers browsers of a login application that is alone.
+pub(crate) fn people(app: Router, scheme: &'static str, calls: TaskTracker) -> impl Answers {
+    ServiceBuilder::new()
+        .layer(UnderWayLayer { calls })
+        // Its pages have no names of their own: what stands in a path or a query is not told.
+        .layer(HttpServerLayer::new(scheme, |_| None))
+        .layer(DeadlineLayer {
+            protocol: Protocol::Http,
+            long: &[],
+        })
+        .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
+        .map_request(login::with_peer)
+        .service(app)
+}
+
+/// What answers on the Unix socket of a login application that is alone.
+pub(crate) fn accounts(accounts: Accounts, health: &Health, calls: TaskTracker) -> impl Answers {
+    let reflection = reflection::of(&ACCOUNTS);
+    let routes = Routes::new(account_service(accounts))
+        .add_service(health.server())
+        .add_service(reflection.v1)
+        .add_service(reflection.v1alpha);
+    ServiceBuilder::new()
+        .layer(UnderWayLayer { calls })
+        .layer(ServerLayer::new())
+        .layer(DeadlineLayer {
+            protocol: Protocol::Grpc,
+            long: &[],
+        })
+        .layer(CalledLayer)
+        .service(routes.prepare())
 }
 
 /// What answers gRPC on the TCP address.
@@ -251,6 +305,7 @@ pub(crate) fn admin(
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
+    .add_service(account_service(platform.accounts))
     .add_service(
         AuditServiceServer::new(Audits {
             records: platform.engine.records.clone(),
@@ -306,6 +361,12 @@ pub(crate) fn admin(
         })
         .layer(CalledLayer)
         .service(routes.prepare())
+}
+
+fn account_service(kept: Accounts) -> AccountServiceServer<AdminAccounts> {
+    AccountServiceServer::new(AdminAccounts { kept })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 fn key_service(set: Arc<KeySet>, watchers: Arc<Watchers>) -> KeyServiceServer<Keys> {

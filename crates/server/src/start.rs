@@ -26,6 +26,7 @@ use crate::engine::Engine;
 use crate::health::Health;
 use crate::keyring::keeper::Keeper;
 use crate::listen::{self, Places, Tcp, Unix};
+use crate::login;
 use crate::opening::{self, Opened};
 use crate::overload::Overload;
 use crate::proof::Proofs;
@@ -43,7 +44,7 @@ pub use error::StartError;
 pub(crate) use error::unreadable;
 
 /// Admin connections at once: operators and their scripts.
-const ADMIN_CONNECTIONS_MAX: usize = 64;
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// The part of the ledger that one key may fill: one busy client leaves room for others.
 const LEDGER_SHARE: usize = 4;
@@ -184,7 +185,18 @@ async fn started(
     let address = tcp.address();
     let stop = Stop::default();
     let grpc = stack::public(platform.clone(), &guard, stop.calls.clone());
-    let http = stack::http(&platform, config, stop.calls.clone());
+    let login = login::mounted(
+        config,
+        &issuer,
+        &store,
+        &platform.engine.clock,
+        &platform.accounts,
+        login::InProcess {
+            engine: platform.engine.clone(),
+            decider: login::decider(),
+        },
+    )?;
+    let http = stack::http(&platform, config, login, stop.calls.clone());
     let admin = stack::admin(platform.clone(), embedded, stop.calls.clone());
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let wanted = config.listen.connections_max as usize;
@@ -326,6 +338,7 @@ pub(crate) async fn platform(
         .map_err(|error| StartError::Guard(error.to_string()))?;
 
     let verification = VerificationUri::of(config, issuer);
+    let accounts = login::accounts(records.shared_store(), &clock)?;
     let engine = Engine {
         records,
         issuer: Arc::new(ArcSwap::from_pointee(Issuer {
@@ -365,6 +378,7 @@ pub(crate) async fn platform(
         verification,
         revoked,
         key_watchers: Watchers::new(&config.limits),
+        accounts,
         revocation_watchers: Watchers::new(&config.limits),
     };
     Ok((platform, guard))
@@ -396,7 +410,7 @@ fn origins(issuer: &str, more: &[String]) -> Result<Vec<Origin>, ConfigError> {
         .collect()
 }
 
-fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<Tcp, StartError> {
     Tcp::bind(address).map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
         _ => StartError::Listen { address, cause },

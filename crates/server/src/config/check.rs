@@ -55,6 +55,7 @@ impl Config {
         }
         self.check_http()?;
         self.device.check()?;
+        self.check_login()?;
         self.check_keys()
     }
 

@@ -404,6 +404,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("http.cors_origins", "https://a.example"),
         ("http.login_url", "https://a.example/login"),
         ("http.only_pushed", "yes"),
+        ("login.serve", "yes"),
+        ("login.behind_proxy", "yes"),
         ("tls.certificate_file", "a"),
         ("tls.key_file", "a"),
         ("store.directory", "a"),

@@ -43,6 +43,9 @@ pub enum StartError {
     /// The data directory is locked, not ours, unreadable, damaged or newer.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The login application.
+    #[error("the login application: {0}")]
+    Login(String),
     /// The directory cannot be made.
     #[error("{}: {cause}", path.display())]
     Directory {

@@ -1,5 +1,6 @@
 //! Messages of `countersign.admin.v1`.
 
+mod account;
 mod audit;
 mod client;
 mod key;
@@ -7,6 +8,7 @@ mod page;
 mod resource;
 pub(crate) mod store;
 
+pub(crate) use account::{account, account_form, account_name};
 pub(crate) use audit::{LogAsking, event, filter, log};
 pub(crate) use client::{client, client_form};
 pub(crate) use key::{key, key_purpose, keys};

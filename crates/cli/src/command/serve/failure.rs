@@ -39,6 +39,7 @@ pub(in crate::command) fn start(cause: &StartError) -> Failure {
         StartError::Listen { .. } => {
             Failure::configuration(what).next("name an address of this machine with --listen")
         }
+        StartError::Login(_) => Failure::configuration(what),
         StartError::Workers(_) => Failure::internal(what)
             .next("the system gives this account no more threads: set listen.workers to fewer"),
         StartError::AdminSocket { .. } => Failure::configuration(what)

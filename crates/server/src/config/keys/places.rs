@@ -134,6 +134,31 @@ pub(super) const KEYS: &[Key] = &[
         copy: |to, from| to.http.only_pushed = from.http.only_pushed,
     },
     Key {
+        name: "login.serve",
+        default: "no",
+        values: "`no` or `yes`",
+        meaning: "Serve the login application too, below the issuer at `/login`. See login.md.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.login.serve = value.one_of(&["no", "yes"])? == 1;
+            Ok(())
+        },
+        copy: |to, from| to.login.serve = from.login.serve,
+    },
+    Key {
+        name: "login.behind_proxy",
+        default: "no",
+        values: "`no` or `yes`",
+        meaning: "A proxy stands in front and ends `X-Forwarded-For` with the address that it was \
+                  connected to from: wrong passwords are counted by that.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.login.behind_proxy = value.one_of(&["no", "yes"])? == 1;
+            Ok(())
+        },
+        copy: |to, from| to.login.behind_proxy = from.login.behind_proxy,
+    },
+    Key {
         name: "tls.certificate_file",
         default: "none",
         values: "path",

@@ -1,0 +1,98 @@
+//! The login application: as a part of the token service, or in a process of its own.
+//!
+//! What people see and what they decide is `countersign-login`'s affair. Here it gets a store, a
+//! clock, listeners, and a way to ask the token service: gRPC, or the same decisions in process.
+
+mod alone;
+mod in_process;
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use countersign_client::clock::Clock;
+use countersign_issuer::model::ClientId;
+use countersign_login::{Accounts, App, Passwords, Proxies, Settings, SettingsError};
+use countersign_store::Store;
+use http::Request;
+use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
+
+use crate::config::Config;
+use crate::start::StartError;
+
+pub use alone::{LoginApp, LoginConfig, LoginRunning};
+pub(crate) use in_process::InProcess;
+
+/// Where it is, below the issuer.
+pub(crate) const PATH: &str = "/login";
+
+/// Passwords that are hashed at once, at most: each takes 19 MiB.
+const PASSWORDS_AT_ONCE_MAX: usize = 8;
+
+/// The accounts in that store.
+pub(crate) fn accounts(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Accounts, StartError> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let passwords = Passwords::new(cores.min(PASSWORDS_AT_ONCE_MAX));
+    let passwords = passwords.map_err(|error| StartError::Login(error.to_string()))?;
+    Ok(Accounts::new(
+        Arc::clone(store),
+        Arc::clone(clock),
+        passwords,
+    ))
+}
+
+/// The application as a part of the service, if it is to be served: what answers below [`PATH`].
+pub(crate) fn mounted(
+    config: &Config,
+    issuer: &str,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    accounts: &Accounts,
+    tokens: InProcess,
+) -> Result<Option<Router>, StartError> {
+    if !config.login.serve {
+        return Ok(None);
+    }
+    let settings = Settings {
+        url: format!("{}{PATH}", issuer.trim_end_matches('/')),
+        issuer: issuer.to_owned(),
+        proxies: proxies(config.login.behind_proxy),
+    };
+    let app = App::new(
+        &settings,
+        store,
+        Arc::clone(clock),
+        accounts.clone(),
+        Arc::new(tokens),
+    );
+    let app = app.map_err(|error| wrong(&error))?;
+    Ok(Some(app.router_below("")))
+}
+
+pub(crate) const fn proxies(one: bool) -> Proxies {
+    if one { Proxies::One } else { Proxies::None }
+}
+
+fn wrong(error: &SettingsError) -> StartError {
+    StartError::Login(error.to_string())
+}
+
+/// Who decides in process, as the audit log has it: no client is registered for it.
+pub(crate) fn decider() -> ClientId {
+    ClientId::parse("countersign-login-app").expect("it is a client's name")
+}
+
+/// The request with its peer as axum has it.
+pub(crate) fn with_peer(mut request: Request<Body>) -> Request<Body> {
+    let peer = request.extensions().get::<TcpConnectInfo>();
+    if let Some(address) = peer.and_then(TcpConnectInfo::remote_addr) {
+        request.extensions_mut().insert(ConnectInfo(address));
+    }
+    request
+}
