@@ -94,6 +94,8 @@ impl Sweep {
             "backup",
         ];
         marks.add("a PKCE verifier", verifier.as_bytes(), &[]);
+        let password = "password-of-a-person-0123456789";
+        marks.add("a password", password.as_bytes(), &[]);
         marks.add("a state", state.as_bytes(), &echoes);
         // What an administrator calls a client or a scope is kept and shown, whatever it is.
         let named: [(char, &[&str]); 2] = [
@@ -109,6 +111,7 @@ impl Sweep {
         let kept = HashMap::from([
             ("verifier", verifier.to_owned()),
             ("state", state.to_owned()),
+            ("password", password.to_owned()),
             (
                 "challenge",
                 base64url::encode(sha256(&[verifier.as_bytes()])),

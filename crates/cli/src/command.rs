@@ -1,12 +1,14 @@
 //! What the command can be told. One file per command, in which the arguments
 //! stand above what they do.
 
+mod account;
 mod audit;
 mod bench;
 mod client;
 mod connection;
 mod data;
 mod key;
+mod login_app;
 mod proof;
 mod resource;
 mod rules;
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     /// Register resources: what tokens are for
     #[command(subcommand)]
     Resource(resource::ResourceCommand),
+    /// Make and close accounts of people, who can log in
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Run the login application in a process of its own
+    LoginApp(Box<login_app::RunLoginApp>),
     /// Ask a token service for tokens, and about tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -96,6 +103,8 @@ impl Command {
             Self::Demo(demo) => demo.run(output).await,
             Self::Client(client) => client.run(output).await,
             Self::Resource(resource) => resource.run(output).await,
+            Self::Account(account) => account.run(output).await,
+            Self::LoginApp(app) => app.run(output).await,
             Self::Token(token) => token.run(output).await,
             Self::Rules(rules) => rules.run(output).await,
             Self::Proof(proof) => proof.run(output),

@@ -10,6 +10,7 @@ mod exit;
 mod hyphened;
 mod key_file;
 mod output;
+mod password;
 mod proven;
 mod secret;
 mod signals;

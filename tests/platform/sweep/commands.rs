@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
         "client add",
         &[
             "client add cart --allow https://shop.example=shop.buy --serves https://shop.example --allow {url}=introspect --secret-file secret",
+            "client add people --allow {url}=authorizations.decide --secret-file secret3",
             "client add printed --allow https://shop.example=shop.buy",
             "client add wrong --jwks pem",
             "client add wrong --jwks garbage",
@@ -69,6 +70,33 @@ const ROWS: &[Row] = &[
         &[
             "client rotate-secret printed --yes",
             "client rotate-secret cart --secret-file secret2 --yes",
+        ],
+    ),
+    row(
+        "account add",
+        &[
+            "account add cora --password-file password",
+            "account add cora --password-file password",
+            "account add dora --password-file garbage",
+            "account add emil --password-file two",
+        ],
+    ),
+    row("account list", &["account list"]),
+    row(
+        "account set-password",
+        &[
+            "account set-password cora --password-file password",
+            "account set-password nobody --password-file garbage",
+        ],
+    ),
+    row("account disable", &["account disable cora"]),
+    row("account enable", &["account enable cora"]),
+    row(
+        "login-app",
+        &[
+            "login-app --check --client-id people --client-secret-file secret3 --data app --listen 127.0.0.1:0 --server {url}",
+            "login-app --client-id cart --client-secret-file garbage --check --data garbage --server {url}",
+            "login-app --check --client-id cart --client-secret-file two --data app --listen 127.0.0.1:0 --server {url}",
         ],
     ),
     row("key list", &["key list"]),
@@ -203,6 +231,7 @@ const ELSEWHERE: &[&str] = &["demo", "bench"];
 /// Files that hold secrets once their commands ran, with what is in them.
 const FILES: &[(&str, &str)] = &[
     ("secret", "a client secret in a file"),
+    ("secret3", "the secret of a login application in a file"),
     ("secret2", "a replaced client secret in a file"),
     ("token", "an access token in a file"),
     ("access", "a person's access token in a file"),
@@ -240,6 +269,9 @@ pub(crate) fn run(
             &[],
         );
     }
+    let password = "a person's password 0123456789";
+    private(folder, "password", password)?;
+    marks.add("a person's password in a file", password.as_bytes(), &[]);
     private(folder, "refresh", refresh)?;
     private(folder, "dpop.pem", &pem(proof_key)?)?;
     marks.add("one word of two", b"second-word-of-it-9876543210", &[]);

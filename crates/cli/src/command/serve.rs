@@ -40,6 +40,7 @@ a change of the file, reads the configuration again.
 
 Examples:
   countersign serve
+  countersign serve --with-login
   countersign serve --config /etc/countersign/countersign.toml
   countersign serve --check --config /etc/countersign/countersign.toml
   countersign serve --data /var/lib/countersign --key-file /etc/countersign/kek
@@ -82,6 +83,10 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM (tls.key_file)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
+
+    /// Serve the login application too, below the issuer at /login (login.serve)
+    #[arg(long)]
+    with_login: bool,
 
     /// Where traces go: an OTLP/gRPC endpoint (telemetry.otlp_endpoint)
     #[arg(long, value_name = "URL")]
@@ -155,6 +160,7 @@ impl Serve {
                 text("--tls-certificate", self.tls_certificate.as_ref())?,
             ),
             ("tls.key_file", text("--tls-key", self.tls_key.as_ref())?),
+            ("login.serve", self.with_login.then(|| "yes".to_owned())),
             ("telemetry.otlp_endpoint", self.otlp.clone()),
             ("telemetry.log_format", log),
         ] {

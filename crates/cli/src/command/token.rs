@@ -55,7 +55,7 @@ impl TokenCommand {
 }
 
 /// Who issues tokens there, as it stands in `iss`.
-async fn issuer(channel: Channel) -> Result<String, Failure> {
+pub(super) async fn issuer(channel: Channel) -> Result<String, Failure> {
     let keys = KeyServiceClient::new(channel)
         .list_keys(ListKeysRequest {})
         .await

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod browser;
+mod built_in;
 mod consent;
 mod headers;
 mod logging_in;

@@ -13,9 +13,9 @@ use url::Url;
 
 use crate::world::{PASSWORD, World, decide, log_in};
 
-const RESOURCE: &str = "https://orders.example";
-const BACK: &str = "https://desk.example/back";
-const SCOPES: &[&str] = &["orders.read", "orders.write"];
+pub(crate) const RESOURCE: &str = "https://orders.example";
+pub(crate) const BACK: &str = "https://desk.example/back";
+pub(crate) const SCOPES: &[&str] = &["orders.read", "orders.write"];
 
 /// A token service, a client of it, and the application with an account of its own.
 async fn started() -> Result<(Platform, Countersign, World), Problem> {
@@ -35,7 +35,7 @@ async fn started() -> Result<(Platform, Countersign, World), Problem> {
 }
 
 /// Lodges a request: its name, and the PKCE verifier.
-async fn pushed(desk: &Countersign) -> Result<(String, String), Problem> {
+pub(crate) async fn pushed(desk: &Countersign) -> Result<(String, String), Problem> {
     let tokens = desk.token_service();
     let verifier = base64url::encode(random::bytes::<32>()?);
     let request = PushAuthorizationRequest {
@@ -52,7 +52,7 @@ async fn pushed(desk: &Countersign) -> Result<(String, String), Problem> {
     Ok((pushed.into_inner().request_uri, verifier))
 }
 
-fn parameter(location: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(location: &str, name: &str) -> Option<String> {
     let url = Url::parse(location).unwrap();
     let mut pairs = url.query_pairs();
     pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))

@@ -104,7 +104,7 @@ fn key_program(cause: &KeyProgramError) -> Failure {
 }
 
 /// Log and traces cannot be set up as they are configured.
-pub(super) fn telemetry(cause: &countersign_telemetry::StartError) -> Failure {
+pub(in crate::command) fn telemetry(cause: &countersign_telemetry::StartError) -> Failure {
     Failure::configuration(cause.to_string()).next(
         "telemetry.log_filter is like info or info,countersign_server=debug; docs/configuration.md has every key",
     )
