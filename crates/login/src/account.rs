@@ -90,7 +90,10 @@ impl Name {
         let right = (1..=NAME_BYTES_MAX).contains(&name.len())
             && name.bytes().all(|byte| {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-+@".contains(&byte)
-            });
+            })
+            // What begins like a secret or a token of the service was typed into the wrong field,
+            // and a name is kept and shown.
+            && !(name.starts_with("cs") && name.as_bytes().get(3) == Some(&b'_'));
         right.then_some(Self(name)).ok_or(AccountFault::Name)
     }
 
@@ -175,6 +178,8 @@ mod tests {
             ("änn", None),
             ("ann/", None),
             ("ann\0", None),
+            ("css_abc", None),
+            ("cs_abc", Some("cs_abc")),
         ] {
             let parsed = Name::parse(typed);
             assert_eq!(parsed.as_ref().ok().map(Name::as_str), name, "{typed:?}");

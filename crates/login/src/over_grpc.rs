@@ -72,6 +72,7 @@ impl From<Authorization> for Asked {
             redirect_uri: asked.redirect_uri,
             scopes: asked.scopes,
             resources: asked.resources,
+            device: asked.device,
             ..Self::default()
         }
     }

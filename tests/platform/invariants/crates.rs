@@ -16,9 +16,11 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
         "guard",
         &["client", "jose", "dpop", "contracts", "telemetry"],
     ),
+    ("login", &["client", "jose", "store", "contracts"]),
     (
         "server",
         &[
+            "login",
             "issuer",
             "store",
             "guard",
@@ -46,6 +48,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "login",
             "bench",
             "server",
             "client",

@@ -130,7 +130,7 @@ async fn accounts_are_looked_after() -> Result<(), Problem> {
     }
     let twice = accounts.create_account(asked("ANN", PASSWORD)).await;
     let twice = Refused::of(&twice.unwrap_err()).unwrap();
-    assert_eq!(twice.reason, Reason::Exists);
+    assert_eq!(twice.reason, Reason::ResourceExists);
 
     let mut names = Vec::new();
     let mut page_token = String::new();

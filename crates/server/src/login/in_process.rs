@@ -29,7 +29,7 @@ impl TokenService for InProcess {
             .decide(&Show { id })
             .instrument(spans::authorize("get"))
             .await
-            .map_err(trouble)?
+            .map_err(|refused| trouble(&refused))?
             .answer;
         Ok(Asked::from(wire::authorization::shown(&shown)))
     }
@@ -38,15 +38,16 @@ impl TokenService for InProcess {
         let id = self.id(handle)?;
         let request = approval.said_of(handle);
         let approving = wire::authorization::approving(&request, self.engine.now());
-        let approving = approving.map_err(trouble)?;
+        let approving = approving.map_err(|refused| trouble(&refused))?;
         let redirect_to = self
             .engine
             .decide(&Approve { id, approving })
             .instrument(spans::authorize("approve"))
             .await
-            .map_err(trouble)?
+            .map_err(|refused| trouble(&refused))?
             .answer;
-        Ok(redirect_to.reveal().to_owned())
+        // A device learns of it by itself.
+        Ok(redirect_to.map_or_else(String::new, |to| to.reveal().to_owned()))
     }
 
     async fn deny(&self, handle: &str) -> Result<String, Trouble> {
@@ -57,21 +58,22 @@ impl TokenService for InProcess {
             .decide(&Deny { id, decider })
             .instrument(spans::authorize("deny"))
             .await
-            .map_err(trouble)?
+            .map_err(|refused| trouble(&refused))?
             .answer;
-        Ok(redirect_to.reveal().to_owned())
+        // A device learns of it by itself.
+        Ok(redirect_to.map_or_else(String::new, |to| to.reveal().to_owned()))
     }
 }
 
 impl InProcess {
     fn id(&self, handle: &str) -> Result<RecordId, Trouble> {
         let id = request_uri(handle, &self.engine.issuer().mac_keys);
-        id.map_err(|refusal| trouble(refusal.into()))
+        id.map_err(|refusal| trouble(&refusal.into()))
     }
 }
 
 /// As over the wire, where the reason is read back.
-fn trouble(refused: Refused) -> Trouble {
-    let reason: Reason = status::told(&refused).reason;
-    Trouble::of(reason, status::retry_after(&refused))
+fn trouble(refused: &Refused) -> Trouble {
+    let reason: Reason = status::told(refused).reason;
+    Trouble::of(reason, status::retry_after(refused))
 }
