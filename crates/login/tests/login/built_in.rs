@@ -162,7 +162,7 @@ async fn accounts_are_looked_after() -> Result<(), Problem> {
     };
     let refused = accounts.set_account_password(unknown).await.unwrap_err();
     let refused = Refused::of(&refused).unwrap();
-    assert_eq!(refused.message, "it does not exist");
+    assert_eq!(refused.reason, Reason::ResourceNotFound);
     platform.stop().await
 }
 
