@@ -31,6 +31,11 @@ impl Address {
         Self(part)
     }
 
+    /// For those who tell visitors apart.
+    pub(crate) fn text(self) -> String {
+        self.0.map(|byte| format!("{byte:02x}")).concat()
+    }
+
     /// Of a request. One whose origin is not known shares its pauses with all such.
     pub(crate) fn of_request(parts: &Parts, proxies: Proxies) -> Self {
         let peer = || {

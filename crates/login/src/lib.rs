@@ -16,6 +16,7 @@
 //! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
 //! | `csrf.rs` | whether a form is ours and was sent from our page |
 //! | `token_service.rs`, `over_grpc.rs` | what the token service is asked |
+//! | `named.rs` | which request a browser is here for |
 //! | `web.rs`, `web/` | routes and handlers |
 //! | `pages.rs`, `pages/` | what people see |
 
@@ -25,6 +26,7 @@ mod address;
 mod consent;
 mod consents;
 mod csrf;
+mod named;
 mod over_grpc;
 mod pages;
 mod password;
@@ -40,5 +42,5 @@ pub use accounts::{AccountPage, Accounts, AccountsError, PAGE_MAX, accounts_pref
 pub use address::{Address, Proxies};
 pub use over_grpc::OverGrpc;
 pub use password::{NotHashed, Passwords};
-pub use token_service::{ACR_PASSWORD, Approval, Asked, TokenService, Trouble};
+pub use token_service::{ACR_PASSWORD, Approval, Asked, TokenService, Trouble, Typed};
 pub use web::{App, Settings, SettingsError};

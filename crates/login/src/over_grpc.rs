@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
 use countersign::authorization::v1::{
-    ApproveAuthorizationRequest, Authorization, DenyAuthorizationRequest, GetAuthorizationRequest,
+    ApproveAuthorizationRequest, Authorization, DenyAuthorizationRequest, FindAuthorizationRequest,
+    GetAuthorizationRequest,
 };
 use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
@@ -13,7 +14,7 @@ use countersign_client::{ConnectError, Countersign, GuardedChannel};
 use countersign_jose::UnixTime;
 use tonic::Status;
 
-use crate::token_service::{Approval, Asked, TokenService, Trouble};
+use crate::token_service::{Approval, Asked, TokenService, Trouble, Typed};
 
 /// The scope that the application's client needs.
 const SCOPE: &str = "authorizations.decide";
@@ -34,6 +35,13 @@ impl OverGrpc {
 
 #[async_trait]
 impl TokenService for OverGrpc {
+    async fn find(&self, typed: &Typed<'_>) -> Result<(String, Asked), Trouble> {
+        let answer = self.0.clone().find_authorization(typed.said()).await;
+        let found = answer.map_err(|status| trouble(&status))?.into_inner();
+        let asked = found.authorization.unwrap_or_default().into();
+        Ok((found.request_uri, asked))
+    }
+
     async fn show(&self, handle: &str) -> Result<Asked, Trouble> {
         let request = GetAuthorizationRequest {
             request_uri: handle.to_owned(),
@@ -66,14 +74,30 @@ impl TokenService for OverGrpc {
 
 impl From<Authorization> for Asked {
     fn from(asked: Authorization) -> Self {
+        let prompts = |prompt: &str| asked.prompts.iter().any(|said| said == prompt);
         Self {
             client_id: asked.client_id,
             client_display_name: asked.client_display_name,
             redirect_uri: asked.redirect_uri,
             scopes: asked.scopes,
             resources: asked.resources,
+            details: asked.authorization_details,
             device: asked.device,
-            ..Self::default()
+            authenticated_since: asked.authenticated_since.as_ref().map(unix_time),
+            login_again: prompts("login") || prompts("select_account"),
+            ask_again: prompts("consent"),
+            silently: prompts("none"),
+        }
+    }
+}
+
+impl Typed<'_> {
+    /// The message that asks for it.
+    pub fn said(&self) -> FindAuthorizationRequest {
+        FindAuthorizationRequest {
+            user_code: self.user_code.to_owned(),
+            subject: self.subject.unwrap_or_default().to_owned(),
+            source: self.source.to_owned(),
         }
     }
 }
@@ -87,6 +111,8 @@ impl Approval {
             scopes: self.scopes.clone(),
             auth_time: Some(timestamp(self.auth_time)),
             acr: self.acr.to_owned(),
+            // All that was asked for: the page offers no choice among them.
+            authorization_details: String::new(),
         }
     }
 }
@@ -108,6 +134,12 @@ fn trouble(status: &Status) -> Trouble {
         Some(refused) => Trouble::of(refused.reason, refused.retry_after),
         None => Trouble::Away(status.message().to_owned()),
     }
+}
+
+fn unix_time(timestamp: &prost_types::Timestamp) -> UnixTime {
+    let secs = u64::try_from(timestamp.seconds).unwrap_or_default();
+    let nanos = u32::try_from(timestamp.nanos).unwrap_or_default();
+    UnixTime::from_secs(secs).plus(Duration::from_nanos(nanos.into()))
 }
 
 fn timestamp(time: UnixTime) -> prost_types::Timestamp {

@@ -4,6 +4,7 @@
 mod account;
 mod asked;
 mod consent;
+mod device;
 mod login;
 mod short;
 mod source;
@@ -14,6 +15,7 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(crate) use account::account;
 pub(crate) use consent::{Consenting, consent};
+pub(crate) use device::device;
 pub(crate) use login::{LoggingIn, login};
 pub(crate) use short::{
     busy, device_allowed, device_denied, fault, forged, gone, leave, logged_out, malformed,
@@ -50,6 +52,8 @@ pub(crate) enum Problem {
     Paused(Duration),
     /// None of the scopes.
     NothingChosen,
+    /// No device shows that code.
+    NoSuchCode,
 }
 
 impl Place {
@@ -107,6 +111,9 @@ fn alert(problem: Option<Problem>) -> Markup {
                         Problem::Wrong => "The name or the password is not right.",
                         Problem::Paused(wait) => {
                             "There were too many attempts. Try again in " (in_words(wait)) "."
+                        }
+                        Problem::NoSuchCode => {
+                            "No device waits with this code. Compare it, or let the device begin again."
                         }
                         Problem::NothingChosen => {
                             "Nothing is chosen. Choose what to allow, or deny all of it."

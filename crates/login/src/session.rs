@@ -110,14 +110,14 @@ impl Session {
 
     /// Whether the password has to be given again for this request (RFC 9470 §5; OpenID Connect
     /// Core §3.1.2.1, `prompt=login` and `max_age`).
-    pub(crate) fn must_be_proved_again(&self, handle: &str, asked: &Asked, now: UnixTime) -> bool {
+    pub(crate) fn must_be_proved_again(&self, handle: &str, asked: &Asked) -> bool {
         // For this very request it was: nobody is asked twice.
         if self.proved_for == Some(RequestHash::of(handle)) {
             return false;
         }
         let too_old = asked
-            .max_age
-            .is_some_and(|max| now.since(self.authenticated_at) > max);
+            .authenticated_since
+            .is_some_and(|since| self.authenticated_at < since);
         asked.login_again || too_old
     }
 }
@@ -174,12 +174,12 @@ mod tests {
     #[test]
     fn the_password_is_asked_for_again_once() {
         let session = |handle| Session::begun(&ann(), handle, NOW);
-        let asked = |max_age: Option<u64>, login_again| Asked {
-            max_age: max_age.map(Duration::from_secs),
+        let later = NOW.plus(Duration::from_secs(60));
+        let asked = |ago: Option<u64>, login_again| Asked {
+            authenticated_since: ago.map(|secs| later.minus(Duration::from_secs(secs))),
             login_again,
             ..Asked::default()
         };
-        let later = NOW.plus(Duration::from_secs(60));
         for (proved_for, max_age, login_again, expected) in [
             (None, None, false, false),
             (None, Some(60), false, false),
@@ -190,11 +190,8 @@ mod tests {
             (Some("another"), Some(0), false, true),
             (Some("another"), None, true, true),
         ] {
-            let again = session(proved_for).must_be_proved_again(
-                "this",
-                &asked(max_age, login_again),
-                later,
-            );
+            let again =
+                session(proved_for).must_be_proved_again("this", &asked(max_age, login_again));
             assert_eq!(again, expected, "{proved_for:?} {max_age:?} {login_again}");
         }
     }

@@ -28,12 +28,14 @@ pub struct Asked {
     pub details: String,
     /// A device asks.
     pub device: bool,
-    /// How long ago the person may have given the password.
-    pub max_age: Option<Duration>,
-    /// They have to give it for this request.
+    /// The person must have given the password since then.
+    pub authenticated_since: Option<UnixTime>,
+    /// They have to give it for this request (`prompt=login`, `select_account`).
     pub login_again: bool,
-    /// They have to be shown what they allow, whatever they allowed before.
+    /// They have to be shown what they allow, whatever they allowed before (`prompt=consent`).
     pub ask_again: bool,
+    /// They must be shown nothing (`prompt=none`): what cannot go on without them is declined.
+    pub silently: bool,
 }
 
 /// What the person allowed.
@@ -47,6 +49,17 @@ pub struct Approval {
     pub auth_time: UnixTime,
     /// How they proved who they are.
     pub acr: &'static str,
+}
+
+/// A user code (RFC 8628 §3.3).
+#[derive(Copy, Clone, Debug)]
+pub struct Typed<'a> {
+    /// As the person typed it.
+    pub user_code: &'a str,
+    /// Who they are in tokens, if they have logged in.
+    pub subject: Option<&'a str>,
+    /// Where they are, told apart from others.
+    pub source: &'a str,
 }
 
 /// Why there is no answer.
@@ -66,6 +79,10 @@ pub enum Trouble {
 /// The token service, as the login application sees it.
 #[async_trait]
 pub trait TokenService: Send + Sync + 'static {
+    /// Which request the user code stands for: its name, and what it asks. Wrong codes are counted
+    /// by who typed them and from where.
+    async fn find(&self, typed: &Typed<'_>) -> Result<(String, Asked), Trouble>;
+
     /// What a person is asked to approve.
     async fn show(&self, handle: &str) -> Result<Asked, Trouble>;
 

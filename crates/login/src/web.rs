@@ -3,6 +3,7 @@
 mod account;
 mod asking;
 mod decide;
+mod device;
 mod enter;
 mod fields;
 mod leave;
@@ -30,6 +31,7 @@ use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::token_service::TokenService;
 use asking::{Asking, Sent};
+pub(crate) use fields::Fields;
 use reply::{Reply, Stop};
 
 /// The longest form: a hundred scopes of the longest that there are fit.
@@ -131,6 +133,15 @@ impl App {
                 &at("decision"),
                 post(|State(app): State<Self>, sent: Sent| async move {
                     app.answer(decide::decided(&app.0, sent).await)
+                }),
+            )
+            .route(
+                &at("device"),
+                get(|State(app): State<Self>, asking: Asking| async move {
+                    app.answer(Ok(device::asked(&app.0, &asking)))
+                })
+                .post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(device::typed(&app.0, &sent).await)
                 }),
             )
             .route(

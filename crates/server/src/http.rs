@@ -108,7 +108,7 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn new(desk: Desk, health: Health, config: &Config) -> Self {
         let issuer = desk.engine.issuer().name.as_str().to_owned();
-        let login = LoginUrl::of(config);
+        let login = LoginUrl::of(config, &issuer);
         Self {
             metadata: metadata::document(&desk, config),
             desk,

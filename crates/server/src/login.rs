@@ -6,12 +6,14 @@
 mod alone;
 mod in_process;
 
+use std::future::{Ready, ready};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, RawQuery};
+use axum::response::Redirect;
 use countersign_client::clock::Clock;
 use countersign_issuer::model::ClientId;
 use countersign_login::{Accounts, App, Passwords, Proxies, Settings, SettingsError};
@@ -28,6 +30,9 @@ pub(crate) use in_process::InProcess;
 
 /// Where it is, below the issuer.
 pub(crate) const PATH: &str = "/login";
+
+/// Where people type the codes of devices: short, since they type this, too.
+pub(crate) const DEVICE: &str = "/device";
 
 /// Passwords that are hashed at once, at most: each takes 19 MiB.
 const PASSWORDS_AT_ONCE_MAX: usize = 8;
@@ -73,6 +78,17 @@ pub(crate) fn mounted(
     );
     let app = app.map_err(|error| wrong(&error))?;
     Ok(Some(app.router_below("")))
+}
+
+/// Leads from [`DEVICE`] to the application's own page, with the code if the link has one.
+pub(crate) fn device_page(issuer: &str) -> impl Fn(RawQuery) -> Ready<Redirect> + Clone + use<> {
+    let page = format!("{}{PATH}{DEVICE}", issuer.trim_end_matches('/'));
+    move |RawQuery(query)| {
+        ready(match query {
+            Some(query) => Redirect::to(&format!("{page}?{query}")),
+            None => Redirect::to(&page),
+        })
+    }
 }
 
 pub(crate) const fn proxies(one: bool) -> Proxies {

@@ -7,6 +7,7 @@ mod under_way;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 use countersign::admin::v1::account_service_server::AccountServiceServer;
 use countersign::admin::v1::audit_service_server::AuditServiceServer;
 use countersign::admin::v1::client_service_server::ClientServiceServer;
@@ -159,7 +160,10 @@ pub(crate) fn http(
     let edge = Edge::new(platform.desk(), platform.health.clone(), config);
     let mut endpoints = http_edge::endpoints(edge, config);
     if let Some(login) = login {
-        endpoints = endpoints.nest_service(login::PATH, login);
+        let typed_at = get(login::device_page(&issuer));
+        endpoints = endpoints
+            .nest_service(login::PATH, login)
+            .route(login::DEVICE, typed_at);
     }
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })

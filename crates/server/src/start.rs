@@ -192,7 +192,7 @@ async fn started(
         &platform.engine.clock,
         &platform.accounts,
         login::InProcess {
-            engine: platform.engine.clone(),
+            desk: platform.desk(),
             decider: login::decider(),
         },
     )?;

@@ -4,13 +4,14 @@ use maud::{Markup, html};
 
 use super::{Page, Place, Problem, alert, asked};
 use crate::account::Account;
+use crate::named::Named;
 use crate::token_service::Asked;
 
 /// What the page shows.
 pub(crate) struct Consenting<'a> {
     /// The form token of the browser.
     pub(crate) token: &'a str,
-    pub(crate) handle: &'a str,
+    pub(crate) named: Named<'a>,
     pub(crate) asked: &'a Asked,
     pub(crate) account: &'a Account,
     pub(crate) can_be_remembered: bool,
@@ -29,10 +30,13 @@ pub(crate) fn consent(place: &Place, of: &Consenting<'_>) -> Page {
             }
             " asks to act in your name."
         }
+        @if let Some(code) = of.named.user_code {
+            p.code { "Your device shows " strong { (code) } ". If it does not, deny: it is somebody else's." }
+        }
         (alert(of.problem))
         form method="post" action=(place.path("decision")) {
             input type="hidden" name="token" value=(of.token);
-            input type="hidden" name="interaction" value=(of.handle);
+            (of.named.hidden())
             (scopes(of))
             @if !asked.resources.is_empty() {
                 h2 { "Where" }
@@ -81,7 +85,7 @@ fn whose(place: &Place, of: &Consenting<'_>) -> Markup {
     html! {
         form.aside method="post" action=(place.path("logout")) {
             input type="hidden" name="token" value=(of.token);
-            input type="hidden" name="interaction" value=(of.handle);
+            (of.named.hidden())
             p {
                 "You are logged in as " strong { bdi { (of.account.called()) } } ". "
                 button.link type="submit" { "Somebody else?" }

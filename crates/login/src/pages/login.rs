@@ -4,13 +4,14 @@ use maud::{Markup, html};
 
 use super::{Page, Place, Problem, alert, asked};
 use crate::account::Account;
+use crate::named::Named;
 use crate::token_service::Asked;
 
 /// What the form is for.
 pub(crate) struct LoggingIn<'a> {
     /// The form token of the browser.
     token: &'a str,
-    request: Option<(&'a str, &'a Asked)>,
+    request: Option<(Named<'a>, &'a Asked)>,
     /// Who has to give the password once more.
     again: Option<&'a Account>,
     /// The name that was typed.
@@ -31,9 +32,9 @@ impl<'a> LoggingIn<'a> {
     }
 
     /// A client asks for something.
-    pub(crate) fn to_go_on(token: &'a str, handle: &'a str, asked: &'a Asked) -> Self {
+    pub(crate) fn to_go_on(token: &'a str, named: Named<'a>, asked: &'a Asked) -> Self {
         Self {
-            request: Some((handle, asked)),
+            request: Some((named, asked)),
             ..Self::alone(token)
         }
     }
@@ -50,14 +51,14 @@ impl<'a> LoggingIn<'a> {
     /// A client wants to be sure who it is.
     pub(crate) fn once_more(
         token: &'a str,
-        handle: &'a str,
+        named: Named<'a>,
         asked: &'a Asked,
         account: &'a Account,
     ) -> Self {
         Self {
             again: Some(account),
             typed: account.name.as_str(),
-            ..Self::to_go_on(token, handle, asked)
+            ..Self::to_go_on(token, named, asked)
         }
     }
 }
@@ -71,9 +72,7 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
         (alert(form.problem))
         form method="post" action=(place.path("password")) {
             input type="hidden" name="token" value=(form.token);
-            @if let Some((handle, _)) = form.request {
-                input type="hidden" name="interaction" value=(handle);
-            }
+            @if let Some((named, _)) = form.request { (named.hidden()) }
             label for="name" { "Name" }
             input #name type="text" name="name" value=(form.typed) required
                 autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64"
@@ -88,10 +87,10 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
                 aria-describedby=[wrong.then_some("problem")];
             div.buttons { button type="submit" { "Log in" } }
         }
-        @if let Some((handle, _)) = form.request {
+        @if let Some((named, _)) = form.request {
             form.aside method="post" action=(place.path("decision")) {
                 input type="hidden" name="token" value=(form.token);
-                input type="hidden" name="interaction" value=(handle);
+                (named.hidden())
                 button.quiet type="submit" name="decision" value="deny" {
                     "Cancel and go back"
                 }

@@ -12,11 +12,9 @@ use super::reply::{COOKIE_NAME, Stop};
 use super::{App, fields::Fields};
 use crate::address::Address;
 use crate::csrf;
+use crate::named::Named;
 use crate::session::BrowserId;
 use crate::sessions::Sessions;
-
-/// The longest name of an authorization request that is looked at.
-const HANDLE_BYTES_MAX: usize = 512;
 
 /// A browser, by its cookie.
 #[derive(Clone, Debug)]
@@ -41,23 +39,16 @@ pub(crate) struct Sent {
 
 impl Asking {
     /// The authorization request that it is about.
-    pub(crate) fn interaction(&self) -> Option<&str> {
-        handle(&self.query)
+    pub(crate) fn request(&self) -> Option<Named<'_>> {
+        Named::of(&self.query)
     }
 }
 
 impl Sent {
     /// The authorization request that it is about.
-    pub(crate) fn interaction(&self) -> Option<&str> {
-        handle(&self.fields)
+    pub(crate) fn request(&self) -> Option<Named<'_>> {
+        Named::of(&self.fields)
     }
-}
-
-fn handle(fields: &Fields) -> Option<&str> {
-    let handle = fields.one("interaction")?;
-    (1..=HANDLE_BYTES_MAX)
-        .contains(&handle.len())
-        .then_some(handle)
 }
 
 impl FromRequestParts<App> for Asking {

@@ -7,29 +7,30 @@ use super::asking::Sent;
 use super::enter::{Standing, approved, back_to, gone_on, standing};
 use super::reply::{Reply, Stop};
 use crate::consent;
+use crate::named::Named;
 use crate::pages::{self, Consenting, Problem};
 use crate::sessions::LoggedIn;
 use crate::token_service::Asked;
 
 pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
-    let handle = sent.interaction().ok_or(Stop::Gone)?;
+    let named = sent.request().ok_or(Stop::Gone)?;
     match sent.fields.one("decision") {
-        Some("allow") => allowed(app, &sent, handle).await,
+        Some("allow") => allowed(app, &sent, named).await,
         // Also by who is not logged in: going back is always possible.
         Some("deny") => {
-            let to = app.tokens.deny(handle).await?;
+            let to = app.tokens.deny(named.handle).await?;
             Ok(gone_on(to, || pages::device_denied(&app.place)))
         }
         _ => Err(Stop::Malformed),
     }
 }
 
-async fn allowed(app: &Inner, sent: &Sent, handle: &str) -> Result<Reply, Stop> {
-    let asked = app.tokens.show(handle).await?;
+async fn allowed(app: &Inner, sent: &Sent, named: Named<'_>) -> Result<Reply, Stop> {
+    let asked = app.tokens.show(named.handle).await?;
     let found = app.sessions.find(&sent.browser.id, app.now()).await?;
-    let Standing::MayDecide(who) = standing(found, handle, &asked, app.now()) else {
+    let Standing::MayDecide(who) = standing(found, named.handle, &asked) else {
         // The session ended meanwhile, or the password has to be given first.
-        return Ok(Reply::redirect(back_to(app, Some(handle))));
+        return Ok(Reply::redirect(back_to(app, Some(named))));
     };
     let chosen: Vec<String> = sent.fields.all("scope").map(str::to_owned).collect();
     if chosen.iter().any(|scope| !asked.scopes.contains(scope)) {
@@ -37,11 +38,11 @@ async fn allowed(app: &Inner, sent: &Sent, handle: &str) -> Result<Reply, Stop> 
     }
     // To the token service no scopes are all of them: here none are none.
     if chosen.is_empty() && !asked.scopes.is_empty() {
-        return Ok(Reply::page(nothing_chosen(app, sent, handle, &asked, &who)).refused());
+        return Ok(Reply::page(nothing_chosen(app, sent, named, &asked, &who)).refused());
     }
     let remembered = sent.fields.one("remember") == Some("yes");
     let subject = who.account.subject.clone();
-    let reply = approved(app, handle, &who, chosen.clone()).await?;
+    let reply = approved(app, named.handle, &who, chosen.clone()).await?;
     info!(client = %asked.client_id, account = %who.account.name, "somebody allowed a client");
     if remembered && consent::can_be_remembered(&asked) {
         let remembering = app.consents.remember(&subject, &asked, &chosen, app.now());
@@ -53,13 +54,13 @@ async fn allowed(app: &Inner, sent: &Sent, handle: &str) -> Result<Reply, Stop> 
 fn nothing_chosen(
     app: &Inner,
     sent: &Sent,
-    handle: &str,
+    named: Named<'_>,
     asked: &Asked,
     who: &LoggedIn,
 ) -> pages::Page {
     let consenting = Consenting {
         token: &sent.browser.id.form_token(),
-        handle,
+        named,
         asked,
         account: &who.account,
         can_be_remembered: consent::can_be_remembered(asked),

@@ -1,12 +1,10 @@
 //! A browser arrives, with a request or without.
 
-use countersign_jose::UnixTime;
-use url::form_urlencoded;
-
 use super::Inner;
 use super::asking::Asking;
 use super::reply::{Reply, Stop};
 use crate::consent;
+use crate::named::Named;
 use crate::pages::{self, Consenting, LoggingIn};
 use crate::sessions::LoggedIn;
 use crate::token_service::{ACR_PASSWORD, Approval, Asked};
@@ -23,32 +21,40 @@ pub(super) enum Standing {
 
 pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
     let id = &asking.browser.id;
-    let Some(handle) = asking.interaction() else {
+    let Some(named) = asking.request() else {
         if app.sessions.find(id, app.now()).await?.is_some() {
             return Ok(Reply::redirect(app.place.path("account")));
         }
         let page = pages::login(&app.place, &LoggingIn::alone(&id.form_token()));
         return Ok(Reply::page(page).for_browser(&asking.browser));
     };
-    let asked = app.tokens.show(handle).await?;
+    let asked = app.tokens.show(named.handle).await?;
+    if asked.device && named.user_code.is_none() {
+        // Whoever has typed no code has nothing to compare: it may be somebody else's device.
+        return Ok(Reply::redirect(app.place.path("device")));
+    }
     let found = app.sessions.find(id, app.now()).await?;
-    let page = match standing(found, handle, &asked, app.now()) {
+    let standing = standing(found, named.handle, &asked);
+    if asked.silently {
+        return silently(app, named.handle, standing, asked).await;
+    }
+    let page = match standing {
         Standing::LoginNeeded => {
             let token = id.form_token();
-            pages::login(&app.place, &LoggingIn::to_go_on(&token, handle, &asked))
+            pages::login(&app.place, &LoggingIn::to_go_on(&token, named, &asked))
         }
         Standing::ProofNeeded(who) => {
             let token = id.form_token();
-            let form = LoggingIn::once_more(&token, handle, &asked, &who.account);
+            let form = LoggingIn::once_more(&token, named, &asked, &who.account);
             pages::login(&app.place, &form)
         }
         Standing::MayDecide(who) => {
             if app.consents.covers(&who.account.subject, &asked).await? {
-                return approved(app, handle, &who, asked.scopes).await;
+                return approved(app, named.handle, &who, asked.scopes).await;
             }
             let consenting = Consenting {
                 token: &id.form_token(),
-                handle,
+                named,
                 asked: &asked,
                 account: &who.account,
                 can_be_remembered: consent::can_be_remembered(&asked),
@@ -60,17 +66,26 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
     Ok(Reply::page(page).for_browser(&asking.browser))
 }
 
-pub(super) fn standing(
-    found: Option<LoggedIn>,
+/// `prompt=none`: it goes on without a page, or not at all (OpenID Connect Core §3.1.2.1).
+async fn silently(
+    app: &Inner,
     handle: &str,
-    asked: &Asked,
-    now: UnixTime,
-) -> Standing {
+    standing: Standing,
+    asked: Asked,
+) -> Result<Reply, Stop> {
+    if let Standing::MayDecide(who) = standing
+        && app.consents.covers(&who.account.subject, &asked).await?
+    {
+        return approved(app, handle, &who, asked.scopes).await;
+    }
+    let to = app.tokens.deny(handle).await?;
+    Ok(gone_on(to, || pages::device_denied(&app.place)))
+}
+
+pub(super) fn standing(found: Option<LoggedIn>, handle: &str, asked: &Asked) -> Standing {
     match found {
         None => Standing::LoginNeeded,
-        Some(who) if who.session.must_be_proved_again(handle, asked, now) => {
-            Standing::ProofNeeded(who)
-        }
+        Some(who) if who.session.must_be_proved_again(handle, asked) => Standing::ProofNeeded(who),
         Some(who) => Standing::MayDecide(who),
     }
 }
@@ -102,13 +117,9 @@ pub(super) fn gone_on(to: String, told: impl FnOnce() -> pages::Page) -> Reply {
 }
 
 /// Where the browser is sent to see what comes next with a request.
-pub(super) fn back_to(app: &Inner, handle: Option<&str>) -> String {
-    match handle {
-        Some(handle) => {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("interaction", handle);
-            format!("{}?{}", app.place.path(""), query.finish())
-        }
+pub(super) fn back_to(app: &Inner, named: Option<Named<'_>>) -> String {
+    match named {
+        Some(named) => format!("{}?{}", app.place.path(""), named.query()),
         None => app.place.path("account"),
     }
 }

@@ -27,9 +27,9 @@ pub(super) async fn left(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     }
     app.sessions.end(id).await?;
     // In the middle of a request somebody else may go on with it.
-    match sent.interaction() {
-        Some(handle) => {
-            let back = super::enter::back_to(app, Some(handle));
+    match sent.request() {
+        Some(named) => {
+            let back = super::enter::back_to(app, Some(named));
             Ok(Reply::redirect(back).forgotten())
         }
         None => Ok(Reply::page(pages::logged_out(&app.place)).forgotten()),

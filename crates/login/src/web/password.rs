@@ -8,11 +8,12 @@ use super::asking::Sent;
 use super::enter::back_to;
 use super::reply::{Reply, Stop};
 use crate::account::Name;
+use crate::named::Named;
 use crate::pages::{self, LoggingIn, Problem};
 use crate::session::Session;
 
 pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
-    let handle = sent.interaction();
+    let named = sent.request();
     let typed = sent.fields.one("name").unwrap_or_default();
     let password = Zeroizing::new(sent.fields.one("password").unwrap_or_default().to_owned());
     let name = Name::parse(typed).ok();
@@ -26,7 +27,7 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
         Ok(attempt) => attempt,
         Err(wait) => {
             debug!("a login has to wait");
-            let page = again(app, &sent, handle, typed, Problem::Paused(wait)).await?;
+            let page = again(app, &sent, named, typed, Problem::Paused(wait)).await?;
             return Ok(Reply::page(page).paused(wait));
         }
     };
@@ -34,32 +35,32 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     let account = verified.inspect_err(|_| app.throttle.give_back(&attempt))?;
     let Some(account) = account else {
         debug!("a login failed");
-        let page = again(app, &sent, handle, typed, Problem::Wrong).await?;
+        let page = again(app, &sent, named, typed, Problem::Wrong).await?;
         return Ok(Reply::page(page).refused());
     };
     app.throttle.right(&attempt);
     // Under a new name: whoever knew the old one knows nothing of this session.
-    let session = Session::begun(&account, handle, app.now());
+    let session = Session::begun(&account, named.map(|named| named.handle), app.now());
     let id = app.sessions.begin(&sent.browser.id, &session).await?;
     info!(account = %account.name, "somebody logged in");
-    Ok(Reply::redirect(back_to(app, handle)).known_as(&id))
+    Ok(Reply::redirect(back_to(app, named)).known_as(&id))
 }
 
 /// The form again, with what went wrong.
 async fn again(
     app: &Inner,
     sent: &Sent,
-    handle: Option<&str>,
+    named: Option<Named<'_>>,
     typed: &str,
     problem: Problem,
 ) -> Result<pages::Page, Stop> {
     let token = sent.browser.id.form_token();
-    let asked = match handle {
-        Some(handle) => Some(app.tokens.show(handle).await?),
+    let asked = match named {
+        Some(named) => Some(app.tokens.show(named.handle).await?),
         None => None,
     };
-    let form = match (handle, &asked) {
-        (Some(handle), Some(asked)) => LoggingIn::to_go_on(&token, handle, asked),
+    let form = match (named, &asked) {
+        (Some(named), Some(asked)) => LoggingIn::to_go_on(&token, named, asked),
         _ => LoggingIn::alone(&token),
     };
     Ok(pages::login(&app.place, &form.after(typed, problem)))

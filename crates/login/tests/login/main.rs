@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod built_in;
 mod consent;
+mod device;
 mod headers;
 mod logging_in;
 mod platform;

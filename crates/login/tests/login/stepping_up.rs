@@ -15,16 +15,21 @@ async fn a_login_that_is_too_old_is_done_again_once() {
     let mut browser = world.anns_browser().await;
     let logged_in_at = world.clock.now();
     let asked = Asked {
-        max_age: Some(Duration::from_secs(60)),
+        authenticated_since: Some(logged_in_at),
         ..desk()
     };
-    world.tokens.asks("young", asked.clone());
+    world.tokens.asks("young", asked);
     browser
         .get("/?interaction=young")
         .await
         .says(200, "Allow access?");
 
     world.clock.advance(Duration::from_secs(61));
+    let asked = Asked {
+        authenticated_since: Some(logged_in_at.plus(Duration::from_secs(1))),
+        ..desk()
+    };
+    world.tokens.asks("young", asked);
     let page = browser.get("/?interaction=young").await;
     page.says(200, "Confirm that it is you");
     page.says(200, "value=\"ann\"");
@@ -59,7 +64,7 @@ async fn a_request_that_wants_it_at_once_is_no_endless_loop_and_holds_for_no_oth
     let world = World::new().await;
     let mut browser = world.anns_browser().await;
     let at_once = Asked {
-        max_age: Some(Duration::ZERO),
+        authenticated_since: Some(world.clock.now().plus(Duration::from_secs(1))),
         ..desk()
     };
     let again = Asked {
@@ -108,4 +113,42 @@ async fn remembered_consent_does_not_replace_the_password() {
         .await
         .says(200, "Confirm that it is you");
     assert_eq!(world.tokens.approved.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_must_show_nothing_goes_on_with_what_is_remembered_or_is_declined() {
+    let world = World::new().await;
+    let silent = Asked {
+        silently: true,
+        ..desk()
+    };
+    // Nobody is logged in.
+    world.tokens.asks("nobody", silent.clone());
+    let seen = world.browser().get("/?interaction=nobody").await;
+    assert!(seen.location().ends_with("error=access_denied"));
+
+    // Somebody is, and has allowed nothing.
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("unasked", silent.clone());
+    let seen = browser.get("/?interaction=unasked").await;
+    assert!(seen.location().ends_with("error=access_denied"));
+    assert!(world.tokens.approved.lock().is_empty());
+
+    world.tokens.asks("h", desk());
+    let page = browser.get("/?interaction=h").await;
+    decide(&mut browser, &page, "allow", BOTH, true)
+        .await
+        .location();
+    world.tokens.asks("remembered", silent.clone());
+    let seen = browser.get("/?interaction=remembered").await;
+    assert!(seen.location().ends_with("code=made-up"));
+
+    // The login is older than it may be.
+    let young = Asked {
+        authenticated_since: Some(world.clock.now().plus(Duration::from_secs(1))),
+        ..silent
+    };
+    world.tokens.asks("old", young);
+    let seen = browser.get("/?interaction=old").await;
+    assert!(seen.location().ends_with("error=access_denied"));
 }

@@ -10,7 +10,7 @@ use countersign_client::clock::{Clock, SystemClock};
 use countersign_jose::UnixTime;
 use countersign_login::{
     AccountForm, Accounts, App, Approval, Asked, Passwords, Proxies, Settings, TokenService,
-    Trouble,
+    Trouble, Typed,
 };
 use countersign_store::{MemoryStore, Store};
 use parking_lot::Mutex;
@@ -56,6 +56,12 @@ impl Clock for StillClock {
 #[derive(Default)]
 pub(crate) struct MadeUp {
     waiting: Mutex<HashMap<String, Asked>>,
+    /// User codes, and the requests that they stand for.
+    codes: Mutex<HashMap<String, String>>,
+    /// Who typed which code where.
+    pub(crate) typed: Mutex<Vec<(String, Option<String>, String)>>,
+    /// How long who types a code has to wait.
+    pub(crate) paused: Mutex<Option<Duration>>,
     pub(crate) approved: Mutex<Vec<(String, Approval)>>,
     pub(crate) denied: Mutex<Vec<String>>,
 }
@@ -65,6 +71,13 @@ impl MadeUp {
         self.waiting.lock().insert(handle.to_owned(), asked);
     }
 
+    /// A device waits, and shows that code.
+    pub(crate) fn waits(&self, user_code: &str, handle: &str, asked: Asked) {
+        let named = (user_code.to_owned(), handle.to_owned());
+        self.codes.lock().extend([named]);
+        self.asks(handle, asked);
+    }
+
     pub(crate) fn last(&self) -> Approval {
         self.approved.lock().last().expect("approved").1.clone()
     }
@@ -72,6 +85,21 @@ impl MadeUp {
 
 #[async_trait]
 impl TokenService for MadeUp {
+    async fn find(&self, typed: &Typed<'_>) -> Result<(String, Asked), Trouble> {
+        self.typed.lock().push((
+            typed.user_code.to_owned(),
+            typed.subject.map(str::to_owned),
+            typed.source.to_owned(),
+        ));
+        if let Some(wait) = *self.paused.lock() {
+            return Err(Trouble::Busy(Some(wait)));
+        }
+        let handle = self.codes.lock().get(typed.user_code).cloned();
+        let handle = handle.ok_or(Trouble::Gone)?;
+        let asked = self.show(&handle).await?;
+        Ok((handle, asked))
+    }
+
     async fn show(&self, handle: &str) -> Result<Asked, Trouble> {
         let waiting = self.waiting.lock();
         waiting.get(handle).cloned().ok_or(Trouble::Gone)
@@ -81,13 +109,21 @@ impl TokenService for MadeUp {
         let asked = self.waiting.lock().remove(handle).ok_or(Trouble::Gone)?;
         let decided = (handle.to_owned(), approval.clone());
         self.approved.lock().push(decided);
-        Ok(format!("{}?code=made-up", asked.redirect_uri))
+        Ok(answered(&asked, "code=made-up"))
     }
 
     async fn deny(&self, handle: &str) -> Result<String, Trouble> {
         let asked = self.waiting.lock().remove(handle).ok_or(Trouble::Gone)?;
         self.denied.lock().push(handle.to_owned());
-        Ok(format!("{}?error=access_denied", asked.redirect_uri))
+        Ok(answered(&asked, "error=access_denied"))
+    }
+}
+
+/// A device learns of it by itself.
+fn answered(asked: &Asked, answer: &str) -> String {
+    match asked.device {
+        true => String::new(),
+        false => format!("{}?{answer}", asked.redirect_uri),
     }
 }
 
@@ -209,6 +245,13 @@ pub(crate) async fn log_in(browser: &mut Browser, page: &Seen, name: &str, passw
         .then(|| page.field("interaction"));
     if let Some(handle) = &interaction {
         fields.push(("interaction", handle));
+    }
+    let user_code = page
+        .text
+        .contains("name=\"user_code\"")
+        .then(|| page.field("user_code"));
+    if let Some(code) = &user_code {
+        fields.push(("user_code", code));
     }
     browser.post("/password", &fields).await
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::check::{contradiction, is_loopback};
 use super::{Config, ConfigError};
+use crate::login;
 
 /// The HTTP endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,13 @@ pub struct Http {
 pub(crate) struct LoginUrl(Arc<str>);
 
 impl LoginUrl {
-    /// What is configured.
-    pub(crate) fn of(config: &Config) -> Option<Self> {
-        let said = config.http.login_url.as_deref();
-        said.map(|url| Self(url.into()))
+    /// What is configured, or the application that the service serves itself.
+    pub(crate) fn of(config: &Config, issuer: &str) -> Option<Self> {
+        if let Some(url) = &config.http.login_url {
+            return Some(Self(url.as_str().into()));
+        }
+        let own = || format!("{}{}", issuer.trim_end_matches('/'), login::PATH);
+        config.login.serve.then(|| Self(own().into()))
     }
 
     /// With the handle of an interaction behind it: letters, digits, `-` and `_`.

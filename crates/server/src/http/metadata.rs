@@ -81,7 +81,7 @@ pub(super) fn document(desk: &Desk, config: &Config) -> Bytes {
     let assertions = || names(Algorithms::of(&ASSERTIONS));
     let metadata = Metadata {
         issuer,
-        authorization_endpoint: LoginUrl::of(config).map(|_| at(AUTHORIZE)),
+        authorization_endpoint: LoginUrl::of(config, issuer).map(|_| at(AUTHORIZE)),
         token_endpoint: at(TOKEN),
         introspection_endpoint: at(INTROSPECT),
         revocation_endpoint: at(REVOKE),

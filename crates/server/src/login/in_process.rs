@@ -2,31 +2,48 @@
 //! the same reading of fields.
 
 use countersign::error::v1::Reason;
-use countersign_issuer::authorize::request_uri;
-use countersign_issuer::model::{ClientId, RecordId};
-use countersign_login::{Approval, Asked, TokenService, Trouble};
+use countersign_issuer::authorize::Named;
+use countersign_issuer::model::ClientId;
+use countersign_login::{Approval, Asked, TokenService, Trouble, Typed};
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 
-use crate::engine::Engine;
+use crate::desk::Desk;
 use crate::operation::authorize::{Approve, Deny, Show};
+use crate::operation::device;
 use crate::refused::Refused;
 use crate::{status, wire};
 
 /// The engine, without a wire between.
 pub(crate) struct InProcess {
-    pub(crate) engine: Engine,
+    pub(crate) desk: Desk,
     /// Who decides, as the audit log has it.
     pub(crate) decider: ClientId,
 }
 
 #[tonic::async_trait]
 impl TokenService for InProcess {
+    async fn find(&self, typed: &Typed<'_>) -> Result<(String, Asked), Trouble> {
+        let typed = wire::authorization::typed(&typed.said());
+        let (user_code, guesser) = typed.map_err(|refused| trouble(&refused))?;
+        let Desk {
+            engine, overload, ..
+        } = &self.desk;
+        let decider = self.decider.clone();
+        let found = device::find(engine, &overload.guesses, decider, user_code, guesser)
+            .instrument(spans::authorize("find"))
+            .await
+            .map_err(|refused| trouble(&refused))?;
+        let asked = Asked::from(wire::authorization::shown(&found.shown));
+        Ok((found.request_uri.reveal().to_owned(), asked))
+    }
+
     async fn show(&self, handle: &str) -> Result<Asked, Trouble> {
-        let id = self.id(handle)?;
+        let named = self.named(handle)?;
         let shown = self
+            .desk
             .engine
-            .decide(&Show { id })
+            .decide(&Show { named })
             .instrument(spans::authorize("get"))
             .await
             .map_err(|refused| trouble(&refused))?
@@ -35,40 +52,40 @@ impl TokenService for InProcess {
     }
 
     async fn approve(&self, handle: &str, approval: &Approval) -> Result<String, Trouble> {
-        let id = self.id(handle)?;
+        let named = self.named(handle)?;
         let request = approval.said_of(handle);
-        let approving = wire::authorization::approving(&request, self.engine.now());
+        let approving = wire::authorization::approving(&request, self.desk.engine.now());
         let approving = approving.map_err(|refused| trouble(&refused))?;
         let redirect_to = self
+            .desk
             .engine
-            .decide(&Approve { id, approving })
+            .decide(&Approve { named, approving })
             .instrument(spans::authorize("approve"))
             .await
             .map_err(|refused| trouble(&refused))?
             .answer;
-        // A device learns of it by itself.
-        Ok(redirect_to.map_or_else(String::new, |to| to.reveal().to_owned()))
+        Ok(wire::authorization::redirect_to(redirect_to.as_ref()))
     }
 
     async fn deny(&self, handle: &str) -> Result<String, Trouble> {
-        let id = self.id(handle)?;
+        let named = self.named(handle)?;
         let decider = self.decider.clone();
         let redirect_to = self
+            .desk
             .engine
-            .decide(&Deny { id, decider })
+            .decide(&Deny { named, decider })
             .instrument(spans::authorize("deny"))
             .await
             .map_err(|refused| trouble(&refused))?
             .answer;
-        // A device learns of it by itself.
-        Ok(redirect_to.map_or_else(String::new, |to| to.reveal().to_owned()))
+        Ok(wire::authorization::redirect_to(redirect_to.as_ref()))
     }
 }
 
 impl InProcess {
-    fn id(&self, handle: &str) -> Result<RecordId, Trouble> {
-        let id = request_uri(handle, &self.engine.issuer().mac_keys);
-        id.map_err(|refusal| trouble(&refusal.into()))
+    fn named(&self, handle: &str) -> Result<Named, Trouble> {
+        let named = Named::parse(handle, &self.desk.engine.issuer().mac_keys);
+        named.map_err(|refusal| trouble(&refusal.into()))
     }
 }
 

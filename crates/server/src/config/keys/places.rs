@@ -109,7 +109,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "http.login_url",
-        default: "none",
+        default: "`/login` below the issuer with `login.serve`, else none",
         values: "URL",
         meaning: "The login application that `/authorize` sends browsers to. Without it there is no \
                   `/authorize`.",

@@ -1,0 +1,72 @@
+//! Somebody types the code that their device shows (RFC 8628 §3.3).
+
+use super::Inner;
+use super::asking::{Asking, Sent};
+use super::enter::back_to;
+use super::reply::{Reply, Stop};
+use crate::named::Named;
+use crate::pages::{self, Problem};
+use crate::token_service::{Trouble, Typed};
+
+/// The longest text that is looked up: a code with a space between any two of its letters fits.
+const TYPED_BYTES_MAX: usize = 64;
+
+pub(super) fn asked(app: &Inner, asking: &Asking) -> Reply {
+    let browser = &asking.browser;
+    // A code in the link is filled in, and not looked up: nobody can be led past typing it.
+    let typed = asking.query.one("user_code").unwrap_or_default();
+    let page = pages::device(&app.place, &browser.id.form_token(), typed, None);
+    Reply::page(page).for_browser(browser)
+}
+
+pub(super) async fn typed(app: &Inner, sent: &Sent) -> Result<Reply, Stop> {
+    let text = sent.fields.one("user_code").unwrap_or_default();
+    let again = |problem| {
+        let token = sent.browser.id.form_token();
+        Reply::page(pages::device(&app.place, &token, text, Some(problem)))
+    };
+    if text.trim().is_empty() || text.len() > TYPED_BYTES_MAX {
+        return Ok(again(Problem::NoSuchCode).refused());
+    }
+    let who = app.sessions.find(&sent.browser.id, app.now()).await?;
+    let source = sent.address.text();
+    let typed = Typed {
+        user_code: text,
+        subject: who.as_ref().map(|who| who.account.subject.as_str()),
+        source: &source,
+    };
+    match app.tokens.find(&typed).await {
+        Ok((handle, _)) => {
+            // As devices show it, however it was typed.
+            let user_code = shown(text);
+            let named = Named {
+                handle: &handle,
+                user_code: Some(&user_code),
+            };
+            Ok(Reply::redirect(back_to(app, Some(named))))
+        }
+        Err(Trouble::Gone) => Ok(again(Problem::NoSuchCode).refused()),
+        Err(Trouble::Busy(Some(wait))) => Ok(again(Problem::Paused(wait)).paused(wait)),
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
+/// Capitals, in two halves.
+fn shown(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    let letters: Vec<_> = letters.map(|letter| letter.to_ascii_uppercase()).collect();
+    let (first, second) = letters.split_at(letters.len().div_ceil(2));
+    [first, second].map(String::from_iter).join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_shown_as_the_device_shows_it() {
+        for typed in ["BCDF-GHJK", "bcdfghjk", " b c d f g h j k ", "BCDF–GHJK"] {
+            assert_eq!(shown(typed), "BCDF-GHJK");
+        }
+    }
+}
