@@ -36,10 +36,19 @@ const SAYS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "login",
+        &[
+            "open this in a browser of this machine: http://",
+            "ann is shown: films-cli asks for films.watch at https://films.example",
+            "her browser shows: You are done here",
+            "the program may films.watch",
+            "after five minutes it has another token: true",
+        ],
+    ),
+    (
         "device",
         &[
             "/device and type ",
-            "not decided yet: the television asks again in 1 s",
             "ann is shown: Television asks for films.watch at https://films.example",
             "ann lets it in",
             "the television may films.watch",

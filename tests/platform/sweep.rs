@@ -156,7 +156,11 @@ impl Sweep {
     }
 
     fn every_command(&mut self, service: &Service) -> Result<(), Problem> {
-        let refresh = self.kept.get("last").ok_or("no refresh token was kept")?;
+        let kept = |name: &str| self.kept.get(name).ok_or("no refresh token was kept");
+        let refresh = commands::Refresh {
+            rotated: kept("last")?,
+            login: kept("login")?,
+        };
         let key = SigningKey::generate_es256(PROOF_KEY)?;
         let Caller { marks, heard, .. } = &mut self.caller;
         Ok(commands::run(service, refresh, &key, marks, heard)?)

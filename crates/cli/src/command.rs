@@ -5,10 +5,12 @@ mod account;
 mod audit;
 mod bench;
 mod client;
-mod connection;
+pub(crate) mod connection;
 mod data;
 mod key;
+mod login;
 mod login_app;
+mod logout;
 mod proof;
 mod resource;
 mod rules;
@@ -32,6 +34,7 @@ const CLIENT_VARIABLES: &[&str] = &[
     token::CLIENT_ID_VARIABLE,
     crate::secret::CLIENT_SECRET_VARIABLE,
     proof::DPOP_KEY_VARIABLE,
+    crate::kept_login::LOGIN_FILE_VARIABLE,
 ];
 
 /// A token service that speaks gRPC, with DPoP everywhere
@@ -74,6 +77,10 @@ pub(crate) enum Command {
     /// Ask a token service for tokens, and about tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Log in as a person, in a browser, and keep the login
+    Login(Box<login::LoginCommand>),
+    /// Give up the login that is kept
+    Logout(logout::Logout),
     /// See who may call what at a guarded service, and check it
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -106,6 +113,8 @@ impl Command {
             Self::Account(account) => account.run(output).await,
             Self::LoginApp(app) => app.run(output).await,
             Self::Token(token) => token.run(output).await,
+            Self::Login(login) => login.run(output).await,
+            Self::Logout(logout) => logout.run(output).await,
             Self::Rules(rules) => rules.run(output).await,
             Self::Proof(proof) => proof.run(output),
             Self::Key(key) => key.run(output).await,

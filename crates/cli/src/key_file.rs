@@ -203,12 +203,17 @@ pub(crate) fn jwks(key: &SigningKey) -> String {
     }])
 }
 
-/// Where the key for proofs is kept when the command is not told: the user's
-/// state folder (XDG base directory specification).
+/// Where the key for proofs is kept when the command is not told.
 pub(crate) fn default_dpop_key() -> Option<PathBuf> {
+    in_state_folder("dpop-key.pem")
+}
+
+/// A file of this program in the user's state folder (XDG base directory
+/// specification).
+pub(crate) fn in_state_folder(name: &str) -> Option<PathBuf> {
     let state = env::var_os("XDG_STATE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
-    Some(state.join("countersign/dpop-key.pem"))
+    Some(state.join("countersign").join(name))
 }

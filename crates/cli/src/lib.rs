@@ -8,6 +8,7 @@ mod dial;
 mod entropy;
 mod exit;
 mod hyphened;
+mod kept_login;
 mod key_file;
 mod output;
 mod password;

@@ -63,6 +63,7 @@ pub struct AuthorizationRequest {
     redirect_uri: String,
     scopes: Vec<String>,
     resources: Vec<String>,
+    authorization_details: String,
     state: Option<Secret>,
     prompts: Vec<Prompt>,
     max_age: Option<Duration>,
@@ -114,6 +115,7 @@ impl AuthorizationRequest {
             redirect_uri,
             scopes: Vec::new(),
             resources: Vec::new(),
+            authorization_details: String::new(),
             state: None,
             prompts: Vec::new(),
             max_age: None,
@@ -130,6 +132,12 @@ impl AuthorizationRequest {
     /// The resources that tokens shall be for (RFC 8707). None: where only one is possible, that.
     pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
         self.resources = resources.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks for these authorization details as well (RFC 9396): a JSON array, as text.
+    pub fn authorization_details(mut self, details: impl Into<String>) -> Self {
+        self.authorization_details = details.into();
         self
     }
 
@@ -187,6 +195,7 @@ impl AuthorizationRequest {
                 redirect_uri: self.redirect_uri.clone(),
                 scopes: self.scopes,
                 resources: self.resources,
+                authorization_details: self.authorization_details,
                 state: state.expose().to_owned(),
                 code_challenge: pkce.challenge().to_owned(),
                 code_challenge_method: pkce::METHOD.to_owned(),

@@ -42,6 +42,7 @@ pub struct DeviceRequest {
     countersign: Countersign,
     scopes: Vec<String>,
     resources: Vec<String>,
+    authorization_details: String,
 }
 
 /// Why there are no tokens.
@@ -64,6 +65,7 @@ impl DeviceRequest {
             countersign,
             scopes: Vec::new(),
             resources: Vec::new(),
+            authorization_details: String::new(),
         }
     }
 
@@ -76,6 +78,12 @@ impl DeviceRequest {
     /// The resources that tokens shall be for (RFC 8707). None: where only one is possible, that.
     pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
         self.resources = resources.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks for these authorization details as well (RFC 9396): a JSON array, as text.
+    pub fn authorization_details(mut self, details: impl Into<String>) -> Self {
+        self.authorization_details = details.into();
         self
     }
 
@@ -92,6 +100,7 @@ impl DeviceRequest {
             .lodge_device(AuthorizeDeviceRequest {
                 scopes: self.scopes,
                 resources: self.resources,
+                authorization_details: self.authorization_details,
                 ..AuthorizeDeviceRequest::default()
             })
             .await?;

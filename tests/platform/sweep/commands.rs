@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_jose::SigningKey;
+use serde_json::{Value, json};
 
 use super::marks::{Heard, Marks};
 use crate::service::{Service, binary, unconfigured};
@@ -136,6 +137,27 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "token renew",
+        &[
+            "token renew --login-file login --access-token-file renewed",
+            "token renew --login-file garbage",
+            "token renew --login-file two",
+        ],
+    ),
+    row(
+        "login",
+        &[
+            "login --no-browser --login-file login2 --client-id nobody",
+            "login --no-browser --login-file login2 --client-id desk --key garbage",
+            "login --no-browser --login-file login2 --client-id desk --redirect-uri http://127.0.0.1/elsewhere",
+            "login --device --login-file login2 --client-id desk --scope none",
+        ],
+    ),
+    row(
+        "logout",
+        &["logout --login-file garbage", "logout --login-file login"],
+    ),
+    row(
         "token revoke",
         &[
             "token revoke --client-id cart --client-secret-file secret2 --token-file token --yes",
@@ -228,6 +250,9 @@ const ROWS: &[Row] = &[
 /// Commands that make a world of their own and know no secret of this one.
 const ELSEWHERE: &[&str] = &["demo", "bench"];
 
+/// Commands that wait for a person, whom the tests of the command play: here they are refused.
+const AWAITING: &[&str] = &["login"];
+
 /// Files that hold secrets once their commands ran, with what is in them.
 const FILES: &[(&str, &str)] = &[
     ("secret", "a client secret in a file"),
@@ -235,17 +260,26 @@ const FILES: &[(&str, &str)] = &[
     ("secret2", "a replaced client secret in a file"),
     ("token", "an access token in a file"),
     ("access", "a person's access token in a file"),
+    ("renewed", "an access token of a login in a file"),
     ("next", "a refresh token in a file"),
     ("pem", "a private key in a file"),
     ("dpop.pem", "the proof key in a file"),
     ("kek2", "a key-encryption key in a file"),
 ];
 
+/// Refresh tokens of the client `desk`, bound to the same key.
+pub(crate) struct Refresh<'a> {
+    /// For `token rotate`.
+    pub(crate) rotated: &'a str,
+    /// For a login that is kept.
+    pub(crate) login: &'a str,
+}
+
 /// Runs all of them; what they say is heard, and the secrets in their files are marked. `refresh`
-/// is a refresh token of the client `desk`, bound to `proof_key`.
+/// is bound to `proof_key`.
 pub(crate) fn run(
     service: &Service,
-    refresh: &str,
+    refresh: Refresh<'_>,
     proof_key: &SigningKey,
     marks: &mut Marks,
     heard: &mut Vec<Heard>,
@@ -272,8 +306,11 @@ pub(crate) fn run(
     let password = "a person's password 0123456789";
     private(folder, "password", password)?;
     marks.add("a person's password in a file", password.as_bytes(), &[]);
-    private(folder, "refresh", refresh)?;
+    private(folder, "refresh", refresh.rotated)?;
     private(folder, "dpop.pem", &pem(proof_key)?)?;
+    let jkt = proof_key.public().thumbprint().to_string();
+    let login = kept_login(&service.url(), folder, &jkt, refresh.login);
+    private(folder, "login", &login.to_string())?;
     marks.add("one word of two", b"second-word-of-it-9876543210", &[]);
     marks.add("a code as an argument", b"c0de-that-nobody-made", &[]);
     let in_environment = "css_environment-0123456789-that-is-no-secret";
@@ -314,7 +351,13 @@ pub(crate) fn run(
                 heard.push(Heard { place, bytes });
             }
         }
-        if !worked {
+        if row.command == "token renew" {
+            let login = fs::read(folder.join("login")).map_err(|error| error.to_string())?;
+            let login: Value = serde_json::from_slice(&login).map_err(|error| error.to_string())?;
+            let newest = login["refresh_token"].as_str().ok_or("no refresh token")?;
+            marks.add("the refresh token of a login", newest.as_bytes(), &[]);
+        }
+        if !worked && !AWAITING.contains(&row.command) {
             let said: Vec<_> = heard
                 .iter()
                 .rev()
@@ -339,6 +382,21 @@ pub(crate) fn run(
         }
     }
     Ok(())
+}
+
+/// What `countersign login` keeps.
+fn kept_login(url: &str, folder: &Path, jkt: &str, refresh: &str) -> Value {
+    json!({
+        "server": url,
+        "ca": null,
+        "issuer": url,
+        "client_id": "desk",
+        "scopes": ["orders.read"],
+        "family_id": "",
+        "key_file": folder.join("dpop.pem"),
+        "jkt": jkt,
+        "refresh_token": refresh,
+    })
 }
 
 /// The name of the next signing key, which may be revoked without a loss.

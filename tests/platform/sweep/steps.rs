@@ -139,7 +139,10 @@ pub(crate) fn steps(url: &str) -> Vec<Step> {
         step(Admin, "countersign.admin.v1.AuditService/WatchEvents", json!({"log": "AUDIT_LOG_AUDIT", "from": "1"})),
         step(Admin, "countersign.admin.v1.AuditService/ReadLog", json!({"log": "AUDIT_LOG_AUDIT"})),
         step(Admin, "countersign.admin.v1.AuditService/ReadLog", json!({"log": "AUDIT_LOG_ISSUANCE"})),
-        // A family that lives on, for the commands.
+        // Two families that live on, for the commands.
+        step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed.clone()).keep("request_uri", "login_uri"),
+        step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$login_uri", "subject": "bob"})).keep("redirect_to?code", "login_code"),
+        step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$login_code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "login_access").keep("refresh_token", "login"),
         step(Anybody, "countersign.authorization.v1.AuthorizationService/PushAuthorization", pushed).keep("request_uri", "last_uri"),
         step(Holder("own"), "countersign.authorization.v1.AuthorizationService/ApproveAuthorization", json!({"request_uri": "$last_uri", "subject": "bob"})).keep("redirect_to?code", "last_code"),
         step(Anybody, "countersign.token.v1.TokenService/IssueToken", json!({"client": desk, "authorization_code": {"code": "$last_code", "redirect_uri": BACK, "code_verifier": "$verifier"}})).keep("access_token", "last_access").keep("refresh_token", "last"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use countersign_dpop::Target;
+use countersign_jose::SigningKey;
 
 use crate::exit::Failure;
 use crate::hyphened::Hyphened;
@@ -72,6 +73,11 @@ pub(crate) struct ProofKeyArgs {
 impl ProofKeyArgs {
     /// The key; made, with a note, if there is none.
     pub(crate) fn prover(&self, output: &Output) -> Result<Prover, Failure> {
+        Ok(Prover::new(self.key(output)?.1))
+    }
+
+    /// The same, and the file that it is in.
+    pub(crate) fn key(&self, output: &Output) -> Result<(PathBuf, SigningKey), Failure> {
         let path = match &self.file {
             Some(path) => path.clone(),
             None => key_file::default_dpop_key().ok_or_else(|| {
@@ -79,7 +85,8 @@ impl ProofKeyArgs {
                     .next("name a file with --dpop-key")
             })?,
         };
-        Ok(Prover::new(key_file::read_or_make(&path, output)?))
+        let key = key_file::read_or_make(&path, output)?;
+        Ok((path, key))
     }
 }
 

@@ -5,6 +5,7 @@ mod details;
 mod introspect;
 mod issue;
 mod keep;
+mod renew;
 mod revoke;
 mod revoke_all;
 mod rotate;
@@ -30,6 +31,9 @@ pub(crate) enum TokenCommand {
     /// Ask what a token is worth now
     #[command(after_help = introspect::EXAMPLES)]
     Introspect(Box<introspect::Introspect>),
+    /// Get an access token of the login that `countersign login` kept
+    #[command(after_help = renew::EXAMPLES)]
+    Renew(renew::Renew),
     /// Revoke a token, or a whole family of tokens
     #[command(after_help = revoke::EXAMPLES)]
     Revoke(Box<revoke::Revoke>),
@@ -47,6 +51,7 @@ impl TokenCommand {
         match self {
             Self::Issue(issue) => issue.run(output).await,
             Self::Introspect(introspect) => introspect.run(output).await,
+            Self::Renew(renew) => renew.run(output).await,
             Self::Revoke(revoke) => revoke.run(output).await,
             Self::RevokeAll(revoke) => revoke.run(output).await,
             Self::Rotate(rotate) => rotate.run(output).await,

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use countersign::error::v1::Reason;
+use countersign_client::TokenError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -17,6 +18,32 @@ impl Failure {
         match reason(status) {
             Some(reason) => refused(reason, status),
             None => unexplained(status),
+        }
+    }
+
+    /// What it means that the client library got no token.
+    pub(crate) fn untokened(error: &TokenError) -> Self {
+        match error {
+            TokenError::Refused(_, status)
+            | TokenError::Unavailable(status)
+            | TokenError::Unexpected(status) => Self::answered(status),
+            TokenError::NotDpop(_) | TokenError::Incomplete(_) => {
+                Self::new(Kind::Refused, error.to_string())
+            }
+            TokenError::Credential(_) => Self::configuration(error.to_string()),
+            TokenError::Signing(_)
+            | TokenError::Randomness(_)
+            | TokenError::Spent
+            | TokenError::Interrupted => Self::internal(error.to_string()),
+        }
+    }
+
+    /// The same failure of a login that was kept: a refusal means that it is over.
+    pub(crate) fn logged_out(self) -> Self {
+        match self.kind {
+            Kind::Refused => self
+                .next("if the login is over, log in anew with `countersign login --client-id ID`"),
+            _ => self,
         }
     }
 }

@@ -37,6 +37,12 @@ const HARMLESS: &[(&str, &str)] = &[
     ("token issue", "adds; a code is there to be used up"),
     ("token introspect", "reads"),
     ("token rotate", "gives the successor of what it uses up"),
+    ("token renew", "gives the successor of what it uses up"),
+    (
+        "login",
+        "what it gives up is had again by the login that it has just made",
+    ),
+    ("logout", "what it gives up is had again by logging in"),
     ("proof", "writes a key where none is"),
     ("rules list", "reads"),
     ("rules check", "reads"),

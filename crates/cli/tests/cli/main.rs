@@ -16,6 +16,7 @@ mod help;
 mod key_program;
 mod key_start;
 mod keys;
+mod login;
 mod program;
 mod rekey;
 mod reload;
