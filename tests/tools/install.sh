@@ -19,7 +19,8 @@ bin="$tools/bin"
 main() {
   local parts=("$@") part failed=()
   ((${#parts[@]})) || parts=(
-    strace valgrind grpcurl buf cargo-deny cargo-fuzz interop-python interop-typescript interop-go
+    strace valgrind curl grpcurl buf cargo-deny cargo-fuzz interop-python interop-typescript interop-go
+    clients-javascript clients-python clients-nimbus clients-spring
     gungraun-runner jaeger # the slow ones last
   )
   mkdir -p "$bin" "$tools/installed"
@@ -36,8 +37,10 @@ main() {
       gungraun-runner) ensure gungraun-runner "$GUNGRAUN_RUNNER" install_gungraun_runner ;;
       interop-go | interop-python | interop-typescript)
         ensure "$part" "$(interop_version "${part#interop-}")" "install_${part/-/_}" ;;
-      strace | valgrind) from_debian "$part" ;;
-      *) die "no part is called '$part'; there are: strace valgrind jaeger grpcurl buf cargo-deny cargo-fuzz interop-go interop-python interop-typescript gungraun-runner" ;;
+      clients-javascript | clients-python | clients-nimbus | clients-spring)
+        ensure "$part" "$(clients_version "${part#clients-}")" "install_${part/-/_}" ;;
+      strace | valgrind | curl) from_debian "$part" ;;
+      *) die "no part is called '$part'; there are: strace valgrind curl jaeger grpcurl buf cargo-deny cargo-fuzz interop-go interop-python interop-typescript clients-javascript clients-python clients-nimbus clients-spring gungraun-runner" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
@@ -191,6 +194,86 @@ ln -s "\$packages/node_modules" "\$work/node_modules"
 (cd "\$work" && node_modules/.bin/tsc)
 cd "\$folder"
 node "\$work/dist/main.js" "\$@"
+END
+}
+
+# The OAuth libraries of other languages, for the programs under interop/clients/, and a launcher
+# for each, as above.
+clients_version() {
+  local locks
+  case "$1" in
+    javascript) locks=(package.json package-lock.json .npmrc) ;;
+    python) locks=(requirements.txt) ;;
+    nimbus | spring) locks=(pom.xml libraries.sha256) ;;
+  esac
+  { (cd "$here/../../interop/clients/$1" && cat "${locks[@]}") &&
+    declare -f "install_clients_$1" install_java launcher; } | cksum | tr ' ' -
+}
+
+install_clients_javascript() {
+  command -v npm >/dev/null || from_debian npm || return
+  local packages="$tools/clients-packages/javascript"
+  rm -rf "$packages"
+  mkdir -p "$packages"
+  cp "$here"/../../interop/clients/javascript/{package.json,package-lock.json,.npmrc} "$packages/"
+  (cd "$packages" && npm ci --silent)
+  # Node looks for packages beside the sources, which are not to be written to.
+  launcher clients-javascript <<END
+packages=$(printf %q "$packages")
+folder="\$1"
+shift
+work="\$(mktemp -d)"
+trap 'rm -rf "\$work"' EXIT
+cp -R "\$folder/src" "\$folder/package.json" "\$work/"
+ln -s "\$packages/node_modules" "\$work/node_modules"
+node "\$work/src/main.js" "\$@"
+END
+}
+
+install_clients_python() {
+  command -v python3 >/dev/null || { echo "this part needs Python 3.10 or newer with venv (python3)" >&2; return 1; }
+  local packages="$tools/clients-packages/python"
+  rm -rf "$packages"
+  python3 -m venv "$packages" || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; return 1; }
+  "$packages/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --only-binary :all: -r "$here/../../interop/clients/python/requirements.txt"
+  launcher clients-python <<END
+folder="\$1"
+shift
+export PYTHONDONTWRITEBYTECODE=1
+exec $(printf %q "$packages/bin/python") "\$folder/main.py" "\$@"
+END
+}
+
+install_clients_nimbus() { install_java nimbus; }
+install_clients_spring() { install_java spring; }
+
+# install_java NAME: the libraries of a pom.xml, each of which must be what libraries.sha256 says.
+# The launcher compiles Main.java, and trusts the authority in CLIENTS_CA.
+install_java() {
+  local name="$1" libraries="$tools/clients-packages/$1" source="$here/../../interop/clients/$1"
+  command -v javac >/dev/null || from_debian default-jdk-headless || return
+  command -v mvn >/dev/null || from_debian maven || return
+  rm -rf "$libraries"
+  mkdir -p "$libraries"
+  # Named in full: whatever plug-ins a machine knows by a short name.
+  mvn --quiet --batch-mode --file "$source/pom.xml" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$libraries" >&2
+  (cd "$libraries" && sha256sum --quiet --check "$source/libraries.sha256" >&2)
+  (($(find "$libraries" -name '*.jar' | wc -l) == $(wc -l <"$source/libraries.sha256"))) ||
+    { echo "$name: there are libraries that libraries.sha256 does not list" >&2; return 1; }
+  launcher "clients-$name" <<END
+libraries=$(printf %q "$libraries")
+folder="\$1"
+shift
+work="\$(mktemp -d)"
+trap 'rm -rf "\$work"' EXIT
+keytool -importcert -noprompt -alias authority -file "\$CLIENTS_CA" -keystore "\$work/trusted" \
+  -storetype PKCS12 -storepass trusted 2>/dev/null
+javac -parameters -cp "\$libraries/*" -d "\$work" "\$folder/Main.java"
+java -XX:TieredStopAtLevel=1 -Djavax.net.ssl.trustStore="\$work/trusted" \
+  -Djavax.net.ssl.trustStorePassword=trusted -cp "\$libraries/*:\$work" Main "\$@"
 END
 }
 

@@ -41,10 +41,13 @@ impl<'a> Assertion<'a> {
         let jws = CompactJws::parse(text, ASSERTION_BYTES_MAX).map_err(|_| Cause::AssertionForm)?;
         // RFC 7523 §3 (9): signed. There is no value for `none` or a MAC.
         let algorithm = jws.header().algorithm.map_err(|_| Cause::AssertionForm)?;
-        // RFC 10070: no token of another kind is taken for an assertion.
+        // RFC 10070: no token of another kind is taken for an assertion. `JWT` (RFC 7519 §5.1), which
+        // many libraries write in every header, says no more than nothing.
         if !matches!(
             jws.header().typ.as_deref(),
-            None | Some("client-authentication+jwt")
+            None | Some(
+                "JWT" | "client-authentication+jwt" | "application/client-authentication+jwt"
+            )
         ) {
             return Err(Cause::AssertionType);
         }

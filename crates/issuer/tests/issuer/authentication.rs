@@ -271,8 +271,18 @@ fn an_assertion_is_refused_for_each_header_that_is_wrong() {
             None,
         ),
         (
-            "typ JWT",
+            "typed, in full",
+            header(&json!({"alg": "ES256", "typ": "application/client-authentication+jwt"})),
+            None,
+        ),
+        (
+            "typ JWT, which says nothing",
             header(&json!({"alg": "ES256", "typ": "JWT"})),
+            None,
+        ),
+        (
+            "typ logout+jwt",
+            header(&json!({"alg": "ES256", "typ": "logout+jwt"})),
             Some("assertion_typ"),
         ),
         (

@@ -1,0 +1,49 @@
+//! `curl` as a browser: it keeps cookies by the rules of browsers, those of `__Host-` included.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use countersign_testkit::{Problem, parts, service};
+use tempfile::TempDir;
+
+/// One browser, with a jar of its own.
+pub(crate) struct Browser {
+    curl: PathBuf,
+    ca: PathBuf,
+    folder: TempDir,
+}
+
+impl Browser {
+    pub(crate) fn new(ca: &Path) -> Result<Self, Problem> {
+        Ok(Self {
+            curl: parts::find("curl").ok_or("curl is not installed")?,
+            ca: ca.to_owned(),
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    /// Opens the URL, and says where it is sent from there.
+    ///
+    /// # Errors
+    /// It is not sent anywhere.
+    pub(crate) fn open(&self, url: &str) -> Result<String, Problem> {
+        let jar = self.folder.path().join("cookies");
+        let mut command = Command::new(&self.curl);
+        command
+            .args(["--disable", "--silent", "--show-error", "--max-time", "60"])
+            .arg("--cacert")
+            .arg(&self.ca)
+            .arg("--cookie")
+            .arg(&jar)
+            .arg("--cookie-jar")
+            .arg(&jar)
+            .args(["--write-out", "\n%{http_code} %{redirect_url}", url])
+            .stdin(Stdio::null());
+        let said = service::run(&mut command)?;
+        let (page, came) = said.rsplit_once('\n').ok_or("curl said nothing")?;
+        match came.split_once(' ') {
+            Some(("303", to)) if !to.is_empty() => Ok(to.to_owned()),
+            _ => Err(format!("{url}: {came}\n{page}").into()),
+        }
+    }
+}

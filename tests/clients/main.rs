@@ -1,0 +1,56 @@
+//! OAuth clients and resource servers that know nothing of Countersign, as they are published,
+//! against the running binary, over TLS: `interop/clients/`.
+//!
+//! Each test needs what `tests/tools/install.sh` installs for it, and `curl`, which plays the
+//! browser. Without it the test is reported as *ignored*, loudly; where `COUNTERSIGN_REQUIRE_PARTS`
+//! is set it fails.
+
+mod browser;
+mod dialogue;
+mod javascript;
+mod nimbus;
+mod person;
+mod python;
+mod spring;
+mod stand;
+
+use std::path::Path;
+
+use countersign_testkit::parts;
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials()).exit();
+}
+
+fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "clients-javascript",
+            "openid_client",
+            javascript::openid_client,
+        ),
+        trial(
+            "clients-javascript",
+            "oauth4webapi",
+            javascript::oauth4webapi,
+        ),
+        trial("clients-javascript", "jose", javascript::jose),
+        trial(
+            "clients-python",
+            "requests_oauth2client",
+            python::requests_oauth2client,
+        ),
+        trial("clients-nimbus", "nimbus_oauth2_sdk", nimbus::oauth2_sdk),
+        trial("clients-spring", "spring_security", spring::resource_server),
+    ]
+}
+
+fn trial(part: &'static str, name: &str, run: fn(&Path) -> Result<(), String>) -> Trial {
+    let part = match parts::find("curl") {
+        Some(_) => part,
+        None => "curl",
+    };
+    parts::needing(part, name, run)
+}
