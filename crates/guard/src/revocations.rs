@@ -9,8 +9,8 @@ mod token_service;
 mod watch;
 
 pub(crate) use self::knowledge::Knowledge;
-pub(crate) use self::marks::Marks;
-pub(crate) use self::set::RevokedSet;
+pub(crate) use self::marks::{Mark, Marks};
+pub(crate) use self::set::{Batch, RevokedSet};
 pub use self::source::{
     Revocation, RevocationSource, Revocations, RevocationsTold, RevokedTarget, WatchFailed,
 };

@@ -1,19 +1,21 @@
 //! Streams that are open: a revocation ends those that it hits.
 
+mod index;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use countersign_jose::{Thumbprint, UnixTime};
+use countersign_jose::Thumbprint;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
+use self::index::Index;
 use crate::authority::Claims;
-use crate::revocations::Marks;
+use crate::revocations::Batch;
 
 /// Enough that two cores seldom wait for each other.
 const SHARDS: u64 = 16;
@@ -22,6 +24,8 @@ const SHARDS: u64 = 16;
 #[derive(Default)]
 pub(crate) struct OpenStreams {
     shards: [Mutex<HashMap<u64, Arc<Open>>>; SHARDS as usize],
+    /// By what a revocation finds them: it costs what it hits, however many are open.
+    index: Index,
     opened: AtomicU64,
 }
 
@@ -88,6 +92,7 @@ impl OpenStreams {
         });
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.shard(number).lock().insert(number, Arc::clone(&open));
+        self.index.insert(open.claims.marks(), number);
         // Made before anything is asked, so that it is given back whatever comes of that.
         let place = Place {
             streams: Arc::clone(self),
@@ -101,10 +106,23 @@ impl OpenStreams {
     }
 
     /// Ends the streams of tokens that were revoked.
-    pub(crate) fn revoke(&self, hits: impl Fn(&Marks, UnixTime) -> bool) {
-        self.end(EndCause::Revoked, |claims| {
-            hits(claims.marks(), claims.issued_at)
-        });
+    pub(crate) fn revoke(&self, batch: &Batch) {
+        for mark in batch.marks() {
+            for number in self.index.of(mark) {
+                // Not under the lock: whoever is woken may drop the stream.
+                let open = self.shard(number).lock().get(&number).map(Arc::clone);
+                if let Some(open) = open
+                    && batch.hits(open.claims.marks(), open.claims.issued_at)
+                {
+                    open.end(EndCause::Revoked);
+                }
+            }
+        }
+        if batch.is_of_everything() {
+            self.end(EndCause::Revoked, |claims| {
+                batch.hits(claims.marks(), claims.issued_at)
+            });
+        }
     }
 
     /// Ends the streams of tokens whose signer is none of these any more.
@@ -140,7 +158,11 @@ impl OpenStreams {
     }
 
     fn give_back(&self, number: u64) {
-        self.shard(number).lock().remove(&number);
+        let gone = self.shard(number).lock().remove(&number);
+        // Once, although it may be given back twice.
+        if let Some(open) = gone {
+            self.index.remove(open.claims.marks(), number);
+        }
     }
 
     fn shard(&self, number: u64) -> &Mutex<HashMap<u64, Arc<Open>>> {

@@ -7,7 +7,7 @@ use super::RevokedTarget;
 /// A name of something that can be revoked: the first half of a SHA-256 over kind and name.
 /// Whoever wants two names with one mark must make 2^64 of them, and would revoke his own tokens.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Mark([u8; 16]);
+pub(crate) struct Mark([u8; 16]);
 
 /// The marks of a token, made once when it is verified.
 #[derive(Copy, Clone, Debug)]
@@ -43,7 +43,7 @@ impl Marks {
         }
     }
 
-    pub(super) fn each(&self) -> impl Iterator<Item = Mark> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = Mark> {
         [
             Some(self.token),
             self.family,
@@ -91,7 +91,7 @@ impl Mark {
     }
 
     /// A number below `n` that spreads evenly.
-    pub(super) fn shard(&self, n: usize) -> usize {
+    pub(crate) fn shard(&self, n: usize) -> usize {
         usize::from(self.0[0]) % n
     }
 }

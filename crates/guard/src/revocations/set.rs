@@ -145,11 +145,10 @@ impl RevokedSet {
             return;
         }
         *looked = now.as_secs();
-        let now_secs = secs(now);
         for shard in &self.shards {
             let mut shard = shard.write();
             let before = shard.len();
-            shard.retain(|_, until| until.forget_secs > now_secs);
+            shard.retain(|_, until| !until.is_over(now));
             // A table that had many entries once need not keep room for them.
             if shard.len() < shard.capacity() / 4 {
                 shard.shrink_to_fit();
@@ -171,7 +170,12 @@ impl RevokedSet {
 }
 
 impl Batch {
-    pub(crate) fn of<'r>(revocations: impl IntoIterator<Item = &'r Revocation>) -> Self {
+    /// Of these, the ones that could hit a token at `now`, by which tokens' ends are judged: a token
+    /// service remembers them for longer, and tells whoever begins to watch of all that it does.
+    pub(crate) fn of<'r>(
+        revocations: impl IntoIterator<Item = &'r Revocation>,
+        now: UnixTime,
+    ) -> Self {
         let mut batch = Self::default();
         for revocation in revocations {
             batch.latest_secs = batch.latest_secs.max(secs(revocation.revoked_at));
@@ -180,6 +184,9 @@ impl Batch {
                 continue;
             };
             let until = Until::of(revocation);
+            if until.is_over(now) {
+                continue;
+            }
             let known = batch.entries.entry(mark).or_insert(until);
             *known = known.and(until);
         }
@@ -197,7 +204,17 @@ impl Batch {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.everything_secs == 0
+        self.entries.is_empty() && !self.is_of_everything()
+    }
+
+    /// Whether it hits whatever was issued until some time.
+    pub(crate) fn is_of_everything(&self) -> bool {
+        self.everything_secs > 0
+    }
+
+    /// By what the others find their tokens.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = Mark> {
+        self.entries.keys().copied()
     }
 }
 
@@ -219,6 +236,11 @@ impl Until {
             // Forgotten in the second after.
             forget_secs: secs(revocation.forget_at).saturating_add(1),
         }
+    }
+
+    /// Whether all of its tokens are dead anyway.
+    fn is_over(self, now: UnixTime) -> bool {
+        self.forget_secs <= secs(now)
     }
 
     const fn hits(self, issued_secs: u32) -> bool {

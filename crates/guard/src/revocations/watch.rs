@@ -177,11 +177,12 @@ impl Watching {
             clock,
             ..
         } = &self.kept;
-        let batch = Batch::of(&told.revocations);
+        horizon.saw(clock.now());
+        let batch = Batch::of(&told.revocations, horizon.latest());
         if !batch.is_empty() {
             // First into the set: a stream that opens meanwhile finds it there.
             let batch = set.admit(batch, clock.now());
-            streams.revoke(|marks, issued_at| batch.hits(marks, issued_at));
+            streams.revoke(&batch);
         }
         self.cursor = Some(told.cursor);
         if told.complete {
@@ -191,7 +192,6 @@ impl Watching {
             self.judge();
             self.first = None;
         }
-        horizon.saw(clock.now());
         set.forget(horizon.latest());
     }
 

@@ -9,6 +9,7 @@ use tonic::Code;
 use super::*;
 use crate::authority::Claims;
 use crate::streams::OpenStreams;
+use crate::streams::tests::everything;
 
 const LIFE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_millis(1);
@@ -108,7 +109,7 @@ async fn an_answer_that_nobody_asks_for_ends_all_the_same() {
         assert!(there() && streams.len() == 1);
         match by {
             EndCause::Expired | EndCause::TooOld => tokio::time::sleep(MOMENT * 2).await,
-            EndCause::Revoked => streams.revoke(|_, _| true),
+            EndCause::Revoked => streams.revoke(&everything()),
             EndCause::Unvouched => streams.end_unvouched(),
         }
         tokio::task::yield_now().await;

@@ -35,7 +35,7 @@ fn revocation(target: RevokedTarget) -> Revocation {
 fn set_of(targets: impl IntoIterator<Item = RevokedTarget>) -> RevokedSet {
     let set = RevokedSet::default();
     let revocations: Vec<_> = targets.into_iter().map(revocation).collect();
-    set.add(&Batch::of(&revocations));
+    set.add(&Batch::of(&revocations, NOW));
     set
 }
 
@@ -64,7 +64,7 @@ fn each_target_hits_its_tokens_and_no_others() {
     for (target, then, after) in rows {
         let label = format!("{target:?}");
         let set = set_of([target.clone()]);
-        let batch = Batch::of(&[revocation(target)]);
+        let batch = Batch::of(&[revocation(target)], NOW);
         assert_eq!(set.hits(&marks(), NOW), then, "{label}");
         assert_eq!(set.hits(&marks(), later), after, "{label}, later");
         assert_eq!(batch.hits(&marks(), NOW), then, "{label}, batch");
@@ -77,7 +77,7 @@ fn each_target_hits_its_tokens_and_no_others() {
 fn references_are_hit_and_nothing_else_is() {
     let later = NOW.plus(Duration::from_secs(1));
     let set = set_of([RevokedTarget::References]);
-    let batch = Batch::of(&[revocation(RevokedTarget::References)]);
+    let batch = Batch::of(&[revocation(RevokedTarget::References)], NOW);
     for (row, marks, then) in [
         ("a JWT", marks(), false),
         ("a reference", of_reference(), true),
@@ -102,9 +102,9 @@ fn what_came_twice_holds_as_its_strictest_says() {
     };
     for order in [[&late, &early], [&early, &late]] {
         let (one, two) = (RevokedSet::default(), RevokedSet::default());
-        one.add(&Batch::of(order));
+        one.add(&Batch::of(order, NOW));
         for revocation in order {
-            two.add(&Batch::of([revocation]));
+            two.add(&Batch::of([revocation], NOW));
         }
         for set in [one, two] {
             assert_eq!(set.len(), 1);
@@ -134,7 +134,7 @@ fn whoever_looks_again_sees_that_something_is_new() {
     let set = RevokedSet::default();
     let before = set.version();
     assert_ne!(before, 0, "0 is what nobody has looked at");
-    set.add(&Batch::of(&[revocation(RevokedTarget::Everything)]));
+    set.add(&Batch::of(&[revocation(RevokedTarget::Everything)], NOW));
     assert_ne!(set.version(), before);
 }
 
@@ -145,7 +145,7 @@ fn a_million_take_less_than_64_bytes_each() {
         .map(|n| revocation(RevokedTarget::Token(n.to_string())))
         .collect();
     for some in many.chunks(1_000) {
-        set.add(&Batch::of(some));
+        set.add(&Batch::of(some, NOW));
     }
     assert_eq!(set.len(), 1_000_000);
     // A table has room for seven entries in eight places, and a byte more for each place.
@@ -185,7 +185,7 @@ fn more_than_can_be_remembered_becomes_everything() {
         )
     };
     for n in 0..1_000 {
-        let added = set.admit(Batch::of(&[named(n)]), NOW);
+        let added = set.admit(Batch::of(&[named(n)], NOW), NOW);
         assert!(set.len() <= 10);
         assert!(added.hits(&of(n), NOW), "its streams end");
         assert!(
@@ -199,7 +199,7 @@ fn more_than_can_be_remembered_becomes_everything() {
     assert!(!set.hits(&one, later) && !set.hits(&other, later));
     // Within its bounds it takes each for itself.
     let set = RevokedSet::default();
-    set.admit(Batch::of(&[named(1)]), NOW);
+    set.admit(Batch::of(&[named(1)], NOW), NOW);
     assert!(set.hits(&of(1), NOW) && !set.hits(&of(2), NOW));
 }
 
@@ -213,8 +213,12 @@ fn nothing_slips_through_while_more_than_can_be_remembered_becomes_everything() 
         };
         let marks = marks();
         std::thread::scope(|scope| {
-            let overflow = scope
-                .spawn(|| set.admit(Batch::of(&[revocation(RevokedTarget::Key(key(9)))]), NOW));
+            let overflow = scope.spawn(|| {
+                set.admit(
+                    Batch::of(&[revocation(RevokedTarget::Key(key(9)))], NOW),
+                    NOW,
+                )
+            });
             while !overflow.is_finished() {
                 assert!(!set.is_empty() && set.hits(&marks, NOW));
             }
