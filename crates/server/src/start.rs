@@ -308,10 +308,11 @@ pub(crate) async fn platform(
         in_use,
     ));
 
-    let revoked = Arc::new(Revoked::new(opened.epoch));
+    let store = Arc::clone(records.shared_store());
+    let revoked = Arc::new(Revoked::new(opened.epoch, store));
     // By a clock that may be ahead and set back later.
     let over = now.minus(janitor::GRACE);
-    revoked::follow(&revoked, records.shared_store(), over)
+    revoked::follow(&revoked, over)
         .await
         .map_err(|refused| unreadable(&config.store.directory, refused))?;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_jose::UnixTime;
-use countersign_store::{Entries, Entry, Store, StoreError};
+use countersign_store::{Entries, Entry, StoreError};
 use futures_util::StreamExt as _;
 use tracing::error;
 
@@ -14,16 +14,13 @@ use crate::refused::Refused;
 /// Entries read at once.
 const PAGE: usize = 1_000;
 
-/// Reads what is there, and then goes on reading until the store is closed. Those whose tokens were all dead at
-/// `over` are passed over, as far as no other is before them.
+/// Reads what is there, and then goes on reading until the store is closed. Those whose tokens were
+/// all dead at `over` are [forgotten](Revoked::forget) at once.
 ///
 /// # Errors
 /// The log cannot be read: nobody could be told what was revoked.
-pub(crate) async fn follow(
-    revoked: &Arc<Revoked>,
-    store: &Arc<dyn Store>,
-    over: UnixTime,
-) -> Result<(), Refused> {
+pub(crate) async fn follow(revoked: &Arc<Revoked>, over: UnixTime) -> Result<(), Refused> {
+    let store = &revoked.store;
     let first = store.start(REVOCATIONS).await?.first;
     revoked.begin_after(first.saturating_sub(1));
     let mut next = first.max(1);
@@ -73,6 +70,6 @@ impl Drop for Ended {
 }
 
 fn add(revoked: &Revoked, entry: &Entry) -> Result<(), Refused> {
-    revoked.add(entry.number, record::revocation(&entry.bytes)?);
+    revoked.add(entry.number, record::revocation(&entry.bytes)?)?;
     Ok(())
 }

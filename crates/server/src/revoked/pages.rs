@@ -38,7 +38,7 @@ impl Watching {
     async fn step(mut self) -> Option<(Page, Self)> {
         // Others have their turn while a new watcher is told all that there is.
         tokio::task::consume_budget().await;
-        let mut page = self.revoked.after(self.cursor, self.max);
+        let mut page = self.page().await?;
         if page.revocations.is_empty() && self.begun {
             let (told, revoked) = (self.cursor.told, &self.revoked);
             let news = self
@@ -46,7 +46,7 @@ impl Watching {
                 .wait_for(|last| *last > told || revoked.has_ended());
             // The sender lives as long as what it tells of.
             let _ = timeout(HEARTBEAT, news).await;
-            page = self.revoked.after(self.cursor, self.max);
+            page = self.page().await?;
         }
         if self.revoked.has_ended() {
             return None;
@@ -54,5 +54,17 @@ impl Watching {
         self.begun = true;
         self.cursor = page.cursor;
         Some((page, self))
+    }
+
+    /// What there is to tell now. None where nobody can say what was written: silence would be
+    /// taken for peace.
+    async fn page(&self) -> Option<Page> {
+        // Asked first: what is written later need not be told by now.
+        let written = self.revoked.written().await.ok()?;
+        let page = self.revoked.after(self.cursor, self.max);
+        Some(Page {
+            complete: page.complete && page.cursor.told >= written,
+            ..page
+        })
     }
 }

@@ -18,9 +18,10 @@ fn revocation(token: u8, forget_secs: u64) -> Revocation {
 }
 
 fn revoked(count: u8) -> Arc<Revoked> {
-    let revoked = Revoked::new(Epoch::new(3));
+    let revoked = Revoked::new(Epoch::new(3), Arc::new(MemoryStore::new()));
     for number in 1..=count {
-        revoked.add(number.into(), revocation(number, 2_000 + u64::from(number)));
+        let one = revocation(number, 2_000 + u64::from(number));
+        revoked.add(number.into(), one).expect("in order");
     }
     Arc::new(revoked)
 }
@@ -63,7 +64,7 @@ async fn what_comes_is_told_at_once_and_once() {
     assert_eq!(numbers(&pages.next().await.expect("a page")), [1]);
     for number in 2..=200 {
         let adding = Arc::clone(&revoked);
-        tokio::spawn(async move { adding.add(number, revocation(9, 2_000)) });
+        tokio::spawn(async move { adding.add(number, revocation(9, 2_000)).expect("in order") });
         let page = pages.next().await.expect("a page");
         assert_eq!(numbers(&page), [number]);
         assert!(page.complete);
@@ -100,7 +101,7 @@ fn what_could_not_matter_any_more_is_forgotten_from_the_front() {
     revoked.forget(UnixTime::from_secs(9_000));
     assert_eq!(revoked.len(), 0);
     assert!(revoked.begin(Some(revoked.cursor(5))).is_ok());
-    revoked.add(6, revocation(6, 9_001));
+    revoked.add(6, revocation(6, 9_001)).expect("in order");
     assert_eq!(numbers(&revoked.after(revoked.cursor(5), 10)), [6]);
 }
 
@@ -151,9 +152,9 @@ async fn it_follows_the_log_from_what_still_matters_on() {
     for number in 1..=5 {
         append(&*store, &revocation(number, 2_000 + u64::from(number))).await;
     }
-    let revoked = Arc::new(Revoked::new(Epoch::default()));
+    let revoked = Arc::new(Revoked::new(Epoch::default(), Arc::clone(&store)));
     let now = UnixTime::from_secs(2_002);
-    follow(&revoked, &store, now).await.expect("it is read");
+    follow(&revoked, now).await.expect("it is read");
     assert_eq!(told(&revoked, None, 10).await, [vec![3, 4, 5]]);
 
     let mut news = revoked.news();
@@ -167,9 +168,9 @@ async fn it_follows_the_log_from_what_still_matters_on() {
 #[tokio::test]
 async fn a_watch_ends_when_nobody_follows_the_log_any_more() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let revoked = Arc::new(Revoked::new(Epoch::default()));
+    let revoked = Arc::new(Revoked::new(Epoch::default(), Arc::clone(&store)));
     let now = UnixTime::from_secs(2_000);
-    follow(&revoked, &store, now).await.expect("it is read");
+    follow(&revoked, now).await.expect("it is read");
     let mut pages = Box::pin(revoked.watch(None, 10).expect("it begins"));
     assert!(pages.next().await.expect("the first page").complete);
     // Not a revocation: what comes after it cannot be told in order.
@@ -182,4 +183,101 @@ async fn a_watch_ends_when_nobody_follows_the_log_any_more() {
         anew.next().await.is_none(),
         "and nobody is told that all is told"
     );
+}
+
+/// Whoever was answered that something is revoked, and starts a guard then, may count on it.
+#[tokio::test]
+async fn a_watch_is_not_complete_before_all_that_is_written_was_told() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let revoked = Arc::new(Revoked::new(Epoch::default(), Arc::clone(&store)));
+    let now = UnixTime::from_secs(1_000);
+    follow(&revoked, now).await.expect("it is read");
+    let mut old = Box::pin(revoked.watch(None, 10).expect("it begins"));
+    assert!(old.next().await.expect("the first page").complete);
+    for number in 1..=20 {
+        append(&*store, &revocation(1, 2_000)).await;
+        // Who follows the log has had no turn yet.
+        assert_eq!(
+            revoked.after(revoked.cursor(0), 100).cursor.told,
+            number - 1
+        );
+        let mut anew = Box::pin(revoked.watch(None, 100).expect("it begins"));
+        let mut told = 0;
+        let mut pages = 0;
+        loop {
+            let page = anew.next().await.expect("a page");
+            told += page.revocations.len();
+            pages += 1;
+            if page.complete {
+                break;
+            }
+        }
+        assert_eq!(told as u64, number, "all of it");
+        assert!(pages > 1, "the first page did not have it");
+        let page = old.next().await.expect("a page");
+        assert_eq!((numbers(&page), page.complete), (vec![number], true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_does_not_say_that_all_was_told_while_the_log_is_not_read() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let revoked = Arc::new(Revoked::new(Epoch::default(), Arc::clone(&store)));
+    let mut pages = Box::pin(revoked.watch(None, 10).expect("it begins"));
+    assert!(pages.next().await.expect("a page").complete);
+    // Nobody follows the log.
+    append(&*store, &revocation(1, 2_000)).await;
+    for _ in 0..3 {
+        let page = pages.next().await.expect("a sign of life");
+        assert!(page.revocations.is_empty() && !page.complete);
+    }
+    revoked.add(1, revocation(1, 2_000)).expect("in order");
+    let page = pages.next().await.expect("a page");
+    assert!(page.complete && numbers(&page) == [1]);
+
+    // Nor is anything told when nobody can say what was written.
+    store.close().await.expect("closed");
+    assert!(pages.next().await.is_none());
+}
+
+#[test]
+fn one_that_lasts_keeps_none_of_those_that_came_after_it() {
+    let revoked = revoked(0);
+    let day = 1_000 + 86_400;
+    for (number, forget_secs) in [(1, 2_000), (2, day), (3, 2_000), (4, day), (5, 2_001)] {
+        let one = revocation(1, forget_secs);
+        revoked.add(number, one).expect("in order");
+    }
+    let kept = |told: u64| numbers(&revoked.after(revoked.cursor(told), 100));
+    revoked.forget(UnixTime::from_secs(2_000));
+    assert_eq!(revoked.len(), 3);
+    assert_eq!(kept(0), [2, 4, 5]);
+    assert_eq!(kept(2), [4, 5]);
+    assert_eq!(kept(4), [5]);
+    // Page by page as well, and all of it is told once.
+    let mut cursor = revoked.begin(None).expect("it begins");
+    for (number, complete) in [(2, false), (4, false), (5, true)] {
+        let page = revoked.after(cursor, 1);
+        assert_eq!((numbers(&page), page.complete), (vec![number], complete));
+        cursor = page.cursor;
+    }
+    // A cursor from before they were put aside goes on as ever.
+    assert!(revoked.begin(Some(revoked.cursor(4))).is_ok());
+    assert_eq!(revoked.begin(Some(revoked.cursor(3))), Err(TooOld));
+
+    revoked.forget(UnixTime::from_secs(2_001));
+    assert_eq!(kept(0), [2, 4]);
+    revoked.add(6, revocation(1, 3_000)).expect("in order");
+    assert_eq!(kept(0), [2, 4, 6]);
+    assert_eq!(kept(5), [6]);
+    revoked.forget(UnixTime::from_secs(day));
+    assert_eq!(revoked.len(), 0);
+}
+
+#[test]
+fn one_that_is_missing_is_noticed() {
+    let revoked = revoked(2);
+    assert!(revoked.add(4, revocation(4, 2_000)).is_err());
+    assert!(revoked.add(2, revocation(2, 2_000)).is_err());
+    assert!(revoked.add(3, revocation(3, 2_000)).is_ok());
 }
