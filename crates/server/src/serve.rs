@@ -7,6 +7,7 @@
 mod calls;
 mod connection;
 mod life;
+mod linger;
 mod metered;
 #[cfg(test)]
 mod tests;

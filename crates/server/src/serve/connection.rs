@@ -54,7 +54,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
             edge: Arc::clone(&edge),
             traffic: Arc::clone(&traffic),
         };
-        let stream = Metered { stream, traffic };
+        let stream = Metered::new(stream, traffic);
         match &edge.manner.tls {
             None => speak(stream, calls, life, &place).await,
             Some(certificates) => {

@@ -1,4 +1,5 @@
-//! A socket whose bytes are counted, below TLS: so that empty records count too.
+//! A socket whose bytes are counted, below TLS: so that empty records count too; and whose end is
+//! heard by the peer.
 
 use std::io;
 use std::pin::Pin;
@@ -7,12 +8,25 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::linger::Linger;
 use super::traffic::Traffic;
 
 /// Fails when more came than calls have paid for.
 pub(super) struct Metered<S> {
-    pub(super) stream: S,
-    pub(super) traffic: Arc<Traffic>,
+    stream: S,
+    traffic: Arc<Traffic>,
+    /// Our half has ended, and the other's is waited for.
+    ending: Option<Linger>,
+}
+
+impl<S> Metered<S> {
+    pub(super) fn new(stream: S, traffic: Arc<Traffic>) -> Self {
+        Self {
+            stream,
+            traffic,
+            ending: None,
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
@@ -33,7 +47,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -59,6 +73,45 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        if this.ending.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        let linger = this.ending.get_or_insert_default();
+        linger.poll(&mut this.stream, cx).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// Dropped without that, a socket with something unread in it resets the connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_when_the_peer_has_read_its_end() {
+        let (ours, mut peer) = duplex(64);
+        let begun = Instant::now();
+        let traffic = Arc::new(Traffic::new(begun, Arc::default()));
+        let mut ours = Metered::new(ours, traffic);
+        let late = Duration::from_millis(300);
+        let peer = tokio::spawn(async move {
+            peer.write_all(b"one call more").await.expect("written");
+            sleep(late).await;
+            peer.write_all(b"and another")
+                .await
+                .expect("nobody has gone");
+            let mut read = String::new();
+            peer.read_to_string(&mut read).await.expect("read");
+            read
+        });
+        ours.write_all(b"go elsewhere").await.expect("written");
+        ours.shutdown().await.expect("ended");
+        assert_eq!(begun.elapsed(), late);
+        assert_eq!(peer.await.expect("no panic"), "go elsewhere");
     }
 }
