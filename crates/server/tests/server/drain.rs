@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
+use countersign_server::Config;
 use futures_util::future::join_all;
 use h2::client::SendRequest;
 use http::Request;
@@ -30,6 +31,7 @@ const NOTICE: Duration = Duration::from_secs(3);
 /// Connections to the first instance, each with calls of several tasks at once.
 const CONNECTIONS: usize = 4;
 const TASKS_EACH: usize = 4;
+const CALLS_AT_ONCE: u32 = (CONNECTIONS * TASKS_EACH) as u32;
 
 /// Follows the health of an instance as a balancer does: `false` once it does not serve.
 async fn followed(channel: Channel) -> watch::Receiver<bool> {
@@ -187,8 +189,10 @@ async fn list(connection: SendRequest<Bytes>) -> Result<(), h2::Error> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_under_load_fails_no_call_of_clients_that_heed_goaway_alone() {
-    let mut first = Service::start_cold(|_| {}).await;
-    let second = Service::start_cold(|_| {}).await;
+    // All calls wait for a slow machine, and none is shed.
+    let waiting = |config: &mut Config| config.limits.waiting_max = 4 * CALLS_AT_ONCE;
+    let mut first = Service::start_cold(waiting).await;
+    let second = Service::start_cold(waiting).await;
     let addresses = [&first, &second].map(|service| service.running().grpc_address());
     let over = Arc::new(AtomicBool::new(false));
     let rounds = Arc::new(AtomicUsize::new(0));

@@ -16,8 +16,8 @@ use countersign::example::v1::{
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
 use countersign_client::clock::Clock;
-use countersign_client::source::BoxFuture;
-use countersign_client::{Countersign, Credential, Secret};
+use countersign_client::source::{AccessToken, BoxFuture, Cached, ClientCredentials, Fetch};
+use countersign_client::{Countersign, Credential, Secret, TokenError};
 use countersign_guard::{Builder, KeySource, KeysUnavailable, PublishedKeys};
 use countersign_jose::{Jwks, UnixTime};
 use countersign_server::Config;
@@ -84,12 +84,30 @@ impl KeySource for Edge {
     }
 }
 
+/// Fetches tokens while the clock stands still: a proof is not good any more when the clock was moved
+/// between its making and its arrival, and a renewal in the background is no call that is under way.
+struct Unmoved {
+    fetch: ClientCredentials,
+    fetching: Arc<RwLock<()>>,
+}
+
+impl Fetch for Unmoved {
+    fn fetch(&self) -> BoxFuture<'_, Result<AccessToken, TokenError>> {
+        Box::pin(async {
+            let _fetching = self.fetching.read().await;
+            self.fetch.fetch().await
+        })
+    }
+}
+
 /// A token service, a guarded service, and callers.
 struct Traffic {
     service: Service,
     /// Held while a call is under way; written while the clock is moved, which is not what is
     /// tried here.
     moving: RwLock<()>,
+    /// The same for requests for tokens.
+    fetching: Arc<RwLock<()>>,
     calls: AtomicU64,
     stop: AtomicBool,
     edge: Arc<Edge>,
@@ -129,6 +147,7 @@ impl Traffic {
         let traffic = Arc::new(Self {
             service,
             moving: RwLock::default(),
+            fetching: Arc::default(),
             calls: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             edge,
@@ -155,9 +174,18 @@ impl Traffic {
         client: &Client,
     ) -> OrderServiceClient<countersign_client::GuardedChannel> {
         let countersign = self.countersign(client).await;
+        let fetch = Unmoved {
+            fetch: ClientCredentials::new(
+                countersign.token_service(),
+                Vec::new(),
+                vec![ORDERS.to_owned()],
+            ),
+            fetching: Arc::clone(&self.fetching),
+        };
+        let clock = Arc::clone(&self.service.clock) as Arc<dyn Clock>;
         let channel = countersign
             .channel(self.url.clone())
-            .resource(ORDERS)
+            .tokens(Arc::new(Cached::new(fetch, clock)))
             .connect()
             .await
             .expect("connects");
@@ -178,8 +206,12 @@ impl Traffic {
     /// Rotates a refresh token without end.
     async fn refresh(self: Arc<Self>, login: Client, shop: Client) -> Result<(), Status> {
         let key = Key::new();
-        let first = signed_in(&self.service, &login, &shop, &key).await;
-        let mut newest = first.refresh_token;
+        let mut newest = {
+            // A code does not outlive a clock that is moved before it is redeemed.
+            let _call = self.moving.read().await;
+            let first = signed_in(&self.service, &login, &shop, &key).await;
+            first.refresh_token
+        };
         while !self.stop.load(Ordering::SeqCst) {
             {
                 let _call = self.moving.read().await;
@@ -201,7 +233,9 @@ impl Traffic {
     }
 
     async fn advance(&self, by: Duration) {
+        // In this order: a call that is under way may wait for a token.
         let _moving = self.moving.write().await;
+        let _fetching = self.fetching.write().await;
         self.service.clock.advance(by);
     }
 }
