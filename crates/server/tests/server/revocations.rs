@@ -1,5 +1,8 @@
 //! What was revoked is told at once to those who watch, and to nobody else.
 
+mod places;
+mod signers;
+
 use std::time::Duration;
 
 use countersign::admin::v1::revocation_service_client::RevocationServiceClient as AdminClient;
@@ -8,10 +11,9 @@ use countersign::admin::v1::{
     self as admin, AuthenticationMethod, RevokeTokensRequest, RevokeTokensResponse,
     SigningKeyPurpose,
 };
-use countersign::error::v1::Reason;
 use countersign::introspection::v1::IntrospectTokenRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
-use countersign::keys::v1::{ListKeysRequest, WatchKeysRequest, WatchKeysResponse};
+use countersign::keys::v1::{WatchKeysRequest, WatchKeysResponse};
 use countersign::revocation::v1::revocation::Target as Told;
 use countersign::revocation::v1::revocation_service_client::RevocationServiceClient;
 use countersign::revocation::v1::{Revocation, WatchRevocationsRequest, WatchRevocationsResponse};
@@ -25,7 +27,7 @@ use crate::flow::{
     code, pkce, push_request, redeem, redeem_request, revoke, rotate, signed_in, with_login,
 };
 use crate::harness::{
-    Client, INTROSPECT, ORDERS, Service, WARM, inner, person_client, service_client, strings,
+    Client, INTROSPECT, ORDERS, Service, inner, person_client, service_client, strings,
 };
 use crate::introspection::is_active;
 use crate::proof::Key;
@@ -390,30 +392,6 @@ async fn the_services_own_guard_goes_by_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_a_limit_to_watchers_and_places_are_given_back() {
-    let service = Service::start_cold(|config| config.limits.watchers_max = 1).await;
-    let watch = || async {
-        let mut keys = KeyServiceClient::new(service.public().await);
-        inner(keys.watch_keys(WatchKeysRequest {}).await)
-    };
-    let first = watch().await.expect("a place");
-    let refused = watch().await.expect_err("no place");
-    let refused = Refused::of(&refused).expect("a reason");
-    assert_eq!(refused.reason.as_str_name(), "REASON_OVERLOADED");
-    assert!(refused.retry_after.is_some());
-    drop(first);
-    let given_back = async {
-        while watch().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, given_back)
-        .await
-        .expect("given back");
-}
-
-/// A guard that watches has asked about a reference once, and goes by what it was told.
-#[tokio::test(flavor = "multi_thread")]
 async fn who_was_told_what_references_say_is_told_that_their_key_is_gone() {
     let service = Service::start().await;
     let watcher = watcher(&service).await;
@@ -443,72 +421,6 @@ async fn who_was_told_what_references_say_is_told_that_their_key_is_gone() {
         "and whoever comes later is told"
     );
     assert_eq!(opening.cursor, cursor);
-}
-
-/// That no more is given, and to whom: whoever reads it knows what to end.
-fn share_is_taken(refused: &Status, by: &str) {
-    let told = Refused::of(refused).expect("a reason");
-    assert_eq!(told.reason.as_str_name(), "REASON_RATE_LIMITED");
-    assert!(told.retry_after.is_some());
-    let message = refused.message();
-    assert!(message.starts_with(&format!("this {by} ")), "{message}");
-    assert!(message.contains("limits.caller_watchers_max"), "{message}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn strangers_cannot_take_all_places_of_those_who_watch_keys() {
-    let service = Service::start_cold(|config| config.limits.caller_watchers_max = 40).await;
-    let mut here = Vec::new();
-    for (of_this, by) in [(32, "connection"), (8, "address"), (0, "address")] {
-        let mut keys = KeyServiceClient::new(service.public().await);
-        for _ in 0..of_this {
-            let watch = inner(keys.watch_keys(WatchKeysRequest {}).await);
-            here.push(watch.expect("a place"));
-        }
-        let refused = inner(keys.watch_keys(WatchKeysRequest {}).await);
-        share_is_taken(&refused.expect_err("no more"), by);
-        // Its connection goes with it, and its places stay.
-        inner(keys.list_keys(ListKeysRequest {}).await).expect("keys are listed");
-    }
-    let mut operator = KeyServiceClient::new(service.admin().await);
-    let watch = operator.watch_keys(WatchKeysRequest {}).await;
-    inner(watch).expect("an operator has no address");
-
-    drop(here);
-    let given_back = async {
-        let mut keys = KeyServiceClient::new(service.public().await);
-        while keys.watch_keys(WatchKeysRequest {}).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let given_back = tokio::time::timeout(SOON, given_back).await;
-    given_back.expect("given back");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_cannot_take_all_places_of_those_who_watch_revocations() {
-    let service = Service::start_cold(|config| config.limits.caller_watchers_max = 2).await;
-    service.clock.advance(WARM);
-    let issuer = service.issuer().to_owned();
-    let named = |name| service_client(name, &[(issuer.as_str(), &["revocations.watch"])]);
-    let (greedy, other) = (named("greedy"), named("other"));
-    let (greedy, other) = (service.add(greedy).await, service.add(other).await);
-    let one = watch(&service, &greedy, "").await.expect("a place");
-    let _two = watch(&service, &greedy, "").await.expect("a place");
-    // Each over a connection of its own, with a key of its own.
-    let refused = watch(&service, &greedy, "").await.map(|_| ());
-    share_is_taken(&refused.expect_err("no more"), "client");
-    let mut others = watch(&service, &other, "").await.expect("its own share");
-    assert!(next(&mut others).await.complete);
-
-    drop(one);
-    let given_back = async {
-        while watch(&service, &greedy, "").await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let given_back = tokio::time::timeout(SOON, given_back).await;
-    given_back.expect("given back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -562,59 +474,4 @@ async fn a_code_that_is_out_dies_with_what_its_holders_have() {
         is_active(&service, &issued.access_token).await,
         "a later one"
     );
-}
-
-/// A guard may have no place to watch keys, and the key set that it has for some minutes.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_watches_revocations_is_told_of_a_signing_key_that_is_gone() {
-    let service = Service::start().await;
-    let watcher = watcher(&service).await;
-    let mut stream = watch(&service, &watcher, "").await.expect("it begins");
-    let cursor = next(&mut stream).await.cursor;
-
-    // The key that signed the token of the watch stays.
-    let purpose = SigningKeyPurpose::AccessTokens;
-    crate::keys::rotate(&service, purpose).await;
-    let new = crate::keys::active(&service, purpose).await;
-    crate::keys::revoke(&service, &new).await.expect("revoked");
-    let (one, _) = told(&mut stream).await;
-    // Its name is the thumbprint by which guards know who signed.
-    assert_eq!(one.target, Some(Told::Signer(new)));
-    // Whoever comes later is told, too, with or without a cursor.
-    for begun in ["", &cursor] {
-        let mut anew = watch(&service, &watcher, begun).await.expect("it begins");
-        assert_eq!(told(&mut anew).await.0, one, "from {begun:?}");
-    }
-}
-
-/// What it was not told before its watch ended, it is told when it begins again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_ends_with_the_key_of_its_token_goes_on_with_what_it_missed() {
-    let service = Service::start().await;
-    let watcher = watcher(&service).await;
-    let mut stream = watch(&service, &watcher, "").await.expect("it begins");
-    let mut cursor = next(&mut stream).await.cursor;
-
-    let active = crate::keys::active(&service, SigningKeyPurpose::AccessTokens).await;
-    crate::keys::revoke(&service, &active)
-        .await
-        .expect("revoked");
-    let end = loop {
-        let told = tokio::time::timeout(SOON, stream.message()).await;
-        match told.expect("soon") {
-            Ok(Some(word)) if word.revocations.is_empty() => cursor = word.cursor,
-            // It was fast enough.
-            Ok(Some(word)) => assert_eq!(
-                word.revocations[0].target,
-                Some(Told::Signer(active.clone()))
-            ),
-            Ok(None) => panic!("it ends with a word"),
-            Err(end) => break end,
-        }
-    };
-    let reason = Refused::of(&end).map(|refused| refused.reason);
-    assert_eq!(reason, Some(Reason::TokenRevoked), "{end}");
-    let mut anew = watch(&service, &watcher, &cursor).await.expect("it begins");
-    let (one, _) = told(&mut anew).await;
-    assert_eq!(one.target, Some(Told::Signer(active)));
 }
