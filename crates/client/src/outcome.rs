@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::Value;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -75,6 +77,38 @@ impl Refused {
                         .collect()
                 })
                 .unwrap_or_default(),
+        })
+    }
+}
+
+impl Refused {
+    /// Reads a refusal out of the body of an HTTP response, the problem (RFC 9457) that a guard
+    /// answers; `None` where it is somebody else's error.
+    pub fn of_problem(headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        if media_type.split(';').next()?.trim() != "application/problem+json" {
+            return None;
+        }
+        let problem: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| problem.get(name).and_then(Value::as_str);
+        let words = |name: &str| {
+            let words = text(name).map(|words| words.split(' ').map(str::to_owned).collect());
+            words.unwrap_or_default()
+        };
+        let secs = |secs: &str| secs.parse().ok().map(Duration::from_secs);
+        // Of all problems, those with such a name are ours.
+        let reason = text("reason").filter(|reason| reason.starts_with("REASON_"))?;
+        Some(Self {
+            reason: Reason::from_str_name(reason).unwrap_or(Reason::Unspecified),
+            oauth_error: text("error").map(str::to_owned),
+            message: text("detail").unwrap_or_default().to_owned(),
+            scopes_missing: words("scope"),
+            acr_values: words("acr_values"),
+            max_age: text("max_age").and_then(secs),
+            retry_after: headers
+                .get(RETRY_AFTER)
+                .and_then(|after| secs(after.to_str().ok()?)),
+            fields: Vec::new(),
         })
     }
 }

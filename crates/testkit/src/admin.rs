@@ -113,7 +113,8 @@ impl Platform {
 
     /// Attacks on the service at `url`, which its guard knows by that origin and
     /// whose resource has the same name; `scopes` are what the call to be attacked
-    /// needs. A victim is registered.
+    /// needs. A victim is registered. Calls go over HTTP/2; for a server that speaks HTTP/1.1
+    /// alone, see [`attacks_by`](Self::attacks_by).
     ///
     /// # Errors
     ///

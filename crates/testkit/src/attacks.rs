@@ -1,5 +1,6 @@
 //! Attacks to play on a service of one's own, to see that it is protected.
 
+mod outcome;
 mod play;
 mod victim;
 
@@ -10,11 +11,12 @@ use std::sync::Arc;
 use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
 use countersign_dpop::Origin;
-use tonic::Status;
 
 use crate::calls::Calls;
 use crate::{MovableClock, Problem};
 
+use self::outcome::Answer;
+pub use self::outcome::{Failure, Outcome};
 pub(crate) use self::victim::{ServiceVictim, Victim};
 
 /// What a thief or a careless caller does.
@@ -82,7 +84,7 @@ impl Attack {
             | Self::Replay
             | Self::OtherMethod
             | Self::ForgedToken => {
-                "is guard.layer() in front of the service, and is the method neither public nor exempt?"
+                "is guard.layer(), or http_layer(), in front of the service, and is the method neither public nor exempt?"
             }
             Self::OtherResource => {
                 "does serve() of the guard name the resource of this service alone?"
@@ -132,12 +134,12 @@ pub enum Unprotected {
     LetThrough(Attack),
     /// Somebody other than a guard answered it with an error: the handler, after
     /// it had run, or nobody was there.
-    NotByGuard(Attack, Status),
+    NotByGuard(Attack, Failure),
     /// A guard refused it, for another reason than the one to expect.
     OtherReason(Attack, Box<Refused>),
     /// The call that a caller with everything right makes first was refused, so
     /// that nothing follows from a refusal of the attack.
-    HonestCall(Status),
+    HonestCall(Failure),
     /// The attack could not be prepared.
     Preparation(Problem),
 }
@@ -148,10 +150,9 @@ impl fmt::Display for Unprotected {
             Self::LetThrough(attack) => {
                 write!(f, "{attack} was let through: {}", attack.look())
             }
-            Self::NotByGuard(attack, status) => write!(
+            Self::NotByGuard(attack, failure) => write!(
                 f,
-                "{attack} was answered by somebody other than the guard: {}; {}",
-                status.message(),
+                "{attack} was answered by somebody other than the guard: {failure}; {}",
                 attack.look()
             ),
             Self::OtherReason(attack, refused) => write!(
@@ -162,10 +163,9 @@ impl fmt::Display for Unprotected {
                 attack.reason().as_str_name(),
                 attack.look()
             ),
-            Self::HonestCall(status) => write!(
+            Self::HonestCall(failure) => write!(
                 f,
-                "the honest call that comes first was refused: {}; give the caller the method's scopes, and let the call be one that the handler answers with success",
-                status.message()
+                "the honest call that comes first was refused: {failure}; give the caller the method's scopes, and let the call be one that the handler answers with success"
             ),
             Self::Preparation(problem) => {
                 write!(f, "the attack could not be prepared: {problem}")
@@ -177,7 +177,7 @@ impl fmt::Display for Unprotected {
 impl Error for Unprotected {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotByGuard(_, status) | Self::HonestCall(status) => Some(status),
+            Self::NotByGuard(_, failure) | Self::HonestCall(failure) => Some(failure),
             Self::Preparation(problem) => Some(&**problem),
             Self::LetThrough(_) | Self::OtherReason(..) => None,
         }
@@ -205,41 +205,49 @@ impl Attacks {
         }
     }
 
-    /// Plays one attack. `call` makes one call with the stub of your service, which
+    /// Plays one attack. `call` makes one call with the stub of your service, or one
+    /// HTTP request (`calls.oneshot(request)`), which
     /// must have success when everything is right: it is made that way first, and
-    /// then as the attack has it. Returns how the guard refused.
+    /// then as the attack has it. It is made once more where the guard asks for a nonce.
+    /// Returns how the guard refused.
     ///
     /// # Errors
     ///
     /// The attack was not refused by a guard, or not for the reason that it
     /// should be; see [`Unprotected`].
-    pub async fn play<T>(
+    pub async fn play<O: Outcome + 'static>(
         &self,
         attack: Attack,
-        call: impl AsyncFn(Calls) -> Result<T, Status>,
+        call: impl AsyncFn(Calls) -> O,
     ) -> Result<Refused, Unprotected> {
         let held = self.victim.holds().await?;
         let (honest, recording) = self.honest(&held)?;
-        call(honest).await.map_err(Unprotected::HonestCall)?;
-        let answer = match attack {
-            Attack::NoCredentials => call(self.wire.clone()).await,
-            Attack::BoundAsBearer => call(self.as_bearer(&held)?).await,
-            Attack::StolenToken => call(self.with_another_key(&held)?).await,
-            Attack::Replay => call(self.again(&recording)).await,
-            Attack::OtherMethod => call(self.for_another_method(&held)?).await,
-            Attack::ForgedToken => call(self.honest(&held.forged()?)?.0).await,
-            Attack::OtherResource => call(self.honest(&self.victim.elsewhere().await?)?.0).await,
-            Attack::ScopeMissing => call(self.honest(&self.victim.without_scope().await?)?.0).await,
+        match made(&call, honest).await {
+            Answer::Success => {}
+            Answer::Refused(refused) => {
+                return Err(Unprotected::HonestCall(Failure::Refused(refused)));
+            }
+            Answer::Failed(failure) => return Err(Unprotected::HonestCall(failure)),
+        }
+        let calls = match attack {
+            Attack::NoCredentials => self.wire.clone(),
+            Attack::BoundAsBearer => self.as_bearer(&held)?,
+            Attack::StolenToken => self.with_another_key(&held)?,
+            Attack::Replay => self.again(&recording),
+            Attack::OtherMethod => self.for_another_method(&held)?,
+            Attack::ForgedToken => self.honest(&held.forged()?)?.0,
+            Attack::OtherResource => self.honest(&self.victim.elsewhere().await?)?.0,
+            Attack::ScopeMissing => self.honest(&self.victim.without_scope().await?)?.0,
             Attack::RevokedToken => {
                 self.victim.revoke(&held).await?;
-                self.until_refused(&held, call).await?
+                return repelled(attack, self.until_refused(&held, &call).await?);
             }
             Attack::ExpiredToken => {
                 self.clock.advance(held.outlived());
-                call(self.honest(&held)?.0).await
+                self.honest(&held)?.0
             }
         };
-        repelled(attack, answer)
+        repelled(attack, made(&call, calls).await)
     }
 
     /// Plays all attacks, in the order of [`Attack::ALL`], up to the first that is
@@ -248,9 +256,9 @@ impl Attacks {
     /// # Errors
     ///
     /// As [`play`](Self::play).
-    pub async fn play_all<T>(
+    pub async fn play_all<O: Outcome + 'static>(
         &self,
-        call: impl AsyncFn(Calls) -> Result<T, Status>,
+        call: impl AsyncFn(Calls) -> O,
     ) -> Result<Vec<(Attack, Refused)>, Unprotected> {
         let mut repelled = Vec::with_capacity(Attack::ALL.len());
         for attack in Attack::ALL {
@@ -260,15 +268,23 @@ impl Attacks {
     }
 }
 
-fn repelled<T>(attack: Attack, answer: Result<T, Status>) -> Result<Refused, Unprotected> {
-    let status = match answer {
-        Ok(_) => return Err(Unprotected::LetThrough(attack)),
-        Err(status) => status,
-    };
-    match Refused::of(&status) {
-        None => Err(Unprotected::NotByGuard(attack, status)),
-        Some(refused) if refused.reason == attack.reason() => Ok(refused),
-        Some(refused) => Err(Unprotected::OtherReason(attack, Box::new(refused))),
+/// One call; over HTTP, where the client layer does not by itself, once more with the nonce that a
+/// guard has asked for.
+async fn made<O: Outcome + 'static>(call: impl AsyncFn(Calls) -> O, calls: Calls) -> Answer {
+    match call(calls.clone()).await.answer().await {
+        Answer::Refused(refused) if refused.reason == Reason::DpopNonceRequired => {
+            call(calls).await.answer().await
+        }
+        answer => answer,
+    }
+}
+
+fn repelled(attack: Attack, answer: Answer) -> Result<Refused, Unprotected> {
+    match answer {
+        Answer::Success => Err(Unprotected::LetThrough(attack)),
+        Answer::Failed(failure) => Err(Unprotected::NotByGuard(attack, failure)),
+        Answer::Refused(refused) if refused.reason == attack.reason() => Ok(*refused),
+        Answer::Refused(refused) => Err(Unprotected::OtherReason(attack, refused)),
     }
 }
 

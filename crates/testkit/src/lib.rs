@@ -6,7 +6,7 @@
 //! | a token service in a test | [`Platform`] |
 //! | a real permit for a handler's test | [`Checkpoint`], [`Caller::request`] |
 //! | a service behind the real guard, without a socket | [`Caller::calls`] |
-//! | to see that your service is protected | [`Attacks`] |
+//! | to see that your service is protected, over gRPC or HTTP | [`Attacks`] |
 //! | another time | [`MovableClock`] |
 //!
 //! Everything in it is the real thing: the guard that runs in production, the token
@@ -140,6 +140,39 @@
 //! }
 //! ```
 //!
+//! The same over HTTP, against an axum router or any other tower service behind
+//! [`Guard::http_layer`](countersign_guard::Guard::http_layer): one request instead of
+//! one call. [`Platform::attacks`] takes a server that listens.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::routing::get;
+//! use countersign_testkit::{Checkpoint, Problem};
+//! use http::Request;
+//! use tonic::body::Body;
+//! use tower::ServiceExt as _;
+//!
+//! const RULES: &str = r#"
+//! ["GET /orders/{id}"]
+//! scopes = ["orders.read"]
+//! "#;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Problem> {
+//! let router = Router::new().route("/orders/{id}", get(async || "tea"));
+//! let checkpoint = Checkpoint::with(|guard| guard.rules(RULES)).await?;
+//! let caller = checkpoint.caller("checkout").scopes(["orders.read"]);
+//! let repelled = caller
+//!     .http_attacks(router)
+//!     .play_all(async |calls| {
+//!         let request = Request::get("/orders/7").body(Body::empty());
+//!         calls.oneshot(request?).await
+//!     })
+//!     .await?;
+//! # assert_eq!(repelled.len(), 10);
+//! # Ok(()) }
+//! ```
+//!
 //! # The feature `workspace`
 //!
 //! What Countersign's own tests stand on besides: the binary as a child process,
@@ -164,7 +197,7 @@ pub mod setup;
 pub mod work;
 
 pub use admin::{Registered, person_client, service_client};
-pub use attacks::{Attack, Attacks, Unprotected};
+pub use attacks::{Attack, Attacks, Failure, Outcome, Unprotected};
 pub use calls::Calls;
 pub use checkpoint::{Caller, Checkpoint};
 pub use clock::MovableClock;

@@ -12,12 +12,12 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
-use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer as _, ServiceExt as _};
 
-use super::Attacks;
+use super::outcome::{Answer, Outcome};
 use super::victim::Held;
+use super::{Attacks, made};
 use crate::Problem;
 use crate::calls::{Calls, Same};
 use crate::checkpoint::new_key;
@@ -91,15 +91,15 @@ impl Attacks {
     }
 
     /// Calls with a token that was revoked until the guard knows it.
-    pub(super) async fn until_refused<T>(
+    pub(super) async fn until_refused<O: Outcome + 'static>(
         &self,
         held: &Held,
-        call: impl AsyncFn(Calls) -> Result<T, Status>,
-    ) -> Result<Result<T, Status>, Problem> {
+        call: impl AsyncFn(Calls) -> O,
+    ) -> Result<Answer, Problem> {
         let end = Instant::now() + Duration::from_secs(REVOKED_SECS_MAX);
         loop {
-            let answer = call(self.honest(held)?.0).await;
-            if answer.is_err() || Instant::now() > end {
+            let answer = made(&call, self.honest(held)?.0).await;
+            if !matches!(answer, Answer::Success) || Instant::now() > end {
                 return Ok(answer);
             }
             sleep(Duration::from_millis(50)).await;

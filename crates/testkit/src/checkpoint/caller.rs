@@ -11,6 +11,7 @@ use countersign_client::layer::DpopLayer;
 use countersign_client::random;
 use countersign_client::source::AccessToken;
 use countersign_dpop::Minter;
+use countersign_guard::layer::http::HttpRequestBody;
 use countersign_guard::{Permit, PermitExt as _};
 use countersign_jose::{SigningKey, base64url};
 use http::{Request, Response};
@@ -167,6 +168,29 @@ impl Caller {
         Attacks::new(
             Box::new(self.clone()),
             wire,
+            self.checkpoint.origin().clone(),
+            self.checkpoint.clock().clone(),
+        )
+    }
+
+    /// Attacks on an HTTP service, such as an axum router, behind the guard. Its rules
+    /// stand in the rules of [`Checkpoint::with`]; requests are for a path.
+    pub fn http_attacks<S, R>(&self, service: S) -> Attacks
+    where
+        S: Service<Request<HttpRequestBody<Body>>, Response = Response<R>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let guarded = self.checkpoint.guard().http_layer().layer(service);
+        Attacks::new(
+            Box::new(self.clone()),
+            Calls::over(guarded),
             self.checkpoint.origin().clone(),
             self.checkpoint.clock().clone(),
         )

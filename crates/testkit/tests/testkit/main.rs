@@ -8,6 +8,7 @@
 mod attacks;
 mod browser;
 mod checkpoint;
+mod http_attacks;
 mod login;
 mod orders;
 mod platform;
