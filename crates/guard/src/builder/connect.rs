@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_client::Countersign;
-use countersign_client::random::{self};
+use countersign_client::random;
 use countersign_dpop::{NonceKey, Origin, without_userinfo};
 use countersign_jose::Algorithm;
 

@@ -1,6 +1,7 @@
 //! The last key set on disk, for a start while the token service is away.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use countersign_jose::{Jwks, json};
@@ -47,17 +48,22 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn read(path: &Path, issuer: &str) -> Result<Jwks, KeysUnavailable> {
-    let about = std::fs::metadata(path).map_err(KeysUnavailable::new)?;
-    if about.len() > BYTES_MAX {
-        return Err(KeysUnavailable::new("the key-set file is too large"));
-    }
+    // What is looked at is what is read, whoever replaces the file meanwhile.
+    let file = File::open(path).map_err(KeysUnavailable::new)?;
+    let about = file.metadata().map_err(KeysUnavailable::new)?;
     if is_writable_by_others(&about) {
         return Err(KeysUnavailable::new(
             "others can write to the key-set file, and so make keys that are trusted here: \
              chmod go-w it",
         ));
     }
-    let bytes = std::fs::read(path).map_err(KeysUnavailable::new)?;
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(KeysUnavailable::new)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(KeysUnavailable::new("the key-set file is too large"));
+    }
     let held = json::parse_object(&bytes).map_err(KeysUnavailable::new)?;
     if held.get("issuer").and_then(|held| held.as_str()) != Some(issuer) {
         return Err(KeysUnavailable::new(

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use countersign_jose::SigningKey;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
@@ -194,26 +196,59 @@ async fn orders(client: &Countersign, address: &str) -> OrderServiceClient<Guard
     OrderServiceClient::new(channel.await.unwrap())
 }
 
+/// A token service that is there, and a guard that has its keys from it and a file for them.
+struct Scene {
+    stand: Stand,
+    address: SocketAddr,
+    url: String,
+    file: PathBuf,
+    issuer: Issuer,
+    service: Process,
+    _folder: TempDir,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.json");
+        let mut stand = Stand::start().await;
+        let listener = listen("127.0.0.1:0");
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
+        let issuer = Issuer {
+            clock: Arc::clone(&stand.clock),
+            key: Arc::new(es256(1)),
+            kid: "k1",
+            published: list(&[("k1", &es256(1))]),
+        };
+        let service = Process::token_service(listener, issuer.clone());
+        stand.restart_as(guard(&url, &stand, &file)).await;
+        Self {
+            stand,
+            address,
+            url,
+            file,
+            issuer,
+            service,
+            _folder: folder,
+        }
+    }
+}
+
 /// Half of a token's life, second by second where it matters: dead, a stranger in its place, one
 /// that says nothing in its place, and a guard that starts meanwhile. Then it comes back, with
 /// another key.
 #[tokio::test]
 async fn half_a_tokens_life_without_the_token_service_fails_no_call() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.json");
-    let mut stand = Stand::start().await;
-    let listener = listen("127.0.0.1:0");
-    let address = listener.local_addr().unwrap();
-    let url = format!("http://{address}");
-    let issuer = Issuer {
-        clock: Arc::clone(&stand.clock),
-        key: Arc::new(es256(1)),
-        kid: "k1",
-        published: list(&[("k1", &es256(1))]),
-    };
-    let service = Process::token_service(listener, issuer.clone());
-
-    stand.restart_as(guard(&url, &stand, &file)).await;
+    let Scene {
+        mut stand,
+        address,
+        url,
+        file,
+        issuer,
+        service,
+        _folder,
+    } = Scene::begin().await;
     let client = client(&url, &stand).await;
     let mut first = orders(&client, &stand.address).await;
     let asked = CreateOrderRequest::default;
@@ -271,20 +306,14 @@ async fn half_a_tokens_life_without_the_token_service_fails_no_call() {
 /// The worst moment: clients that make calls, with tokens just short of the latest renewal.
 #[tokio::test]
 async fn an_outage_that_begins_just_before_renewals_are_due_fails_no_call() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.json");
-    let mut stand = Stand::start().await;
-    let listener = listen("127.0.0.1:0");
-    let address = listener.local_addr().unwrap();
-    let url = format!("http://{address}");
-    let issuer = Issuer {
-        clock: Arc::clone(&stand.clock),
-        key: Arc::new(es256(1)),
-        kid: "k1",
-        published: list(&[("k1", &es256(1))]),
-    };
-    let service = Process::token_service(listener, issuer);
-    stand.restart_as(guard(&url, &stand, &file)).await;
+    let Scene {
+        stand,
+        address,
+        url,
+        service,
+        _folder,
+        ..
+    } = Scene::begin().await;
     let mut callers = Vec::new();
     for _ in 0..16 {
         let client = client(&url, &stand).await;
