@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::tests::end;
 use super::*;
 use crate::streams::OpenStreams;
+use crate::streams::tests::everything;
 
 /// Longer than anything here takes on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ fn whoever_ends_a_stream_does_not_wait_for_its_handler() {
         (came, open)
     });
     begun.recv_timeout(SOON).unwrap();
-    streams.revoke(|_, _| true);
+    streams.revoke(&everything());
     runtime.block_on(async {
         let goes_on = async {
             while !matches!(*held.lock(), Held::Gone) {
@@ -69,4 +70,27 @@ fn whoever_ends_a_stream_does_not_wait_for_its_handler() {
     assert!(matches!(came, Poll::Ready(Came::End(EndCause::Revoked))));
     assert!(lets_go.send(()).is_err(), "the handler's body is gone");
     drop(open);
+}
+
+/// There is one timer, of whoever ends the stream: it wakes who waits for more.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_more_hears_of_the_end() {
+    for revoked in [false, true] {
+        let streams = Arc::new(OpenStreams::default());
+        let nothing = http_body_util::StreamBody::new(tokio_stream::pending::<
+            Result<Frame<Bytes>, tonic::Status>,
+        >());
+        let mut open = Open::new(nothing, end(&streams));
+        let waits = tokio::spawn(async move {
+            let came = std::future::poll_fn(|cx| open.poll_frame(cx)).await;
+            matches!(came, Came::End(cause) if (cause == EndCause::Revoked) == revoked)
+        });
+        tokio::task::yield_now().await;
+        if revoked {
+            streams.revoke(&everything());
+        }
+        // Time goes on by itself, to the next timer.
+        assert!(waits.await.unwrap());
+        assert_eq!(streams.len(), 0);
+    }
 }
