@@ -116,6 +116,21 @@ impl StreamEnd {
         }
     }
 
+    /// Ready when the stream has ended, for whoever is woken by [`comes`](Self::comes): there is
+    /// one timer for both.
+    fn poll_watched(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
+        self.sleep = None;
+        if let Poll::Ready(cause) = self.place.poll_ended(self.direction, cx) {
+            return Poll::Ready(cause);
+        }
+        if Instant::now() < self.at {
+            Poll::Pending
+        } else {
+            Poll::Ready(self.cause)
+        }
+    }
+
+    /// Ready when the stream has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
         if let Poll::Ready(cause) = self.place.poll_ended(self.direction, cx) {
             return Poll::Ready(cause);

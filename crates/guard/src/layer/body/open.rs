@@ -62,7 +62,7 @@ impl<R: Body<Data = Bytes> + Send + 'static> Open<R> {
 
     pub(in crate::layer) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Came<R::Error>> {
         // First, because a stream may always have something ready.
-        if let Poll::Ready(cause) = self.end.poll(cx) {
+        if let Poll::Ready(cause) = self.end.poll_watched(cx) {
             return Poll::Ready(Came::End(cause));
         }
         let mut body = {
@@ -73,7 +73,7 @@ impl<R: Body<Data = Bytes> + Send + 'static> Open<R> {
                 gone @ (Held::Asked | Held::Gone) => {
                     *held = gone;
                     drop(held);
-                    return self.end.poll(cx).map(Came::End);
+                    return self.end.poll_watched(cx).map(Came::End);
                 }
             }
         };
@@ -83,7 +83,7 @@ impl<R: Body<Data = Bytes> + Send + 'static> Open<R> {
             // Without the lock: what is dropped is the handler's.
             drop(held);
             drop(body);
-            return self.end.poll(cx).map(Came::End);
+            return self.end.poll_watched(cx).map(Came::End);
         }
         *held = Held::Here(body);
         polled.map(Came::Frame)
