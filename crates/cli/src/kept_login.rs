@@ -143,6 +143,16 @@ impl Login {
     /// # Errors
     /// The key is not there any more, or is another.
     pub(crate) async fn client(&self) -> Result<Countersign, Failure> {
+        if !self.key_file.exists() {
+            return Err(Failure::configuration(format!(
+                "{}: the key of the login is not there any more",
+                self.key_file.display()
+            ))
+            .next(
+                "bring the key back; without it the login is of use to nobody: remove its file, \
+                 and log in anew with `countersign login`",
+            ));
+        }
         let key = key_file::read(&self.key_file)
             .map_err(|failure| failure.during("the key of the login"))?;
         if key_file::kid(&key) != self.jkt {

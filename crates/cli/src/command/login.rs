@@ -196,8 +196,8 @@ fn lost(error: &LoopbackError) -> Failure {
             Failure::configuration(format!("--redirect-uri: {error}"))
         }
         LoopbackError::TimedOut(_) => Failure::new(Kind::Refused, error.to_string()).next(
-            "begin again and open the address in a browser of this machine, or use --device; the \
-             service needs a login application (http.login_url)",
+            "begin again and open the address in a browser of this machine, or use --device; where \
+             it shows no login, the service needs one: `countersign serve --with-login`",
         ),
         LoopbackError::Answer(_) => Failure::new(Kind::Refused, error.to_string()).next(AGAIN),
     }

@@ -37,15 +37,6 @@ impl Failure {
             | TokenError::Interrupted => Self::internal(error.to_string()),
         }
     }
-
-    /// The same failure of a login that was kept: a refusal means that it is over.
-    pub(crate) fn logged_out(self) -> Self {
-        match self.kind {
-            Kind::Refused => self
-                .next("if the login is over, log in anew with `countersign login --client-id ID`"),
-            _ => self,
-        }
-    }
 }
 
 /// The reason that a refusal of Countersign carries; none if it is somebody

@@ -363,9 +363,18 @@ fn what_goes_wrong_says_what_to_do() {
     }
 
     logged_in(&service);
+    // What it cannot give is no reason to log in anew.
+    let narrow = service.run("token renew --login-file login.json --scope films.burn");
+    assert_eq!(narrow.code, 6, "{narrow:?}");
+    assert!(!narrow.err.contains("log in anew"), "{narrow:?}");
     // Another key than the one that it is bound to.
     let key = service.file("dpop-key.pem");
     fs::rename(&key, service.file("aside.pem")).unwrap();
+    for line in [RENEW, "logout --login-file login.json"] {
+        let gone = service.run(line);
+        assert_eq!(gone.code, 3, "{gone:?}");
+        assert!(gone.err.contains("is not there any more"), "{gone:?}");
+    }
     assert_eq!(service.run("key generate dpop-key.pem").code, 0);
     let other = service.run(RENEW);
     assert_eq!(other.code, 3, "{other:?}");
@@ -379,7 +388,7 @@ fn what_goes_wrong_says_what_to_do() {
     assert_eq!(service.run(&revoke).code, 0);
     let over = service.run(RENEW);
     assert_eq!(over.code, 6, "{over:?}");
-    assert!(over.err.contains("log in anew"), "{over:?}");
+    assert!(over.err.contains("the login is over"), "{over:?}");
     // Which is no reason not to log out.
     assert_eq!(service.run("logout --login-file login.json").code, 0);
 

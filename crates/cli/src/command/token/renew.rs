@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use countersign::error::v1::Reason;
 use countersign::token::v1::RotateTokenResponse;
+use countersign_client::TokenError;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::exit::Failure;
@@ -52,10 +54,7 @@ impl Renew {
         let family = client
             .refresh_token(login.refresh_token.clone())
             .narrowed(self.scopes.clone(), self.resources.clone());
-        let issued = family
-            .rotate()
-            .await
-            .map_err(|error| Failure::untokened(&error).logged_out())?;
+        let issued = family.rotate().await.map_err(|error| over(&error))?;
         if let Some(successor) = &issued.refresh_token {
             login.refresh_token = successor.clone();
             // First of all: the one before works once.
@@ -100,5 +99,16 @@ impl Renew {
                 )
             },
         )
+    }
+}
+
+/// Why there is no token. A refresh token that is refused ends the login.
+fn over(error: &TokenError) -> Failure {
+    let failure = Failure::untokened(error);
+    match error {
+        TokenError::Refused(refused, _) if refused.reason == Reason::GrantInvalid => {
+            failure.next("the login is over: log in anew with `countersign login --client-id ID`")
+        }
+        _ => failure,
     }
 }
