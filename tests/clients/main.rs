@@ -28,22 +28,26 @@ fn trials() -> Vec<Trial> {
     vec![
         trial(
             "clients-javascript",
-            "openid_client",
+            "javascript::openid_client",
             javascript::openid_client,
         ),
         trial(
             "clients-javascript",
-            "oauth4webapi",
+            "javascript::oauth4webapi",
             javascript::oauth4webapi,
         ),
-        trial("clients-javascript", "jose", javascript::jose),
+        trial("clients-javascript", "javascript::jose", javascript::jose),
         trial(
             "clients-python",
-            "requests_oauth2client",
+            "python::requests_oauth2client",
             python::requests_oauth2client,
         ),
-        trial("clients-nimbus", "nimbus_oauth2_sdk", nimbus::oauth2_sdk),
-        trial("clients-spring", "spring_security", spring::resource_server),
+        trial("clients-nimbus", "nimbus::oauth2_sdk", nimbus::oauth2_sdk),
+        trial(
+            "clients-spring",
+            "spring::resource_server",
+            spring::resource_server,
+        ),
     ]
 }
 

@@ -257,7 +257,7 @@ install_java() {
   rm -rf "$libraries"
   mkdir -p "$libraries"
   # Named in full: whatever plug-ins a machine knows by a short name.
-  mvn --quiet --batch-mode --file "$source/pom.xml" \
+  mvn --quiet --batch-mode -Dstyle.color=never --file "$source/pom.xml" \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$libraries" >&2
   (cd "$libraries" && sha256sum --quiet --check "$source/libraries.sha256" >&2)
