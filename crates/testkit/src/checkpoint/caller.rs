@@ -164,13 +164,8 @@ impl Caller {
         R: http_body::Body<Data = Bytes> + Send + 'static,
         R::Error: Into<BoxError>,
     {
-        let wire = Calls::over(self.checkpoint.guard().layer().layer(service));
-        Attacks::new(
-            Box::new(self.clone()),
-            wire,
-            self.checkpoint.origin().clone(),
-            self.checkpoint.clock().clone(),
-        )
+        let guarded = self.checkpoint.guard().layer().layer(service);
+        self.attacks_over(Calls::over(guarded))
     }
 
     /// Attacks on an HTTP service, such as an axum router, behind the guard. Its rules
@@ -188,9 +183,13 @@ impl Caller {
         R::Error: Into<BoxError>,
     {
         let guarded = self.checkpoint.guard().http_layer().layer(service);
+        self.attacks_over(Calls::over(guarded))
+    }
+
+    fn attacks_over(&self, wire: Calls) -> Attacks {
         Attacks::new(
             Box::new(self.clone()),
-            Calls::over(guarded),
+            wire,
             self.checkpoint.origin().clone(),
             self.checkpoint.clock().clone(),
         )
