@@ -5,6 +5,9 @@ use std::time::Duration;
 /// RFC 8628 §3.5: each `slow_down` adds this, for good.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
+/// RFC 8628 §3.2: an interval is in whole seconds. Less would be a flood, whoever says so.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
 /// A server that is away may be back any moment, and the person is waiting: no pause grows longer
 /// unless the interval is.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -40,10 +43,10 @@ pub enum Next {
 
 impl Polling {
     /// For a device code that was given at `now` and lives for `expires_in`. All times are by one
-    /// clock that never jumps.
+    /// clock that never jumps. An interval below a second is taken for one.
     pub fn new(interval: Duration, expires_in: Duration, now: Duration) -> Self {
         Self {
-            interval,
+            interval: interval.max(INTERVAL_MIN),
             ends: now.saturating_add(expires_in),
             away: 0,
         }
@@ -116,6 +119,15 @@ mod tests {
     fn it_asks_by_the_interval() {
         check(&[(Pending, None); 4], &[5, 10, 15, 20], false);
         check(&[(Pending, Some(5)); 3], &[5, 10, 15], false);
+    }
+
+    #[test]
+    fn no_interval_is_a_flood() {
+        for interval in [Duration::ZERO, Duration::from_nanos(1)] {
+            let mut polling = Polling::new(interval, secs(600), secs(0));
+            assert_eq!(polling.first(secs(0)), Next::Ask(secs(1)));
+            assert_eq!(polling.heard(Pending, None, secs(1)), Next::Ask(secs(1)));
+        }
     }
 
     #[test]
