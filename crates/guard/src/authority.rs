@@ -88,6 +88,9 @@ impl Authority {
             Some(claims) => claims,
             None => match self.look_at(token, ath, &keys) {
                 Ok(claims) => claims,
+                Err(TokenRefusal::UnknownKey) if self.names_revoked_signer(token) => {
+                    return Err(TokenRefusal::Revoked.into());
+                }
                 Err(TokenRefusal::UnknownKey) => return Ok(Vouched::KeyUnknown),
                 Err(refusal) => return Err(refusal.into()),
             },
@@ -95,6 +98,12 @@ impl Authority {
         claims.in_force(now)?;
         self.not_revoked(&claims)?;
         Ok(Vouched::For(claims))
+    }
+
+    /// Whether a token, whose key is unknown, names one that was revoked: no key set will have it
+    /// any more, and whoever holds the token is told to get another. It is refused in any case.
+    fn names_revoked_signer(&self, token: &str) -> bool {
+        Offline::named_signer(token).is_some_and(|signer| self.revoked.hits_signer(&signer))
     }
 
     fn vouch_online(&self, ath: &Ath, now: UnixTime) -> Result<Vouched, Refusal> {

@@ -38,6 +38,13 @@ impl Offline {
         Claims::read(&payload, &self.issuer, signer)
     }
 
+    /// The thumbprint that a token names its key by, as the token service's do. Nobody has verified
+    /// that it is that key's.
+    pub(crate) fn named_signer(token: &str) -> Option<Thumbprint> {
+        let jws = CompactJws::parse(token, TOKEN_BYTES_MAX).ok()?;
+        Thumbprint::parse(jws.header().kid.as_deref()?).ok()
+    }
+
     fn key<'k>(
         &self,
         header: &Header,

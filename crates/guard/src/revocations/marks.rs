@@ -38,7 +38,7 @@ impl Marks {
             client: Mark::of(Kind::Client, client_id.as_bytes()),
             subject: Mark::of(Kind::Subject, subject.as_bytes()),
             key: key.map(|key| Mark::of(Kind::Key, key.as_bytes())),
-            signer: signer.map(|signer| Mark::of(Kind::Signer, signer.as_bytes())),
+            signer: signer.map(Mark::of_signer),
             references: signer.is_none().then(|| Mark::of(Kind::References, &[])),
         }
     }
@@ -78,10 +78,15 @@ impl Mark {
             RevokedTarget::Client(id) => Self::of(Kind::Client, id.as_bytes()),
             RevokedTarget::Subject(subject) => Self::of(Kind::Subject, subject.as_bytes()),
             RevokedTarget::Key(key) => Self::of(Kind::Key, key.as_bytes()),
-            RevokedTarget::Signer(signer) => Self::of(Kind::Signer, signer.as_bytes()),
+            RevokedTarget::Signer(signer) => Self::of_signer(signer),
             RevokedTarget::References => Self::of(Kind::References, &[]),
             RevokedTarget::Everything => return None,
         })
+    }
+
+    /// The mark of what this key has signed.
+    pub(super) fn of_signer(signer: &Thumbprint) -> Self {
+        Self::of(Kind::Signer, signer.as_bytes())
     }
 
     fn of(kind: Kind, name: &[u8]) -> Self {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use countersign_jose::UnixTime;
+use countersign_jose::{Thumbprint, UnixTime};
 use parking_lot::{Mutex, RwLock};
 use tracing::warn;
 
@@ -91,6 +91,12 @@ impl RevokedSet {
         });
         // Last: whoever no longer finds one of many finds what they have become.
         one_hits || issued_secs <= self.everything.load(Ordering::Relaxed)
+    }
+
+    /// Whether all was revoked that this key has signed.
+    pub(crate) fn hits_signer(&self, signer: &Thumbprint) -> bool {
+        let mark = Mark::of_signer(signer);
+        self.shards[mark.shard(SHARDS)].read().contains_key(&mark)
     }
 
     /// Adds revocations. Whoever asks after it finds them.

@@ -15,11 +15,12 @@ use countersign_guard::{
 use countersign_jose::UnixTime;
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status};
 
-use crate::stand::{Expected, Shown, Stand, es256, published};
+use crate::stand::{Expected, Shown, Stand, es256, published, sign};
 
 /// Longer than anything here takes on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -256,6 +257,45 @@ async fn what_a_revoked_key_signed_is_refused_whatever_the_key_set_says() {
         let shown = Shown::new(&later, &stand.proof("CreateOrder", &later));
         stand.check(&row, &shown, Expected::Revoked).await;
     }
+}
+
+/// A client that has a token of it gets another at once: it does so when it is told that the token
+/// was revoked, and not when nobody knows the token's key.
+#[tokio::test]
+async fn a_token_that_names_a_revoked_key_was_revoked_though_the_key_is_gone() {
+    let (stand, source) = stand(|builder| builder).await;
+    let signer = stand.issuer_key.public().thumbprint();
+    let named = |kid: String| {
+        let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
+        let token = sign(&stand.issuer_key, &header, &stand.claims());
+        Shown::new(&token, &stand.proof("CreateOrder", &token))
+    };
+    *stand.keys.published.lock() = Some(published(&[("k2", &es256(7))]));
+    stand.guard.fetch_keys().await;
+    let row = "nobody knows why the key is gone";
+    stand
+        .check(row, &named(signer.to_string()), Expected::T)
+        .await;
+
+    source.revoke(RevokedTarget::Signer(signer), now(&stand));
+    until(row, || stand.guard.counts().revocations == 1).await;
+    let fetches = stand.keys.fetches.load(Ordering::SeqCst);
+    let row = "it was revoked";
+    stand
+        .check(row, &named(signer.to_string()), Expected::Revoked)
+        .await;
+    assert_eq!(
+        stand.keys.fetches.load(Ordering::SeqCst),
+        fetches,
+        "and is not looked for"
+    );
+    let other = es256(8).public().thumbprint();
+    stand
+        .check("another", &named(other.to_string()), Expected::T)
+        .await;
+    stand
+        .check("no thumbprint", &named("k1".to_owned()), Expected::T)
+        .await;
 }
 
 /// There is no watch of keys, and fetches hang, one after the other: what a watch of keys tells

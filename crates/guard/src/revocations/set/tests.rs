@@ -1,5 +1,3 @@
-use countersign_jose::Thumbprint;
-
 use super::*;
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
