@@ -22,7 +22,7 @@ use tower::{Layer as _, Service as _, ServiceExt as _};
 const METHOD: &str = "/countersign.example.v1.OrderService/WatchOrders";
 
 /// What opening a stream says of a token that was revoked.
-pub(super) const SPENT: &str = "the token is spent";
+const SPENT: &str = "the token is spent";
 
 type Handler = fn(http::Request<Body>) -> Ready<Result<http::Response<Body>, Infallible>>;
 
@@ -73,6 +73,19 @@ impl Core {
             Some(status) => Err(reason(&status).into()),
             None => Ok(Open(Body::new(body))),
         }
+    }
+}
+
+/// Whether this is what opening a stream is answered when its token was revoked;
+/// or, where the `key_is_gone` that signed it, when nobody knows that key.
+pub(super) fn refused_as_revoked(
+    refused: Option<Problem>,
+    key_is_gone: bool,
+) -> Result<(), String> {
+    match refused.map(|refused| refused.to_string()) {
+        Some(refused) if refused == SPENT => Ok(()),
+        Some(refused) if key_is_gone && refused == "REASON_TOKEN_INVALID" => Ok(()),
+        other => Err(format!("a revoked token: {other:?}")),
     }
 }
 
