@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use countersign_telemetry::spans;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, warn};
@@ -34,6 +35,8 @@ pub(crate) struct KeyRing {
     file: Option<KeySetFile>,
     /// Held while the file is written.
     saving: Arc<tokio::sync::Mutex<()>>,
+    /// Of one who waits to write it, however long a disk hangs: they write what is newest then.
+    next_to_save: Arc<Semaphore>,
     /// A token that names an unknown key causes at most one fetch in this time.
     interval: Duration,
     current: Arc<ArcSwapOption<KeySet>>,
@@ -74,6 +77,7 @@ impl KeyRing {
             file,
             interval,
             saving: Arc::default(),
+            next_to_save: Arc::new(Semaphore::new(1)),
             current: Arc::new(ArcSwapOption::empty()),
             asked: tokio::sync::Mutex::new(None),
             fetching: tokio::sync::Mutex::new(()),
@@ -195,11 +199,17 @@ impl KeyRing {
     /// Writes the key set to its file. A disk that hangs holds nobody up: the next key set comes
     /// into use all the same.
     async fn save(&self, file: KeySetFile) {
+        let Ok(next) = Arc::clone(&self.next_to_save).try_acquire_owned() else {
+            // Whoever is next writes this one.
+            return;
+        };
         let saving = tokio::spawn({
             let (issuer, current) = (self.issuer.clone(), Arc::clone(&self.current));
             let one_at_a_time = Arc::clone(&self.saving);
             async move {
                 let _saving = one_at_a_time.lock().await;
+                // Before it looks: whoever finds somebody waiting is written by them.
+                drop(next);
                 // By now there may be a newer one.
                 match current.load_full() {
                     Some(keys) => file.save(&issuer, keys.jwks()).await,
