@@ -268,6 +268,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Refresh tokens of the client `desk`, bound to the same key.
+#[derive(Copy, Clone)]
 pub(crate) struct Refresh<'a> {
     /// For `token rotate`.
     pub(crate) rotated: &'a str,
