@@ -204,6 +204,37 @@ pub(crate) fn guarantees_md_names_tests_that_are_there() -> Result<(), String> {
     Ok(())
 }
 
+/// Every test that `docs/conformance.md` names is in the file that it names, and what names no test
+/// says that it is not met, not offered or not ours.
+pub(crate) fn conformance_md_names_tests_that_are_there() -> Result<(), String> {
+    let page = include_str!("../../docs/conformance.md");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let mut shown = 0;
+    for row in page.lines().filter(|line| line.starts_with("| §")) {
+        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+        let &[_, _, _, met, tests, _] = columns.as_slice() else {
+            return Err(format!("not four columns: {row}"));
+        };
+        if (tests == "–") != met.starts_with("Not ") {
+            return Err(format!("no test, or one of what is not met: {row}"));
+        }
+        for name in quoted(tests) {
+            let there = name.split_once("::").is_some_and(|(file, function)| {
+                fs::read_to_string(crates.join(file))
+                    .is_ok_and(|text| text.contains(&format!("fn {function}(")))
+            });
+            if !there {
+                return Err(format!("there is no test {name}: {row}"));
+            }
+            shown += 1;
+        }
+    }
+    if shown < 150 {
+        return Err(format!("only {shown} tests were found"));
+    }
+    Ok(())
+}
+
 /// What stands between backticks.
 fn quoted(page: &str) -> impl Iterator<Item = &str> {
     page.split('`').skip(1).step_by(2)

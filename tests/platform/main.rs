@@ -63,6 +63,7 @@ fn trials() -> Vec<Trial> {
         trial!(documents::this_release_is_named_in_changelog_and_upgrading),
         trial!(documents::architecture_md_names_files_that_are_there),
         trial!(documents::guarantees_md_names_tests_that_are_there),
+        trial!(documents::conformance_md_names_tests_that_are_there),
         trial!(examples::each_runs_to_its_end),
         trial!(examples::each_is_in_the_readme),
         trial!(packages::each_library_can_be_packed),
