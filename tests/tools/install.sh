@@ -19,7 +19,7 @@ bin="$tools/bin"
 main() {
   local parts=("$@") part failed=()
   ((${#parts[@]})) || parts=(
-    strace valgrind curl grpcurl buf cargo-deny cargo-fuzz interop-python interop-typescript interop-go
+    strace valgrind browser curl grpcurl buf cargo-deny cargo-fuzz interop-python interop-typescript interop-go
     clients-javascript clients-python clients-nimbus clients-spring
     gungraun-runner jaeger # the slow ones last
   )
@@ -39,8 +39,9 @@ main() {
         ensure "$part" "$(interop_version "${part#interop-}")" "install_${part/-/_}" ;;
       clients-javascript | clients-python | clients-nimbus | clients-spring)
         ensure "$part" "$(clients_version "${part#clients-}")" "install_${part/-/_}" ;;
+      browser) from_debian chromium && ensure browser "$(browser_version)" install_browser ;;
       strace | valgrind | curl) from_debian "$part" ;;
-      *) die "no part is called '$part'; there are: strace valgrind curl jaeger grpcurl buf cargo-deny cargo-fuzz interop-go interop-python interop-typescript clients-javascript clients-python clients-nimbus clients-spring gungraun-runner" ;;
+      *) die "no part is called '$part'; there are: strace valgrind browser curl jaeger grpcurl buf cargo-deny cargo-fuzz interop-go interop-python interop-typescript clients-javascript clients-python clients-nimbus clients-spring gungraun-runner" ;;
     esac || failed+=("$part")
   done
   ((${#failed[@]} == 0)) || die "could not install: ${failed[*]} (the reason stands above)"
@@ -274,6 +275,27 @@ keytool -importcert -noprompt -alias authority -file "\$CLIENTS_CA" -keystore "\
 javac -parameters -cp "\$libraries/*" -d "\$work" "\$folder/Main.java"
 java -XX:TieredStopAtLevel=1 -Djavax.net.ssl.trustStore="\$work/trusted" \
   -Djavax.net.ssl.trustStorePassword=trusted -cp "\$libraries/*:\$work" Main "\$@"
+END
+}
+
+# Chromium is the machine's; the library that drives it is installed here.
+browser_version() {
+  { (cd "$here/../browser" && cat package.json package-lock.json .npmrc) && declare -f install_browser launcher; } |
+    cksum | tr ' ' -
+}
+
+#   browser FOLDER SCENE    plays the scene of the walk in FOLDER
+install_browser() {
+  command -v npm >/dev/null || from_debian npm || return
+  local packages="$tools/interop-packages/browser"
+  rm -rf "$packages"
+  mkdir -p "$packages"
+  cp "$here"/../browser/{package.json,package-lock.json,.npmrc} "$packages/"
+  (cd "$packages" && npm ci --silent)
+  launcher browser <<END
+CHROMIUM="\$(command -v chromium)"
+export CHROMIUM NODE_PATH=$(printf %q "$packages/node_modules")
+exec node "\$1/walk.js" "\$2"
 END
 }
 
