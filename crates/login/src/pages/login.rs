@@ -76,13 +76,13 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
             label for="name" { "Name" }
             input #name type="text" name="name" value=(form.typed) required
                 autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64"
-                autofocus[form.again.is_none()]
+                autofocus[form.typed.is_empty()]
                 aria-invalid=[wrong.then_some("true")]
                 aria-describedby=[wrong.then_some("problem")];
             label for="password" { "Password" }
             input #password type="password" name="password" required
                 autocomplete="current-password" maxlength="256"
-                autofocus[form.again.is_some()]
+                autofocus[!form.typed.is_empty()]
                 aria-invalid=[wrong.then_some("true")]
                 aria-describedby=[wrong.then_some("problem")];
             div.buttons { button type="submit" { "Log in" } }
