@@ -12,11 +12,12 @@ use tonic::transport::Channel;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
+use crate::audience::{Audience, Source};
 use crate::countersign::Countersign;
 use crate::error::{ConnectError, FailedCall, WarmError};
 use crate::layer::{CallFuture, DpopLayer, DpopService};
 use crate::legible::LegibleBody;
-use crate::source::{Cached, ClientCredentials, Fetch, RefreshToken, TokenSource};
+use crate::source::{RefreshToken, TokenSource};
 
 /// Describes a channel; made by [`Countersign::channel`].
 #[must_use]
@@ -24,15 +25,8 @@ pub struct ChannelBuilder {
     countersign: Countersign,
     url: String,
     origin: Option<String>,
-    resource: Option<String>,
-    scopes: Vec<String>,
-    tokens: Option<Tokens>,
+    audience: Audience,
     over: Option<Channel>,
-}
-
-enum Tokens {
-    Source(Arc<dyn TokenSource>),
-    Refresh(Box<RefreshToken>),
 }
 
 impl ChannelBuilder {
@@ -41,9 +35,7 @@ impl ChannelBuilder {
             countersign,
             url,
             origin: None,
-            resource: None,
-            scopes: Vec::new(),
-            tokens: None,
+            audience: Audience::default(),
             over: None,
         }
     }
@@ -51,14 +43,14 @@ impl ChannelBuilder {
     /// The scopes that the calls need. None: all that the client is registered
     /// for at the resource.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self.audience.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
     /// The resource that the token is for, as it was registered. Without it,
     /// the origin.
     pub fn resource(mut self, uri: impl Into<String>) -> Self {
-        self.resource = Some(uri.into());
+        self.audience.resource = Some(uri.into());
         self
     }
 
@@ -72,14 +64,14 @@ impl ChannelBuilder {
     /// Takes access tokens from this refresh token's family instead of asking
     /// for them in the client's own name.
     pub fn refresh_token(mut self, family: RefreshToken) -> Self {
-        self.tokens = Some(Tokens::Refresh(Box::new(family)));
+        self.audience.source = Some(Source::Refresh(Box::new(family)));
         self
     }
 
     /// Takes access tokens from elsewhere. They must be bound to this
     /// [`Countersign`]'s proof key.
     pub fn tokens(mut self, source: Arc<dyn TokenSource>) -> Self {
-        self.tokens = Some(Tokens::Source(source));
+        self.audience.source = Some(Source::Given(source));
         self
     }
 
@@ -130,18 +122,7 @@ impl ChannelBuilder {
     /// What signs the calls, and where their tokens come from.
     fn layer(&self) -> Result<(DpopLayer, Arc<dyn TokenSource>), ConnectError> {
         let origin = self.origin.as_deref().unwrap_or(&self.url);
-        let resource = self
-            .resource
-            .clone()
-            .unwrap_or_else(|| origin.trim_end_matches('/').to_owned());
-        let tokens = match &self.tokens {
-            Some(Tokens::Source(source)) => Arc::clone(source),
-            Some(Tokens::Refresh(family)) => {
-                let narrowed = family.narrowed(self.scopes.clone(), vec![resource]);
-                Arc::new(cached(&self.countersign, narrowed))
-            }
-            None => self.countersign.tokens(self.scopes.clone(), vec![resource]),
-        };
+        let tokens = self.audience.tokens(&self.countersign, origin);
         let layer = self.countersign.layer(origin)?.tokens(Arc::clone(&tokens));
         Ok((layer, tokens))
     }
@@ -210,18 +191,4 @@ impl fmt::Debug for GuardedChannel {
             .field("authority", &self.authority)
             .finish_non_exhaustive()
     }
-}
-
-/// The tokens of one audience and set of scopes.
-pub(crate) fn client_credentials(
-    countersign: &Countersign,
-    scopes: Vec<String>,
-    resources: Vec<String>,
-) -> Arc<dyn TokenSource> {
-    let fetch = ClientCredentials::new(countersign.token_service(), scopes, resources);
-    Arc::new(cached(countersign, fetch))
-}
-
-pub(crate) fn cached<F: Fetch>(countersign: &Countersign, fetch: F) -> Cached<F> {
-    Cached::counted(fetch, countersign.clock(), countersign.tally())
 }

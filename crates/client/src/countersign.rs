@@ -8,8 +8,10 @@ use countersign_dpop::{Minter, Origin, without_userinfo};
 use countersign_jose::{SigningKey, Thumbprint};
 use parking_lot::Mutex;
 
+use crate::attempts::Caller;
+use crate::audience::{cached, client_credentials};
 use crate::authorization::AuthorizationRequest;
-use crate::channel::{ChannelBuilder, GuardedChannel, cached, client_credentials};
+use crate::channel::{ChannelBuilder, GuardedChannel};
 use crate::clock::{Clock, SystemClock};
 use crate::counts::{Counts, Tally};
 use crate::credential::{Client, Credential};
@@ -18,6 +20,8 @@ use crate::error::{ConnectError, TokenError};
 use crate::layer::DpopLayer;
 use crate::nonces::NewestNonce;
 use crate::random;
+#[cfg(feature = "reqwest")]
+use crate::requests::HttpBuilder;
 use crate::secret::Secret;
 use crate::source::{GivenToken, RefreshToken, TokenSource};
 use crate::token_service::{Issued, TokenService};
@@ -175,12 +179,12 @@ struct Inner {
     nonces: Mutex<HashMap<String, Arc<NewestNonce>>>,
     /// The tokens of each audience and set of scopes; as many as there are
     /// channels.
-    tokens: Mutex<HashMap<Audience, Arc<dyn TokenSource>>>,
+    tokens: Mutex<HashMap<Granted, Arc<dyn TokenSource>>>,
     tally: Arc<Tally>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
-struct Audience {
+struct Granted {
     resources: BTreeSet<String>,
     scopes: BTreeSet<String>,
 }
@@ -247,15 +251,38 @@ impl Countersign {
         Ok(self.layer_for(origin))
     }
 
+    /// Describes a client of reqwest for servers that are guarded over HTTP: `http` says how it
+    /// connects, by which TLS, for how long. Two of its settings are ours: it follows no redirects
+    /// and repeats nothing by itself.
+    #[cfg(feature = "reqwest")]
+    pub fn http(&self, http: reqwest::ClientBuilder) -> HttpBuilder {
+        HttpBuilder::new(self.clone(), http)
+    }
+
+    /// Who signs, with tokens, for requests to the server at this URL.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn caller_at(
+        &self,
+        url: &str,
+        audience: &crate::audience::Audience,
+    ) -> Result<Caller, ConnectError> {
+        self.0.transport.look_at(url)?;
+        let caller = self.caller(parse_origin(url)?);
+        Ok(Caller {
+            tokens: Some(audience.tokens(self, url)),
+            ..caller
+        })
+    }
+
     /// The tokens for this audience, shared by all who ask for the same.
     pub fn tokens(&self, scopes: Vec<String>, resources: Vec<String>) -> Arc<dyn TokenSource> {
-        let audience = Audience {
+        let granted = Granted {
             resources: resources.iter().cloned().collect(),
             scopes: scopes.iter().cloned().collect(),
         };
         let mut known = self.0.tokens.lock();
         let tokens = known
-            .entry(audience)
+            .entry(granted)
             .or_insert_with(|| client_credentials(self, scopes, resources));
         Arc::clone(tokens)
     }
@@ -288,6 +315,11 @@ impl Countersign {
     }
 
     fn layer_for(&self, origin: Origin) -> DpopLayer {
+        DpopLayer::of(self.caller(origin))
+    }
+
+    /// Who signs for calls to this origin, without tokens.
+    fn caller(&self, origin: Origin) -> Caller {
         let nonce = Arc::clone(
             self.0
                 .nonces
@@ -295,6 +327,12 @@ impl Countersign {
                 .entry(origin.as_str().to_owned())
                 .or_default(),
         );
-        DpopLayer::new(Arc::clone(&self.0.minter), origin, self.clock()).nonce(nonce)
+        Caller {
+            minter: Arc::clone(&self.0.minter),
+            origin,
+            clock: self.clock(),
+            nonce,
+            tokens: None,
+        }
     }
 }

@@ -34,7 +34,12 @@ pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self(timeout(headers).and_then(|timeout| Instant::now().checked_add(timeout)))
+        Self::after(timeout(headers))
+    }
+
+    /// So long from now; without a timeout, never.
+    pub(crate) fn after(timeout: Option<Duration>) -> Self {
+        Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
     /// Runs `work` until the deadline at most.
@@ -45,14 +50,23 @@ impl Deadline {
         }
     }
 
+    /// What is left, where there is a deadline.
+    pub(crate) fn left(self) -> Result<Option<Duration>, Passed> {
+        let left = self
+            .0
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(Passed);
+        }
+        Ok(left)
+    }
+
     /// Writes what is left into the headers, so that the other side does not
     /// wait longer than the caller does.
     pub(crate) fn write(self, headers: &mut HeaderMap) -> Result<(), Passed> {
-        let Some(at) = self.0 else { return Ok(()) };
-        let left = at.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Passed);
-        }
+        let Some(left) = self.left()? else {
+            return Ok(());
+        };
         let written = HeaderValue::from_str(&legible(left))
             .expect("digits and a letter are a header's value");
         headers.insert(GRPC_TIMEOUT, written);

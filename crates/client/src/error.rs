@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use countersign_dpop::{OriginError, PathRefused};
+use countersign_dpop::{OriginError, PathRefused, TargetError};
 use countersign_jose::{KeyRejected, SigningFailed};
 use tonic::Status;
 
@@ -53,6 +53,21 @@ pub enum ConnectError {
         /// What is wrong with it.
         cause: String,
     },
+    /// Two servers of one HTTP client have the same origin: it would be unclear whose token a
+    /// request gets.
+    #[error(
+        "{origin} was given twice: give each origin once, with all scopes that its requests need"
+    )]
+    ServerTwice {
+        /// The origin.
+        origin: String,
+    },
+    /// An HTTP client that knows no server can send nothing.
+    #[error("no server was given: call server(HttpServer::at(…)) before build()")]
+    ServerMissing,
+    /// The HTTP client underneath cannot be built.
+    #[error("the HTTP client cannot be built: {0}")]
+    Http(String),
     /// Who calls was left out.
     #[error("no client was given: call client(\"its id\", Credential::…) before connect()")]
     ClientMissing,
@@ -200,6 +215,11 @@ pub enum CallError {
     Randomness(NoRandomness),
     /// No proof can be made for the method's path.
     Path(PathRefused),
+    /// No proof can be made for the request's URL.
+    Target(TargetError),
+    /// The request is for this origin, of which the client was told nothing: neither token nor
+    /// proof goes there, and it was not sent.
+    Elsewhere(String),
     /// The connection failed.
     Transport(Box<dyn Error + Send + Sync>),
 }
@@ -214,6 +234,11 @@ impl fmt::Display for CallError {
             Self::Signing(error) => write!(f, "the proof could not be signed: {error}"),
             Self::Randomness(error) => write!(f, "no proof: {error}"),
             Self::Path(error) => write!(f, "no proof can be made for this method: {error}"),
+            Self::Target(error) => write!(f, "no proof can be made for this URL: {error}"),
+            Self::Elsewhere(origin) => write!(
+                f,
+                "the request is for {origin} and was not sent: no server of this client is there; give it with server(…), or send what needs no token with another client"
+            ),
             Self::Transport(error) => error.fmt(f),
         }
     }
@@ -226,9 +251,22 @@ impl Error for CallError {
             Self::Signing(error) => Some(error),
             Self::Randomness(error) => Some(error),
             Self::Path(error) => Some(error),
+            Self::Target(error) => Some(error),
             // What it says is said above; what caused it is still worth asking.
             Self::Transport(error) => Some(&**error),
-            Self::DeadlinePassed => None,
+            Self::DeadlinePassed | Self::Elsewhere(_) => None,
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl CallError {
+    /// Why a request could not be made, where it was for this client to make it. reqwest's own
+    /// errors stay reqwest's.
+    pub fn of(error: &reqwest_middleware::Error) -> Option<&Self> {
+        match error {
+            reqwest_middleware::Error::Middleware(error) => error.downcast_ref(),
+            reqwest_middleware::Error::Reqwest(_) => None,
         }
     }
 }

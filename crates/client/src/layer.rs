@@ -27,7 +27,7 @@
 //! # }
 //! ```
 
-mod attempt;
+mod call;
 mod future;
 mod replay;
 
@@ -40,12 +40,12 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::attempt::Attempts;
+use self::call::Call;
 pub use self::future::CallFuture;
+use crate::attempts::{self, Caller};
 use crate::clock::Clock;
 use crate::error::FailedCall;
 use crate::legible::{Legible, LegibleBody, LegibleLayer};
-use crate::nonces::NewestNonce;
 use crate::source::TokenSource;
 
 /// Attaches `authorization` and `dpop` to every call to one origin, and sends a
@@ -81,13 +81,7 @@ impl DpopLayer {
         })
     }
 
-    /// Shares the newest nonce with the other layers for the same origin.
-    pub(crate) fn nonce(self, nonce: Arc<NewestNonce>) -> Self {
-        let caller = Arc::unwrap_or_clone(self.0);
-        Self::of(Caller { nonce, ..caller })
-    }
-
-    fn of(caller: Caller) -> Self {
+    pub(crate) fn of(caller: Caller) -> Self {
         Self(Arc::new(caller))
     }
 }
@@ -129,17 +123,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let attempts = Attempts::of(Arc::clone(&self.caller), request);
-        CallFuture::new(attempts.run(self.inner.clone()))
+        let call = Call::of(self.inner.clone(), request);
+        CallFuture::new(attempts::run(Arc::clone(&self.caller), call))
     }
-}
-
-/// Who calls, and where.
-#[derive(Clone)]
-struct Caller {
-    minter: Arc<Minter>,
-    origin: Origin,
-    clock: Arc<dyn Clock>,
-    nonce: Arc<NewestNonce>,
-    tokens: Option<Arc<dyn TokenSource>>,
 }

@@ -117,6 +117,8 @@
 //! | [`legible`] | answers that cannot make tonic panic |
 //! | [`random`], [`deadline`] | what the guard needs as well |
 
+mod attempts;
+mod audience;
 pub mod authorization;
 mod channel;
 pub mod clock;
@@ -136,6 +138,8 @@ mod nonces;
 pub mod outcome;
 pub mod pkce;
 pub mod random;
+#[cfg(feature = "reqwest")]
+mod requests;
 mod secret;
 pub mod source;
 mod token_service;
@@ -147,5 +151,7 @@ pub use self::countersign::{Builder, Countersign};
 pub use self::counts::Counts;
 pub use self::credential::{AssertionKey, Client, Credential, CredentialFileError, KeyFile};
 pub use self::error::{CallError, ConnectError, FailedCall, TokenError, WarmError};
+#[cfg(feature = "reqwest")]
+pub use self::requests::{HttpBuilder, HttpServer};
 pub use self::secret::Secret;
 pub use self::token_service::{Code, Issued, TokenService};

@@ -1,11 +1,13 @@
 //! What a call came to: the only place that reads gRPC codes and the details
 //! of a refusal back.
 
+mod http;
+
 use std::time::Duration;
 
+use ::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use countersign::error::v1::Reason;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -13,10 +15,14 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::error::{CallError, TokenError};
 
+pub use self::http::{ChallengeError, HttpRefused, LeftAtThat};
+#[cfg(feature = "reqwest")]
+pub(crate) use self::http::{challenge as http_challenge, got_through as http_got_through};
+
 /// Who Countersign's `ErrorInfo` comes from.
 const DOMAIN: &str = "countersign";
 
-const WWW_AUTHENTICATE: HeaderName = http::header::WWW_AUTHENTICATE;
+const WWW_AUTHENTICATE: HeaderName = ::http::header::WWW_AUTHENTICATE;
 
 /// A refusal by Countersign: a guard or the token service.
 #[derive(Clone, Debug)]
@@ -243,7 +249,7 @@ pub(crate) fn status_of(error: &CallError) -> Option<Status> {
         CallError::Token(_) | CallError::Signing(_) | CallError::Randomness(_) => {
             Status::with_details(Code::Internal, message, bytes::Bytes::new())
         }
-        CallError::Path(_) => {
+        CallError::Path(_) | CallError::Target(_) | CallError::Elsewhere(_) => {
             Status::with_details(Code::InvalidArgument, message, bytes::Bytes::new())
         }
         CallError::Transport(_) => return None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign_dpop::without_userinfo;
 use http::Uri;
+use http::uri::Scheme;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::error::{ConnectError, WarmError};
@@ -73,46 +74,53 @@ impl Transport {
         }
     }
 
+    /// Looks at a URL that others connect to.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn look_at(&self, url: &str) -> Result<(), ConnectError> {
+        self.permitted(url).map(drop)
+    }
+
     fn endpoint(&self, url: &str) -> Result<Endpoint, ConnectError> {
-        let refuse = |cause: &str| ConnectError::Url {
-            url: without_userinfo(url).into_owned(),
-            cause: cause.to_owned(),
-        };
         Ok(self
-            .safe(url, refuse)?
+            .safe(url)?
             .connect_timeout(CONNECT)
             .http2_keep_alive_interval(KEEPALIVE_EVERY)
             .keep_alive_timeout(KEEPALIVE_WITHIN)
             .tcp_nodelay(true))
     }
 
-    fn safe(
-        &self,
-        url: &str,
-        refuse: impl Fn(&str) -> ConnectError,
-    ) -> Result<Endpoint, ConnectError> {
+    fn safe(&self, url: &str) -> Result<Endpoint, ConnectError> {
+        let uri = self.permitted(url)?;
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Ok(Endpoint::from(uri));
+        }
+        let tls = |error: tonic::transport::Error| ConnectError::Tls {
+            url: without_userinfo(url).into_owned(),
+            cause: chain(&error),
+        };
+        // rustls would take it for an authority that trusts nobody.
+        if !self.authorities.iter().all(|pem| holds_certificate(pem)) {
+            return Err(ConnectError::Tls {
+                url: without_userinfo(url).into_owned(),
+                cause: "the authority's file holds no certificate".to_owned(),
+            });
+        }
+        Endpoint::from(uri).tls_config(self.tls()).map_err(tls)
+    }
+
+    /// A URL to which tokens may be sent: nobody on the way can read them.
+    fn permitted(&self, url: &str) -> Result<Uri, ConnectError> {
+        let refuse = |cause: &str| ConnectError::Url {
+            url: without_userinfo(url).into_owned(),
+            cause: cause.to_owned(),
+        };
         let uri: Uri = url
             .parse()
             .map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
         let host = uri.host().ok_or_else(|| refuse("it has no host"))?;
         match uri.scheme_str() {
-            Some("https") => {
-                let tls = |error: tonic::transport::Error| ConnectError::Tls {
-                    url: without_userinfo(url).into_owned(),
-                    cause: chain(&error),
-                };
-                // rustls would take it for an authority that trusts nobody.
-                if !self.authorities.iter().all(|pem| holds_certificate(pem)) {
-                    return Err(ConnectError::Tls {
-                        url: without_userinfo(url).into_owned(),
-                        cause: "the authority's file holds no certificate".to_owned(),
-                    });
-                }
-                Endpoint::from(uri.clone())
-                    .tls_config(self.tls())
-                    .map_err(tls)
-            }
-            Some("http") if self.plaintext || is_this_machine(host) => Ok(Endpoint::from(uri)),
+            Some("https") => Ok(uri),
+            Some("http") if self.plaintext || is_this_machine(host) => Ok(uri),
             Some("http") => Err(ConnectError::Plaintext {
                 url: without_userinfo(url).into_owned(),
             }),

@@ -26,6 +26,12 @@ impl Target {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is reached at this origin.
+    pub fn is_at(&self, origin: &Origin) -> bool {
+        let path = self.0.strip_prefix(&*origin.0);
+        path.is_some_and(|path| path.starts_with('/'))
+    }
 }
 
 impl fmt::Display for Target {

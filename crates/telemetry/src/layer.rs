@@ -1,7 +1,8 @@
 //! Tower layers that put every call into its trace: [`ServerLayer`] for calls
 //! that arrive, [`HttpServerLayer`] for requests that are not gRPC,
 //! [`ClientLayer`] for calls that leave. Each belongs outermost, so
-//! that whatever the other layers do is part of the call.
+//! that whatever the other layers do is part of the call. [`MadeRequest`] is for HTTP
+//! requests that leave.
 //!
 //! ```no_run
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,6 +19,7 @@
 mod body;
 mod call;
 mod future;
+mod made;
 mod request;
 
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use tower_service::Service;
 pub use self::body::CallBody;
 use self::call::Call;
 pub use self::future::CallFuture;
+pub use self::made::{MadeFuture, MadeRequest};
 pub use self::request::{HttpServerLayer, RequestFuture, ServedRequests};
 
 /// Makes the server span of every gRPC call that arrives, as a child of the

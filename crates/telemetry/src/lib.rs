@@ -54,7 +54,8 @@ pub mod spans;
 pub use carry::{Carried, carry};
 pub use export::Delivery;
 pub use layer::{
-    CallBody, CallFuture, ClientCalls, ClientLayer, HttpServerLayer, ServerCalls, ServerLayer,
+    CallBody, CallFuture, ClientCalls, ClientLayer, HttpServerLayer, MadeRequest, ServerCalls,
+    ServerLayer,
 };
 pub use refusal::{Called, bearer_accepted, refused, would_refuse};
 pub use settings::{LogFormat, LogSink, Logs, Service, Settings, SettingsError, Traces};

@@ -202,6 +202,22 @@ pub(crate) fn served_request(
     )
 }
 
+/// A request that leaves and is not gRPC. Its path is told to nobody: it may hold anything.
+pub(crate) fn made_request(method: &Method, address: Option<&str>, port: Option<u16>) -> Span {
+    let method = http_method(method);
+    info_span!(
+        names::HTTP_REQUEST,
+        { names::OTEL_KIND } = names::KIND_CLIENT,
+        { names::OTEL_NAME } = method,
+        { names::OTEL_STATUS } = Empty,
+        { names::HTTP_METHOD } = method,
+        { names::HTTP_STATUS } = Empty,
+        { names::ERROR_TYPE } = Empty,
+        { names::SERVER_ADDRESS } = address,
+        { names::SERVER_PORT } = port.map(i64::from),
+    )
+}
+
 /// The methods of RFC 9110 and RFC 5789. A stranger's becomes part of no span's name.
 fn http_method(method: &Method) -> &'static str {
     match *method {

@@ -9,7 +9,7 @@ use countersign_client::{
     Builder, CallError, Client, ConnectError, Credential, CredentialFileError, TokenError,
     WarmError,
 };
-use countersign_dpop::Origin;
+use countersign_dpop::{Origin, TargetError};
 use countersign_jose::{KeyRejected, SigningFailed, UnixTime};
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -45,6 +45,12 @@ fn every_connect_error_says_what_to_do() {
             "Give scheme, host and port, such as https://orders.internal:8443";
         ConnectError::Tls { .. } => ConnectError::Tls { url: url(), cause: cause() },
             "Is the certificate authority's file PEM?";
+        ConnectError::ServerTwice { .. } => ConnectError::ServerTwice { origin: "https://orders".to_owned() },
+            "https://orders was given twice: give each origin once, with all scopes that its requests need";
+        ConnectError::ServerMissing => ConnectError::ServerMissing,
+            "call server(HttpServer::at(…)) before build()";
+        ConnectError::Http(_) => ConnectError::Http("no such proxy".to_owned()),
+            "the HTTP client cannot be built: no such proxy";
         ConnectError::ClientMissing => ConnectError::ClientMissing,
             "call client(\"its id\", Credential::…) before connect()";
         ConnectError::Credential(_) => no_such_file().into(),
@@ -179,6 +185,10 @@ fn every_call_error_says_what_to_do() {
             "no proof: the system gives no random bytes";
         CallError::Path(_) => CallError::Path(path),
             "no proof can be made for this method: the path is not plain: absolute, without percent-encodings, dot segments or a query";
+        CallError::Target(_) => CallError::Target(TargetError::UserInfo),
+            "no proof can be made for this URL: the URI has user information";
+        CallError::Elsewhere(_) => CallError::Elsewhere("https://stock.test".to_owned()),
+            "the request is for https://stock.test and was not sent: no server of this client is there; give it with server(…), or send what needs no token with another client";
         CallError::Transport(_) => CallError::Transport("connection refused".into()),
             "connection refused";
     };

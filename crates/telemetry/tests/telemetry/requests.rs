@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
-use countersign_telemetry::{HttpServerLayer, Traces, prepare};
-use http::{Method, Request, Response, StatusCode, Uri};
+use countersign_telemetry::{HttpServerLayer, MadeRequest, Traces, prepare};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
 use tower_layer::Layer;
@@ -92,5 +92,51 @@ fn a_request_is_named_after_its_endpoint_and_has_the_status_of_its_answer() {
             .get("countersign.refusal.cause")
             .map(String::as_str);
         assert_eq!(cause, (!status.is_success()).then_some("grant_reused"));
+    }
+}
+
+#[test]
+fn a_request_that_leaves_is_named_after_its_method_and_has_the_status_of_its_answer() {
+    for (status, kind) in [
+        (Ok(200), None),
+        (Ok(302), None),
+        (Ok(401), Some("401")),
+        (Ok(503), Some("503")),
+        (Err(()), Some("transport")),
+    ] {
+        let (collector, endpoint) = Collector::start();
+        let (dispatch, telemetry) = prepare(settings("shop", Some(Traces::to(&endpoint)))).unwrap();
+        let here = tracing::dispatcher::set_default(&dispatch);
+        let made = MadeRequest::begin(&Method::POST, Some("orders.test"), Some(443));
+        let mut headers = HeaderMap::new();
+        made.mark(&mut headers);
+        let answer = async {
+            // What is done meanwhile belongs to it.
+            countersign_telemetry::spans::proof_mint().in_scope(|| {});
+            status.map(|status| StatusCode::from_u16(status).unwrap())
+        };
+        let heard = runtime().block_on(made.during(answer, |status| *status));
+        assert_eq!(heard.map(|status| status.as_u16()), status);
+        drop(here);
+        telemetry.shutdown(SHUTDOWN).unwrap();
+
+        let (_, span) = collector.span("POST");
+        assert_eq!(span.kind(), SpanKind::Client);
+        let told = headers["traceparent"].to_str().unwrap();
+        let id: String = span.span_id.iter().map(|it| format!("{it:02x}")).collect();
+        assert!(told.contains(&id), "the server is told of the span: {told}");
+        let (_, mint) = collector.span("countersign.proof.mint");
+        assert_eq!(mint.parent_span_id, span.span_id);
+
+        let attributes = attributes(&span);
+        let said = |name: &str| attributes.get(name).map(String::as_str);
+        assert_eq!(said("http.request.method"), Some("POST"));
+        assert_eq!(said("server.address"), Some("orders.test"));
+        assert_eq!(said("server.port"), Some("443 as a number"));
+        let number = status.ok().map(|status| format!("{status} as a number"));
+        assert_eq!(said("http.response.status_code"), number.as_deref());
+        assert_eq!(said("error.type"), kind);
+        let is_error = span.status.as_ref().map(|status| status.code());
+        assert_eq!(is_error == Some(SpanStatus::Error), kind.is_some());
     }
 }
