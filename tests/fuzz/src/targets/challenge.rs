@@ -1,8 +1,8 @@
 //! `client` and `guard`: the headers of answers and calls, and refusals in them.
 
 use countersign_client::fuzz;
-use countersign_client::outcome::Refused;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use countersign_client::outcome::{HttpRefused, Refused};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -23,6 +23,7 @@ pub fn check(input: &[u8]) {
         assert!(!nonce.contains(['"', '\\', ' ']));
     }
     refused(&headers);
+    refused_over_http(&headers);
     if let Ok((token, proof)) = countersign_guard::fuzz::presented(&headers) {
         assert!(!token.is_empty() && !token.contains([' ', ',']));
         assert!(proof.is_ascii() && !proof.contains(','));
@@ -45,6 +46,23 @@ fn refused(headers: &HeaderMap) {
         let again = Refused::of(&Status::with_details(Code::Internal, "", details));
         assert_eq!(again.map(|it| it.reason), Some(refused.reason));
     }
+}
+
+/// Only a challenge for DPoP is read, and only one that is there.
+fn refused_over_http(headers: &HeaderMap) {
+    let refused = HttpRefused::of(StatusCode::BAD_REQUEST, headers);
+    if let Some(refused) = &refused {
+        let mut challenges = headers.get_all("www-authenticate").iter();
+        let is_there = challenges.any(|it| {
+            it.as_bytes()
+                .to_ascii_lowercase()
+                .windows(4)
+                .any(|it| it == b"dpop")
+        });
+        assert!(is_there, "{refused:?}");
+    }
+    let unauthorized = HttpRefused::of(StatusCode::UNAUTHORIZED, headers).map(|it| it.error);
+    assert_eq!(unauthorized.flatten(), refused.and_then(|it| it.error));
 }
 
 /// Lines of `name: value`; bytes that no header has are left out with their line.
