@@ -13,17 +13,17 @@
 use axum::extract::Path;
 use axum::routing::{delete, get};
 use axum::{Extension, Router};
-use countersign_client::Countersign;
+use countersign_client::HttpServer;
 use countersign_guard::Permit;
 use countersign_testkit::{Platform, Problem, service_client};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use reqwest_middleware::ClientWithMiddleware;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tonic::body::Body;
-use tower::{Layer as _, ServiceExt as _};
 
 /// Who may ask what. What stands here not is refused.
 const RULES: &str = r#"
@@ -78,6 +78,10 @@ async fn main() -> Result<(), Problem> {
 
     // A caller whose every request has a token and a proof of its own.
     let ann = platform.caller("ann", &url, &["orders.read"]).await?;
+    let http = ann
+        .http(reqwest::Client::builder().no_proxy())
+        .server(HttpServer::at(&url).scopes(["orders.read"]))
+        .build()?;
     for (method, path) in [
         ("GET", "/orders/ann"),
         ("GET", "/orders/bob"),
@@ -86,31 +90,27 @@ async fn main() -> Result<(), Problem> {
     ] {
         println!(
             "ann: {method} {path}: {}",
-            ask(&ann, &url, method, path).await?
+            ask(&http, &url, method, path).await?
         );
     }
     Ok(())
 }
 
-/// With the client's layer over a plain hyper client.
-async fn ask(who: &Countersign, url: &str, method: &str, path: &str) -> Result<String, Problem> {
-    let tokens = who.tokens(vec!["orders.read".to_owned()], vec![url.to_owned()]);
-    let hyper = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let signed = who.layer(url)?.tokens(tokens).layer(hyper);
-    loop {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{url}{path}"))
-            .body(Body::empty())?;
-        let (status, body) = read(signed.clone().oneshot(request).await?).await?;
-        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
-        match problem["reason"].as_str() {
-            // The layer has learnt the nonce that came with it.
-            Some("REASON_DPOP_NONCE_REQUIRED") => {}
-            Some(reason) => return Ok(format!("{status}, {reason}")),
-            None => return Ok(format!("{status}, {body}")),
-        }
-    }
+async fn ask(
+    http: &ClientWithMiddleware,
+    url: &str,
+    method: &str,
+    path: &str,
+) -> Result<String, Problem> {
+    let asked = http.request(method.parse()?, format!("{url}{path}"));
+    let answer = asked.send().await?;
+    let status = answer.status();
+    let body = answer.text().await?;
+    let problem: Value = serde_json::from_str(&body).unwrap_or_default();
+    Ok(match problem["reason"].as_str() {
+        Some(reason) => format!("{status}, {reason}"),
+        None => format!("{status}, {body}"),
+    })
 }
 
 async fn read<B>(answer: Response<B>) -> Result<(http::StatusCode, String), Problem>

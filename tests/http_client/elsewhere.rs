@@ -68,6 +68,28 @@ async fn no_redirect_is_followed() {
     assert_eq!(other.log.len(), 0);
 }
 
+/// Whatever the builder was told: below the middleware it would be the same proof.
+#[tokio::test]
+async fn nothing_is_repeated_below() {
+    let stand = Stand::start(NonceMode::Off).await;
+    let server = Scripted::start([(503, &[] as &[_])]).await;
+    let platform = &stand.platform;
+    let countersign = platform.caller("of", &server.url, &["all"]).await.unwrap();
+    let again = reqwest::retry::for_host("127.0.0.1")
+        .classify_fn(|answer| match answer.status() {
+            Some(StatusCode::SERVICE_UNAVAILABLE) => answer.retryable(),
+            _ => answer.success(),
+        })
+        .no_budget();
+    let http = countersign
+        .http(plain().retry(again))
+        .server(HttpServer::at(&server.url))
+        .build()
+        .unwrap();
+    let answer = http.get(server.at("/")).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), server.log.len()), (503, 1));
+}
+
 #[tokio::test]
 async fn each_server_gets_tokens_and_nonces_of_its_own() {
     let stand = Stand::start(NonceMode::Always).await;

@@ -67,6 +67,19 @@ const SAYS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "requests",
+        &[
+            "an order is read: 200 OK for shop",
+            "stock is added: 401 Unauthorized, a nonce is wanted, and the body is gone",
+            "stock is added: 200 OK took tea",
+            "an order is made: 403 Forbidden, ask for write",
+            "an order is deleted: 401 Unauthorized, sign in by urn:example:mfa",
+            "an old address: 308 Permanent Redirect /items/7",
+            "a request for https://elsewhere.example is not sent",
+            "tokens fetched: 2",
+        ],
+    ),
+    (
         "own_rules",
         &[
             "anybody may list the books: Middlemarch, Emma",

@@ -309,6 +309,8 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
         "authorization: Bearer abc\ndpop: a.b.c",
         "authorization: DPoP a,b\ndpop: a\ndpop: b",
         "grpc-status: 16\ngrpc-status-details-bin: !!!\nwww-authenticate: dpop",
+        "www-authenticate: DPoP error=\"insufficient_user_authentication\", acr_values=\"a b\", max_age=\"5\"",
+        "www-authenticate: Negotiate a==, Bearer realm=\"\\\"\", DPoP error=invalid_token",
     ] {
         found.push(call.into());
     }
