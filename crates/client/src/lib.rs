@@ -49,6 +49,9 @@
 //! - **TLS**, with the system's roots or [your own authority](Builder::trust_ca).
 //!   Plaintext stays on this machine unless you [say so](Builder::allow_plaintext).
 //!
+//! With the feature `reqwest`, `Countersign::http` makes clients of reqwest for servers that
+//! are guarded over HTTP, by the same rules.
+//!
 //! # Errors
 //!
 //! A stub answers with a `tonic::Status` as ever. [`outcome::Refused`] reads why
