@@ -31,8 +31,11 @@ const EDGES: [&str; 5] = [
     "tests/platform/",
 ];
 
+/// Where rows are that go to the HTTP endpoints of the token service.
+const HTTP: &str = "crates/server/tests/server/http/";
+
 /// What sends the published vectors.
-const DRIVERS: [(&str, &str); 2] = [
+const DRIVERS: [(&str, &str); 3] = [
     (
         "crates/guard/tests/guard/vectors.rs",
         "every_published_vector_through_a_guarded_channel",
@@ -41,12 +44,17 @@ const DRIVERS: [(&str, &str); 2] = [
         "crates/server/tests/server/vectors.rs",
         "every_published_vector_through_the_token_service",
     ),
+    (
+        "crates/server/tests/server/vectors.rs",
+        "every_published_vector_through_the_token_endpoint",
+    ),
 ];
 
 /// How many attacks are in which state.
 #[derive(Debug, Default)]
 struct Counts {
     rows: usize,
+    over_http: usize,
     not_yet: usize,
     cannot_be_said: usize,
 }
@@ -99,8 +107,18 @@ pub(crate) fn none_is_missing() -> Result<(), String> {
 pub(crate) fn a_wrong_entry_is_found() -> Result<(), String> {
     let row = "row = \"docs/grpc-dpop-vectors.json\"";
     let find = "find = '\"name\":\"alg none\"'";
+    let http = "http = \"presentation.rs\"";
     let rows = [
         (format!("comes = \"P\"\n{row}\n{find}"), true),
+        (
+            format!("comes = \"P\"\n{row}\n{find}\n{http}\nhttp_find = '\"no proof\"'"),
+            true,
+        ),
+        (
+            format!("comes = \"P\"\n{row}\n{find}\n{http}\nhttp_find = \"no such row\""),
+            false,
+        ),
+        (format!("comes = \"P\"\n{row}\n{find}\n{http}"), false),
         ("comes = \"P\"\nnot_yet = \"an edge\"".to_owned(), true),
         (format!("{row}\n{find}"), false),
         ("comes = \"P\"".to_owned(), false),
@@ -166,8 +184,17 @@ fn check(
     names.sort_unstable();
     match names[..] {
         ["comes", "find", "row", "sent"] => {
-            found(text(attack, "row")?, text(attack, "find")?, files)?;
+            let row = text(attack, "row")?;
+            found(row, text(attack, "find")?, files)?;
             counts.rows += 1;
+            counts.over_http += usize::from(row.starts_with(HTTP));
+        }
+        ["comes", "find", "http", "http_find", "row", "sent"] => {
+            found(text(attack, "row")?, text(attack, "find")?, files)?;
+            let http = format!("{HTTP}{}", text(attack, "http")?);
+            found(&http, text(attack, "http_find")?, files)?;
+            counts.rows += 1;
+            counts.over_http += 1;
         }
         ["comes", "not_yet", "sent"] => {
             text(attack, "not_yet")?;
@@ -179,8 +206,8 @@ fn check(
         }
         _ => {
             return Err(format!(
-                "has {names:?}; want sent, comes, and either row with find, not_yet or \
-                 cannot_be_said"
+                "has {names:?}; want sent, comes, and either row with find (and http with \
+                 http_find), not_yet or cannot_be_said"
             ));
         }
     }
@@ -218,7 +245,8 @@ fn text<'a>(attack: &'a Table, name: &str) -> Result<&'a str, String> {
 )]
 fn say(counts: &Counts) {
     println!(
-        "attacks: {} with a row, {} not yet, {} that cannot be said",
-        counts.rows, counts.not_yet, counts.cannot_be_said
+        "attacks: {} with a row, {} of them one that goes to an HTTP endpoint, {} not yet, \
+         {} that cannot be said",
+        counts.rows, counts.over_http, counts.not_yet, counts.cannot_be_said
     );
 }
