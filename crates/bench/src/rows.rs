@@ -3,11 +3,13 @@
 pub(crate) mod batch;
 pub(crate) mod client_layer;
 pub(crate) mod floor;
+pub(crate) mod token_http;
 mod tokens;
 
 use std::fmt;
 use std::str::FromStr;
 
+use self::token_http::Version;
 use crate::call::Failures;
 use crate::child::Floor;
 use crate::{Batch, BenchError, Process, World};
@@ -41,6 +43,10 @@ pub enum Row {
     Revoke,
     /// The key set.
     ListKeys,
+    /// A token by `/token` over HTTP/2, against the same over gRPC.
+    TokenHttp2,
+    /// The same over HTTP/1.1.
+    TokenHttp1,
     /// What the client layer adds, in the caller's processor time.
     ClientLayer,
 }
@@ -56,7 +62,7 @@ pub enum Side {
 
 impl Row {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Echo,
         Self::GuardCached,
         Self::GuardUncached,
@@ -68,6 +74,8 @@ impl Row {
         Self::IntrospectJwt,
         Self::Revoke,
         Self::ListKeys,
+        Self::TokenHttp2,
+        Self::TokenHttp1,
         Self::ClientLayer,
     ];
 
@@ -85,6 +93,8 @@ impl Row {
             Self::IntrospectJwt => "introspect_jwt",
             Self::Revoke => "revoke",
             Self::ListKeys => "list_keys",
+            Self::TokenHttp2 => "token_http2",
+            Self::TokenHttp1 => "token_http1",
             Self::ClientLayer => "client_layer",
         }
     }
@@ -107,7 +117,8 @@ impl Row {
                 token: true,
                 ..proof(ORDER_ANSWER_BYTES)
             },
-            Self::IssueSecret => Floor {
+            // Of the two over HTTP the other side is this row's own.
+            Self::IssueSecret | Self::TokenHttp2 | Self::TokenHttp1 => Floor {
                 sign: true,
                 ..proof(ISSUED_BYTES)
             },
@@ -147,9 +158,10 @@ impl Row {
         world: &mut World,
         calls: usize,
     ) -> Result<Batch, BenchError> {
-        match side {
-            Side::Floor => floor::batch(self, calls),
-            Side::Ours => batch::ours(self, world, calls).await,
+        match (side, self.http()) {
+            (Side::Floor, None) => floor::batch(self, calls),
+            (Side::Floor, Some(_)) => batch::ours(Self::IssueSecret, world, calls).await,
+            (Side::Ours, _) => batch::ours(self, world, calls).await,
         }
     }
 
@@ -162,6 +174,15 @@ impl Row {
         match (side, self) {
             (Side::Ours, Self::Revoke) => tokens::still_active(world.tokens().await?).await,
             _ => Ok(Failures::new()),
+        }
+    }
+
+    /// What it speaks on our side, where that is not gRPC.
+    pub(crate) const fn http(self) -> Option<Version> {
+        match self {
+            Self::TokenHttp1 => Some(Version::Http1),
+            Self::TokenHttp2 => Some(Version::Http2),
+            _ => None,
         }
     }
 
@@ -183,6 +204,8 @@ impl Row {
             | Self::IntrospectJwt
             | Self::Revoke
             | Self::ListKeys
+            | Self::TokenHttp2
+            | Self::TokenHttp1
             | Self::ClientLayer => None,
         }
     }
@@ -191,6 +214,8 @@ impl Row {
     pub const fn added_us_max(self) -> Option<f64> {
         match self {
             Self::ClientLayer => Some(16.0),
+            Self::TokenHttp2 => Some(10.0),
+            Self::TokenHttp1 => Some(25.0),
             _ => None,
         }
     }
@@ -204,6 +229,7 @@ impl Row {
             (_, Self::ClientLayer) | (Side::Ours, Self::GuardCached | Self::GuardUncached) => {
                 world.guarded(ORDER_ANSWER_BYTES)
             }
+            (_, Self::TokenHttp2 | Self::TokenHttp1) => Ok(world.tokens().await?.process()),
             (Side::Floor, _) => world.floor(&self.floor()),
             (Side::Ours, Self::Echo) => world.twin(&self.floor()),
             (Side::Ours, _) => Ok(world.tokens().await?.process()),

@@ -11,7 +11,7 @@ use crate::collector::Collector;
 use crate::plan::{Cell, Plan, Shape};
 use crate::process::Used;
 use crate::report::{Figure, OpenFigure, Sizes};
-use crate::rows::{Row, Side, client_layer};
+use crate::rows::{Row, Side, client_layer, token_http};
 use crate::stats::{Latencies, Schedule, Spread};
 use crate::world::Setting;
 use crate::{BenchError, Measurement, World, load};
@@ -200,6 +200,9 @@ pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, B
     if cell.row == Row::ClientLayer {
         return client_layer::round(world, cell, side).await;
     }
+    if let (Side::Ours, Some(version)) = (side, cell.row.http()) {
+        return token_http::round(world, cell, version).await;
+    }
     let batch = cell.row.batch(side, world, cell.calls).await?;
     let server = cell.row.server(side, world).await?;
     let connections = Connection::open_many(&server.facts().url, cell.shape.connections).await?;
@@ -235,6 +238,10 @@ pub async fn open(
     let wrong = || BenchError::Asked(format!("{rate} calls a second are no rate"));
     if row == Row::ClientLayer {
         let text = "client_layer measures the caller; it has no open loop".to_owned();
+        return Err(BenchError::Asked(text));
+    }
+    if row.http().is_some() {
+        let text = format!("{row} is compared with issue_secret; that has an open loop");
         return Err(BenchError::Asked(text));
     }
     let schedule = Schedule::per_sec(rate).ok_or_else(wrong)?;

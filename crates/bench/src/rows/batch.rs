@@ -17,7 +17,9 @@ pub(super) async fn ours(row: Row, world: &mut World, calls: usize) -> Result<Ba
         Row::Echo => floor::batch(row, calls),
         Row::GuardCached | Row::ClientLayer => guarded(calls, |_| 0),
         Row::GuardUncached => guarded(calls, |number| number + 1),
-        Row::IssueSecret => tokens::issue_secret(world.tokens().await?, calls),
+        Row::IssueSecret | Row::TokenHttp2 | Row::TokenHttp1 => {
+            tokens::issue_secret(world.tokens().await?, calls)
+        }
         Row::IssuePrivateKeyJwt => tokens::issue_private_key_jwt(world.tokens().await?, calls),
         Row::Redeem => tokens::redeem(world.tokens().await?, calls).await,
         Row::Rotate => tokens::rotate(world.tokens().await?, calls).await,

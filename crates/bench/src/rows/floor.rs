@@ -43,7 +43,9 @@ fn carries(row: Row) -> Option<Carries> {
         }
         Row::GuardUncached => of(Token::New, Message::Bytes(ORDER_REQUEST_BYTES)),
         // A client's name, its secret, a scope and a resource; and so on.
-        Row::IssueSecret => of(Token::None, Message::Bytes(101)),
+        Row::IssueSecret | Row::TokenHttp2 | Row::TokenHttp1 => {
+            of(Token::None, Message::Bytes(101))
+        }
         Row::IssuePrivateKeyJwt => of(Token::None, Message::Assertion(52)),
         Row::Redeem => of(Token::None, Message::Bytes(208)),
         Row::Rotate | Row::Revoke => of(Token::None, Message::Bytes(136)),

@@ -45,12 +45,14 @@ answered wrongly does.
 All rows are measured with 64 streams over one connection; then, with half of
 the calls, with 1 and 16 streams and with 64 over 16 connections. That takes
 about ten minutes. MiB is the memory of the measured process after a repeat,
-with what earlier rows left in it; client_layer measures the caller.
+with what earlier rows left in it; client_layer measures the caller. The floor of
+token_http2 and token_http1 is the same token over gRPC; over HTTP/1.1 each stream
+has a connection of its own.
 
 Ctrl-C ends the servers and removes what they kept.
 
 Rows: echo, guard_cached, guard_uncached, issue_secret, issue_private_key_jwt,
-redeem, rotate, introspect, introspect_jwt, revoke, list_keys, client_layer
+redeem, rotate, introspect, introspect_jwt, revoke, list_keys, token_http2, token_http1, client_layer
 
 Examples:
   countersign bench

@@ -32,6 +32,8 @@ const ROWS: [&str; 12] = [
     "introspect_jwt",
     "revoke",
     "list_keys",
+    "token_http2",
+    "token_http1",
     "client_layer",
 ];
 
@@ -80,13 +82,14 @@ fn every_row_is_measured_and_nothing_is_left() {
         for field in ["request_bytes", "answer_bytes"] {
             let [ours, floor] = [field.to_owned(), format!("floor_{field}")]
                 .map(|field| figure[field].as_f64().unwrap());
-            // Some bytes are in the names of fields.
-            assert!((ours - floor).abs() <= 16.0, "{field}: {figure}");
+            // Some bytes are in the names of fields; a form is another text than a message.
+            let is_form = figure["name"].as_str().unwrap().starts_with("token_http");
+            assert!(is_form || (ours - floor).abs() <= 16.0, "{field}: {figure}");
         }
         let flat = figure.as_object().unwrap().values();
         assert!(flat.into_iter().all(|value| !value.is_object()));
     }
-    assert!(ran.err.contains("[12/12] client_layer"), "{}", ran.err);
+    assert!(ran.err.contains("[14/14] client_layer"), "{}", ran.err);
     assert_eq!(left_in(folder.path()), 0, "{ran:?}");
 }
 
