@@ -20,7 +20,7 @@ use crate::program::{finish, program, wait};
 /// Longer than any end takes on a busy machine; only a hang gets there.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 14] = [
     "echo",
     "guard_cached",
     "guard_uncached",
