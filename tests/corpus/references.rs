@@ -48,6 +48,7 @@ impl Introspector for Knows {
             issued_at: UnixTime::from_secs(1_759_999_900),
             expires_at: UnixTime::from_secs(1_760_000_900),
             jkt: Some(self.0),
+            certificate: None,
             auth_time: None,
             acr: None,
             authorization_details: String::new(),

@@ -23,6 +23,7 @@ pub(crate) use self::verdict::{
 };
 use crate::authority::online::Asking;
 use crate::authority::{Authority, Claims, Vouched};
+use crate::certificate::PeerCertificate;
 use crate::credentials::{self, Presented, Scheme};
 use crate::freshness::Freshness;
 use crate::horizon::Horizon;
@@ -118,11 +119,11 @@ impl Checks {
         let verdict = match self.route(head) {
             Some(Route::Guarded(asked)) => match found {
                 Found::Keys => credentials::access_token(head.headers)
-                    .and_then(|presented| self.admit(presented.token, proven, asked, now)),
+                    .and_then(|presented| self.admit(head, presented.token, proven, asked, now)),
                 Found::Said(answer) => self
                     .authority
                     .said(answer, now)
-                    .and_then(|claims| self.admit_as(claims, proven.proof, asked, now)),
+                    .and_then(|claims| self.admit_as(head, claims, proven.proof, asked, now)),
                 Found::NotInTime => Err(Refusal::NotWaitedFor),
             },
             _ => Err(Refusal::MethodNotAllowed),
@@ -158,7 +159,7 @@ impl Checks {
     fn guarded(&self, head: Head<'_>, asked: &Guarded, now: UnixTime) -> Result<Verdict, Refusal> {
         let presented = credentials::access_token(head.headers)?;
         let proven = self.prove(head, presented, now)?;
-        self.admit(presented.token, proven, asked, now)
+        self.admit(head, presented.token, proven, asked, now)
     }
 
     /// Up to the proof's signature.
@@ -205,6 +206,7 @@ impl Checks {
     /// From the token's signature on.
     fn admit(
         &self,
+        head: Head<'_>,
         token: &str,
         proven: Proven,
         asked: &Guarded,
@@ -218,7 +220,7 @@ impl Checks {
                 return Ok(Verdict::Open(Question::Reference(asking), proven));
             }
         };
-        self.admit_as(claims, proven.proof, asked, now)
+        self.admit_as(head, claims, proven.proof, asked, now)
     }
 
     /// Strangers make up proofs as they make up tokens, but each costs them a
@@ -237,6 +239,7 @@ impl Checks {
     /// From what the token says on.
     fn admit_as(
         &self,
+        head: Head<'_>,
         claims: Arc<Claims>,
         proof: Option<VerifiedProof>,
         asked: &Guarded,
@@ -245,6 +248,7 @@ impl Checks {
         spans::note_client(&claims.client_id);
         self.note_knowledge();
         let proof = self.bound(&claims, proof, asked)?;
+        shown(&claims, head)?;
         self.not_revived(&claims, proof.as_ref())?;
         let resource = self
             .resource(&claims, proof.as_ref(), asked)
@@ -408,5 +412,15 @@ impl Checks {
             Edge::Grpc => Called::Path(head.path),
             Edge::Http => Called::Rule(self.ruled(head).map_or("no rule", |(name, _)| name)),
         }
+    }
+}
+
+/// RFC 8705 §3: a token that is bound to a certificate is worth nothing over a connection without that
+/// very one, whatever key its proof has.
+fn shown(claims: &Claims, head: Head<'_>) -> Result<(), TokenRefusal> {
+    match claims.certificate {
+        None => Ok(()),
+        Some(bound) if PeerCertificate::among(head.extensions) == Some(bound) => Ok(()),
+        Some(_) => Err(TokenRefusal::OtherCertificate),
     }
 }

@@ -106,6 +106,12 @@
 //! was said of a token is kept for five seconds at most; for a minute, while the guard is told of
 //! revocations as they happen. It asks about so many at once; whoever makes tokens up takes no room from those who were right before.
 //!
+//! # Tokens that are bound to a certificate
+//!
+//! Such a token (RFC 8705) is taken only over a connection that was opened with that certificate,
+//! and with a proof besides. tonic's own server says which one it was, if it asks for one
+//! (`ServerTlsConfig::client_ca_root`); who ends TLS otherwise says it with [`PeerCertificate`].
+//!
 //! # Exceptions
 //!
 //! Health and reflection have no rules of yours: exempt them.
@@ -180,6 +186,7 @@
 mod authority;
 mod backoff;
 mod builder;
+mod certificate;
 mod check;
 mod credentials;
 mod freshness;
@@ -204,6 +211,7 @@ mod streams;
 pub use self::authority::Detail;
 pub use self::authority::online::{Introspected, IntrospectionUnavailable, Introspector};
 pub use self::builder::{BuildError, Builder};
+pub use self::certificate::PeerCertificate;
 pub use self::freshness::{Freshness, NonceMode, Sharing};
 pub use self::guard::{Counts, Guard, Knowledge};
 pub use self::keys::{KeySource, KeysTold, KeysUnavailable, KeysWatched, PublishedKeys};

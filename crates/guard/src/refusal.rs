@@ -96,6 +96,9 @@ pub(crate) enum TokenRefusal {
     BoundAsBearer,
     /// The token is bound to another key than the proof's (RFC 9449 §6).
     OtherKey,
+    /// The token is bound to a certificate as well, and the connection was not opened with that one:
+    /// with another, with none, or nobody here knows with which (RFC 8705 §3).
+    OtherCertificate,
     /// A reference token, and this guard has nobody to ask about it.
     ReferenceNotTaken,
     /// A reference token that was presented as a bearer token. What it says is
@@ -155,6 +158,7 @@ impl TokenRefusal {
             Self::Unbound => "token_unbound",
             Self::BoundAsBearer => "bound_token_as_bearer",
             Self::OtherKey => "token_of_other_key",
+            Self::OtherCertificate => "token_of_other_certificate",
             Self::ReferenceNotTaken => "reference_token_not_taken",
             Self::ReferenceAsBearer => "reference_token_as_bearer",
             Self::ReferenceMalformed => "reference_token_malformed",

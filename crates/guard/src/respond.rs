@@ -270,6 +270,7 @@ fn answer(refusal: &Refusal) -> Answer {
             | TokenRefusal::Unbound
             | TokenRefusal::BoundAsBearer
             | TokenRefusal::OtherKey
+            | TokenRefusal::OtherCertificate
             | TokenRefusal::ReferenceNotTaken
             | TokenRefusal::ReferenceAsBearer
             | TokenRefusal::ReferenceMalformed

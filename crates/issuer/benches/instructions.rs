@@ -88,7 +88,7 @@ impl Service {
     fn issue(&self, known: &Client, presented: &Presented<'_>) -> Decision<Issued> {
         let ask = Ask::parse(black_box(&["orders.write"]), &[] as &[&str]).unwrap();
         let issuer = &self.issuer;
-        let client = authenticate(&known.id, Some(known), presented, issuer, NOW).unwrap();
+        let client = authenticate(&known.id, Some(known), presented, None, issuer, NOW).unwrap();
         issue(&client, &ask, &self.catalogue, issuer, PROOF, TOKEN, NOW)
     }
 
@@ -99,7 +99,7 @@ impl Service {
         let rotation = Rotation::parse(token, none, none, "", &issuer.mac_keys).unwrap();
         let known = &self.by_secret;
         let presented = Presented::Secret(self.secret.reveal());
-        let client = authenticate(&known.id, Some(known), &presented, issuer, NOW).unwrap();
+        let client = authenticate(&known.id, Some(known), &presented, None, issuer, NOW).unwrap();
         let family = Some(&self.family);
         rotate(
             &client,
@@ -144,6 +144,7 @@ fn client(authentication: Authentication) -> Client {
         permissions: Permissions::from_iter([(ResourceUri::parse(ORDERS).unwrap(), scopes)]),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
+        certificate_bound: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: NOW,

@@ -4,7 +4,7 @@ mod read;
 
 use std::time::Duration;
 
-use countersign_jose::{Algorithm, Thumbprint, UnixTime, base64url};
+use countersign_jose::{Algorithm, CertificateThumbprint, Thumbprint, UnixTime, base64url};
 use serde::Serialize;
 
 pub use read::{NotAccessToken, TOKEN_BYTES_MAX, read};
@@ -43,6 +43,9 @@ pub struct Claims {
     pub scopes: Scopes,
     /// The key that it is bound to (`cnf.jkt`, RFC 9449 §6.1).
     pub jkt: Thumbprint,
+    /// The certificate that it is bound to as well, where there is one (`cnf.x5t#S256`, RFC 8705
+    /// §3.1).
+    pub certificate: Option<CertificateThumbprint>,
     /// When it was issued, in whole seconds (`iat`).
     pub issued_at: UnixTime,
     /// When it ends, in whole seconds (`exp`).
@@ -63,6 +66,7 @@ pub struct Claims {
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Binding {
     pub(crate) jkt: Thumbprint,
+    pub(crate) certificate: Option<CertificateThumbprint>,
     pub(crate) id: TokenId,
     /// In whole seconds.
     pub(crate) issued_at: UnixTime,
@@ -87,6 +91,7 @@ impl Claims {
             scope: self.scopes.to_string(),
             cnf: Confirmation {
                 jkt: self.jkt.to_string(),
+                certificate: self.certificate.map(|certificate| certificate.to_string()),
             },
             iat: self.issued_at.as_secs(),
             exp: self.expires_at.as_secs(),
@@ -115,6 +120,7 @@ impl Claims {
             client: client.clone(),
             scopes: permissions.scopes(),
             jkt: binding.jkt,
+            certificate: binding.certificate,
             issued_at,
             expires_at: issued_at.plus(lifetime),
             id: binding.id,
@@ -148,6 +154,7 @@ impl Claims {
         let zero = RecordId::from_bytes([0; 16]);
         let binding = Binding {
             jkt: Thumbprint::from_bytes([0; 32]),
+            certificate: Some(CertificateThumbprint::from_bytes([0; 32])),
             id: TokenId::of_record(zero),
             issued_at: UnixTime::from_secs(SECONDS_LONG),
         };
@@ -251,4 +258,6 @@ enum Audience<'a> {
 #[derive(Serialize)]
 struct Confirmation {
     jkt: String,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
 }

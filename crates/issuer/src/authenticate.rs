@@ -3,21 +3,21 @@
 mod assertion;
 mod decoy;
 
-use countersign_jose::{Algorithms, UnixTime};
+use countersign_jose::{Algorithms, CertificateThumbprint, UnixTime};
 
 pub use assertion::{
     ASSERTION_BYTES_MAX, ASSERTION_JTI_BYTES_MAX, ASSERTION_LIFETIME_MAX, ASSERTION_SKEW, subject,
 };
 
 use crate::issuer::Issuer;
-use crate::model::{Authentication, Client, ClientId};
-use crate::refusal::{AuthenticationCause as Cause, Refusal};
+use crate::model::{Authentication, Client, ClientId, PeerCertificate};
+use crate::refusal::{AuthenticationCause as Cause, NotAllowedCause, Refusal};
 use assertion::Assertion;
 
-/// What a client presents to show that it is the client.
+/// What a client presents in its request to show that it is the client.
 #[derive(Copy, Clone)]
 pub enum Presented<'a> {
-    /// Its name alone.
+    /// Its name alone: it shows nothing, or the certificate of its connection.
     Nothing,
     /// Its secret.
     Secret(&'a str),
@@ -30,6 +30,7 @@ pub enum Presented<'a> {
 pub struct Authenticated<'a> {
     client: &'a Client,
     spent: Option<SpentAssertion>,
+    certificate: Option<CertificateThumbprint>,
 }
 
 /// An assertion that was used, and cannot be again.
@@ -43,7 +44,8 @@ pub struct SpentAssertion {
     pub until: UnixTime,
 }
 
-/// Checks what a client presents against what it is registered with.
+/// Checks what a client presents against what it is registered with. `certificate` is what the
+/// connection was opened with (RFC 8705), if it was.
 ///
 /// An unknown client costs the same work as a known one: what is presented is checked against
 /// something that nobody has. That an assertion was not used before shows when the decision is
@@ -55,22 +57,31 @@ pub fn authenticate<'a>(
     id: &ClientId,
     known: Option<&'a Client>,
     presented: &Presented<'_>,
+    certificate: Option<&PeerCertificate>,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Authenticated<'a>, Refusal> {
     let registered = known.map(|client| &client.authentication);
-    let checked = match presented {
-        Presented::Nothing => nothing(registered),
-        Presented::Secret(secret) => by_secret(registered, secret),
-        Presented::Assertion(text) => by_assertion(registered, text, id, issuer, now),
+    let checked = match (presented, certificate) {
+        (Presented::Nothing, None) => nothing(registered),
+        (Presented::Nothing, Some(certificate)) => by_certificate(registered, certificate, now),
+        (Presented::Secret(secret), _) => by_secret(registered, secret),
+        (Presented::Assertion(text), _) => by_assertion(registered, text, id, issuer, now),
     };
     let client = known.ok_or(Cause::Unknown)?;
     if client.disabled {
         return Err(Cause::Disabled.into());
     }
+    // RFC 6749 §2.3: one method, and no more. Where tokens are bound to it, the certificate is not
+    // there to authenticate (RFC 8705 §3).
+    let shows_more = !matches!(presented, Presented::Nothing);
+    if shows_more && certificate.is_some() && !client.certificate_bound {
+        return Err(Cause::SeveralMethods.into());
+    }
     Ok(Authenticated {
         client,
         spent: checked?,
+        certificate: certificate.map(|certificate| certificate.thumbprint),
     })
 }
 
@@ -78,6 +89,19 @@ impl<'a> Authenticated<'a> {
     /// The client.
     pub const fn client(&self) -> &'a Client {
         self.client
+    }
+
+    /// The certificate that its access tokens are bound to, if they are bound to one.
+    ///
+    /// # Errors
+    /// They are, and the connection has none: a token that is bound to less than its client is
+    /// registered for is not made (RFC 8705 §3).
+    pub(crate) fn bound_to(&self) -> Result<Option<CertificateThumbprint>, NotAllowedCause> {
+        match (self.client.certificate_bound, self.certificate) {
+            (false, _) => Ok(None),
+            (true, Some(certificate)) => Ok(Some(certificate)),
+            (true, None) => Err(NotAllowedCause::CertificateMissing),
+        }
     }
 
     /// The assertion that it used, if it used one.
@@ -102,6 +126,38 @@ fn nothing(registered: Option<&Authentication>) -> Checked {
     match registered {
         Some(Authentication::None) => Ok(None),
         _ => Err(Cause::OtherMethod),
+    }
+}
+
+/// RFC 8705 §2. That the other end has the certificate's key, TLS has seen to.
+fn by_certificate(
+    registered: Option<&Authentication>,
+    certificate: &PeerCertificate,
+    now: UnixTime,
+) -> Checked {
+    let in_time = certificate.is_in_time(now);
+    match registered {
+        // RFC 8705 §4: tokens may be bound to it all the same.
+        Some(Authentication::None) => Ok(None),
+        Some(Authentication::TlsClientAuth(_) | Authentication::SelfSignedTlsClientAuth(_))
+            if !in_time =>
+        {
+            Err(Cause::CertificateTime)
+        }
+        Some(Authentication::TlsClientAuth(_)) if !certificate.issued => {
+            Err(Cause::CertificateNotIssued)
+        }
+        Some(Authentication::TlsClientAuth(name)) if name.is_in(certificate) => Ok(None),
+        Some(Authentication::TlsClientAuth(_)) => Err(Cause::CertificateName),
+        Some(Authentication::SelfSignedTlsClientAuth(own))
+            if own.contains(&certificate.thumbprint) =>
+        {
+            Ok(None)
+        }
+        Some(Authentication::SelfSignedTlsClientAuth(_)) => Err(Cause::CertificateUnknown),
+        Some(Authentication::Secret(_) | Authentication::PrivateKeyJwt(_)) | None => {
+            Err(Cause::OtherMethod)
+        }
     }
 }
 

@@ -52,17 +52,7 @@ pub fn issue(
     now: UnixTime,
 ) -> Decision<Issued> {
     let change = Change::by(client);
-    match claims(
-        client,
-        ask,
-        catalogue,
-        issuer,
-        Binding {
-            jkt: proof,
-            id,
-            issued_at: issuer.issue_time(now),
-        },
-    ) {
+    match claims(client, ask, catalogue, issuer, (proof, id), now) {
         Ok((claims, format)) => {
             let (change, reference) = reference::made(change, &claims, format, issuer);
             change.answer(Issued {
@@ -82,8 +72,10 @@ fn claims(
     ask: &Ask,
     catalogue: &Catalogue,
     issuer: &Issuer,
-    binding: Binding,
+    (jkt, id): (Thumbprint, TokenId),
+    now: UnixTime,
 ) -> Result<(Claims, AccessTokenFormat), Refusal> {
+    let certificate = client.bound_to();
     let client = client.client();
     // OAuth 2.1 §4.2: confidential clients only.
     if client.is_public() {
@@ -95,6 +87,12 @@ fn claims(
     let permissions = policy::choose(ask, client, catalogue)?;
     let format = policy::format(&permissions, catalogue)?;
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
+    let binding = Binding {
+        jkt,
+        certificate: certificate?,
+        id,
+        issued_at: issuer.issue_time(now),
+    };
     let claims = Claims::of_client(&client.id, &permissions, lifetime, binding);
     let allowed = policy::choose_details(ask, client, &permissions, catalogue)?;
     let details = policy::carried_details(None, &allowed, &permissions, catalogue)?;

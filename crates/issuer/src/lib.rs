@@ -62,6 +62,7 @@
 //!     details_types: PermittedTypes::default(),
 //!     serves: Vec::new(),
 //!     refresh_key: RefreshKey::Pinned,
+//!     certificate_bound: false,
 //!     disabled: false,
 //!     tokens_revoked_at: None,
 //!     created_at: now,
@@ -76,7 +77,7 @@
 //! };
 //!
 //! let presented = Presented::Secret(secret.reveal());
-//! let client = authenticate(&checkout.id, Some(&checkout), &presented, &issuer, now)?;
+//! let client = authenticate(&checkout.id, Some(&checkout), &presented, None, &issuer, now)?;
 //! let ask = Ask::parse(&["orders.write"], &[] as &[&str])?;
 //! let catalogue = Catalogue::from_iter([resource]);
 //! let proof = Thumbprint::from_bytes([2; 32]);

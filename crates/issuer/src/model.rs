@@ -1,8 +1,10 @@
 //! What the decisions are about: parsed types, no strings that could be anything.
 
 mod authorization;
+mod certificate;
 mod client;
 mod details;
+mod distinguished_name;
 mod family;
 mod ids;
 mod malformed;
@@ -18,6 +20,7 @@ mod user_code;
 mod wishes;
 
 pub use authorization::{Approval, Authorization, Polling, Redirect, Stage, Way};
+pub use certificate::{AlternativeNames, CERTIFICATES_MAX, CertificateName, PeerCertificate};
 pub use client::{
     Authentication, Client, GrantType, GrantTypes, PERMISSIONS_MAX, REDIRECT_URIS_MAX, RefreshKey,
     SERVES_MAX,
@@ -27,6 +30,7 @@ pub use details::{
     DetailsCause, DetailsFault, DetailsSchema, DetailsType, GrantedDetail, GrantedDetails,
     PermittedTypes, RegisteredTypes, SCHEMA_BYTES_MAX, SchemaFault,
 };
+pub use distinguished_name::DistinguishedName;
 pub use family::{Family, Revoked, RevokedCause};
 pub use ids::{Epoch, FamilyId, Generation, RecordId, TokenId};
 pub use malformed::Malformed;

@@ -261,9 +261,15 @@ pub fn redeem(
         Err(refusal) => return change.refuse(refusal),
     };
 
+    let certificate = match client.bound_to() {
+        Ok(certificate) => certificate,
+        Err(cause) => return change.refuse(cause),
+    };
+
     let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
     let binding = Binding {
         jkt: proof,
+        certificate,
         id: fresh.token,
         issued_at: issuer.issue_time(now),
     };

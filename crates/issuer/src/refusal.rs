@@ -98,8 +98,18 @@ pub enum AuthenticationCause {
     Disabled,
     /// Another method than the one it is registered with.
     OtherMethod,
+    /// A certificate of the connection and something in the request (RFC 6749 §2.3).
+    SeveralMethods,
     /// Not its secret.
     WrongSecret,
+    /// The certificate is not valid yet, or not any more.
+    CertificateTime,
+    /// No authority that is trusted for clients has issued the certificate, or not for this use.
+    CertificateNotIssued,
+    /// The certificate does not have the name that the client is registered with.
+    CertificateName,
+    /// The certificate is not one of the client's.
+    CertificateUnknown,
     /// The assertion is not a JWS that can be accepted.
     AssertionForm,
     /// `typ` says that the JWT is something else (RFC 10070).
@@ -176,6 +186,8 @@ pub enum NotAllowedCause {
     NotItsToken,
     /// Introspection: it could not get itself a token for that (RFC 7662 §2.1).
     Introspection,
+    /// Its tokens are bound to a certificate, and the connection has none (RFC 8705 §3).
+    CertificateMissing,
 }
 
 /// What is wrong with the scopes.
@@ -269,7 +281,12 @@ impl AuthenticationCause {
             Self::Unknown => "client_unknown",
             Self::Disabled => "client_disabled",
             Self::OtherMethod => "client_other_method",
+            Self::SeveralMethods => "client_several_methods",
             Self::WrongSecret => "client_wrong_secret",
+            Self::CertificateTime => "certificate_time",
+            Self::CertificateNotIssued => "certificate_not_issued",
+            Self::CertificateName => "certificate_name",
+            Self::CertificateUnknown => "certificate_unknown",
             Self::AssertionForm => "assertion_form",
             Self::AssertionType => "assertion_typ",
             Self::AssertionKey => "assertion_key",
@@ -319,6 +336,7 @@ impl NotAllowedCause {
             Self::NothingLeft => "nothing_left",
             Self::NotItsToken => "not_its_token",
             Self::Introspection => "introspection_not_allowed",
+            Self::CertificateMissing => "certificate_missing",
         }
     }
 }
@@ -361,6 +379,9 @@ impl fmt::Display for NotAllowedCause {
             Self::NothingLeft => "nothing is left of what was granted",
             Self::NotItsToken => "the token was issued to another client",
             Self::Introspection => "it is not registered for introspection",
+            Self::CertificateMissing => {
+                "its tokens are bound to a certificate, and the connection has none"
+            }
         })
     }
 }

@@ -11,7 +11,9 @@ mod resource;
 pub use client::{
     Registered, RenewedSecret, create_client, delete_client, rotate_client_secret, update_client,
 };
-pub use client_form::{AuthenticationMethod, ClientChange, ClientForm, NewClient, PermissionForm};
+pub use client_form::{
+    AuthenticationMethod, CertificateNameForm, ClientChange, ClientForm, NewClient, PermissionForm,
+};
 pub use etag::{etag, parse_etag};
 pub(crate) use resource::INTROSPECT;
 pub use resource::{

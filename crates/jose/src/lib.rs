@@ -18,6 +18,7 @@
 
 mod algorithm;
 pub mod base64url;
+mod certificate;
 mod digest;
 pub mod json;
 mod jwk;
@@ -29,6 +30,7 @@ pub mod time;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use base64url::NotBase64Url;
+pub use certificate::CertificateThumbprint;
 pub use digest::sha256;
 pub use json::JsonError;
 pub use jwk::{Jwk, JwkError, PublicKey, SignatureError};

@@ -29,6 +29,7 @@ fn claims() -> Claims {
         client,
         scopes: Scopes::parse(&["orders.read", "orders.write"]).unwrap(),
         jkt: Thumbprint::from_bytes([1; 32]),
+        certificate: None,
         issued_at: UnixTime::from_secs(1_800_000_000),
         expires_at: UnixTime::from_secs(1_800_000_300),
         id: TokenId::from_bytes([2; 16]),

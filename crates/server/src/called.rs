@@ -1,8 +1,10 @@
 //! Tells handlers which HTTP request they answer: a proof names its method and path, and tonic's
 //! request shows neither.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use countersign_issuer::model::PeerCertificate;
 use http::{Method, Request, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -12,9 +14,15 @@ use tower_service::Service;
 pub(crate) struct Called {
     method: Method,
     uri: Uri,
+    certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl Called {
+    /// The certificate that the connection was opened with, if it was (RFC 8705).
+    pub(crate) fn certificate(&self) -> Option<&PeerCertificate> {
+        self.certificate.as_deref()
+    }
+
     /// The HTTP method: what `htm` must be.
     pub(crate) fn method(&self) -> &str {
         self.method.as_str()
@@ -60,6 +68,7 @@ where
         let called = Called {
             method: request.method().clone(),
             uri: request.uri().clone(),
+            certificate: request.extensions().get().cloned(),
         };
         request.extensions_mut().insert(called);
         self.inner.call(request)

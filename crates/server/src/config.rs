@@ -11,6 +11,7 @@ mod http;
 mod key_place;
 mod keys;
 mod login;
+mod mtls;
 mod nearest;
 mod read;
 mod value;
@@ -34,6 +35,7 @@ pub use http::{Http, HttpPlace};
 pub use key_place::KeyPlace;
 pub use keys::{KEYS, Key, TakesEffect};
 pub use login::Login;
+pub use mtls::Mtls;
 pub use read::Sources;
 
 /// The prefix of the variables that are read as configuration.
@@ -52,6 +54,8 @@ pub struct Config {
     pub login: Login,
     /// Certificate and key; required for anything but loopback.
     pub tls: Option<Tls>,
+    /// Where clients are asked for certificates.
+    pub mtls: Mtls,
     /// Where records are kept.
     pub store: Store,
     /// The Unix socket of the admin services.
@@ -96,6 +100,8 @@ pub struct Tls {
     pub certificate_file: PathBuf,
     /// The private key, PKCS#8, SEC 1 or PKCS#1.
     pub key_file: PathBuf,
+    /// The authorities that are trusted for clients, at [`Mtls::address`].
+    pub client_authorities_file: Option<PathBuf>,
 }
 
 /// Where records are kept.
@@ -248,6 +254,7 @@ impl Default for Config {
                 behind_proxy: false,
             },
             tls: None,
+            mtls: Mtls::default(),
             store: Store {
                 directory: PathBuf::from("countersign-data"),
                 key_file: None,

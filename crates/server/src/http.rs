@@ -106,11 +106,11 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(desk: Desk, health: Health, config: &Config) -> Self {
+    pub(crate) fn new(desk: Desk, health: Health, config: &Config, mtls_url: Option<&str>) -> Self {
         let issuer = desk.engine.issuer().name.as_str().to_owned();
         let login = LoginUrl::of(config, &issuer);
         Self {
-            metadata: metadata::document(&desk, config),
+            metadata: metadata::document(&desk, config, mtls_url),
             desk,
             health,
             cookies: Cookies::of_issuer(&issuer),

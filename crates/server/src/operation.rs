@@ -16,7 +16,7 @@ pub(crate) mod rotate;
 
 use std::sync::Arc;
 
-use countersign_issuer::model::{Client, ClientId};
+use countersign_issuer::model::{Client, ClientId, PeerCertificate};
 use countersign_issuer::{Authenticated, Known, Presented, authenticate};
 
 use crate::engine::Moment;
@@ -27,6 +27,18 @@ use crate::refused::Refused;
 pub(crate) struct Caller<'a> {
     pub(crate) id: ClientId,
     pub(crate) presented: Presented<'a>,
+    /// What the connection was opened with (RFC 8705).
+    pub(crate) certificate: Option<&'a PeerCertificate>,
+}
+
+impl<'a> Caller<'a> {
+    /// The same, over a connection with this certificate.
+    pub(crate) fn over(self, certificate: Option<&'a PeerCertificate>) -> Self {
+        Self {
+            certificate,
+            ..self
+        }
+    }
 }
 
 impl Caller<'_> {
@@ -49,7 +61,12 @@ impl Caller<'_> {
         at: Moment<'_>,
     ) -> Result<Authenticated<'k>, Refused> {
         let client = known.map(|known| &*known.value);
-        let authenticated = authenticate(&self.id, client, &self.presented, at.issuer, at.now)?;
+        let Self {
+            id,
+            presented,
+            certificate,
+        } = self;
+        let authenticated = authenticate(id, client, presented, *certificate, at.issuer, at.now)?;
         if let Some(visit) = at.visit {
             visit.authenticated();
         }

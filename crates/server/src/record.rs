@@ -40,7 +40,7 @@ use bytes::Bytes;
 use countersign::storage::v1 as stored;
 use countersign_issuer::model::{ClientId, FamilyId, RecordId, ResourceUri, TokenId};
 use countersign_issuer::{Holder, UserCodeName};
-use countersign_jose::{Thumbprint, UnixTime, sha256};
+use countersign_jose::{CertificateThumbprint, Thumbprint, UnixTime, sha256};
 use countersign_store::{Key, Log};
 use prost::Message;
 use thiserror::Error;
@@ -213,6 +213,12 @@ fn message_of<M: Message + Default>(bytes: &[u8]) -> Result<M, Damaged> {
 /// A text or number that was parsed before it was written.
 fn read<T, E>(parsed: Result<T, E>) -> Result<T, Damaged> {
     parsed.map_err(|_| Damaged)
+}
+
+fn certificate_thumbprint(bytes: &[u8]) -> Result<CertificateThumbprint, Damaged> {
+    Ok(CertificateThumbprint::from_bytes(
+        bytes.try_into().map_err(|_| Damaged)?,
+    ))
 }
 
 fn thumbprint(bytes: &[u8]) -> Result<Thumbprint, Damaged> {

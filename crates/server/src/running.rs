@@ -46,6 +46,7 @@ pub struct Running {
 pub(crate) struct Whereabouts {
     pub(crate) address: SocketAddr,
     pub(crate) http_address: Option<SocketAddr>,
+    pub(crate) mtls_address: Option<SocketAddr>,
     pub(crate) url: String,
     pub(crate) issuer: String,
     pub(crate) socket: PathBuf,
@@ -157,6 +158,11 @@ impl Running {
     /// The address of the HTTP endpoints, with its actual port, if they are served.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.places.http_address
+    }
+
+    /// The address where clients are asked for certificates, with its actual port, if they are.
+    pub fn mtls_address(&self) -> Option<SocketAddr> {
+        self.places.mtls_address
     }
 
     /// Where the HTTP endpoints are, as a URL: what a client on this machine connects to. Which URL

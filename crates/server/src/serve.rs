@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_client::clock::Clock;
 use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -83,6 +84,9 @@ pub(crate) enum Speaks {
 #[derive(Clone)]
 pub(crate) struct Manner {
     pub(crate) tls: Option<Arc<Certificates>>,
+    /// Clients are asked for certificates (RFC 8705), whose time is told by this clock. Where it is
+    /// none they are not, and what one sends all the same counts for nothing.
+    pub(crate) asks: Option<Arc<dyn Clock>>,
     pub(crate) speaks: Speaks,
     pub(crate) peers: Peers,
 }

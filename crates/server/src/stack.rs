@@ -145,10 +145,13 @@ pub(crate) fn either(grpc: impl Answers, http: impl Answers) -> impl Answers {
 
 /// What answers HTTP: the same layers as for gRPC, but for the guard, since every endpoint
 /// authenticates clients by itself or is public.
+///
+/// `mtls_url` is where clients are asked for certificates, if they are.
 pub(crate) fn http(
     platform: &Platform,
     config: &Config,
     login: Option<Router>,
+    mtls_url: Option<&str>,
     calls: TaskTracker,
 ) -> impl Answers {
     let issuer = platform.engine.issuer().name.as_str().to_owned();
@@ -157,7 +160,7 @@ pub(crate) fn http(
         false => "http",
     };
     let place = Place::of(&issuer);
-    let edge = Edge::new(platform.desk(), platform.health.clone(), config);
+    let edge = Edge::new(platform.desk(), platform.health.clone(), config, mtls_url);
     let mut endpoints = http_edge::endpoints(edge, config);
     if let Some(login) = login {
         let typed_at = get(login::device_page(&issuer));

@@ -159,6 +159,8 @@ async fn started(
 
     let tcp = bind(config.listen.address)?;
     let own = config.http.place.own().map(bind).transpose()?;
+    let mutual = config.mtls.address.map(bind).transpose()?;
+    let mtls_url = mutual.as_ref().map(|tcp| config.mtls.url(tcp.address()));
     let socket_path = config.admin_socket();
     let unix = Unix::bind(&socket_path, &config.admin.allowed_uids)
         .await
@@ -175,8 +177,17 @@ async fn started(
     let issuer = config.issuer.clone().unwrap_or_else(|| url.clone());
     let health = Health::serving(&[&stack::PUBLIC[..], &stack::ADMIN[..]].concat()).await;
     let first_start = opened.first;
-    let (platform, guard) =
-        platform(config, clock, records, opened, &issuer, health.clone(), now).await?;
+    let (platform, guard) = platform(
+        config,
+        clock,
+        records,
+        opened,
+        &issuer,
+        mtls_url.as_deref(),
+        health.clone(),
+        now,
+    )
+    .await?;
     opening::register_itself(&platform.engine, &config.store.directory).await?;
     // A store of the first release has no next keys.
     let looked = platform.keeper.look().await;
@@ -196,18 +207,43 @@ async fn started(
             decider: login::decider(),
         },
     )?;
-    let http = stack::http(&platform, config, login, stop.calls.clone());
+    let http = stack::http(
+        &platform,
+        config,
+        login,
+        mtls_url.as_deref(),
+        stop.calls.clone(),
+    );
     let admin = stack::admin(platform.clone(), embedded, stop.calls.clone());
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let wanted = config.listen.connections_max as usize;
     let places = Places::new(listen::connections(wanted, workers.count()));
     let manner = |speaks| Manner {
         tls: tls.clone(),
+        asks: None,
         speaks,
         peers: Peers::Callers,
     };
+    let asking = Manner {
+        asks: Some(Arc::clone(&platform.engine.clock)),
+        ..manner(Speaks::Both)
+    };
     let mut edges = Edges::new(platform, stop.clone());
     let mut http_address = None;
+    let mtls_address = mutual.as_ref().map(Tcp::address);
+    if let Some(mutual) = mutual {
+        let workers =
+            Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
+        let (places, stop) = (places.clone(), stop.clone());
+        let grpc = grpc.clone();
+        match config.http.place {
+            HttpPlace::Nowhere => edges.add(serve(mutual, grpc, asking, places, workers, stop)),
+            HttpPlace::Shared | HttpPlace::Own(_) => {
+                let both = stack::either(grpc, http.clone());
+                edges.add(serve(mutual, both, asking, places, workers, stop));
+            }
+        }
+    }
     if config.http.place == HttpPlace::Shared {
         http_address = Some(address);
         let both = stack::either(grpc, http);
@@ -235,6 +271,7 @@ async fn started(
     // Operators are few: they need no workers of their own.
     let operators = Manner {
         tls: None,
+        asks: None,
         speaks: Speaks::Http2,
         peers: Peers::Operators,
     };
@@ -251,6 +288,7 @@ async fn started(
         Whereabouts {
             address,
             http_address,
+            mtls_address,
             url,
             issuer,
             socket: socket_path,
@@ -261,12 +299,17 @@ async fn started(
     ))
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that a platform is made of, at its one start"
+)]
 pub(crate) async fn platform(
     config: &Config,
     clock: Arc<dyn Clock>,
     records: Records,
     opened: Opened,
     issuer: &str,
+    mtls_url: Option<&str>,
     health: Health,
     now: UnixTime,
 ) -> Result<(Platform, Guard), StartError> {
@@ -294,7 +337,7 @@ pub(crate) async fn platform(
         entries_max,
         entries_per_key_max: entries_max / LEDGER_SHARE,
     }));
-    let origins = origins(issuer, &config.listen.origins)?;
+    let origins = origins(issuer, &config.listen.origins, mtls_url)?;
     let (in_use, mac_keys) =
         keyring::sort(&opened.keys.known, &opened.keys.open).ok_or_else(|| {
             StartError::DamagedRecords {
@@ -399,9 +442,14 @@ pub(crate) fn lifetimes(config: &Config) -> Lifetimes {
 }
 
 /// The base URIs that a proof may name: the issuer, and what else is configured.
-fn origins(issuer: &str, more: &[String]) -> Result<Vec<Origin>, ConfigError> {
+fn origins(
+    issuer: &str,
+    more: &[String],
+    mtls_url: Option<&str>,
+) -> Result<Vec<Origin>, ConfigError> {
     std::iter::once(("issuer", issuer))
         .chain(more.iter().map(|text| ("listen.origins", text.as_str())))
+        .chain(mtls_url.map(|url| ("mtls.url", url)))
         .map(|(key, text)| {
             Origin::parse(text).map_err(|_| ConfigError::Contradiction {
                 key,

@@ -2,6 +2,7 @@
 //! exchanged while connections are open.
 
 mod leaf;
+mod mutual;
 mod pair;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,6 @@ use countersign_jose::UnixTime;
 use thiserror::Error;
 
 use crate::config::Tls;
-use crate::serve::Speaks;
 pub(crate) use leaf::{Leaf, Standing};
 pub(crate) use pair::{Contents, Pair};
 
@@ -38,11 +38,6 @@ impl Certificates {
         Ok(Self {
             in_use: ArcSwap::from_pointee(Pair::read(files)?),
         })
-    }
-
-    /// What the next handshake is made with.
-    pub(crate) fn current(&self, speaks: Speaks) -> Arc<rustls::ServerConfig> {
-        Arc::clone(self.in_use.load().terms(speaks))
     }
 
     /// The pair that is greeted with.

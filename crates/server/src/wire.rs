@@ -30,7 +30,11 @@ pub(crate) fn caller(message: Option<&ClientAuthentication>) -> Result<Caller<'_
         Some(Credential::ClientSecret(secret)) => Presented::Secret(secret),
         Some(Credential::ClientAssertion(assertion)) => Presented::Assertion(assertion),
     };
-    Ok(Caller { id, presented })
+    Ok(Caller {
+        id,
+        presented,
+        certificate: None,
+    })
 }
 
 /// A length of time. None here is longer than a message can say.

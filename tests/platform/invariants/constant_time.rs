@@ -6,6 +6,7 @@ use syn::visit::{self, Visit};
 /// Types that hold a secret, or a hash or MAC of one, beside those with a `Zeroizing` in them.
 const SECRET_TYPES: &[&str] = &[
     "Ath",
+    "CertificateThumbprint",
     "ClientSecret",
     "CodeChallenge",
     "CodeVerifier",

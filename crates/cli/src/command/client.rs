@@ -2,10 +2,12 @@
 
 mod add;
 mod allow;
+mod certificate;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use countersign::admin::v1::client::TlsClientAuth;
 use countersign::admin::v1::client_service_client::ClientServiceClient;
 use countersign::admin::v1::{
     AuthenticationMethod, Client, DeleteClientRequest, GetClientRequest, GrantType,
@@ -255,6 +257,10 @@ pub(crate) fn shown(client: &Client) -> String {
         RefreshKey::Client => "the client",
         RefreshKey::Pinned | RefreshKey::Unspecified => "the proof key",
     };
+    let bound_to = match client.tls_client_certificate_bound_access_tokens {
+        true => "the proof key and the certificate",
+        false => "the proof key",
+    };
     let grants: Vec<_> = client.grant_types().map(grant).collect();
     output::fields([
         ("client", client.client_id.clone()),
@@ -266,7 +272,9 @@ pub(crate) fn shown(client: &Client) -> String {
         ("serves", client.serves.join("\n")),
         ("redirect URIs", client.redirect_uris.join("\n")),
         ("refresh tokens bound to", refresh_key.to_owned()),
+        ("access tokens bound to", bound_to.to_owned()),
         ("keys", client.jwks.clone()),
+        ("certificate", certificates(client)),
         ("registered", output::time(client.create_time)),
         ("changed", output::time(client.update_time)),
         ("etag", client.etag.clone()),
@@ -279,7 +287,22 @@ fn authentication(client: &Client) -> &'static str {
         AuthenticationMethod::None => "none (public)",
         AuthenticationMethod::ClientSecret => "client secret",
         AuthenticationMethod::PrivateKeyJwt => "private_key_jwt",
+        AuthenticationMethod::TlsClientAuth => "tls_client_auth",
+        AuthenticationMethod::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
     }
+}
+
+/// What its certificate must name, or which it is.
+fn certificates(client: &Client) -> String {
+    let (kind, name) = match &client.tls_client_auth {
+        None => return client.tls_client_certificates.join("\n"),
+        Some(TlsClientAuth::TlsClientAuthSubjectDn(name)) => ("subject", name),
+        Some(TlsClientAuth::TlsClientAuthSanDns(name)) => ("DNS name", name),
+        Some(TlsClientAuth::TlsClientAuthSanUri(name)) => ("URI", name),
+        Some(TlsClientAuth::TlsClientAuthSanIp(name)) => ("IP address", name),
+        Some(TlsClientAuth::TlsClientAuthSanEmail(name)) => ("mail address", name),
+    };
+    format!("{kind} {name}")
 }
 
 fn grant(grant: GrantType) -> &'static str {

@@ -127,6 +127,7 @@ impl RunLoginApp {
             tls: tls.map(|(certificate_file, key_file)| Tls {
                 certificate_file,
                 key_file,
+                client_authorities_file: None,
             }),
             behind_proxy: self.behind_proxy,
         };

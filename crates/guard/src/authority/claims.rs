@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use countersign_jose::json::{Number, Object, Value};
-use countersign_jose::{Thumbprint, UnixTime};
+use countersign_jose::{CertificateThumbprint, Thumbprint, UnixTime};
 
 use super::details::{self, Detail, details};
 use super::online::Introspected;
@@ -40,6 +40,8 @@ pub(crate) struct Claims {
     begins_at: UnixTime,
     /// The key that the token is bound to.
     pub(crate) jkt: Option<Thumbprint>,
+    /// The certificate that it is bound to as well.
+    pub(crate) certificate: Option<CertificateThumbprint>,
     /// The key that signed it; of a token that somebody else vouches for, none.
     pub(crate) signer: Option<Thumbprint>,
     /// By what a revocation finds it; made when there is something to find.
@@ -65,7 +67,7 @@ impl Claims {
         let client_id = required(payload, "client_id")?;
         let token_id = required(payload, "jti")?;
         let family = optional(payload, "fam")?;
-        let jkt = binding(payload)?;
+        let (jkt, certificate) = binding(payload)?;
         Ok(Self {
             subject: subject.into(),
             client_id: client_id.into(),
@@ -85,6 +87,7 @@ impl Claims {
             issued_at,
             begins_at: issued_at.max(not_before),
             jkt,
+            certificate,
             signer: Some(signer),
             marks: OnceLock::new(),
             cleared: AtomicU64::new(0),
@@ -112,6 +115,7 @@ impl Claims {
             issued_at: told.issued_at,
             begins_at: told.issued_at,
             jkt: told.jkt,
+            certificate: told.certificate,
             acr: told.acr.map(Into::into),
             auth_time: told.auth_time,
             details: details::told(&told.authorization_details)?,
@@ -201,20 +205,31 @@ fn audience(payload: &Object<'_>) -> Result<Vec<Box<str>>, TokenRefusal> {
         .ok_or(TokenRefusal::ClaimMalformed)
 }
 
-/// RFC 9449 §6.1, RFC 7800 §3.1. Whatever else the token is bound to cannot be
-/// checked here, and a binding that is not checked is none.
-fn binding(payload: &Object<'_>) -> Result<Option<Thumbprint>, TokenRefusal> {
+/// RFC 9449 §6.1, RFC 7800 §3.1, RFC 8705 §3.1: a key, and besides it perhaps a certificate. Whatever
+/// else the token is bound to cannot be checked here, and a binding that is not checked is none.
+fn binding(
+    payload: &Object<'_>,
+) -> Result<(Option<Thumbprint>, Option<CertificateThumbprint>), TokenRefusal> {
     let cnf = match payload.member("cnf") {
-        None => return Ok(None),
+        None => return Ok((None, None)),
         Some(Value::Object(cnf)) => cnf,
         Some(_) => return Err(TokenRefusal::ClaimMalformed),
     };
-    if cnf.members().any(|(name, _)| name != "jkt") {
+    let mut members = cnf.members();
+    if members.any(|(name, _)| !matches!(name, "jkt" | "x5t#S256")) {
         return Err(TokenRefusal::BindingNotSupported);
     }
+    // A certificate alone is no binding here: every call carries a proof.
     let jkt = cnf.member("jkt").ok_or(TokenRefusal::BindingNotSupported)?;
-    jkt.text()
+    let jkt = jkt
+        .text()
         .and_then(|text| Thumbprint::parse(text).ok())
-        .map(Some)
-        .ok_or(TokenRefusal::ClaimMalformed)
+        .ok_or(TokenRefusal::ClaimMalformed)?;
+    let certificate = |value: &Value<'_>| {
+        let read = value.text().map(CertificateThumbprint::parse);
+        read.and_then(Result::ok)
+            .ok_or(TokenRefusal::ClaimMalformed)
+    };
+    let certificate = cnf.member("x5t#S256").map(certificate).transpose()?;
+    Ok((Some(jkt), certificate))
 }

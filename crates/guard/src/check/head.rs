@@ -1,6 +1,6 @@
 //! What the guard looks at of a request.
 
-use http::{HeaderMap, Method, Request};
+use http::{Extensions, HeaderMap, Method, Request};
 
 /// The part of a request that the guard looks at.
 #[derive(Copy, Clone)]
@@ -9,6 +9,8 @@ pub(crate) struct Head<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
     pub(super) headers: &'a HeaderMap,
+    /// What is known of the connection.
+    pub(super) extensions: &'a Extensions,
 }
 
 /// What kind of request it is, and so which of the rules it is looked for among.
@@ -30,6 +32,7 @@ impl<'a> Head<'a> {
                 .path_and_query()
                 .map_or("", http::uri::PathAndQuery::as_str),
             headers: request.headers(),
+            extensions: request.extensions(),
         }
     }
 
@@ -41,6 +44,7 @@ impl<'a> Head<'a> {
             // RFC 9449 §4.3 (9): without the query.
             path: request.uri().path(),
             headers: request.headers(),
+            extensions: request.extensions(),
         }
     }
 }

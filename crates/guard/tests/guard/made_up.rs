@@ -106,6 +106,7 @@ fn good(stand: &Stand, swamped: &Swamped, nth: usize, key: &SigningKey) -> Strin
         issued_at: UnixTime::from_secs(stand.now()),
         expires_at: UnixTime::from_secs(stand.now() + 300),
         jkt: Some(key.public().thumbprint()),
+        certificate: None,
         auth_time: None,
         acr: None,
         authorization_details: String::new(),

@@ -8,6 +8,7 @@
 
 mod attacks;
 mod bearer;
+mod certificates;
 mod client;
 mod cut_off;
 mod http;

@@ -68,6 +68,7 @@ impl Told {
             issued_at: UnixTime::from_secs(stand.now()),
             expires_at: UnixTime::from_secs(stand.now() + 300),
             jkt: Some(stand.caller_key.public().thumbprint()),
+            certificate: None,
             auth_time: None,
             acr: None,
             authorization_details: String::new(),

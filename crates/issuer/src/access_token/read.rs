@@ -3,7 +3,9 @@
 use std::borrow::Borrow;
 
 use countersign_jose::json::{self, Number, Object, Value};
-use countersign_jose::{Algorithms, CompactJws, PublishedKey, Thumbprint, UnixTime};
+use countersign_jose::{
+    Algorithms, CertificateThumbprint, CompactJws, PublishedKey, Thumbprint, UnixTime,
+};
 
 use super::{Claims, TYP};
 use crate::issuer::IssuerName;
@@ -51,16 +53,19 @@ pub fn read<'k>(
 }
 
 fn claims(members: &Object<'_>) -> Option<Claims> {
-    let jkt = match members.member("cnf")? {
-        Value::Object(cnf) => text_of(cnf, "jkt")?,
+    let cnf = match members.member("cnf")? {
+        Value::Object(cnf) => cnf,
         _ => return None,
     };
+    let jkt = text_of(cnf, "jkt")?;
+    let certificate = |value: &Value<'_>| CertificateThumbprint::parse(value.text()?).ok();
     Some(Claims {
         subject: Subject::parse(text_of(members, "sub")?).ok()?,
         audience: audience(members.member("aud")?)?,
         client: ClientId::parse(text_of(members, "client_id")?).ok()?,
         scopes: scopes(members.member("scope"))?,
         jkt: Thumbprint::parse(jkt).ok()?,
+        certificate: optional(cnf, "x5t#S256", certificate)?,
         issued_at: secs(members.member("iat")?)?,
         expires_at: secs(members.member("exp")?)?,
         id: TokenId::parse(text_of(members, "jti")?).ok()?,

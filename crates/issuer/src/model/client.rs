@@ -1,9 +1,10 @@
 //! Clients: what tokens are given to.
 
-use countersign_jose::{Jwks, UnixTime};
+use countersign_jose::{CertificateThumbprint, Jwks, UnixTime};
 
 use super::{
-    ClientId, DisplayName, Permissions, PermittedTypes, RedirectUri, ResourceUri, SecretHash,
+    CertificateName, ClientId, DisplayName, Permissions, PermittedTypes, RedirectUri, ResourceUri,
+    SecretHash,
 };
 
 /// The most redirect URIs of one client: every stage of every product, with room to spare.
@@ -36,6 +37,9 @@ pub struct Client {
     pub serves: Vec<ResourceUri>,
     /// What its refresh tokens are bound to.
     pub refresh_key: RefreshKey,
+    /// Its access tokens are bound to the certificate of the connection that they are asked for over
+    /// (RFC 8705 §3), besides the proof key.
+    pub certificate_bound: bool,
     /// It is refused as if it were unknown.
     pub disabled: bool,
     /// Its access tokens that were made until then are dead: it was disabled.
@@ -55,6 +59,10 @@ pub enum Authentication {
     Secret(SecretHash),
     /// By a JWT signed with one of these keys (RFC 7523).
     PrivateKeyJwt(Jwks),
+    /// By a certificate from an authority, with this name in it (RFC 8705 §2.1).
+    TlsClientAuth(CertificateName),
+    /// By one of these certificates, whoever signed it (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth(Vec<CertificateThumbprint>),
 }
 
 /// What a client may present to get tokens.

@@ -116,8 +116,42 @@ pub enum Malformed {
     #[error("must be a family_id as an answer named it")]
     FamilyId,
     /// No way to authenticate.
-    #[error("must be none, client secret or private key JWT")]
+    #[error(
+        "must be none, client secret, private key JWT, TLS client auth or self-signed TLS client auth"
+    )]
     AuthenticationMethod,
+    /// No name, or none of the five (RFC 8705 §2.1.2).
+    #[error(
+        "must be one name of the certificate: subject DN, or DNS name, URI, IP address or mail address"
+    )]
+    CertificateName,
+    /// A name for a client that authenticates otherwise.
+    #[error("must not be there unless the client authenticates by TLS client auth")]
+    CertificateNameUnused,
+    /// Not a distinguished name (RFC 4514).
+    #[error(
+        "must be a distinguished name as RFC 4514 writes it, as in CN=checkout,O=Example, of at most \
+         1024 bytes"
+    )]
+    DistinguishedName,
+    /// Not a DNS name in a certificate.
+    #[error("must be a DNS name without wildcard, of at most 255 bytes")]
+    CertificateDns,
+    /// Not a URI in a certificate.
+    #[error("must be an absolute URI of at most 255 bytes")]
+    CertificateUri,
+    /// Not an IP address in a certificate.
+    #[error("must be an IPv4 or IPv6 address")]
+    CertificateIp,
+    /// Not a mail address in a certificate.
+    #[error("must be a mail address of at most 255 bytes of visible ASCII")]
+    CertificateEmail,
+    /// Not the thumbprint of a certificate.
+    #[error("must be the base64url form of the SHA-256 of a certificate in DER: 43 characters")]
+    CertificateThumbprint,
+    /// Certificates for a client that authenticates otherwise.
+    #[error("must be empty unless the client authenticates by self-signed TLS client auth")]
+    CertificatesUnused,
     /// Not a usable key set.
     #[error("{0}")]
     Jwks(JwksError),
@@ -229,6 +263,15 @@ impl Malformed {
             Self::Source => "source",
             Self::FamilyId => "family_id",
             Self::AuthenticationMethod => "authentication_method",
+            Self::CertificateName => "certificate_name",
+            Self::CertificateNameUnused => "certificate_name_unused",
+            Self::DistinguishedName => "distinguished_name",
+            Self::CertificateDns => "certificate_dns",
+            Self::CertificateUri => "certificate_uri",
+            Self::CertificateIp => "certificate_ip",
+            Self::CertificateEmail => "certificate_email",
+            Self::CertificateThumbprint => "certificate_thumbprint",
+            Self::CertificatesUnused => "certificates_unused",
             Self::Jwks(_) => "jwks",
             Self::JwksUnused => "jwks_unused",
             Self::GrantTypeMissing => "grant_type_missing",

@@ -1,6 +1,6 @@
 //! Creating, changing and removing clients.
 
-use countersign_jose::{Jwks, UnixTime};
+use countersign_jose::UnixTime;
 
 use super::client_form::{AuthenticationMethod, ClientChange, Fields, NewClient, fault};
 use super::current;
@@ -47,7 +47,10 @@ pub fn create_client(
     }
     let secret = match new.method {
         AuthenticationMethod::Secret => Some(ClientSecret::from_random(random)),
-        AuthenticationMethod::None | AuthenticationMethod::PrivateKeyJwt => None,
+        AuthenticationMethod::None
+        | AuthenticationMethod::PrivateKeyJwt
+        | AuthenticationMethod::TlsClientAuth
+        | AuthenticationMethod::SelfSignedTlsClientAuth => None,
     };
     match created(new, secret.as_ref(), catalogue, now) {
         Ok(client) => Change::default()
@@ -178,15 +181,12 @@ fn created(
     catalogue: &Catalogue,
     now: UnixTime,
 ) -> Result<Client, Refusal> {
-    let keys = new.fields.jwks.clone().flatten();
-    let authentication = match (new.method, secret) {
-        (AuthenticationMethod::PrivateKeyJwt, _) => Authentication::PrivateKeyJwt(needed(keys)?),
-        (_, secret) if keys.is_none() => match secret {
-            Some(secret) => Authentication::Secret(secret.hash()),
-            None => Authentication::None,
-        },
-        _ => return Err(fault("jwks", Malformed::JwksUnused)),
+    // `None` stands for what is read below in its place.
+    let blank = match (new.method, secret) {
+        (AuthenticationMethod::Secret, Some(secret)) => Authentication::Secret(secret.hash()),
+        _ => Authentication::None,
     };
+    let authentication = authenticated_by(new.method, &blank, &new.fields)?;
     let client = Client {
         id: new.id.clone(),
         display_name: Default::default(),
@@ -197,20 +197,13 @@ fn created(
         details_types: PermittedTypes::default(),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
+        certificate_bound: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: now,
         updated_at: now,
     };
-    changed(
-        &client,
-        &Fields {
-            jwks: None,
-            ..new.fields.clone()
-        },
-        catalogue,
-        now,
-    )
+    changed(&client, &new.fields, catalogue, now)
 }
 
 fn changed(
@@ -221,9 +214,8 @@ fn changed(
 ) -> Result<Client, Refusal> {
     let mut client = client.clone();
     client.updated_at = now;
-    if let Some(keys) = &fields.jwks {
-        client.authentication = with_keys(&client.authentication, keys.as_ref())?;
-    }
+    let method = method_of(&client.authentication);
+    client.authentication = authenticated_by(method, &client.authentication, fields)?;
     replace(&mut client.display_name, fields.display_name.as_ref());
     replace(&mut client.grant_types, fields.grant_types.as_ref());
     replace(&mut client.redirect_uris, fields.redirect_uris.as_ref());
@@ -231,6 +223,10 @@ fn changed(
     replace(&mut client.details_types, fields.details_types.as_ref());
     replace(&mut client.serves, fields.serves.as_ref());
     replace(&mut client.refresh_key, fields.refresh_key.as_ref());
+    replace(
+        &mut client.certificate_bound,
+        fields.certificate_bound.as_ref(),
+    );
     replace(&mut client.disabled, fields.disabled.as_ref());
     fits_together(&client)?;
     // Only what is written now is compared with what is registered now: a resource that was
@@ -256,21 +252,55 @@ fn replace<T: Clone>(value: &mut T, new: Option<&T>) {
     }
 }
 
-fn with_keys(
-    authentication: &Authentication,
-    keys: Option<&Jwks>,
-) -> Result<Authentication, Refusal> {
+const fn method_of(authentication: &Authentication) -> AuthenticationMethod {
     match authentication {
-        Authentication::PrivateKeyJwt(_) => {
-            Ok(Authentication::PrivateKeyJwt(needed(keys.cloned())?))
-        }
-        _ if keys.is_some() => Err(fault("jwks", Malformed::JwksUnused)),
-        other => Ok(other.clone()),
+        Authentication::None => AuthenticationMethod::None,
+        Authentication::Secret(_) => AuthenticationMethod::Secret,
+        Authentication::PrivateKeyJwt(_) => AuthenticationMethod::PrivateKeyJwt,
+        Authentication::TlsClientAuth(_) => AuthenticationMethod::TlsClientAuth,
+        Authentication::SelfSignedTlsClientAuth(_) => AuthenticationMethod::SelfSignedTlsClientAuth,
     }
 }
 
-fn needed(keys: Option<Jwks>) -> Result<Jwks, Refusal> {
-    keys.ok_or_else(|| fault("jwks", Malformed::Missing))
+/// How the client authenticates with the new fields. The method stays; what it has no use for must
+/// not be there.
+fn authenticated_by(
+    method: AuthenticationMethod,
+    before: &Authentication,
+    fields: &Fields,
+) -> Result<Authentication, Refusal> {
+    use AuthenticationMethod as Method;
+    let keys = fields.jwks.as_ref().map(Option::as_ref);
+    let name = fields.certificate_name.as_ref().map(Option::as_ref);
+    let certificates = fields.certificates.as_deref();
+    if method != Method::PrivateKeyJwt && keys.flatten().is_some() {
+        return Err(fault("jwks", Malformed::JwksUnused));
+    }
+    if method != Method::TlsClientAuth && name.flatten().is_some() {
+        return Err(fault("tls_client_auth", Malformed::CertificateNameUnused));
+    }
+    if method != Method::SelfSignedTlsClientAuth && certificates.is_some_and(|c| !c.is_empty()) {
+        return Err(fault(
+            "tls_client_certificates",
+            Malformed::CertificatesUnused,
+        ));
+    }
+    match method {
+        Method::PrivateKeyJwt => keys.map_or(Ok(before.clone()), |keys| {
+            let keys = keys.ok_or_else(|| fault("jwks", Malformed::Missing))?;
+            Ok(Authentication::PrivateKeyJwt(keys.clone()))
+        }),
+        Method::TlsClientAuth => name.map_or(Ok(before.clone()), |name| {
+            let name = name.ok_or_else(|| fault("tls_client_auth", Malformed::CertificateName))?;
+            Ok(Authentication::TlsClientAuth(name.clone()))
+        }),
+        Method::SelfSignedTlsClientAuth => match certificates {
+            None => Ok(before.clone()),
+            Some([]) => Err(fault("tls_client_certificates", Malformed::Missing)),
+            Some(some) => Ok(Authentication::SelfSignedTlsClientAuth(some.to_vec())),
+        },
+        Method::None | Method::Secret => Ok(before.clone()),
+    }
 }
 
 /// What holds between the fields of every client.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use countersign_jose::Jwks;
+use countersign_jose::{CertificateThumbprint, Jwks};
 
 use super::etag::parse_etag;
 use crate::Version;
 use crate::model::{
-    ClientId, DETAILS_TYPES_MAX, DetailsType, DisplayName, GrantType, GrantTypes, Malformed,
-    PERMISSIONS_MAX, Permissions, PermittedTypes, REDIRECT_URIS_MAX, RedirectUri, RefreshKey,
-    ResourceUri, SERVES_MAX, Scopes,
+    CERTIFICATES_MAX, CertificateName, ClientId, DETAILS_TYPES_MAX, DetailsType, DisplayName,
+    GrantType, GrantTypes, Malformed, PERMISSIONS_MAX, Permissions, PermittedTypes,
+    REDIRECT_URIS_MAX, RedirectUri, RefreshKey, ResourceUri, SERVES_MAX, Scopes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
@@ -35,6 +35,12 @@ pub struct ClientForm {
     pub serves: Vec<String>,
     /// `refresh_key`
     pub refresh_key: RefreshKey,
+    /// `tls_client_auth`
+    pub certificate_name: Option<CertificateNameForm>,
+    /// `tls_client_certificates`
+    pub certificates: Vec<String>,
+    /// `tls_client_certificate_bound_access_tokens`
+    pub certificate_bound: bool,
     /// `disabled`
     pub disabled: bool,
     /// `etag`
@@ -52,6 +58,21 @@ pub struct PermissionForm {
     pub details_types: Vec<String>,
 }
 
+/// What a certificate must name, as it came.
+#[derive(Clone, Debug)]
+pub enum CertificateNameForm {
+    /// `tls_client_auth_subject_dn`
+    Subject(String),
+    /// `tls_client_auth_san_dns`
+    Dns(String),
+    /// `tls_client_auth_san_uri`
+    Uri(String),
+    /// `tls_client_auth_san_ip`
+    Ip(String),
+    /// `tls_client_auth_san_email`
+    Email(String),
+}
+
 /// How a client authenticates, without what it is checked by.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum AuthenticationMethod {
@@ -61,6 +82,10 @@ pub enum AuthenticationMethod {
     Secret,
     /// By a JWT signed with one of its keys.
     PrivateKeyJwt,
+    /// By a certificate from an authority, which names it.
+    TlsClientAuth,
+    /// By one of its certificates.
+    SelfSignedTlsClientAuth,
 }
 
 /// A client to register, each of its fields well-formed.
@@ -89,6 +114,14 @@ pub(super) struct Fields {
         reason = "left alone and emptied are different changes"
     )]
     pub(super) jwks: Option<Option<Jwks>>,
+    /// The same.
+    #[expect(
+        clippy::option_option,
+        reason = "left alone and emptied are different changes"
+    )]
+    pub(super) certificate_name: Option<Option<CertificateName>>,
+    pub(super) certificates: Option<Vec<CertificateThumbprint>>,
+    pub(super) certificate_bound: Option<bool>,
     pub(super) grant_types: Option<GrantTypes>,
     pub(super) redirect_uris: Option<Vec<RedirectUri>>,
     pub(super) permissions: Option<Permissions>,
@@ -110,7 +143,21 @@ enum Field {
     Serves,
     RefreshKey,
     Disabled,
+    CertificateName,
+    Certificates,
+    CertificateBound,
 }
+
+/// What a client's certificate may be named by in an update mask: all of them mean the one that is
+/// there.
+const CERTIFICATE_NAMES: [&str; 6] = [
+    "tls_client_auth",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+];
 
 impl NewClient {
     /// Reads a client to register. `random` names it if it came without an identifier.
@@ -169,7 +216,7 @@ impl ClientChange {
 }
 
 impl Field {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::DisplayName,
         Self::Jwks,
         Self::GrantTypes,
@@ -178,6 +225,9 @@ impl Field {
         Self::Serves,
         Self::RefreshKey,
         Self::Disabled,
+        Self::CertificateName,
+        Self::Certificates,
+        Self::CertificateBound,
     ];
 
     const fn name(self) -> &'static str {
@@ -190,7 +240,18 @@ impl Field {
             Self::Serves => "serves",
             Self::RefreshKey => "refresh_key",
             Self::Disabled => "disabled",
+            Self::CertificateName => CERTIFICATE_NAMES[0],
+            Self::Certificates => "tls_client_certificates",
+            Self::CertificateBound => "tls_client_certificate_bound_access_tokens",
         }
+    }
+
+    /// The field that a path of an update mask means.
+    fn named(path: &str) -> Option<Self> {
+        if CERTIFICATE_NAMES.contains(&path) {
+            return Some(Self::CertificateName);
+        }
+        Self::ALL.into_iter().find(|field| field.name() == path)
     }
 }
 
@@ -221,6 +282,17 @@ impl Fields {
                 }
                 Field::RefreshKey => fields.refresh_key = Some(form.refresh_key),
                 Field::Disabled => fields.disabled = Some(form.disabled),
+                Field::CertificateName => {
+                    let name = form.certificate_name.as_ref();
+                    fields.certificate_name = Some(name.map(certificate_name).transpose()?);
+                }
+                Field::Certificates => {
+                    let certificates = certificates(&form.certificates)?;
+                    fields.certificates = Some(certificates);
+                }
+                Field::CertificateBound => {
+                    fields.certificate_bound = Some(form.certificate_bound);
+                }
             }
         }
         Ok(fields)
@@ -245,8 +317,10 @@ fn masked(mask: &[impl AsRef<str>]) -> Result<Vec<Field>, Refusal> {
     if mask.is_empty() {
         return Ok(Field::ALL.to_vec());
     }
-    let field = |path: &str| Field::ALL.into_iter().find(|field| field.name() == path);
-    let named: Option<Vec<Field>> = mask.iter().map(|path| field(path.as_ref())).collect();
+    let named: Option<Vec<Field>> = mask
+        .iter()
+        .map(|path| Field::named(path.as_ref()))
+        .collect();
     let named = named.ok_or_else(|| FieldFault::new("update_mask", Malformed::UpdateMask))?;
     // Each once, however often it is named: reading a key set ten thousand times is work.
     Ok(Field::ALL
@@ -262,6 +336,39 @@ fn jwks(text: &str) -> Result<Option<Jwks>, Refusal> {
     let keys = Jwks::parse(text.as_bytes());
     keys.map(Some)
         .map_err(|problem| fault("jwks", Malformed::Jwks(problem)))
+}
+
+fn certificate_name(form: &CertificateNameForm) -> Result<CertificateName, Refusal> {
+    let (field, read) = match form {
+        CertificateNameForm::Subject(text) => {
+            ("tls_client_auth_subject_dn", CertificateName::subject(text))
+        }
+        CertificateNameForm::Dns(text) => ("tls_client_auth_san_dns", CertificateName::dns(text)),
+        CertificateNameForm::Uri(text) => ("tls_client_auth_san_uri", CertificateName::uri(text)),
+        CertificateNameForm::Ip(text) => ("tls_client_auth_san_ip", CertificateName::ip(text)),
+        CertificateNameForm::Email(text) => {
+            ("tls_client_auth_san_email", CertificateName::email(text))
+        }
+    };
+    read.map_err(|problem| fault(field, problem))
+}
+
+fn certificates(texts: &[String]) -> Result<Vec<CertificateThumbprint>, Refusal> {
+    let field = "tls_client_certificates";
+    if texts.len() > CERTIFICATES_MAX {
+        return Err(fault(field, Malformed::TooManyEntries(CERTIFICATES_MAX)));
+    }
+    let mut read = Vec::with_capacity(texts.len());
+    for (at, text) in texts.iter().enumerate() {
+        let at = |problem| fault(&format!("{field}[{at}]"), problem);
+        let thumbprint =
+            CertificateThumbprint::parse(text).map_err(|_| at(Malformed::CertificateThumbprint))?;
+        if read.contains(&thumbprint) {
+            return Err(at(Malformed::Twice));
+        }
+        read.push(thumbprint);
+    }
+    Ok(read)
 }
 
 fn grant_types(listed: &[Option<GrantType>]) -> Result<GrantTypes, Refusal> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_issuer::IssuerName;
 use countersign_issuer::access_token::{self, read};
 use countersign_issuer::model::{Acr, ClientId, FamilyId, Subject};
-use countersign_jose::{SigningKey, base64url};
+use countersign_jose::{CertificateThumbprint, SigningKey, base64url};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -123,6 +123,7 @@ fn the_largest_token_is_one_that_guards_take() {
     issued.claims.subject = Subject::parse(&quotes).unwrap();
     issued.claims.acr = Acr::parse(&quotes).unwrap();
     issued.claims.auth_time = Some(START);
+    issued.claims.certificate = Some(CertificateThumbprint::from_bytes([7; 32]));
     issued.claims.family = Some(FamilyId::parse("AAAAAAAAAAAAAAAAAAAAAA").unwrap());
     let issuer = format!("https://tokens.example/{}", "i".repeat(232));
     world.issuer.name = IssuerName::parse(&issuer).unwrap();

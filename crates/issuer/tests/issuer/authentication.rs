@@ -50,6 +50,7 @@ fn present(id: &str, presented: &Presented<'_>) -> Option<&'static str> {
         &id,
         known,
         presented,
+        None,
         &world.issuer,
         world.now,
     ))
@@ -124,7 +125,7 @@ fn a_disabled_client_is_refused_whatever_it_shows() {
     let issuer = issuer();
     let secret = secret_of("checkout");
     let presented = Presented::Secret(secret.reveal());
-    let answer = authenticate(&client.id, Some(&client), &presented, &issuer, START);
+    let answer = authenticate(&client.id, Some(&client), &presented, None, &issuer, START);
     assert_eq!(outcome(answer), Some("client_disabled"));
 }
 
@@ -134,7 +135,7 @@ fn the_peer_hears_the_same_whatever_was_wrong() {
         let world = World::new();
         let known = world.clients.get(id).map(|known| &known.value);
         let id = ClientId::parse(id).unwrap();
-        let refused = authenticate(&id, known, &presented, &world.issuer, START);
+        let refused = authenticate(&id, known, &presented, None, &world.issuer, START);
         refused.expect_err("nothing here is right").to_string()
     };
     let unknown = told("nobody", Presented::Secret("x"));
@@ -361,7 +362,7 @@ fn a_kid_is_looked_up_in_the_clients_own_set() {
         };
         let assertion = sign_with(key, &header, &claims());
         let presented = Presented::Assertion(&assertion);
-        let answer = authenticate(&client.id, Some(&client), &presented, &issuer, START);
+        let answer = authenticate(&client.id, Some(&client), &presented, None, &issuer, START);
         assert_eq!(outcome(answer), expected, "{kid:?}");
     }
 }

@@ -9,6 +9,7 @@ mod access_tokens;
 mod authentication;
 mod authorization;
 mod browser;
+mod certificates;
 mod codes;
 mod credentials;
 mod details;

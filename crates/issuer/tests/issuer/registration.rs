@@ -78,7 +78,17 @@ fn a_client_is_registered_with_a_secret_that_works() {
     assert_eq!(secret.reveal().len(), 47);
     let client = world.client("new");
     let presented = Presented::Secret(secret.reveal());
-    assert!(authenticate(&client.id, Some(&client), &presented, &world.issuer, START).is_ok());
+    assert!(
+        authenticate(
+            &client.id,
+            Some(&client),
+            &presented,
+            None,
+            &world.issuer,
+            START
+        )
+        .is_ok()
+    );
     let event = world.events.last().unwrap();
     assert_eq!(
         (event.kind, event.actor.to_string()),
@@ -484,7 +494,14 @@ fn a_new_secret_replaces_the_old_one() {
     let client = world.client("new");
     for (secret, expected) in [(&new, None), (&old, Some("client_wrong_secret"))] {
         let presented = Presented::Secret(secret.reveal());
-        let answer = authenticate(&client.id, Some(&client), &presented, &world.issuer, START);
+        let answer = authenticate(
+            &client.id,
+            Some(&client),
+            &presented,
+            None,
+            &world.issuer,
+            START,
+        );
         assert_eq!(outcome(answer), expected);
     }
     for (who, expected) in [("spa", "no_secret"), ("nobody", "not_found")] {

@@ -134,7 +134,7 @@ fn an_assertion_that_may_have_been_used_before_is_refused() {
             // Late enough for every one to have begun.
             let now = START.plus(Duration::from_secs(11));
             let presented = Presented::Assertion(&assertion);
-            outcome(authenticate(&id, known, &presented, &issuer, now))
+            outcome(authenticate(&id, known, &presented, None, &issuer, now))
         };
         assert_eq!(answer(None), None, "{what}, never set back");
         assert_eq!(answer(Some(START)), expected, "{what}");

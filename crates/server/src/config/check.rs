@@ -54,6 +54,7 @@ impl Config {
             ));
         }
         self.check_http()?;
+        self.check_mtls()?;
         self.device.check()?;
         self.check_login()?;
         self.check_keys()

@@ -172,6 +172,39 @@ fn wrong_files_say_what_would_be_right() {
              clients reach the service by",
         ),
         (
+            "[mtls]\naddress = \"127.0.0.1\"",
+            "countersign.toml: `mtls.address` must be an IP address and a port, as in 127.0.0.1:7444",
+        ),
+        (
+            "[mtls]\naddress = \"127.0.0.1:7444\"",
+            "`tls.certificate_file` must be set, with tls.key_file, where mtls.address is",
+        ),
+        (
+            "[mtls]\nurl = \"https://a.internal\"",
+            "`mtls.address` must be set where mtls.url is: the address that it leads to",
+        ),
+        (
+            "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\nclient_authorities_file = \"c\"",
+            "`mtls.address` must be set where tls.client_authorities_file is: the address at which \
+             clients are asked for certificates",
+        ),
+        (
+            "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n[mtls]\naddress = \"127.0.0.1:7443\"",
+            "`mtls.address` must be another address than listen.address and http.address: browsers \
+             must not be asked for certificates",
+        ),
+        (
+            "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n[mtls]\naddress = \"0.0.0.0:7444\"",
+            "`mtls.url` must be set unless mtls.address is a loopback address: the URL that clients \
+             with certificates reach the service by",
+        ),
+        (
+            "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n[mtls]\naddress = \"127.0.0.1:7444\"\n\
+             url = \"https://a.internal/b\"",
+            "`mtls.url` must be https:// with a host, a port unless it is 443, and nothing behind, as \
+             in https://mtls.tokens.internal:7444",
+        ),
+        (
             "[http]\naddress = \"everywhere\"",
             "countersign.toml: `http.address` must be `shared`, `none`, or an IP address and a port, \
              as in 127.0.0.1:8443",
@@ -380,7 +413,12 @@ fn what_needs_a_restart_is_named_and_left_as_it_was() {
 #[test]
 fn tls_that_comes_or_goes_needs_a_restart_and_other_files_do_not() {
     let tls = "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"";
-    let change = check_change(tls, &[], &["tls.certificate_file", "tls.key_file"]);
+    let waiting = [
+        "tls.certificate_file",
+        "tls.key_file",
+        "tls.client_authorities_file",
+    ];
+    let change = check_change(tls, &[], &waiting);
     assert_eq!(change.config, Config::default());
 
     let first = from_file(tls).expect("right");
@@ -408,6 +446,9 @@ fn each_key_copies_itself_and_nothing_else() {
         ("login.behind_proxy", "yes"),
         ("tls.certificate_file", "a"),
         ("tls.key_file", "a"),
+        ("tls.client_authorities_file", "a"),
+        ("mtls.address", "127.0.0.1:2"),
+        ("mtls.url", "https://a.internal"),
         ("store.directory", "a"),
         ("store.key_file", "a"),
         ("store.key_credential", "a"),

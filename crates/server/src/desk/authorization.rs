@@ -15,12 +15,13 @@ use crate::refused::Refused;
 
 impl Desk {
     /// Lodges a request. A proof that comes along binds its code (RFC 9449 §10.1).
-    pub(crate) async fn push(
+    pub(crate) async fn push<'a>(
         &self,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         lodging: Lodging,
-        along: Along<'_>,
+        along: Along<'a>,
     ) -> Result<Answered<Lodged>, Refused> {
+        let caller = caller.over(along.called.certificate());
         let share = &self.overload.tokens;
         let optional = ProofIs::Optional;
         let (visit, proof) = Self::receive(share, &self.engine, &caller, along, optional)?;
@@ -39,13 +40,14 @@ impl Desk {
     }
 
     /// Lets a device wait for a person. A proof that comes along binds its device code.
-    pub(crate) async fn device(
+    pub(crate) async fn device<'a>(
         &self,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         ask: Ask,
-        along: Along<'_>,
+        along: Along<'a>,
         proof: ProofIs,
     ) -> Result<Answered<AuthorizedDevice>, Refused> {
+        let caller = caller.over(along.called.certificate());
         let share = &self.overload.tokens;
         let (visit, proof) = Self::receive(share, &self.engine, &caller, along, proof)?;
         let authorize = AuthorizeDevice {

@@ -44,12 +44,13 @@ impl Looked {
 impl Desk {
     /// Looks at a token for a client that authenticates with the request. One that is let in by an
     /// access token of its own goes to [`look`](Self::look) at once.
-    pub(crate) async fn introspect(
+    pub(crate) async fn introspect<'a>(
         &self,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         token: &str,
-        along: Along<'_>,
+        along: Along<'a>,
     ) -> Result<Answered<Looked>, Refused> {
+        let caller = caller.over(along.called.certificate());
         let share = &self.overload.introspections;
         let optional = ProofIs::Optional;
         let (visit, proof) = Self::receive(share, &self.engine, &caller, along, optional)?;

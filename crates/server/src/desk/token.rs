@@ -1,7 +1,7 @@
 //! Tokens: asked for by a grant, and given up.
 
 use countersign_dpop::VerifiedProof;
-use countersign_issuer::model::{FamilyId, Malformed, RecordId, TokenId};
+use countersign_issuer::model::{FamilyId, Malformed, PeerCertificate, RecordId, TokenId};
 use countersign_issuer::{Ask, Entered, Fresh, Issued, Redemption, Revoking, Rotation};
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
@@ -49,15 +49,25 @@ impl<'a> Asked<'a> {
             }
         }
     }
+
+    /// The same, over a connection with this certificate.
+    fn over(self, certificate: Option<&'a PeerCertificate>) -> Self {
+        match self {
+            Self::Credentials(caller, ask) => Self::Credentials(caller.over(certificate), ask),
+            Self::Code(caller, redemption) => Self::Code(caller.over(certificate), redemption),
+            Self::Refresh(caller, rotation) => Self::Refresh(caller.over(certificate), rotation),
+        }
+    }
 }
 
 impl Desk {
     /// Issues, redeems or rotates. RFC 9449 §5: every such request carries a proof.
-    pub(crate) async fn grant(
+    pub(crate) async fn grant<'a>(
         &self,
-        asked: Asked<'_>,
-        along: Along<'_>,
+        asked: Asked<'a>,
+        along: Along<'a>,
     ) -> Result<Answered<Granted>, Refused> {
+        let asked = asked.over(along.called.certificate());
         let share = &self.overload.tokens;
         let visit = share.visit(asked.caller())?;
         let proof = self.engine.proof(along.headers, along.called)?;
@@ -101,13 +111,14 @@ impl Desk {
 
     /// Revokes a token or a family. What `target` is, is looked at only when the proof is right:
     /// that costs a signature check.
-    pub(crate) async fn revoke(
+    pub(crate) async fn revoke<'a>(
         &self,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         target: Target<'_>,
-        along: Along<'_>,
+        along: Along<'a>,
         proof: ProofIs,
     ) -> Result<Answered<()>, Refused> {
+        let caller = caller.over(along.called.certificate());
         let share = &self.overload.tokens;
         let (visit, proof) = Self::receive(share, &self.engine, &caller, along, proof)?;
         let revoking = match target {

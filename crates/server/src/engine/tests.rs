@@ -41,7 +41,7 @@ async fn engine(folder: &TempDir) -> Engine {
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);
-    let platform = start::platform(&config, clock, records, opened, ISSUER, health, now);
+    let platform = start::platform(&config, clock, records, opened, ISSUER, None, health, now);
     let (platform, _) = platform.await.expect("a platform");
     let registered = opening::register_itself(&platform.engine, folder.path()).await;
     registered.expect("registered");
@@ -211,6 +211,7 @@ fn token_of(client: &str, number: u8, now: UnixTime) -> Revoking {
         client: id,
         scopes: Scopes::default(),
         jkt: Thumbprint::from_bytes([1; 32]),
+        certificate: None,
         issued_at: now,
         expires_at: now.plus(Duration::from_secs(900)),
         id: TokenId::from_bytes([number; 16]),

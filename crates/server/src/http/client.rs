@@ -67,6 +67,7 @@ impl Shown {
                 Proof::Secret(secret) => Presented::Secret(secret),
                 Proof::Assertion(assertion) => Presented::Assertion(assertion),
             },
+            certificate: None,
         }
     }
 

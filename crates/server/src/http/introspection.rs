@@ -8,7 +8,7 @@ use axum::response::Response;
 use countersign_issuer::introspect::{Introspection, RefreshStanding};
 use countersign_issuer::model::{Details, Malformed};
 use countersign_issuer::{Claims, IssuerName};
-use countersign_jose::Thumbprint;
+use countersign_jose::{CertificateThumbprint, Thumbprint};
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -48,10 +48,12 @@ struct Says<'a> {
     authorization_details: Details,
 }
 
-/// RFC 7800 §3, RFC 9449 §6.2.
+/// RFC 7800 §3, RFC 9449 §6.2, RFC 8705 §3.2.
 #[derive(Serialize)]
 struct Confirmation {
     jkt: String,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
 }
 
 /// The hint (RFC 7662 §2.1) is not looked at: form says what a token is.
@@ -96,7 +98,7 @@ impl<'a> Says<'a> {
             iat: claims.issued_at.as_secs(),
             exp: claims.expires_at.as_secs(),
             jti: Some(claims.id.to_string()),
-            cnf: Some(Confirmation::of(claims.jkt)),
+            cnf: Some(Confirmation::of(claims.jkt, claims.certificate)),
             auth_time: claims.auth_time.map(|time| time.as_secs()),
             acr: claims.acr.as_ref().map(|acr| acr.as_str()),
             authorization_details: claims.details.clone(),
@@ -115,7 +117,7 @@ impl<'a> Says<'a> {
             iat: standing.issued_at.as_secs(),
             exp: standing.expires_at.as_secs(),
             jti: None,
-            cnf: standing.jkt.map(Confirmation::of),
+            cnf: standing.jkt.map(|jkt| Confirmation::of(jkt, None)),
             auth_time: None,
             acr: None,
             authorization_details: standing.details.details(),
@@ -124,9 +126,10 @@ impl<'a> Says<'a> {
 }
 
 impl Confirmation {
-    fn of(jkt: Thumbprint) -> Self {
+    fn of(jkt: Thumbprint, certificate: Option<CertificateThumbprint>) -> Self {
         Self {
             jkt: jkt.to_string(),
+            certificate: certificate.map(|certificate| certificate.to_string()),
         }
     }
 }

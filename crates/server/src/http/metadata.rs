@@ -12,22 +12,27 @@ use countersign_jose::{Algorithm, Algorithms};
 use serde::Serialize;
 
 use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
-use crate::config::{Config, LoginUrl};
+use crate::config::{Config, LoginUrl, Tls};
 use crate::desk::Desk;
 
 /// It changes with a release or a restart.
 const KEPT: &str = "public, max-age=300";
 
-/// How clients authenticate (RFC 7591 §2).
-const METHODS: [&str; 4] = [
+/// How clients authenticate (RFC 7591 §2) that have something to show.
+const CONFIDENTIAL: [&str; 3] = [
     "client_secret_basic",
     "client_secret_post",
     "private_key_jwt",
-    "none",
 ];
 
-/// The same, of those that have something to show.
-const CONFIDENTIAL: [&str; 3] = [METHODS[0], METHODS[1], METHODS[2]];
+/// How others do.
+const PUBLIC: &str = "none";
+
+/// By a certificate that an authority has issued (RFC 8705 §2.1.1).
+const BY_AUTHORITY: &str = "tls_client_auth";
+
+/// By a certificate that the client is registered with (RFC 8705 §2.2.1).
+const BY_ITSELF: &str = "self_signed_tls_client_auth";
 
 /// What an assertion may be signed with.
 const ASSERTIONS: [Algorithm; 5] = [
@@ -38,7 +43,8 @@ const ASSERTIONS: [Algorithm; 5] = [
     Algorithm::Rs256,
 ];
 
-/// RFC 8414 §2, with the members of RFC 8628 §4, RFC 9126 §5, RFC 9207 §3 and RFC 9449 §5.1.
+/// RFC 8414 §2, with the members of RFC 8628 §4, RFC 8705 §3.3 and §5, RFC 9126 §5, RFC 9207 §3 and
+/// RFC 9449 §5.1.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
@@ -56,13 +62,40 @@ struct Metadata<'a> {
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
-    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
-    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
-    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     dpop_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_certificate_bound_access_tokens: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtls_endpoint_aliases: Option<Aliases>,
+}
+
+/// RFC 8705 §5: the endpoints where clients are asked for certificates.
+#[derive(Serialize)]
+struct Aliases {
+    token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    device_authorization_endpoint: String,
+}
+
+impl Aliases {
+    fn at(url: &str) -> Self {
+        let at = |endpoint: &str| format!("{url}{endpoint}");
+        Self {
+            token_endpoint: at(TOKEN),
+            introspection_endpoint: at(INTROSPECT),
+            revocation_endpoint: at(REVOKE),
+            pushed_authorization_request_endpoint: at(PAR),
+            device_authorization_endpoint: at(DEVICE),
+        }
+    }
 }
 
 pub(super) async fn show(State(edge): State<Arc<Edge>>) -> Response {
@@ -74,11 +107,18 @@ pub(super) async fn show(State(edge): State<Arc<Edge>>) -> Response {
 }
 
 /// The document, made once.
-pub(super) fn document(desk: &Desk, config: &Config) -> Bytes {
+pub(super) fn document(desk: &Desk, config: &Config, mtls_url: Option<&str>) -> Bytes {
     let issuer = desk.engine.issuer();
     let issuer = issuer.name.as_str();
     let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
     let assertions = || names(Algorithms::of(&ASSERTIONS));
+    let authorities = |tls: &Tls| tls.client_authorities_file.is_some();
+    let by_authority = mtls_url.is_some() && config.tls.as_ref().is_some_and(authorities);
+    let mut confidential = CONFIDENTIAL.to_vec();
+    confidential.extend(by_authority.then_some(BY_AUTHORITY));
+    confidential.extend(mtls_url.map(|_| BY_ITSELF));
+    let mut methods = confidential.clone();
+    methods.push(PUBLIC);
     let metadata = Metadata {
         issuer,
         authorization_endpoint: LoginUrl::of(config, issuer).map(|_| at(AUTHORIZE)),
@@ -94,13 +134,15 @@ pub(super) fn document(desk: &Desk, config: &Config) -> Bytes {
         response_modes_supported: ["query"],
         code_challenge_methods_supported: ["S256"],
         authorization_response_iss_parameter_supported: true,
-        token_endpoint_auth_methods_supported: METHODS,
+        token_endpoint_auth_methods_supported: methods.clone(),
         token_endpoint_auth_signing_alg_values_supported: assertions(),
-        introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+        introspection_endpoint_auth_methods_supported: confidential,
         introspection_endpoint_auth_signing_alg_values_supported: assertions(),
-        revocation_endpoint_auth_methods_supported: METHODS,
+        revocation_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_signing_alg_values_supported: assertions(),
         dpop_signing_alg_values_supported: names(desk.engine.proofs.limits.algorithms),
+        tls_client_certificate_bound_access_tokens: mtls_url.map(|_| true),
+        mtls_endpoint_aliases: mtls_url.map(Aliases::at),
     };
     // Texts and lists of them.
     serde_json::to_vec(&metadata).unwrap_or_default().into()

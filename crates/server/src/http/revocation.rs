@@ -20,15 +20,13 @@ pub(super) async fn revoke(
         None => Target::Nothing,
     };
     // RFC 7009 knows no proofs, so a client that authenticates needs none. What is a public client's
-    // is given up with its key.
-    let proof = match client.is_name_alone() {
+    // is given up with its key, whatever certificate the connection has.
+    let along = asking.along();
+    let proof = match client.is_name_alone() && along.called.certificate().is_none() {
         true => ProofIs::Required,
         false => ProofIs::Optional,
     };
     let caller = client.caller();
-    let revoked = edge
-        .desk
-        .revoke(caller, target, asking.along(), proof)
-        .await?;
+    let revoked = edge.desk.revoke(caller, target, along, proof).await?;
     Ok(answer::with_nonce(answer::empty(), revoked.nonce))
 }

@@ -149,12 +149,14 @@ async fn started(
     let workers = Workers::start(0).map_err(StartError::Workers)?;
     let places = Places::new(listen::connections(CONNECTIONS_MAX, workers.count()));
     let manner = Manner {
+        asks: None,
         tls,
         speaks: Speaks::Both,
         peers: Peers::Callers,
     };
     let browsers = serve(tcp, people, manner, places, workers, stop.clone());
     let manner = Manner {
+        asks: None,
         tls: None,
         speaks: Speaks::Http2,
         peers: Peers::Operators,

@@ -119,7 +119,7 @@ async fn a_store_of_the_first_release_gets_its_next_keys() {
     let health = crate::health::Health::serving(&[]).await;
     let clock = Arc::new(countersign_client::clock::SystemClock);
     let started =
-        crate::start::platform(&config, clock, records, opened, issuer, health, NOW).await;
+        crate::start::platform(&config, clock, records, opened, issuer, None, health, NOW).await;
     let (platform, _) = started.expect("a platform");
     platform.keeper.look().await.expect("looked");
     let keys = platform.keeper.list().await.expect("listed");

@@ -48,6 +48,9 @@ const SWEEP_FROM: usize = 64;
 enum Holder {
     /// A client that has something to show.
     Client(ClientId),
+    /// Whoever has opened the connection with this certificate: nobody can do so in its holder's
+    /// name.
+    Certificate([u8; 32]),
     /// Whoever holds this key.
     Key(Thumbprint),
 }
@@ -99,13 +102,16 @@ impl Share {
     /// # Errors
     /// When the client it names has nothing left.
     pub(crate) fn visit(&self, caller: &Caller<'_>) -> Result<Visit<'_>, Refused> {
-        match caller.presented {
-            Presented::Nothing => Ok(Visit {
+        match (caller.presented, caller.certificate) {
+            (Presented::Nothing, Some(certificate)) => {
+                self.visit_as(Holder::Certificate(*certificate.thumbprint.as_bytes()))
+            }
+            (Presented::Nothing, None) => Ok(Visit {
                 share: self,
                 holder: None,
                 charged: AtomicBool::new(false),
             }),
-            Presented::Secret(_) | Presented::Assertion(_) => {
+            (Presented::Secret(_) | Presented::Assertion(_), _) => {
                 self.visit_as(Holder::Client(caller.id.clone()))
             }
         }
@@ -163,8 +169,8 @@ impl Visit<'_> {
     /// The client has shown that it is the client. (An assertion that was used before counts: only
     /// the client can have signed it, and that it was used shows only when it is committed.)
     pub(crate) fn authenticated(&self) {
-        if let Some(client @ Holder::Client(_)) = &self.holder {
-            self.charge(client);
+        if let Some(shown @ (Holder::Client(_) | Holder::Certificate(_))) = &self.holder {
+            self.charge(shown);
         }
     }
 
@@ -249,6 +255,7 @@ mod tests {
         Caller {
             id: ClientId::parse(id).expect("a name"),
             presented,
+            certificate: None,
         }
     }
 

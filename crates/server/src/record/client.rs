@@ -2,34 +2,47 @@
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Authentication, Client, ClientId, DetailsType, DisplayName, GrantTypes, PermittedTypes,
-    RedirectUri, RefreshKey, ResourceUri, SecretHash,
+    Authentication, CertificateName, Client, ClientId, DetailsType, DisplayName, GrantTypes,
+    PermittedTypes, RedirectUri, RefreshKey, ResourceUri, SecretHash,
 };
-use countersign_jose::{Jwks, UnixTime};
+use countersign_jose::{CertificateThumbprint, Jwks, UnixTime};
 
 use super::resource::{permission_records, permissions};
-use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, time};
+use super::{
+    Damaged, Recorded, bytes_of, certificate_thumbprint, message_of, millis, read, stored, time,
+};
+use stored::client_record::CertificateName as StoredName;
 
 impl Recorded for Client {
     fn encode(&self) -> Bytes {
         use stored::ClientAuthenticationMethod as Method;
-        let (method, secret, jwks) = match &self.authentication {
-            Authentication::None => (Method::None, Bytes::new(), String::new()),
-            Authentication::Secret(hash) => (
-                Method::Secret,
-                Bytes::copy_from_slice(hash.as_bytes()),
-                String::new(),
-            ),
+        let mut record = stored::ClientRecord::default();
+        let method = match &self.authentication {
+            Authentication::None => Method::None,
+            Authentication::Secret(hash) => {
+                record.secret_sha256 = Bytes::copy_from_slice(hash.as_bytes());
+                Method::Secret
+            }
             Authentication::PrivateKeyJwt(jwks) => {
-                (Method::PrivateKeyJwt, Bytes::new(), jwks.to_json())
+                record.jwks = jwks.to_json();
+                Method::PrivateKeyJwt
+            }
+            Authentication::TlsClientAuth(name) => {
+                record.certificate_name = Some(stored_name(name));
+                Method::TlsClientAuth
+            }
+            Authentication::SelfSignedTlsClientAuth(certificates) => {
+                record.certificate_sha256 = certificates
+                    .iter()
+                    .map(|certificate| Bytes::copy_from_slice(certificate.as_bytes()))
+                    .collect();
+                Method::SelfSignedTlsClientAuth
             }
         };
         bytes_of(&stored::ClientRecord {
             client_id: self.id.as_str().to_owned(),
             display_name: self.display_name.as_str().to_owned(),
             authentication_method: method.into(),
-            secret_sha256: secret,
-            jwks,
             grant_client_credentials: self.grant_types.client_credentials,
             grant_authorization_code: self.grant_types.authorization_code,
             grant_refresh_token: self.grant_types.refresh_token,
@@ -53,6 +66,8 @@ impl Recorded for Client {
             created_millis: self.created_at.as_millis(),
             updated_millis: self.updated_at.as_millis(),
             tokens_revoked_millis: millis(self.tokens_revoked_at),
+            certificate_bound: self.certificate_bound,
+            ..record
         })
     }
 
@@ -85,6 +100,7 @@ impl Recorded for Client {
             } else {
                 RefreshKey::Pinned
             },
+            certificate_bound: record.certificate_bound,
             disabled: record.disabled,
             tokens_revoked_at: time(record.tokens_revoked_millis),
             created_at: UnixTime::from_millis(record.created_millis),
@@ -135,5 +151,36 @@ fn authentication(record: &stored::ClientRecord) -> Result<Authentication, Damag
         Method::PrivateKeyJwt => Ok(Authentication::PrivateKeyJwt(read(Jwks::parse(
             record.jwks.as_bytes(),
         ))?)),
+        Method::TlsClientAuth => Ok(Authentication::TlsClientAuth(certificate_name(
+            record.certificate_name.as_ref().ok_or(Damaged)?,
+        )?)),
+        // One without certificates authenticates by none.
+        Method::SelfSignedTlsClientAuth => Ok(Authentication::SelfSignedTlsClientAuth(
+            record
+                .certificate_sha256
+                .iter()
+                .map(|bytes| certificate_thumbprint(bytes))
+                .collect::<Result<Vec<CertificateThumbprint>, _>>()?,
+        )),
     }
+}
+
+fn stored_name(name: &CertificateName) -> StoredName {
+    match name {
+        CertificateName::Subject(text, _) => StoredName::CertificateSubjectDn(text.clone()),
+        CertificateName::Dns(text) => StoredName::CertificateSanDns(text.clone()),
+        CertificateName::Uri(text) => StoredName::CertificateSanUri(text.clone()),
+        CertificateName::Ip(ip) => StoredName::CertificateSanIp(ip.to_string()),
+        CertificateName::Email(text) => StoredName::CertificateSanEmail(text.clone()),
+    }
+}
+
+fn certificate_name(name: &StoredName) -> Result<CertificateName, Damaged> {
+    read(match name {
+        StoredName::CertificateSubjectDn(text) => CertificateName::subject(text),
+        StoredName::CertificateSanDns(text) => CertificateName::dns(text),
+        StoredName::CertificateSanUri(text) => CertificateName::uri(text),
+        StoredName::CertificateSanIp(text) => CertificateName::ip(text),
+        StoredName::CertificateSanEmail(text) => CertificateName::email(text),
+    })
 }

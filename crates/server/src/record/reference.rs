@@ -8,7 +8,9 @@ use countersign_issuer::{Claims, Reference};
 use countersign_jose::UnixTime;
 
 use super::resource::scope_texts;
-use super::{Damaged, bytes_of, message_of, millis, read, stored, thumbprint, time};
+use super::{
+    Damaged, bytes_of, certificate_thumbprint, message_of, millis, read, stored, thumbprint, time,
+};
 
 /// Its key says which token it is.
 pub(crate) fn reference(reference: &Reference) -> Bytes {
@@ -18,6 +20,7 @@ pub(crate) fn reference(reference: &Reference) -> Bytes {
         client,
         scopes,
         jkt,
+        certificate,
         issued_at,
         expires_at,
         id: _,
@@ -43,6 +46,9 @@ pub(crate) fn reference(reference: &Reference) -> Bytes {
             .map_or_else(String::new, |acr| acr.as_str().to_owned()),
         epoch: reference.epoch.number(),
         authorization_details: details.to_json(),
+        certificate_sha256: certificate.map_or_else(Bytes::new, |certificate| {
+            Bytes::copy_from_slice(certificate.as_bytes())
+        }),
     })
 }
 
@@ -65,6 +71,10 @@ pub(crate) fn read_reference(id: TokenId, bytes: &[u8]) -> Result<Reference, Dam
             client: read(ClientId::parse(&record.client_id))?,
             scopes: read(Scopes::parse(&record.scopes))?,
             jkt: thumbprint(&record.jkt)?,
+            certificate: match &*record.certificate_sha256 {
+                [] => None,
+                bytes => Some(certificate_thumbprint(bytes)?),
+            },
             issued_at: UnixTime::from_millis(record.issued_millis),
             expires_at: UnixTime::from_millis(record.expires_millis),
             id,

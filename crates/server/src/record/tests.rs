@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use countersign_issuer::model::{
-    AccessTokenFormat, Acr, Approval, Authentication, Authorization, Client, CodeChallenge, Detail,
-    Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family, Generation, GrantTypes,
-    GrantedDetail, GrantedDetails, KeyId, KeyPurpose, KeyState, Lock, Permissions, Polling,
-    Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked, RevokedCause, Scopes, SealedKey,
-    SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
+    AccessTokenFormat, Acr, Approval, Authentication, Authorization, CertificateName, Client,
+    CodeChallenge, Detail, Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family,
+    Generation, GrantTypes, GrantedDetail, GrantedDetails, KeyId, KeyPurpose, KeyState, Lock,
+    Permissions, Polling, Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked,
+    RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
 };
 
 use countersign_issuer::{Claims, Reference};
@@ -72,6 +72,7 @@ fn client(authentication: Authentication) -> Client {
         permissions: permissions(),
         serves: vec![uri("https://a.example")],
         refresh_key: RefreshKey::Replaceable,
+        certificate_bound: true,
         disabled: true,
         tokens_revoked_at: Some(UnixTime::from_millis(7)),
         created_at: at(1),
@@ -99,6 +100,26 @@ fn clients_read_back() {
     }]);
     let jwks = countersign_jose::Jwks::parse(jwks.as_bytes()).expect("a set");
     reads_back(&client(Authentication::PrivateKeyJwt(jwks)));
+    for name in [
+        CertificateName::subject("CN=Shop\\, Ltd,O=Example"),
+        CertificateName::dns("shop.example"),
+        CertificateName::uri("spiffe://example/shop"),
+        CertificateName::ip("2001:db8::1"),
+        CertificateName::email("shop@example.com"),
+    ] {
+        let name = name.expect("a name");
+        reads_back(&client(Authentication::TlsClientAuth(name)));
+    }
+    let own = [[1; 32], [2; 32]].map(CertificateThumbprint::from_bytes);
+    let own = Authentication::SelfSignedTlsClientAuth(own.to_vec());
+    reads_back(&client(own));
+    // Registered with a name that is not there.
+    let nameless = stored::ClientRecord {
+        client_id: "shop".to_owned(),
+        authentication_method: stored::ClientAuthenticationMethod::TlsClientAuth.into(),
+        ..stored::ClientRecord::default()
+    };
+    assert_eq!(Client::decode(&bytes_of(&nameless)), Err(Damaged));
 }
 
 #[test]
@@ -140,7 +161,11 @@ fn reference_tokens_read_back() {
     let id = TokenId::from_bytes([3; 16]);
     let family = FamilyId::new(RecordId::from_bytes([4; 16]));
     let acr = Acr::parse("phr").expect("an acr");
-    for (family, auth_time, acr) in [(None, None, None), (Some(family), Some(at(5)), acr)] {
+    let certificate = CertificateThumbprint::from_bytes([6; 32]);
+    for (family, auth_time, acr, certificate) in [
+        (None, None, None, None),
+        (Some(family), Some(at(5)), acr, Some(certificate)),
+    ] {
         let kept = Reference {
             claims: Claims {
                 subject: Subject::parse("ann").expect("a subject"),
@@ -148,6 +173,7 @@ fn reference_tokens_read_back() {
                 client: ClientId::parse("shop").expect("an id"),
                 scopes: Scopes::parse(&["read", "write"]).expect("scopes"),
                 jkt: jkt(1),
+                certificate,
                 issued_at: at(10),
                 expires_at: at(310),
                 id,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
+use countersign_guard::PeerCertificate as PeerCertificateOfGuard;
+use countersign_issuer::model::PeerCertificate;
 use futures_util::future::Either;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
@@ -24,6 +26,8 @@ pub(super) struct Calls<S, I> {
     pub(super) edge: Arc<Edge<S>>,
     pub(super) traffic: Arc<Traffic>,
     pub(super) peer: I,
+    /// What the connection was opened with (RFC 8705).
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl<S, I> hyper::service::Service<Request<Incoming>> for Calls<S, I>
@@ -45,6 +49,13 @@ where
             Body::new(Asked { body, traffic })
         });
         request.extensions_mut().insert(self.peer.clone());
+        if let Some(certificate) = &self.certificate {
+            let extensions = request.extensions_mut();
+            extensions.insert(PeerCertificateOfGuard::with_thumbprint(
+                certificate.thumbprint,
+            ));
+            extensions.insert(Arc::clone(certificate));
+        }
         let mut service = self.edge.service.clone();
         // Our layers are always ready: who is full refuses. So a call is counted when its head
         // comes, and not when its task has its first turn.

@@ -49,19 +49,30 @@ pub(super) async fn serve<L: Listener, S: Answers>(
     let cut = edge.stop.cut.child_token();
     let served = async {
         let stream = L::open(accepted)?;
-        let calls = Calls {
+        let mut calls = Calls {
             peer: stream.connect_info(),
             edge: Arc::clone(&edge),
             traffic: Arc::clone(&traffic),
+            certificate: None,
         };
         let stream = Metered::new(stream, traffic);
         match &edge.manner.tls {
             None => speak(stream, calls, life, &place).await,
             Some(certificates) => {
-                let acceptor = TlsAcceptor::from(certificates.current(edge.manner.speaks));
+                let pair = certificates.in_use();
+                let terms = match &edge.manner.asks {
+                    Some(_) => pair.asking(),
+                    None => pair.terms(edge.manner.speaks),
+                };
+                let acceptor = TlsAcceptor::from(Arc::clone(terms));
                 let shaken = timeout_at(life.greeting_due(), acceptor.accept(stream));
                 // Boxed: a session is large, and a handshake is over soon.
                 let stream = Box::pin(shaken).await??;
+                if let Some(clock) = &edge.manner.asks {
+                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                    let shown = pair.judge(chain, clock.now()).map_err(io::Error::other)?;
+                    calls.certificate = shown.map(Arc::new);
+                }
                 speak(stream, calls, life, &place).await
             }
         }

@@ -127,13 +127,13 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn address(octets: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(octets: &[u8]) -> Option<IpAddr> {
     if let Ok(four) = <[u8; 4]>::try_from(octets) {
         return Some(four.into());
     }
     <[u8; 16]>::try_from(octets).ok().map(IpAddr::from)
 }
 
-fn instant(secs: i64) -> UnixTime {
+pub(super) fn instant(secs: i64) -> UnixTime {
     UnixTime::from_secs(secs.try_into().unwrap_or(0))
 }

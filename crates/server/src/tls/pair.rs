@@ -6,12 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use countersign_issuer::model::PeerCertificate;
+use countersign_jose::UnixTime;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::mutual::{Asking, Authorities};
 use super::{Leaf, TlsError, wrong};
 use crate::config::Tls;
 use crate::serve::Speaks;
@@ -25,7 +28,7 @@ const H2: &[u8] = b"h2";
 /// HTTP/1.1 (RFC 7301 §6).
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// What both files held. The key itself is kept by nobody but rustls.
+/// What the files held. The key itself is kept by nobody but rustls.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Contents([u8; 32]);
 
@@ -35,16 +38,21 @@ pub(crate) struct Pair {
     http2: Arc<ServerConfig>,
     /// The same, where HTTP/1.1 is spoken as well.
     both: Arc<ServerConfig>,
+    /// The same, where clients are asked for certificates. Sessions are resumed only where they began:
+    /// each has a store of its own.
+    mutual: Arc<ServerConfig>,
+    authorities: Authorities,
     /// What the certificate says of itself.
     pub(crate) leaf: Leaf,
     /// To see whether the files have changed since.
     pub(crate) contents: Contents,
 }
 
-/// Both files, as they were read.
+/// The files, as they were read.
 struct Texts {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
+    authorities: Option<Vec<u8>>,
 }
 
 impl Pair {
@@ -59,6 +67,23 @@ impl Pair {
             Speaks::Http2 => &self.http2,
             Speaks::Both => &self.both,
         }
+    }
+
+    /// What a handshake is made with that asks for a certificate.
+    pub(crate) fn asking(&self) -> &Arc<ServerConfig> {
+        &self.mutual
+    }
+
+    /// What a client has shown in such a handshake, or in the one that it resumes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Option<PeerCertificate>, String> {
+        self.authorities.judge(chain, now)
     }
 
     /// The pair that is in the files now; `None` when it is this one.
@@ -85,14 +110,23 @@ impl Texts {
         Ok(Self {
             chain: read(&files.certificate_file)?,
             key: Zeroizing::new(read(&files.key_file)?),
+            authorities: files
+                .client_authorities_file
+                .as_deref()
+                .map(read)
+                .transpose()?,
         })
     }
 
     fn contents(&self) -> Contents {
         let mut context = Context::new(&SHA256);
-        // The length keeps the two apart.
-        context.update(&self.chain.len().to_be_bytes());
-        context.update(&self.chain);
+        // The lengths keep them apart.
+        let authorities = self.authorities.as_deref();
+        context.update(&[u8::from(authorities.is_some())]);
+        for text in [&*self.chain, authorities.unwrap_or_default()] {
+            context.update(&text.len().to_be_bytes());
+            context.update(text);
+        }
         context.update(&self.key);
         let mut contents = [0; 32];
         contents.copy_from_slice(context.finish().as_ref());
@@ -109,19 +143,34 @@ impl Texts {
         let leaf = Leaf::of(leaf).map_err(|problem| wrong(&files.certificate_file, problem))?;
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|_| wrong(&files.key_file, "holds no private key in PEM"))?;
+        let authorities = Authorities::read(
+            self.authorities.as_deref(),
+            files
+                .client_authorities_file
+                .as_deref()
+                .unwrap_or(Path::new("")),
+        )?;
+        let misfit = |error| {
+            let chain = files.certificate_file.display();
+            wrong(&files.key_file, format!("does not fit {chain}: {error}"))
+        };
+        let mut mutual = ServerConfig::builder()
+            .with_client_cert_verifier(Arc::new(Asking::new()))
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(misfit)?;
+        mutual.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
         let mut terms = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(|error| {
-                let chain = files.certificate_file.display();
-                wrong(&files.key_file, format!("does not fit {chain}: {error}"))
-            })?;
+            .map_err(misfit)?;
         terms.alpn_protocols = vec![H2.to_vec()];
         let mut both = terms.clone();
         both.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
         Ok(Pair {
             http2: Arc::new(terms),
             both: Arc::new(both),
+            mutual: Arc::new(mutual),
+            authorities,
             leaf,
             contents: self.contents(),
         })

@@ -7,7 +7,7 @@ use countersign_issuer::access_token::TOKEN_BYTES_MAX;
 use countersign_issuer::introspect::{Introspection, RefreshStanding};
 use countersign_issuer::model::Malformed;
 use countersign_issuer::{Claims, FieldFault, IssuerName, Refusal};
-use countersign_jose::Thumbprint;
+use countersign_jose::{CertificateThumbprint, Thumbprint};
 
 use super::token::TOKEN_TYPE;
 use super::{resources, scopes, timestamp};
@@ -68,7 +68,7 @@ fn access(claims: &Claims, issuer: &IssuerName) -> IntrospectTokenResponse {
         iat: Some(timestamp(claims.issued_at)),
         exp: Some(timestamp(claims.expires_at)),
         jti: claims.id.to_string(),
-        cnf: Some(confirmation(claims.jkt)),
+        cnf: Some(confirmation(claims.jkt, claims.certificate)),
         family_id: claims
             .family
             .map_or_else(String::new, |family| family.to_string()),
@@ -93,7 +93,7 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
         iat: Some(timestamp(standing.issued_at)),
         exp: Some(timestamp(standing.expires_at)),
         jti: String::new(),
-        cnf: standing.jkt.map(confirmation),
+        cnf: standing.jkt.map(|jkt| confirmation(jkt, None)),
         family_id: standing.family.to_string(),
         auth_time: None,
         acr: String::new(),
@@ -101,8 +101,9 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
     }
 }
 
-fn confirmation(jkt: Thumbprint) -> Confirmation {
+fn confirmation(jkt: Thumbprint, certificate: Option<CertificateThumbprint>) -> Confirmation {
     Confirmation {
         jkt: jkt.to_string(),
+        x5t_s256: certificate.map_or_else(String::new, |certificate| certificate.to_string()),
     }
 }

@@ -67,6 +67,11 @@ impl Authority {
             .expect("a certificate")
     }
 
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     pub(crate) async fn connect(&self, port: u16) -> Channel {
         self.endpoint(port).connect().await.expect("connects")
     }
@@ -112,5 +117,6 @@ pub(crate) fn files(folder: &Path) -> Tls {
     Tls {
         certificate_file: folder.join("tls.crt"),
         key_file: folder.join("tls.key"),
+        client_authorities_file: None,
     }
 }

@@ -24,6 +24,7 @@ mod keys;
 mod keys_traffic;
 mod limits;
 mod listing;
+mod mtls;
 mod overload;
 mod presentation;
 mod proof;

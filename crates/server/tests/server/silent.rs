@@ -64,6 +64,7 @@ async fn service_with_tls() -> (Service, String) {
         let tls = Tls {
             certificate_file: folder.join("tls.crt"),
             key_file: folder.join("tls.key"),
+            client_authorities_file: None,
         };
         fs::write(&tls.certificate_file, &ca).expect("written");
         fs::write(&tls.key_file, made.signing_key.serialize_pem()).expect("written");

@@ -167,6 +167,7 @@ async fn certificates_that_cannot_be_used_are_named() {
     let tls = Tls {
         certificate_file: folder.path().join("tls.crt"),
         key_file: folder.path().join("tls.key"),
+        client_authorities_file: None,
     };
     config.tls = Some(tls.clone());
     check(&refused(config.clone()).await, "tls.crt");

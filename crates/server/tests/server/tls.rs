@@ -23,6 +23,7 @@ async fn calls_go_over_tls_and_plain_text_does_not() {
         let tls = Tls {
             certificate_file: folder.join("tls.crt"),
             key_file: folder.join("tls.key"),
+            client_authorities_file: None,
         };
         fs::write(&tls.certificate_file, &ca).expect("written");
         fs::write(&tls.key_file, made.signing_key.serialize_pem()).expect("written");

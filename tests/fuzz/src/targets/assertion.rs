@@ -31,6 +31,7 @@ static SIGNER: LazyLock<Client> = LazyLock::new(|| {
         details_types: PermittedTypes::default(),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
+        certificate_bound: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: NOW,
@@ -80,13 +81,13 @@ fn by(id: &ClientId, text: &str, issuer: &IssuerName, now: UnixTime) -> Option<S
         ..SIGNER.clone()
     };
     let presented = Presented::Assertion(text);
-    let authenticated = authenticate(id, Some(&client), &presented, &named(issuer), now).ok()?;
+    let authenticated = authenticate(id, Some(&client), &presented, None, &named(issuer), now).ok()?;
     Some(authenticated.spent().expect("it was used").clone())
 }
 
 fn by_secret(text: &str) -> Option<()> {
     let presented = Presented::Secret(text);
-    authenticate(&SIGNER.id, Some(&SIGNER), &presented, &named(&ISSUER), NOW)
+    authenticate(&SIGNER.id, Some(&SIGNER), &presented, None, &named(&ISSUER), NOW)
         .ok()
         .map(drop)
 }

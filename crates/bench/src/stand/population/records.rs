@@ -141,6 +141,7 @@ impl Records {
             permissions: self.permissions(),
             serves: Vec::new(),
             refresh_key: RefreshKey::Pinned,
+            certificate_bound: false,
             disabled: false,
             tokens_revoked_at: None,
             created_at: self.registered,

@@ -9,6 +9,7 @@ use countersign::admin::v1::{
 use countersign_jose::Jwks;
 
 use super::allow::{Allow, permissions};
+use super::certificate::CertificateArgs;
 use super::{SecretPlace, service, shown};
 use crate::command::connection::AdminArgs;
 use crate::exit::Failure;
@@ -42,6 +43,14 @@ Examples:
     --allow https://orders.internal:8443=orders.read \\
     --details-type https://orders.internal:8443=account
 
+  # a service with a certificate of an authority, over mutual TLS
+  countersign client add checkout --tls-san-dns checkout.internal \\
+    --allow https://orders.internal:8443=orders.read
+
+  # a service with a certificate that it has made itself, and tokens bound to it
+  countersign client add checkout --tls-certificate checkout.crt --certificate-bound-tokens \\
+    --allow https://orders.internal:8443=orders.read
+
   # a resource server that asks about the tokens it receives
   countersign client add orders --serves https://orders.internal:8443 \\
     --allow http://127.0.0.1:7443=introspect";
@@ -62,13 +71,17 @@ pub(crate) struct Add {
     )]
     name: String,
 
-    /// How it authenticates [default: private-key-jwt with --jwks, else client-secret]
+    /// How it authenticates [default: private-key-jwt with --jwks, tls-client-auth with a --tls
+    /// name, self-signed-tls-client-auth with --tls-certificate, else client-secret]
     #[arg(long, value_enum)]
-    auth: Option<Auth>,
+    auth: Option<By>,
 
     /// Its public keys, a JWK Set, as `countersign key generate` prints it
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
 
     /// What it may ask for at a resource; say it again for each resource
     #[arg(long = "allow", value_name = "RESOURCE=SCOPE,SCOPE")]
@@ -106,11 +119,15 @@ pub(crate) struct Add {
 
 /// How a client authenticates.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, ValueEnum)]
-enum Auth {
+enum By {
     /// By the secret that the service makes
     ClientSecret,
     /// By a JWT signed with one of its keys (RFC 7523)
     PrivateKeyJwt,
+    /// By a certificate from an authority, which names it (RFC 8705 §2.1)
+    TlsClientAuth,
+    /// By a certificate that is registered with it (RFC 8705 §2.2)
+    SelfSignedTlsClientAuth,
     /// It cannot keep a secret: a public client
     None,
 }
@@ -180,6 +197,7 @@ impl Add {
             )
             .next("`countersign key generate FILE` makes a key and prints the set"));
         }
+        self.certificate.fit(auth)?;
         Ok(Client {
             client_id: self.client_id.clone(),
             display_name: self.name.clone(),
@@ -194,15 +212,25 @@ impl Add {
                 BoundTo::Client => RefreshKey::Client,
             }
             .into(),
+            tls_client_auth: self.certificate.name(),
+            tls_client_certificates: self.certificate.thumbprints()?,
+            tls_client_certificate_bound_access_tokens: self.certificate.bound(),
             ..Client::default()
         })
     }
 
     fn authentication(&self) -> AuthenticationMethod {
-        match (self.auth, &self.jwks) {
-            (Some(Auth::PrivateKeyJwt), _) | (None, Some(_)) => AuthenticationMethod::PrivateKeyJwt,
-            (Some(Auth::ClientSecret), _) | (None, None) => AuthenticationMethod::ClientSecret,
-            (Some(Auth::None), _) => AuthenticationMethod::None,
+        match self.auth {
+            Some(By::PrivateKeyJwt) => AuthenticationMethod::PrivateKeyJwt,
+            Some(By::ClientSecret) => AuthenticationMethod::ClientSecret,
+            Some(By::TlsClientAuth) => AuthenticationMethod::TlsClientAuth,
+            Some(By::SelfSignedTlsClientAuth) => AuthenticationMethod::SelfSignedTlsClientAuth,
+            Some(By::None) => AuthenticationMethod::None,
+            None if self.jwks.is_some() => AuthenticationMethod::PrivateKeyJwt,
+            None => self
+                .certificate
+                .method()
+                .unwrap_or(AuthenticationMethod::ClientSecret),
         }
     }
 

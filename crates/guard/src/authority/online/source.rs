@@ -7,7 +7,7 @@ use countersign::introspection::v1::introspection_service_client::IntrospectionS
 use countersign::introspection::v1::{IntrospectTokenRequest, IntrospectTokenResponse};
 use countersign_client::source::BoxFuture;
 use countersign_client::{ConnectError, Countersign, GuardedChannel};
-use countersign_jose::{Thumbprint, UnixTime};
+use countersign_jose::{CertificateThumbprint, Thumbprint, UnixTime};
 use prost_reflect::prost_types::Timestamp;
 use tonic::Request;
 
@@ -58,6 +58,8 @@ pub struct Introspected {
     pub expires_at: UnixTime,
     /// The key that it is bound to (`cnf.jkt`); without one it is refused.
     pub jkt: Option<Thumbprint>,
+    /// The certificate that it is bound to as well (`cnf.x5t#S256`, RFC 8705 §3.2).
+    pub certificate: Option<CertificateThumbprint>,
     /// When the person last proved who they are (`auth_time`).
     pub auth_time: Option<UnixTime>,
     /// How they proved it (`acr`).
@@ -142,6 +144,13 @@ pub(crate) fn said(
     if !answer.token_type.eq_ignore_ascii_case("DPoP") {
         return Err(wrong("token_type"));
     }
+    let certificate = answer
+        .cnf
+        .as_ref()
+        .filter(|cnf| !cnf.x5t_s256.is_empty())
+        .map(|cnf| CertificateThumbprint::parse(&cnf.x5t_s256))
+        .transpose()
+        .map_err(|_| wrong("cnf"))?;
     let jkt = answer
         .cnf
         .map(|cnf| Thumbprint::parse(&cnf.jkt))
@@ -167,6 +176,7 @@ pub(crate) fn said(
         issued_at: time(answer.iat, "iat")?.ok_or_else(|| wrong("iat"))?,
         expires_at: time(answer.exp, "exp")?.ok_or_else(|| wrong("exp"))?,
         jkt,
+        certificate,
         auth_time: time(answer.auth_time, "auth_time")?,
         acr: Some(answer.acr).filter(|acr| !acr.is_empty()),
         authorization_details: answer.authorization_details,

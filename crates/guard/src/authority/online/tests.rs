@@ -58,6 +58,7 @@ fn said(token: &str) -> Introspected {
         issued_at: UnixTime::from_secs(NOW),
         expires_at: UnixTime::from_secs(NOW + 300),
         jkt: Some(key(token[4..].parse().unwrap())),
+        certificate: None,
         auth_time: None,
         acr: None,
         authorization_details: String::new(),

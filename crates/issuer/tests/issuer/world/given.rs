@@ -46,8 +46,11 @@ pub(crate) fn shown(client: &Client) -> Authenticated<'_> {
             assertion = crate::authentication::sign(&crate::authentication::claims());
             Presented::Assertion(&assertion)
         }
+        Authentication::TlsClientAuth(_) | Authentication::SelfSignedTlsClientAuth(_) => {
+            panic!("nobody in this world has a certificate")
+        }
     };
-    authenticate(&client.id, Some(client), &presented, &issuer(), START).unwrap()
+    authenticate(&client.id, Some(client), &presented, None, &issuer(), START).unwrap()
 }
 
 pub(crate) fn assertion_key() -> SigningKey {
@@ -79,6 +82,7 @@ pub(crate) fn by_secret(id: &str) -> Client {
         permissions: permissions(&[(ORDERS, &["orders.read", "orders.write"])]),
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
+        certificate_bound: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: START,

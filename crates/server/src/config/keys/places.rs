@@ -190,6 +190,54 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "tls.client_authorities_file",
+        default: "none",
+        values: "path",
+        meaning: "Certificate authorities, PEM, whose certificates clients may authenticate by at \
+                  `mtls.address` (`tls_client_auth`). Without it, only certificates that clients \
+                  are registered with count. See mtls.md.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            tls(config).client_authorities_file = Some(value.path()?);
+            Ok(())
+        },
+        copy: |to, from| match (&mut to.tls, &from.tls) {
+            (Some(to), Some(from)) => to
+                .client_authorities_file
+                .clone_from(&from.client_authorities_file),
+            (to, from) => to.clone_from(from),
+        },
+    },
+    Key {
+        name: "mtls.address",
+        default: "none",
+        values: "IP address and port",
+        meaning: "Where clients are asked for certificates (RFC 8705), over gRPC and HTTP: an address \
+                  of its own, so that browsers never are. Needs TLS. Without it nobody is asked. See \
+                  mtls.md.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let expected = "an IP address and a port, as in 127.0.0.1:7444";
+            config.mtls.address = Some(value.parsed(expected)?);
+            Ok(())
+        },
+        copy: |to, from| to.mtls.address = from.mtls.address,
+    },
+    Key {
+        name: "mtls.url",
+        default: "https:// and `mtls.address`",
+        values: "URL without path",
+        meaning: "The URL that clients reach `mtls.address` by: that of the endpoints in \
+                  `mtls_endpoint_aliases`, and what a proof names. Required unless the address is a \
+                  loopback address.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.mtls.url = Some(value.text()?);
+            Ok(())
+        },
+        copy: |to, from| to.mtls.url.clone_from(&from.mtls.url),
+    },
+    Key {
         name: "store.directory",
         default: "countersign-data",
         values: "path",
@@ -300,5 +348,6 @@ fn tls(config: &mut Config) -> &mut Tls {
     config.tls.get_or_insert_with(|| Tls {
         certificate_file: PathBuf::new(),
         key_file: PathBuf::new(),
+        client_authorities_file: None,
     })
 }

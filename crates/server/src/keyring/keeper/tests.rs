@@ -58,7 +58,7 @@ async fn keeper(folder: &Path, store: Arc<dyn Store>, place: KeyPlace) -> Arc<Ke
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);
-    let platform = start::platform(&config, clock, records, opened, ISSUER, health, now);
+    let platform = start::platform(&config, clock, records, opened, ISSUER, None, health, now);
     let (platform, _) = platform.await.expect("a platform");
     platform.keeper.look().await.expect("nothing is amiss");
     platform.keeper

@@ -104,6 +104,7 @@ fn reference(nth: u8, family: Option<FamilyId>) -> Reference {
             client: ClientId::parse("shop").expect("an id"),
             scopes: Scopes::default(),
             jkt: Thumbprint::from_bytes([9; 32]),
+            certificate: None,
             issued_at: UnixTime::from_secs(10),
             expires_at: UnixTime::from_secs(310),
             id: TokenId::from_bytes([nth; 16]),

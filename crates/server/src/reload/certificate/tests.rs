@@ -39,6 +39,7 @@ fn watch(folder: &Path, made: &Made) -> (Tls, Watch) {
     let files = Tls {
         certificate_file: folder.join("tls.crt"),
         key_file: folder.join("tls.key"),
+        client_authorities_file: None,
     };
     write(&files, &made.chain, &made.key);
     let certificates = Arc::new(Certificates::load(&files).expect("good"));

@@ -133,6 +133,7 @@ impl Edge {
             Made(Mutex::new(made)),
             service.clone(),
             Manner {
+                asks: None,
                 tls: None,
                 speaks: Speaks::Http2,
                 peers,

@@ -1,9 +1,14 @@
 //! Clients.
 
 use countersign::admin::v1 as message;
+use countersign::admin::v1::client::TlsClientAuth;
 use countersign_issuer::Version;
-use countersign_issuer::model::{Authentication, Client, GrantType, GrantTypes, RefreshKey};
-use countersign_issuer::register::{AuthenticationMethod, ClientForm, PermissionForm, etag};
+use countersign_issuer::model::{
+    Authentication, CertificateName, Client, GrantType, GrantTypes, RefreshKey,
+};
+use countersign_issuer::register::{
+    AuthenticationMethod, CertificateNameForm, ClientForm, PermissionForm, etag,
+};
 
 use super::needed;
 use crate::refused::Refused;
@@ -19,6 +24,12 @@ pub(crate) fn client_form(client: Option<message::Client>) -> Result<ClientForm,
             message::AuthenticationMethod::ClientSecret => Some(AuthenticationMethod::Secret),
             message::AuthenticationMethod::PrivateKeyJwt => {
                 Some(AuthenticationMethod::PrivateKeyJwt)
+            }
+            message::AuthenticationMethod::TlsClientAuth => {
+                Some(AuthenticationMethod::TlsClientAuth)
+            }
+            message::AuthenticationMethod::SelfSignedTlsClientAuth => {
+                Some(AuthenticationMethod::SelfSignedTlsClientAuth)
             }
         },
         grant_types: client
@@ -41,6 +52,9 @@ pub(crate) fn client_form(client: Option<message::Client>) -> Result<ClientForm,
         jwks: client.jwks,
         redirect_uris: client.redirect_uris,
         serves: client.serves,
+        certificate_name: client.tls_client_auth.map(certificate_name),
+        certificates: client.tls_client_certificates,
+        certificate_bound: client.tls_client_certificate_bound_access_tokens,
         disabled: client.disabled,
         etag: client.etag,
     })
@@ -48,11 +62,22 @@ pub(crate) fn client_form(client: Option<message::Client>) -> Result<ClientForm,
 
 /// A client as it is shown. Its secret's hash is not.
 pub(crate) fn client(client: &Client, version: Version) -> message::Client {
-    let (method, jwks) = match &client.authentication {
-        Authentication::None => (message::AuthenticationMethod::None, String::new()),
-        Authentication::Secret(_) => (message::AuthenticationMethod::ClientSecret, String::new()),
-        Authentication::PrivateKeyJwt(jwks) => {
-            (message::AuthenticationMethod::PrivateKeyJwt, jwks.to_json())
+    use message::AuthenticationMethod as Method;
+    let (mut jwks, mut name, mut certificates) = (String::new(), None, Vec::new());
+    let method = match &client.authentication {
+        Authentication::None => Method::None,
+        Authentication::Secret(_) => Method::ClientSecret,
+        Authentication::PrivateKeyJwt(keys) => {
+            jwks = keys.to_json();
+            Method::PrivateKeyJwt
+        }
+        Authentication::TlsClientAuth(registered) => {
+            name = Some(name_shown(registered));
+            Method::TlsClientAuth
+        }
+        Authentication::SelfSignedTlsClientAuth(own) => {
+            certificates = own.iter().map(ToString::to_string).collect();
+            Method::SelfSignedTlsClientAuth
         }
     };
     let refresh_key = match client.refresh_key {
@@ -93,6 +118,29 @@ pub(crate) fn client(client: &Client, version: Version) -> message::Client {
         create_time: Some(timestamp(client.created_at)),
         update_time: Some(timestamp(client.updated_at)),
         etag: etag(version),
+        tls_client_auth: name,
+        tls_client_certificates: certificates,
+        tls_client_certificate_bound_access_tokens: client.certificate_bound,
+    }
+}
+
+fn certificate_name(name: TlsClientAuth) -> CertificateNameForm {
+    match name {
+        TlsClientAuth::TlsClientAuthSubjectDn(text) => CertificateNameForm::Subject(text),
+        TlsClientAuth::TlsClientAuthSanDns(text) => CertificateNameForm::Dns(text),
+        TlsClientAuth::TlsClientAuthSanUri(text) => CertificateNameForm::Uri(text),
+        TlsClientAuth::TlsClientAuthSanIp(text) => CertificateNameForm::Ip(text),
+        TlsClientAuth::TlsClientAuthSanEmail(text) => CertificateNameForm::Email(text),
+    }
+}
+
+fn name_shown(name: &CertificateName) -> TlsClientAuth {
+    match name {
+        CertificateName::Subject(text, _) => TlsClientAuth::TlsClientAuthSubjectDn(text.clone()),
+        CertificateName::Dns(text) => TlsClientAuth::TlsClientAuthSanDns(text.clone()),
+        CertificateName::Uri(text) => TlsClientAuth::TlsClientAuthSanUri(text.clone()),
+        CertificateName::Ip(ip) => TlsClientAuth::TlsClientAuthSanIp(ip.to_string()),
+        CertificateName::Email(text) => TlsClientAuth::TlsClientAuthSanEmail(text.clone()),
     }
 }
 

@@ -119,6 +119,7 @@ async fn both_versions_are_negotiated_by_tls() {
         let tls = Tls {
             certificate_file: folder.join("tls.crt"),
             key_file: folder.join("tls.key"),
+            client_authorities_file: None,
         };
         fs::write(&tls.certificate_file, made.cert.pem()).expect("written");
         fs::write(&tls.key_file, made.signing_key.serialize_pem()).expect("written");

@@ -1,0 +1,125 @@
+//! The certificates of a client that is registered (RFC 8705).
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use countersign::admin::v1::AuthenticationMethod;
+use countersign::admin::v1::client::TlsClientAuth;
+use countersign_jose::CertificateThumbprint;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::exit::Failure;
+use crate::key_file;
+
+/// What its certificate is known by.
+#[derive(Args, Debug)]
+pub(super) struct CertificateArgs {
+    /// The subject of its certificate as RFC 4514 writes it, as `openssl x509 -noout -subject -nameopt
+    /// RFC2253` prints it
+    #[arg(long, value_name = "DN", group = "certificate_name")]
+    tls_subject_dn: Option<String>,
+
+    /// A DNS name in its certificate
+    #[arg(long, value_name = "NAME", group = "certificate_name")]
+    tls_san_dns: Option<String>,
+
+    /// A URI in its certificate
+    #[arg(long, value_name = "URI", group = "certificate_name")]
+    tls_san_uri: Option<String>,
+
+    /// An IP address in its certificate
+    #[arg(long, value_name = "ADDRESS", group = "certificate_name")]
+    tls_san_ip: Option<String>,
+
+    /// A mail address in its certificate
+    #[arg(long, value_name = "ADDRESS", group = "certificate_name")]
+    tls_san_email: Option<String>,
+
+    /// Its certificate, PEM, whoever has signed it; say it again for each
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate_name")]
+    tls_certificate: Vec<PathBuf>,
+
+    /// Bind its access tokens to the certificate that they are asked for with (RFC 8705 §3), besides
+    /// the proof key
+    #[arg(long)]
+    certificate_bound_tokens: bool,
+}
+
+impl CertificateArgs {
+    /// How a client authenticates that is told nothing else.
+    pub(super) fn method(&self) -> Option<AuthenticationMethod> {
+        if self.name().is_some() {
+            Some(AuthenticationMethod::TlsClientAuth)
+        } else if self.tls_certificate.is_empty() {
+            None
+        } else {
+            Some(AuthenticationMethod::SelfSignedTlsClientAuth)
+        }
+    }
+
+    /// Whether a client that authenticates so is told what it needs.
+    pub(super) fn fit(&self, method: AuthenticationMethod) -> Result<(), Failure> {
+        match method {
+            AuthenticationMethod::TlsClientAuth if self.name().is_none() => {
+                Err(Failure::configuration(
+                    "--auth tls-client-auth needs the name that is in the client's certificate",
+                )
+                .next("say one of --tls-subject-dn, --tls-san-dns, --tls-san-uri, --tls-san-ip, --tls-san-email"))
+            }
+            AuthenticationMethod::SelfSignedTlsClientAuth if self.tls_certificate.is_empty() => {
+                Err(Failure::configuration(
+                    "--auth self-signed-tls-client-auth needs --tls-certificate, the client's certificate",
+                )
+                .next("as in --tls-certificate checkout.crt"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What its certificate must name.
+    pub(super) fn name(&self) -> Option<TlsClientAuth> {
+        let said = [
+            (
+                self.tls_subject_dn.as_ref(),
+                TlsClientAuth::TlsClientAuthSubjectDn as fn(_) -> _,
+            ),
+            (
+                self.tls_san_dns.as_ref(),
+                TlsClientAuth::TlsClientAuthSanDns,
+            ),
+            (
+                self.tls_san_uri.as_ref(),
+                TlsClientAuth::TlsClientAuthSanUri,
+            ),
+            (self.tls_san_ip.as_ref(), TlsClientAuth::TlsClientAuthSanIp),
+            (
+                self.tls_san_email.as_ref(),
+                TlsClientAuth::TlsClientAuthSanEmail,
+            ),
+        ];
+        let mut said = said.into_iter();
+        said.find_map(|(text, name)| Some(name(text?.clone())))
+    }
+
+    /// What its certificates are known by.
+    pub(super) fn thumbprints(&self) -> Result<Vec<String>, Failure> {
+        let files = self.tls_certificate.iter();
+        files.map(|path| thumbprint(path)).collect()
+    }
+
+    /// Whether its access tokens are bound to it.
+    pub(super) fn bound(&self) -> bool {
+        self.certificate_bound_tokens
+    }
+}
+
+/// That of the first certificate in the file: the client's own stands before those of who signed it.
+fn thumbprint(path: &Path) -> Result<String, Failure> {
+    let bytes = key_file::read_public(path)?;
+    let certificate = CertificateDer::from_pem_slice(&bytes).map_err(|_| {
+        Failure::configuration(format!("{}: no certificate in PEM", path.display()))
+            .next("name the client's certificate, as in checkout.crt")
+    })?;
+    Ok(CertificateThumbprint::of(&certificate).to_string())
+}
