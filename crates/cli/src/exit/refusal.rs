@@ -188,7 +188,7 @@ fn next(reason: Reason) -> Option<&'static str> {
         | Reason::AuthorityUnreachable
         | Reason::DeadlinePassed => Some("try again in a moment"),
         Reason::ResourceNotFound => {
-            Some("see `countersign client list` and `countersign resource list`")
+            Some("see `countersign client list`, `resource list` and `account list`")
         }
         Reason::ResourceExists => Some("choose another name, or remove the one that is there"),
         Reason::ResourceChanged => Some("look at it again, then repeat the change"),
