@@ -24,6 +24,9 @@ const CONNECTIONS: usize = 10;
 /// The promise.
 const WITHIN: Duration = Duration::from_secs(1);
 
+/// The median is far below: on a busy machine it is a fifth of this at most.
+const HALF_WITHIN: Duration = Duration::from_millis(250);
+
 /// Longer than anything takes on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -161,8 +164,10 @@ fn judge(kind: Kind, mut took: Vec<Duration>) -> Option<String> {
         at(99).as_micros(),
         at(100).as_micros(),
     );
-    if at(50) > WITHIN {
-        return Some(format!("{label}: half of them ended later than {WITHIN:?}"));
+    if at(50) > HALF_WITHIN {
+        return Some(format!(
+            "{label}: half of them ended later than {HALF_WITHIN:?}"
+        ));
     }
     // Other tests share the machine in the short form: there a few may be late.
     let late = took.iter().filter(|took| **took > WITHIN).count();

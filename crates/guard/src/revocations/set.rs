@@ -25,12 +25,18 @@ const FORGET_EVERY_SECS: u64 = 10;
 /// 230 MB. A watch that tells of more is wrong, or an attack on the guard's memory.
 const ENTRIES_MAX: usize = 4_000_000;
 
+/// Signing keys are few, and what was signed with one that was revoked must be known by it alone:
+/// they are kept whatever else is too much. More than these are wrong.
+const SIGNERS_MAX: usize = 1_024;
+
 /// The token service revokes what is issued up to so much later (tokens tell whole seconds).
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// Revocations by their marks. 24 bytes an entry, at most 58 with the room that a table keeps free.
 pub(crate) struct RevokedSet {
     shards: Box<[RwLock<Entries>]>,
+    /// Signing keys.
+    signers: RwLock<Entries>,
     /// Everything that was issued until then, in seconds.
     everything: AtomicU32,
     /// Grows with every change, after it: who has looked at one version need not look again.
@@ -56,6 +62,7 @@ struct Until {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     entries: Entries,
+    signers: Entries,
     everything_secs: u32,
     /// The latest time until when one of them hits, by the token service's clock.
     latest_secs: u32,
@@ -65,6 +72,7 @@ impl Default for RevokedSet {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            signers: RwLock::default(),
             everything: AtomicU32::new(0),
             version: AtomicU64::new(1),
             count: AtomicUsize::new(0),
@@ -89,25 +97,29 @@ impl RevokedSet {
                 .get(&mark)
                 .is_some_and(|until| until.hits(issued_secs))
         });
+        let signer_hits = || {
+            let signers = self.signers.read();
+            !signers.is_empty() && marks.each().any(|mark| signers.contains_key(&mark))
+        };
         // Last: whoever no longer finds one of many finds what they have become.
-        one_hits || issued_secs <= self.everything.load(Ordering::Relaxed)
+        one_hits || signer_hits() || issued_secs <= self.everything.load(Ordering::Relaxed)
     }
 
     /// Whether all was revoked that this key has signed.
     pub(crate) fn hits_signer(&self, signer: &Thumbprint) -> bool {
-        let mark = Mark::of_signer(signer);
-        self.shards[mark.shard(SHARDS)].read().contains_key(&mark)
+        self.signers.read().contains_key(&Mark::of_signer(signer))
     }
 
     /// Adds revocations. Whoever asks after it finds them.
     fn add(&self, batch: &Batch) {
         for (mark, until) in &batch.entries {
             let mut shard = self.shards[mark.shard(SHARDS)].write();
-            if let Some(known) = shard.get_mut(mark) {
-                *known = known.and(*until);
-            } else {
-                shard.insert(*mark, *until);
-                self.count.fetch_add(1, Ordering::Relaxed);
+            self.put(&mut shard, *mark, *until);
+        }
+        if !batch.signers.is_empty() {
+            let mut signers = self.signers.write();
+            for (mark, until) in &batch.signers {
+                self.put(&mut signers, *mark, *until);
             }
         }
         self.everything
@@ -115,19 +127,49 @@ impl RevokedSet {
         self.version.fetch_add(1, Ordering::Release);
     }
 
+    fn put(&self, among: &mut Entries, mark: Mark, until: Until) {
+        if let Some(known) = among.get_mut(&mark) {
+            *known = known.and(until);
+        } else {
+            among.insert(mark, until);
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is room for what is not known yet.
+    fn has_room_for(&self, batch: &Batch) -> bool {
+        let room = self.entries_max.saturating_sub(self.len());
+        let is_new = |mark: &&Mark| !self.shards[mark.shard(SHARDS)].read().contains_key(mark);
+        batch.entries.len() <= room || batch.entries.keys().filter(is_new).count() <= room
+    }
+
     /// Adds revocations, if there is room for them. If there is not, they and all others become
     /// one, of everything that was issued until now: rather too much is refused than too little.
-    /// Returns what was added.
+    /// Signing keys remain by themselves: who has one says what they like of when a token was
+    /// issued. Returns what was added.
     pub(crate) fn admit(&self, batch: Batch, now: UnixTime) -> Batch {
-        if self.len() + batch.entries.len() <= self.entries_max {
+        if self.signers.read().len() + batch.signers.len() > SIGNERS_MAX {
+            warn!(
+                most = SIGNERS_MAX,
+                "more signing keys were revoked than there can be: all tokens are refused"
+            );
+            let everything = Batch {
+                everything_secs: u32::MAX,
+                ..Batch::default()
+            };
+            self.add(&everything);
+            return everything;
+        }
+        if self.has_room_for(&batch) {
             self.add(&batch);
             return batch;
         }
         let everything = Batch {
-            entries: Entries::new(),
             // By whichever clock is ahead.
             everything_secs: batch.latest_secs.max(secs(now.plus(MARGIN))),
             latest_secs: batch.latest_secs,
+            signers: batch.signers,
+            entries: Entries::new(),
         };
         // Before the others go: whoever asks meanwhile finds one or the other.
         self.add(&everything);
@@ -151,6 +193,12 @@ impl RevokedSet {
             return;
         }
         *looked = now.as_secs();
+        let mut signers = self.signers.write();
+        let before = signers.len();
+        signers.retain(|_, until| !until.is_over(now));
+        self.count
+            .fetch_sub(before - signers.len(), Ordering::Relaxed);
+        drop(signers);
         for shard in &self.shards {
             let mut shard = shard.write();
             let before = shard.len();
@@ -193,7 +241,11 @@ impl Batch {
             if until.is_over(now) {
                 continue;
             }
-            let known = batch.entries.entry(mark).or_insert(until);
+            let among = match revocation.target {
+                RevokedTarget::Signer(_) => &mut batch.signers,
+                _ => &mut batch.entries,
+            };
+            let known = among.entry(mark).or_insert(until);
             *known = known.and(until);
         }
         batch
@@ -206,11 +258,12 @@ impl Batch {
             || marks.each().any(|mark| {
                 let until = self.entries.get(&mark);
                 until.is_some_and(|until| until.hits(issued_secs))
+                    || self.signers.contains_key(&mark)
             })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && !self.is_of_everything()
+        self.entries.is_empty() && self.signers.is_empty() && !self.is_of_everything()
     }
 
     /// Whether it hits whatever was issued until some time.
@@ -220,7 +273,7 @@ impl Batch {
 
     /// By what the others find their tokens.
     pub(crate) fn marks(&self) -> impl Iterator<Item = Mark> {
-        self.entries.keys().copied()
+        self.entries.keys().chain(self.signers.keys()).copied()
     }
 }
 

@@ -62,6 +62,7 @@ async fn each_edge_lists_exactly_its_services() {
     assert_eq!(
         services(service.admin().await).await,
         [
+            "countersign.admin.v1.AccountService",
             "countersign.admin.v1.AuditService",
             "countersign.admin.v1.ClientService",
             "countersign.admin.v1.ResourceService",

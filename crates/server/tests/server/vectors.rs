@@ -318,7 +318,7 @@ async fn send_all(edge: Edge) {
     let refusals = Refusals::heard(|_| true);
     let mut sent = 0;
     for (terms, vectors) in document.by_terms() {
-        let stand = Stand::new(edge, &document, &terms).await;
+        let mut stand = Stand::new(edge, &document, &terms).await;
         refusals.take();
         for vector in vectors.into_iter().filter(|vector| vector.can_be_sent()) {
             sent += 1;
@@ -338,6 +338,8 @@ async fn send_all(edge: Edge) {
             assert_eq!(refusals.take().concat(), cause, "{}", vector.name);
             answer.check(&vector.name, comes);
         }
+        // What a service says while it ends is heard, too: not by the next one.
+        stand.service.stop().await;
     }
     // A line feed, an empty path and a relative one cannot be sent.
     assert_eq!(sent, document.vectors.len() - 3);

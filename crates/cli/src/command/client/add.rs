@@ -48,7 +48,8 @@ Examples:
     --allow https://orders.internal:8443=orders.read
 
   # a service with a certificate that it has made itself, and tokens bound to it
-  countersign client add checkout --tls-certificate checkout.crt --certificate-bound-tokens \\
+  countersign client add checkout \\
+    --tls-certificate checkout.crt --certificate-bound-tokens \\
     --allow https://orders.internal:8443=orders.read
 
   # a resource server that asks about the tokens it receives

@@ -201,6 +201,64 @@ fn more_than_can_be_remembered_becomes_everything() {
     assert!(set.hits(&of(1), NOW) && !set.hits(&of(2), NOW));
 }
 
+#[test]
+fn signing_keys_stay_revoked_whatever_else_is_too_much() {
+    let set = RevokedSet {
+        entries_max: 10,
+        ..RevokedSet::default()
+    };
+    let named = |n: u32| revocation(RevokedTarget::Token(n.to_string()));
+    let signer = revocation(RevokedTarget::Signer(key(9)));
+    set.admit(Batch::of(&[signer], NOW), NOW);
+    for n in 0..100 {
+        set.admit(Batch::of(&[named(n)], NOW), NOW);
+    }
+    // In the batch that is too much, too.
+    let other = revocation(RevokedTarget::Signer(key(8)));
+    let both: Vec<_> = (100..120).map(named).chain([other]).collect();
+    let added = set.admit(Batch::of(&both, NOW), NOW);
+    let tomorrow = NOW.plus(Duration::from_secs(86_400));
+    assert!(set.hits(&marks(), tomorrow), "it says what it likes");
+    assert!(set.hits_signer(&key(9)) && set.hits_signer(&key(8)));
+    assert!(!set.hits_signer(&key(7)));
+    let of_other = Marks::of("t", None, "c", "s", None, Some(&key(8)));
+    assert!(added.hits(&of_other, tomorrow), "its streams end");
+    assert!(added.marks().any(|mark| mark == Mark::of_signer(&key(8))));
+    // As long as a token of theirs could live, and no longer.
+    set.forget(NOW.plus(Duration::from_secs(962)));
+    assert!(!set.hits_signer(&key(9)));
+}
+
+#[test]
+fn what_is_known_takes_no_room_twice() {
+    let set = RevokedSet {
+        entries_max: 10,
+        ..RevokedSet::default()
+    };
+    let ten: Vec<_> = (0..10)
+        .map(|n| revocation(RevokedTarget::Client(n.to_string())))
+        .collect();
+    set.admit(Batch::of(&ten, NOW), NOW);
+    let again = set.admit(Batch::of(&ten, NOW), NOW);
+    assert!(!again.is_of_everything());
+    assert!(!set.hits(&marks(), NOW), "nothing else is refused");
+}
+
+#[test]
+fn more_signing_keys_than_there_can_be_refuse_everything() {
+    let set = RevokedSet::default();
+    let many: Vec<_> = (0..=SIGNERS_MAX)
+        .map(|n| {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&n.to_be_bytes());
+            revocation(RevokedTarget::Signer(Thumbprint::from_bytes(name)))
+        })
+        .collect();
+    let added = set.admit(Batch::of(&many, NOW), NOW);
+    let tomorrow = NOW.plus(Duration::from_secs(86_400));
+    assert!(added.hits(&marks(), tomorrow) && set.hits(&marks(), tomorrow));
+}
+
 /// Whoever asks while many become one finds one or the other.
 #[test]
 fn nothing_slips_through_while_more_than_can_be_remembered_becomes_everything() {
