@@ -81,15 +81,23 @@ fn by(id: &ClientId, text: &str, issuer: &IssuerName, now: UnixTime) -> Option<S
         ..SIGNER.clone()
     };
     let presented = Presented::Assertion(text);
-    let authenticated = authenticate(id, Some(&client), &presented, None, &named(issuer), now).ok()?;
+    let authenticated =
+        authenticate(id, Some(&client), &presented, None, &named(issuer), now).ok()?;
     Some(authenticated.spent().expect("it was used").clone())
 }
 
 fn by_secret(text: &str) -> Option<()> {
     let presented = Presented::Secret(text);
-    authenticate(&SIGNER.id, Some(&SIGNER), &presented, None, &named(&ISSUER), NOW)
-        .ok()
-        .map(drop)
+    authenticate(
+        &SIGNER.id,
+        Some(&SIGNER),
+        &presented,
+        None,
+        &named(&ISSUER),
+        NOW,
+    )
+    .ok()
+    .map(drop)
 }
 
 /// Who decides, in a store that was never set back.
