@@ -160,9 +160,11 @@ async fn twice(
 ) -> Result<Vec<Came>, String> {
     let numbers: Vec<usize> = numbers.collect();
     let once = pass(range, make, &numbers, None).await?;
-    let before = memory::held_kib();
+    range.hang_up();
+    let before = memory::settled().await;
     pass(range, make, &numbers, Some(&once)).await?;
-    memory::flat(before, memory::held_kib())?;
+    range.hang_up();
+    memory::flat(before, memory::settled().await, numbers.len())?;
     Ok(once)
 }
 

@@ -171,6 +171,11 @@ impl Range {
         self.handled.load(Ordering::SeqCst)
     }
 
+    /// Hangs up where nothing is under way.
+    pub(crate) fn hang_up(&self) {
+        self.pipes.lock().clear();
+    }
+
     pub(crate) async fn send(
         &self,
         sent: Sent,
