@@ -110,6 +110,7 @@ pub(crate) fn telemetry(name: &str, otlp: String) -> Result<Telemetry, String> {
             sink: LogSink::Stderr,
         },
         traces: Some(Traces::to(otlp)),
+        metrics: None,
     })
     .map_err(|error| error.to_string())
 }

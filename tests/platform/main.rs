@@ -18,6 +18,7 @@ mod grpcurl;
 mod invariants;
 mod jaeger;
 mod key_program;
+mod measured;
 mod orders;
 mod packages;
 mod releases;
@@ -68,6 +69,7 @@ fn trials() -> Vec<Trial> {
         trial!(examples::each_is_in_the_readme),
         trial!(packages::each_library_can_be_packed),
         trial!(releases::stores_of_earlier_releases_open),
+        trial!(measured::operators_see_rate_errors_and_duration_of_both_edges),
         trial!(rotation::a_lost_answer_is_given_again_for_ten_seconds),
         trial!(rotation::an_idle_family_ends),
         trial!(durability::an_acknowledged_rotation_survives_kill),

@@ -3,14 +3,14 @@
 //!
 //! Secrets also go where none belongs, in every field and in metadata, and in every parameter over
 //! HTTP. What is searched: both
-//! streams of the service, with its own log at `trace`; every span it exports; the text, details
+//! streams of the service, with its own log at `trace`; every span and metric it exports; the text, details
 //! and metadata of every refusal; every answer, but for the one that is meant to have the secret;
 //! what commands print; the database's files, the audit log among them; and a backup. Each in
 //! plain, base64, hex, percent-encoded, and as numbers. Among the secrets are the service's own
 //! keys.
 
 mod call;
-mod collector;
+pub(crate) mod collector;
 mod commands;
 mod http;
 mod inside;
@@ -51,7 +51,7 @@ pub(crate) fn no_secret_is_told() -> Result<(), String> {
         let (collector, endpoint) = Collector::start().await?;
         let mut service = Service::start(&Terms {
             configuration: format!(
-                "[telemetry]\notlp_endpoint = \"{endpoint}\"\nsample_ratio = 1.0\nlog_filter = \"{LOG}\"\nlog_format = \"json\"\n",
+                "[telemetry]\notlp_endpoint = \"{endpoint}\"\nmetrics_endpoint = \"{endpoint}\"\nsample_ratio = 1.0\nlog_filter = \"{LOG}\"\nlog_format = \"json\"\n",
             ),
             ..Terms::default()
         })?;
@@ -290,7 +290,8 @@ impl Sweep {
         service_keys::mark(&folder.join("restored"), &folder.join("kek2"), marks).await?;
         let backup = fs::read(folder.join("backup"))?;
         let log = service.said().into_bytes();
-        let spans = collector.bytes();
+        let spans = collector.spans();
+        let metrics = collector.metrics();
         let mut store = Vec::new();
         for file in ["data", "restored"]
             .into_iter()
@@ -313,6 +314,8 @@ impl Sweep {
             ),
             ("spans", &spans, "client_wrong_secret"),
             ("spans", &spans, "POST /token"),
+            ("metrics", &metrics, "http.server.request.duration"),
+            ("metrics", &metrics, "countersign.token.v1.TokenService/RotateToken"),
             ("log", &log, "http_not_found"),
             ("store", &store, "desk"),
             ("store", &store, "alice"),
@@ -337,6 +340,7 @@ impl Sweep {
         let said = [
             ("log", log),
             ("spans", spans),
+            ("metrics", metrics),
             ("store", store),
             ("backup", backup),
         ];

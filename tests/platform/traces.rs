@@ -42,6 +42,7 @@ pub(crate) fn one_trace_tells_the_whole_call(program: &Path) -> Result<(), Strin
             sink: LogSink::Stderr,
         },
         traces: Some(Traces::to(jaeger.endpoint())),
+        metrics: None,
     })
     .map_err(|error| error.to_string())?;
 

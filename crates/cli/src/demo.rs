@@ -113,6 +113,7 @@ impl Demo {
                 sink: LogSink::Stderr,
             },
             traces,
+            metrics: None,
         })
     }
 }

@@ -224,6 +224,8 @@ pub struct Stop {
 pub struct Telemetry {
     /// The collector's OTLP/gRPC endpoint. `None`: no traces leave.
     pub otlp_endpoint: Option<String>,
+    /// The same for metrics. `None`: none leave.
+    pub metrics_endpoint: Option<String>,
     /// The part of new traces that is recorded, 0 to 1.
     pub sample_ratio: f64,
     /// What is logged, in the words of `RUST_LOG`.
@@ -324,6 +326,7 @@ impl Default for Config {
             },
             telemetry: Telemetry {
                 otlp_endpoint: None,
+                metrics_endpoint: None,
                 sample_ratio: 1.0,
                 log_filter: "info".to_owned(),
                 log_json: false,

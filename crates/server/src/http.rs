@@ -62,6 +62,7 @@ use tonic::body::Body;
 use crate::config::{Config, LoginUrl, VerificationUri};
 use crate::desk::Desk;
 use crate::health::Health;
+use crate::login;
 use crate::refused::Refused;
 use asking::Asking;
 use cookie::Cookies;
@@ -126,9 +127,10 @@ pub(crate) fn route(path: &str) -> Option<&'static str> {
     ENDPOINTS.into_iter().find(|endpoint| *endpoint == path)
 }
 
-/// As [`route`], of a request.
+/// As [`route`], of a request; pages of a login application that is a part of this service have
+/// their names, too.
 pub(crate) fn route_of(uri: &Uri) -> Option<&'static str> {
-    route(uri.path())
+    route(uri.path()).or_else(|| login::page(uri.path()))
 }
 
 /// All endpoints. Scripts of the configured origins may read those that a browser has business with.

@@ -34,6 +34,24 @@ pub(crate) const PATH: &str = "/login";
 /// Where people type the codes of devices: short, since they type this, too.
 pub(crate) const DEVICE: &str = "/device";
 
+/// The pages below [`PATH`], and the short address that leads to one of them.
+const PAGES: [&str; 9] = [
+    PATH,
+    "/login/password",
+    "/login/decision",
+    "/login/device",
+    "/login/account",
+    "/login/forget",
+    "/login/logout",
+    "/login/style.css",
+    DEVICE,
+];
+
+/// The page that has this path.
+pub(crate) fn page(path: &str) -> Option<&'static str> {
+    PAGES.into_iter().find(|page| *page == path)
+}
+
 /// Passwords that are hashed at once, at most: each takes 19 MiB.
 const PASSWORDS_AT_ONCE_MAX: usize = 8;
 

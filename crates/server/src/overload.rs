@@ -26,13 +26,13 @@ use arc_swap::ArcSwap;
 use governor::{DefaultDirectRateLimiter, Quota};
 
 use crate::config::Limits;
-use crate::protocol::Protocol;
 use answers::Answers;
 pub(crate) use guesses::Guesses;
 pub(crate) use lane::is_limitable;
 use lane::path_of;
 pub(crate) use share::{Share, Visit};
-pub(crate) use shed::ShedLayer;
+pub(crate) use shed::Seen;
+use shed::ShedLayer;
 use taken::Taken;
 use tally::Tally;
 use waiting::Waiting;
@@ -101,12 +101,12 @@ impl Overload {
         self.guesses.replace(limits.wrong_user_codes_per_min);
     }
 
-    /// The layer that sheds calls of a protocol. It belongs outside of everything that costs
-    /// something.
-    pub(crate) fn layer(self: &Arc<Self>, protocol: Protocol) -> ShedLayer {
+    /// The layer that sheds calls of a protocol: of what `seen` sees of those that it takes on. It
+    /// belongs outside of everything that costs something.
+    pub(crate) fn layer(self: &Arc<Self>, seen: Seen) -> ShedLayer {
         ShedLayer {
             overload: Arc::clone(self),
-            protocol,
+            seen,
         }
     }
 }

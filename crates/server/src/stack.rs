@@ -2,6 +2,7 @@
 
 mod deadline;
 mod fork;
+mod methods;
 mod under_way;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ use crate::health::Health;
 use crate::http::{self as http_edge, Edge, Place};
 use crate::keyring::keeper::Keeper;
 use crate::login;
-use crate::overload::Overload;
+use crate::overload::{Overload, Seen};
 use crate::protocol::Protocol;
 use crate::reflection;
 use crate::revoked::Revoked;
@@ -94,6 +95,9 @@ pub(crate) const ADMIN: [&str; 9] = [
 pub(crate) const ACCOUNTS: [&str; 2] = ["countersign.admin.v1.AccountService", HEALTH];
 
 const HEALTH: &str = "grpc.health.v1.Health";
+
+/// What sees gRPC calls, on every listener.
+const SEEN: ServerLayer = ServerLayer::of(methods::name);
 
 /// What the guard in front of the TCP address does not touch. These methods authenticate clients,
 /// not tokens: they check proofs themselves, and challenge. (What is public and has nothing to do
@@ -168,6 +172,7 @@ pub(crate) fn http(
             .nest_service(login::PATH, login)
             .route(login::DEVICE, typed_at);
     }
+    let seen = HttpServerLayer::new(scheme, http_edge::route_of);
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         // Before anything goes by the path.
@@ -176,8 +181,8 @@ pub(crate) fn http(
             *request.uri_mut() = place.below(uri);
             request
         })
-        .layer(platform.overload.layer(Protocol::Http))
-        .layer(HttpServerLayer::new(scheme, http_edge::route_of))
+        .layer(platform.overload.layer(Seen::Requests(seen)))
+        .layer(seen)
         .layer(DeadlineLayer {
             protocol: Protocol::Http,
             long: &[],
@@ -213,7 +218,7 @@ pub(crate) fn accounts(accounts: Accounts, health: &Health, calls: TaskTracker) 
         .add_service(reflection.v1alpha);
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
-        .layer(ServerLayer::new())
+        .layer(SEEN)
         .layer(DeadlineLayer {
             protocol: Protocol::Grpc,
             long: &[],
@@ -272,9 +277,9 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
         // Outermost: a stop waits for everything that has begun.
         .layer(UnderWayLayer { calls })
         // Before everything that costs something: verifying is what a flood would make us do.
-        .layer(platform.overload.layer(Protocol::Grpc))
+        .layer(platform.overload.layer(Seen::Calls(SEEN)))
         // A refused call is a span too, and its caller's trace is found here.
-        .layer(ServerLayer::new())
+        .layer(SEEN)
         // Tokens with scopes, for those methods that want them. What it lets through unseen
         // answers for itself.
         .layer(guard.layer())
@@ -361,7 +366,7 @@ pub(crate) fn admin(
     };
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
-        .layer(ServerLayer::new())
+        .layer(SEEN)
         .layer(DeadlineLayer {
             protocol: Protocol::Grpc,
             long: &LONG,

@@ -4,6 +4,8 @@
 //! it drives needs a tokio runtime; it gets one of its own, so that neither the
 //! program's runtime nor its end matters to it.
 
+mod metrics;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +27,7 @@ use tonic::transport::{Certificate, ClientTlsConfig};
 
 use crate::settings::{SettingsError, Traces};
 use crate::setup::StartError;
+pub(crate) use metrics::{Measuring, measuring};
 
 /// A collector that has not taken a batch by then has lost it; meanwhile the
 /// queue fills, and a second is far above what a healthy one takes.
@@ -66,10 +69,7 @@ pub(crate) fn pipeline(traces: &Traces) -> Result<(CountedProcessor, Pipeline), 
         .with_timeout(EXPORT_TIME_MAX)
         .with_metadata(metadata);
     if traces.endpoint.starts_with("https:") {
-        builder = builder.with_tls_config(match &traces.ca_pem {
-            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-            None => ClientTlsConfig::new().with_native_roots(),
-        });
+        builder = builder.with_tls_config(tls(traces.ca_pem.as_deref()));
     }
     let exporter = {
         let _runtime = handle.enter();
@@ -128,6 +128,13 @@ fn driver() -> io::Result<(Handle, oneshot::Sender<()>)> {
             runtime.shutdown_background();
         })?;
     Ok((handle, stop))
+}
+
+fn tls(ca_pem: Option<&[u8]>) -> ClientTlsConfig {
+    match ca_pem {
+        Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    }
 }
 
 fn metadata(headers: &[(String, String)]) -> Result<MetadataMap, SettingsError> {

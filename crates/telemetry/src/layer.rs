@@ -25,7 +25,7 @@ mod request;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -37,14 +37,38 @@ pub use self::made::{MadeFuture, MadeRequest};
 pub use self::request::{HttpServerLayer, RequestFuture, ServedRequests};
 
 /// Makes the server span of every gRPC call that arrives, as a child of the
-/// caller's where metadata name one. See the [module](self).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ServerLayer(());
+/// caller's where metadata name one.
+/// It measures each, too. See the [module](self).
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLayer {
+    method: Methods,
+}
+
+/// Tells the methods that there are, by their paths.
+type Methods = fn(&str) -> Option<&'static str>;
 
 impl ServerLayer {
     /// A layer for servers.
     pub fn new() -> Self {
-        Self(())
+        Self { method: |_| None }
+    }
+
+    /// The same that names methods in metrics: `package.Service/Method` of a path that is one of
+    /// this server's. What it does not know is [`OTHER_METHOD`](crate::names::OTHER_METHOD), as
+    /// everything is without it: whoever calls chooses the path, and each name is kept.
+    pub const fn of(method: fn(&str) -> Option<&'static str>) -> Self {
+        Self { method }
+    }
+
+    /// Measures a call that was answered in front of this layer, by the head of its answer.
+    pub fn answered_before(&self, path: &str, headers: &HeaderMap) {
+        call::answered(path, self.method, headers);
+    }
+}
+
+impl Default for ServerLayer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -52,7 +76,10 @@ impl<S> Layer<S> for ServerLayer {
     type Service = ServerCalls<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ServerCalls { inner }
+        ServerCalls {
+            inner,
+            method: self.method,
+        }
     }
 }
 
@@ -60,6 +87,7 @@ impl<S> Layer<S> for ServerLayer {
 #[derive(Clone, Copy, Debug)]
 pub struct ServerCalls<S> {
     inner: S,
+    method: Methods,
 }
 
 impl<S, B, R> Service<Request<B>> for ServerCalls<S>
@@ -75,7 +103,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let call = Call::served(request.uri(), request.headers());
+        let call = Call::served(request.uri(), request.headers(), self.method);
         CallFuture::new(call, |call| call.within(|| self.inner.call(request)))
     }
 }

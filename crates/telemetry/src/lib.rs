@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use countersign_telemetry::{LogFormat, LogSink, Logs, Service, Settings, Traces};
+//! use countersign_telemetry::{LogFormat, LogSink, Logs, Metrics, Service, Settings, Traces};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (dispatch, telemetry) = countersign_telemetry::prepare(Settings {
@@ -14,6 +14,7 @@
 //!     },
 //!     logs: Logs { format: LogFormat::Json, filter: "info".into(), sink: LogSink::Stderr },
 //!     traces: Some(Traces { ratio: 0.01, ..Traces::to("http://127.0.0.1:4317") }),
+//!     metrics: Some(Metrics::to("http://127.0.0.1:4317")),
 //! })?;
 //!
 //! tracing::dispatcher::with_default(&dispatch, || tracing::info!(port = 8443, "listening"));
@@ -34,6 +35,10 @@
 //! leave from a thread of their own; when the queue is full they are dropped and
 //! counted ([`Telemetry::delivery`]). Log lines take the same kind of road.
 //!
+//! **Both server layers measure**, where [`Settings::metrics`] says where to: how long requests and
+//! calls take, by route or method and by how they ended ([`names::HTTP_SERVER_DURATION`],
+//! [`names::RPC_SERVER_DURATION`]).
+//!
 //! **What is not sampled costs next to nothing.** Whether a trace is recorded is
 //! decided once, where it begins; from there on no span is even built for one
 //! that is not, while its identifiers still travel and still stand in the logs.
@@ -42,6 +47,7 @@ mod carry;
 mod export;
 pub mod layer;
 mod logs;
+mod measures;
 pub mod names;
 pub mod propagate;
 mod refusal;
@@ -58,5 +64,5 @@ pub use layer::{
     ServerLayer,
 };
 pub use refusal::{Called, bearer_accepted, refused, would_refuse};
-pub use settings::{LogFormat, LogSink, Logs, Service, Settings, SettingsError, Traces};
+pub use settings::{LogFormat, LogSink, Logs, Metrics, Service, Settings, SettingsError, Traces};
 pub use setup::{StartError, Telemetry, Unfinished, check_log_filter, prepare, start};

@@ -1,4 +1,4 @@
-//! Every span, attribute and resource name. Nothing else in the tree spells one.
+//! Every span, metric, attribute and resource name. Nothing else in the tree spells one.
 //!
 //! Calls follow OpenTelemetry's semantic conventions for RPC and gRPC as they
 //! stand at release candidate: `rpc.system.name`, the fully qualified
@@ -31,7 +31,8 @@ pub const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 pub const GRPC: &str = "grpc";
 /// `package.Service/Method`, or [`OTHER_METHOD`].
 pub const RPC_METHOD: &str = "rpc.method";
-/// Stands for a path that no gRPC method can have, and for a method that HTTP does not define.
+/// Stands for a path that no gRPC method can have, and for a method or a status that HTTP does not
+/// define.
 pub const OTHER_METHOD: &str = "_OTHER";
 /// The gRPC status code's name, such as `PERMISSION_DENIED`.
 pub const RPC_STATUS_CODE: &str = "rpc.status_code";
@@ -49,6 +50,12 @@ pub const URL_PATH: &str = "url.path";
 pub const URL_SCHEME: &str = "url.scheme";
 /// The version of HTTP: `1.1` or `2`.
 pub const PROTOCOL_VERSION: &str = "network.protocol.version";
+/// How long requests that are not gRPC took: rate, errors and duration in one histogram.
+pub const HTTP_SERVER_DURATION: &str = "http.server.request.duration";
+/// The same of gRPC calls.
+pub const RPC_SERVER_DURATION: &str = "rpc.server.call.duration";
+/// The value of [`ERROR_TYPE`] when whoever asked went away before there was an answer.
+pub const ERROR_CANCELLED: &str = "cancelled";
 /// What went wrong, where the call failed.
 pub const ERROR_TYPE: &str = "error.type";
 /// The value of [`ERROR_TYPE`] when the call never got an answer.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub logs: Logs,
     /// Where spans go; `None` turns tracing off.
     pub traces: Option<Traces>,
+    /// Where metrics go; `None`: nothing is measured.
+    pub metrics: Option<Metrics>,
 }
 
 /// Who is speaking: OpenTelemetry's `service.*` resource attributes. The
@@ -147,13 +149,7 @@ impl Traces {
     /// # Errors
     /// An endpoint that is no `http` or `https` URI with a host; a ratio that is none.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let uri = self.endpoint.parse::<http::Uri>().ok();
-        let good = uri.is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
-        });
-        if !good {
-            return Err(SettingsError::Endpoint(self.endpoint.clone()));
-        }
+        check_endpoint(&self.endpoint)?;
         if !(0.0..=1.0).contains(&self.ratio) {
             return Err(SettingsError::Ratio(self.ratio.to_string()));
         }
@@ -170,6 +166,80 @@ impl fmt::Debug for Traces {
             .field("headers", &headers)
             .field("ca_pem", &self.ca_pem.is_some())
             .finish()
+    }
+}
+
+/// Where metrics go. How often is OpenTelemetry's own variable, `OTEL_METRIC_EXPORT_INTERVAL`, in
+/// milliseconds: each minute without it.
+#[derive(Clone)]
+pub struct Metrics {
+    /// An OTLP collector over gRPC: `http://host:4317`, or `https://…`.
+    pub endpoint: String,
+    /// Metadata for the collector, often a key: never shown.
+    pub headers: Vec<(String, String)>,
+    /// The certificate authority of an `https` collector, in PEM; without it the
+    /// system's.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+impl Metrics {
+    /// To `endpoint`.
+    pub fn to(endpoint: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            headers: Vec::new(),
+            ca_pem: None,
+        }
+    }
+
+    /// What OpenTelemetry's own variables say, `None` when they name no collector or want no
+    /// metrics: `OTEL_SDK_DISABLED`, `OTEL_METRICS_EXPORTER`,
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    ///
+    /// # Errors
+    /// An exporter that is not known.
+    pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, SettingsError> {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
+        if var("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        match var("OTEL_METRICS_EXPORTER").as_deref() {
+            None | Some("otlp") => {}
+            Some("none") => return Ok(None),
+            Some(other) => return Err(SettingsError::Exporter(other.to_owned())),
+        }
+        let endpoint = var("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+            .or_else(|| var("OTEL_EXPORTER_OTLP_ENDPOINT"));
+        Ok(endpoint.map(Self::to))
+    }
+
+    /// # Errors
+    /// An endpoint that is no `http` or `https` URI with a host.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        check_endpoint(&self.endpoint)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Metrics")
+            .field("endpoint", &self.endpoint)
+            .field("headers", &headers)
+            .field("ca_pem", &self.ca_pem.is_some())
+            .finish()
+    }
+}
+
+fn check_endpoint(endpoint: &str) -> Result<(), SettingsError> {
+    let uri = endpoint.parse::<http::Uri>().ok();
+    let good = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    });
+    if good {
+        Ok(())
+    } else {
+        Err(SettingsError::Endpoint(endpoint.to_owned()))
     }
 }
 
@@ -193,6 +263,9 @@ pub enum SettingsError {
         "OTEL_TRACES_SAMPLER '{0}': must be always_on, always_off, traceidratio, or one of these after parentbased_"
     )]
     Sampler(String),
+    /// Not a place that metrics can go to.
+    #[error("OTEL_METRICS_EXPORTER '{0}': must be otlp or none")]
+    Exporter(String),
     /// Not metadata.
     #[error("collector header '{0}': must be ASCII metadata")]
     Header(String),

@@ -8,12 +8,14 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::Dispatch;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use crate::export::{self, Delivery, Pipeline};
+use crate::export::{self, Delivery, Measuring, Pipeline};
 use crate::logs::{self, Chosen, Lines};
+use crate::measures::Measures;
 use crate::names;
 use crate::sampling::{self, Sampled};
 use crate::settings::{Service, Settings, SettingsError};
@@ -49,26 +51,30 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
         service,
         logs,
         traces,
+        metrics,
     } = settings;
     let (log, lines, chosen) = logs::layer(logs).map_err(|failed| match failed {
         logs::Failed::Settings(error) => StartError::Settings(error),
         logs::Failed::Thread(error) => StartError::Thread(error),
     })?;
-    let tracing = traces.is_some();
-    let told = chosen.clone();
-    // Other people's spans are not even built. What no layer can want is refused here and not only
-    // by the layers: a refusal here holds for good, where theirs would be asked for again at each
-    // of the hundred trace events that the transport has for a call.
-    let kept = filter_fn(move |meta| match meta.is_event() {
-        true => told.may_tell(*meta.level()),
-        false => tracing && sampling::wants(meta),
-    });
+    let measuring = match &metrics {
+        Some(metrics) => Some(export::measuring(metrics, resource(&service))?),
+        None => None,
+    };
+    let kept = Kept {
+        tracing: traces.is_some(),
+        told: chosen.clone(),
+        measures: measuring
+            .as_ref()
+            .map(|measuring| Measures::of(measuring.provider())),
+    };
     let registry = Registry::default().with(log).with(kept);
     let Some(traces) = traces else {
         return Ok((
             Dispatch::new(registry),
             Telemetry {
                 tracing: None,
+                measuring,
                 lines,
                 chosen,
                 over: false,
@@ -78,7 +84,7 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
 
     let (processor, pipeline) = export::pipeline(&traces)?;
     let provider = SdkTracerProvider::builder()
-        .with_resource(resource(service))
+        .with_resource(resource(&service))
         // The ratio is applied before a span is built; see `sampling`.
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
         .with_span_processor(processor)
@@ -97,6 +103,7 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
         dispatch,
         Telemetry {
             tracing,
+            measuring,
             lines,
             chosen,
             over: false,
@@ -104,22 +111,54 @@ pub fn prepare(settings: Settings) -> Result<(Dispatch, Telemetry), StartError> 
     ))
 }
 
-fn resource(
-    Service {
-        name,
-        version,
-        instance_id,
-    }: Service,
-) -> Resource {
+/// What no layer can want is refused here and not only by the layers: a refusal here holds for
+/// good, where theirs would be asked for again at each of the hundred trace events that the
+/// transport has for a call. Other people's spans are not even built.
+///
+/// It is also where layers find what measures.
+pub(crate) struct Kept {
+    tracing: bool,
+    told: Chosen,
+    measures: Option<Measures>,
+}
+
+impl Kept {
+    pub(crate) fn measures(&self) -> Option<&Measures> {
+        self.measures.as_ref()
+    }
+
+    fn wants(&self, meta: &Metadata<'_>) -> bool {
+        match meta.is_event() {
+            true => self.told.may_tell(*meta.level()),
+            false => self.tracing && sampling::wants(meta),
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Kept {
+    fn register_callsite(&self, meta: &'static Metadata<'static>) -> Interest {
+        if self.wants(meta) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, meta: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.wants(meta)
+    }
+}
+
+fn resource(service: &Service) -> Resource {
     let given = [
-        KeyValue::new(names::SERVICE_VERSION, version),
-        KeyValue::new(names::SERVICE_INSTANCE_ID, instance_id),
+        KeyValue::new(names::SERVICE_VERSION, service.version.clone()),
+        KeyValue::new(names::SERVICE_INSTANCE_ID, service.instance_id.clone()),
     ];
     let resource = Resource::builder().with_attributes(given);
     match std::env::var_os("OTEL_SERVICE_NAME") {
         Some(chosen) if !chosen.is_empty() => resource.build(),
         _ => resource
-            .with_attribute(KeyValue::new(names::SERVICE_NAME, name))
+            .with_attribute(KeyValue::new(names::SERVICE_NAME, service.name.clone()))
             .build(),
     }
 }
@@ -130,6 +169,7 @@ fn resource(
 #[must_use = "what is dropped at once exports nothing"]
 pub struct Telemetry {
     tracing: Option<Tracing>,
+    measuring: Option<Measuring>,
     lines: Lines,
     chosen: Chosen,
     over: bool,
@@ -177,8 +217,12 @@ impl Telemetry {
             Some(tracing) => tracing.provider.shutdown_with_timeout(within).is_ok(),
         };
         let delivery = self.delivery();
-        // The runtime ends here, and with it an export that still hangs.
+        if let Some(measuring) = &self.measuring {
+            measuring.finish(deadline.saturating_duration_since(Instant::now()));
+        }
+        // Their runtimes end here, and with them an export that still hangs.
         self.tracing = None;
+        self.measuring = None;
         let written = self.lines.flush(deadline);
         if in_time && written && delivery.failed == 0 && delivery.missing() == 0 {
             Ok(delivery)

@@ -16,6 +16,7 @@ use opentelemetry::Context;
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
 
+use crate::measures::Asked;
 use crate::names;
 use crate::sampling::{self, Decision};
 
@@ -170,14 +171,14 @@ pub(crate) fn served_call(uri: &Uri) -> Span {
     )
 }
 
-/// A request that arrived and is not gRPC. `route` is the endpoint, where there is one.
-pub(crate) fn served_request(
-    method: &Method,
-    route: Option<&'static str>,
-    scheme: &'static str,
-    version: Version,
-) -> Span {
-    let method = http_method(method);
+/// A request that arrived and is not gRPC.
+pub(crate) fn served_request(asked: &Asked) -> Span {
+    let Asked {
+        method,
+        route,
+        scheme,
+        version,
+    } = *asked;
     let name = match route {
         Some(route) => format!("{method} {route}"),
         None => method.to_owned(),
@@ -192,7 +193,7 @@ pub(crate) fn served_request(
         { names::HTTP_ROUTE } = route,
         { names::URL_PATH } = route,
         { names::URL_SCHEME } = scheme,
-        { names::PROTOCOL_VERSION } = protocol(version),
+        { names::PROTOCOL_VERSION } = version,
         { names::HTTP_STATUS } = Empty,
         { names::ERROR_TYPE } = Empty,
         { names::CLIENT_ID } = Empty,
@@ -219,7 +220,7 @@ pub(crate) fn made_request(method: &Method, address: Option<&str>, port: Option<
 }
 
 /// The methods of RFC 9110 and RFC 5789. A stranger's becomes part of no span's name.
-fn http_method(method: &Method) -> &'static str {
+pub(crate) fn http_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -234,7 +235,7 @@ fn http_method(method: &Method) -> &'static str {
     }
 }
 
-fn protocol(version: Version) -> Option<&'static str> {
+pub(crate) fn protocol(version: Version) -> Option<&'static str> {
     match version {
         Version::HTTP_10 => Some("1.0"),
         Version::HTTP_11 => Some("1.1"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign::example::v1::CreateOrderRequest;
 use countersign::example::v1::order_service_client::OrderServiceClient;
 use countersign_client::{Builder, Credential, Secret};
-use countersign_telemetry::{LogFormat, LogSink, Logs, Settings, Traces};
+use countersign_telemetry::{LogFormat, LogSink, Logs, Metrics, Settings, Traces};
 use countersign_testkit::{Problem, sign_in};
 
 use super::call::Caller;
@@ -64,6 +64,7 @@ pub(crate) fn client_and_guard(
             sink: LogSink::Writer(Box::new(lines.clone())),
         },
         traces: Some(Traces::to(endpoint)),
+        metrics: Some(Metrics::to(endpoint)),
     };
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {

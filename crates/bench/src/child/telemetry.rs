@@ -42,6 +42,7 @@ pub(super) fn begin(filter: &str, tracing: Option<&Tracing>) -> Result<Telemetry
             ratio: tracing.ratio,
             ..Traces::to(tracing.endpoint.clone())
         }),
+        metrics: None,
     };
     start(settings).map_err(BenchError::preparing("telemetry"))
 }

@@ -12,7 +12,7 @@ use countersign_login::{OverGrpc, TokenService as _, Trouble};
 use countersign_server::config::Tls;
 use countersign_server::{LoginApp, LoginConfig, LoginRunning};
 use countersign_telemetry::{
-    LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
+    LogFormat, LogSink, Logs, Metrics, Service, Settings, Telemetry, Traces, start,
 };
 
 use super::connection::ServerArgs;
@@ -197,6 +197,8 @@ fn telemetry() -> Result<Telemetry, Failure> {
     let instance = entropy::bytes::<8>()?;
     let traces = Traces::from_env(|name| std::env::var(name).ok())
         .map_err(|cause| Failure::configuration(cause.to_string()))?;
+    let metrics = Metrics::from_env(|name| std::env::var(name).ok())
+        .map_err(|cause| Failure::configuration(cause.to_string()))?;
     let settings = Settings {
         service: Service {
             name: "countersign-login".to_owned(),
@@ -209,6 +211,7 @@ fn telemetry() -> Result<Telemetry, Failure> {
             sink: LogSink::Stderr,
         },
         traces,
+        metrics,
     };
     start(settings).map_err(|cause| failure::telemetry(&cause))
 }

@@ -13,7 +13,7 @@ use countersign_client::clock::SystemClock;
 use countersign_server::config::{Sources, VARIABLE_PREFIX};
 use countersign_server::{Config, KeyFileError, KeyPlace, Running, Server};
 use countersign_telemetry::{
-    LogFormat, LogSink, Logs, Service, Settings, Telemetry, Traces, start,
+    LogFormat, LogSink, Logs, Metrics, Service, Settings, Telemetry, Traces, start,
 };
 
 use super::CLIENT_VARIABLES;
@@ -209,7 +209,7 @@ fn right(config: &Config, output: &Output) -> Result<(), Failure> {
             directory: data,
         }));
     }
-    let logs = countersign_telemetry::prepare(settings(config, None)?);
+    let logs = countersign_telemetry::prepare(settings(config, None, None)?);
     let (_, unused) = logs.map_err(|cause| failure::telemetry(&cause))?;
     // Nothing was logged, so nothing can be lost.
     let _delivery = unused.shutdown(TELEMETRY_STOP_SECS_MAX);
@@ -322,10 +322,19 @@ fn telemetry(config: &Config) -> Result<Telemetry, Failure> {
         None => Traces::from_env(|name| env::var(name).ok())
             .map_err(|cause| Failure::configuration(cause.to_string()))?,
     };
-    start(settings(config, traces)?).map_err(|cause| failure::telemetry(&cause))
+    let metrics = match &wanted.metrics_endpoint {
+        Some(endpoint) => Some(Metrics::to(endpoint.clone())),
+        None => Metrics::from_env(|name| env::var(name).ok())
+            .map_err(|cause| Failure::configuration(cause.to_string()))?,
+    };
+    start(settings(config, traces, metrics)?).map_err(|cause| failure::telemetry(&cause))
 }
 
-fn settings(config: &Config, traces: Option<Traces>) -> Result<Settings, Failure> {
+fn settings(
+    config: &Config,
+    traces: Option<Traces>,
+    metrics: Option<Metrics>,
+) -> Result<Settings, Failure> {
     let instance = entropy::bytes::<8>()?;
     let wanted = &config.telemetry;
     Ok(Settings {
@@ -344,6 +353,7 @@ fn settings(config: &Config, traces: Option<Traces>) -> Result<Settings, Failure
             sink: LogSink::Stderr,
         },
         traces,
+        metrics,
     })
 }
 

@@ -167,6 +167,7 @@ fn traced(collector: &str) -> (DefaultGuard, Telemetry) {
             ratio: 0.01,
             ..Traces::to(collector)
         }),
+        metrics: None,
     };
     let (dispatch, telemetry) = countersign_telemetry::prepare(settings).unwrap();
     (dispatcher::set_default(&dispatch), telemetry)

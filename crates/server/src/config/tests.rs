@@ -485,6 +485,7 @@ fn each_key_copies_itself_and_nothing_else() {
         ("stop.notice_secs", "7"),
         ("stop.drain_secs", "7"),
         ("telemetry.otlp_endpoint", "http://127.0.0.1:1"),
+        ("telemetry.metrics_endpoint", "http://127.0.0.1:1"),
         ("telemetry.sample_ratio", "0.5"),
         ("telemetry.log_filter", "warn"),
         ("telemetry.log_format", "json"),

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_telemetry::{HttpServerLayer, ServerLayer};
 use http::{Request, Response};
 use http_body_util::Either;
 use tokio::time::{Instant, Sleep, sleep};
@@ -33,7 +34,33 @@ const ARRIVAL_DUE: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(crate) struct ShedLayer {
     pub(super) overload: Arc<Overload>,
-    pub(super) protocol: Protocol,
+    pub(super) seen: Seen,
+}
+
+/// The layer further in that measures what is taken on. What is shed never gets there, and an
+/// operator must see it all the same.
+#[derive(Copy, Clone)]
+pub(crate) enum Seen {
+    /// Of gRPC.
+    Calls(ServerLayer),
+    /// Of HTTP.
+    Requests(HttpServerLayer),
+}
+
+impl Seen {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::Calls(_) => Protocol::Grpc,
+            Self::Requests(_) => Protocol::Http,
+        }
+    }
+
+    fn measure<B>(&self, request: &Request<B>, answer: &Response<Body>) {
+        match self {
+            Self::Calls(layer) => layer.answered_before(request.uri().path(), answer.headers()),
+            Self::Requests(layer) => layer.answered_before(request, answer.status()),
+        }
+    }
 }
 
 /// Why a call is not taken on.
@@ -117,7 +144,7 @@ impl<S> Layer<S> for ShedLayer {
         ShedService {
             inner,
             overload: Arc::clone(&self.overload),
-            protocol: self.protocol,
+            seen: self.seen,
         }
     }
 }
@@ -127,7 +154,7 @@ impl<S> Layer<S> for ShedLayer {
 pub(crate) struct ShedService<S> {
     inner: S,
     overload: Arc<Overload>,
-    protocol: Protocol,
+    seen: Seen,
 }
 
 impl<S, B, R> Service<Request<B>> for ShedService<S>
@@ -147,7 +174,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match admit(&self.overload, self.protocol, request.uri().path()) {
+        let protocol = self.seen.protocol();
+        match admit(&self.overload, protocol, request.uri().path()) {
             Ok(place) => {
                 let arrived = Arrived::default();
                 let request = request.map(|body| Body::new(Watched::new(body, arrived.clone())));
@@ -160,11 +188,13 @@ where
             }
             Err(shed) => {
                 let answers = &self.overload.answers;
+                let answer = match shed {
+                    Shed::Overloaded => answers.overloaded(protocol),
+                    Shed::Limited => answers.limited(protocol),
+                };
+                self.seen.measure(&request, &answer);
                 ShedFuture::Shed {
-                    answer: Some(match shed {
-                        Shed::Overloaded => answers.overloaded(self.protocol),
-                        Shed::Limited => answers.limited(self.protocol),
-                    }),
+                    answer: Some(answer),
                 }
             }
         }

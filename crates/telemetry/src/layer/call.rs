@@ -1,9 +1,10 @@
 //! One call, from its first byte to its status.
 
-use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use opentelemetry::Context;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::measures::Begun;
 use crate::refusal::{self, Slot};
 use crate::sampling::{Decision, decide};
 use crate::scope::Scope;
@@ -30,13 +31,35 @@ pub(super) struct Call {
 }
 
 enum Side {
-    /// With a slot where the call is recorded.
-    Server(Option<Slot>),
+    Server {
+        /// Where the call is recorded.
+        slot: Option<Slot>,
+        begun: Begun,
+        /// Its name in metrics, if it is one that there is.
+        method: Option<&'static str>,
+    },
     Client,
 }
 
+/// Measures a call that was answered at once, with this head.
+pub(super) fn answered(path: &str, method: super::Methods, headers: &HeaderMap) {
+    let begun = Begun::now();
+    if begun.is_measured() {
+        let status = headers.get(GRPC_STATUS).map_or(UNKNOWN, number);
+        let failed = SERVER_ERRORS.contains(&status);
+        begun.call(method(path), names::status_name(status), failed);
+    }
+}
+
+fn number(status: &HeaderValue) -> usize {
+    let number = status.to_str().ok().and_then(|text| text.parse().ok());
+    number.unwrap_or(UNKNOWN)
+}
+
 impl Call {
-    pub(super) fn served(uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(super) fn served(uri: &Uri, headers: &HeaderMap, method: super::Methods) -> Self {
+        let begun = Begun::now();
+        let method = begun.is_measured().then(|| method(uri.path())).flatten();
         let parent = propagate::extract(headers).unwrap_or_default();
         let mut slot = None;
         let scope = match decide(&parent) {
@@ -53,7 +76,11 @@ impl Call {
         };
         Self {
             scope,
-            side: Side::Server(slot),
+            side: Side::Server {
+                slot,
+                begun,
+                method,
+            },
             told: false,
         }
     }
@@ -78,10 +105,7 @@ impl Call {
     /// its trailers, and says whether it is known now.
     pub(super) fn heard(&mut self, http: Option<StatusCode>, headers: &HeaderMap) -> bool {
         match (headers.get(GRPC_STATUS), http) {
-            (Some(status), _) => {
-                let number = status.to_str().ok().and_then(|text| text.parse().ok());
-                self.tell(number.unwrap_or(UNKNOWN));
-            }
+            (Some(status), _) => self.tell(number(status)),
             // The trailers will tell.
             (None, Some(StatusCode::OK)) => {}
             // An answer that is not gRPC's, or trailers that tell nothing.
@@ -107,16 +131,22 @@ impl Call {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
+        let name = names::status_name(status);
+        let failed = self.side.counts_as_error(status);
+        if let Side::Server { begun, method, .. } = self.side {
+            begun.call(method, name, failed);
+        }
         let Scope::Span(span) = &self.scope else {
             return;
         };
-        let name = names::status_name(status);
         span.record(names::RPC_STATUS_CODE, name);
-        if self.side.counts_as_error(status) {
+        if failed {
             span.record(names::OTEL_STATUS, names::STATUS_ERROR);
             span.record(names::ERROR_TYPE, name);
         }
-        if let Side::Server(Some(slot)) = &self.side
+        if let Side::Server {
+            slot: Some(slot), ..
+        } = &self.side
             && let Some(refused) = slot.said()
         {
             refusal::note(span, refused);
@@ -134,7 +164,7 @@ impl Drop for Call {
 impl Side {
     fn counts_as_error(&self, status: usize) -> bool {
         match self {
-            Self::Server(_) => SERVER_ERRORS.contains(&status),
+            Self::Server { .. } => SERVER_ERRORS.contains(&status),
             Self::Client => status != OK,
         }
     }

@@ -14,13 +14,22 @@ use countersign_telemetry::{
     ClientCalls, ClientLayer, LogFormat, LogSink, Logs, ServerLayer, Service, Settings, Traces,
     refused, spans,
 };
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -37,6 +46,7 @@ pub(crate) const SHUTDOWN: Duration = Duration::from_secs(5);
 pub(crate) struct Collector(
     Arc<Mutex<Vec<(String, Span)>>>,
     Arc<Mutex<Vec<HashMap<String, String>>>>,
+    Arc<Mutex<Vec<Metric>>>,
 );
 
 impl Collector {
@@ -44,9 +54,11 @@ impl Collector {
     pub(crate) fn start() -> (Self, String) {
         let collector = Self::default();
         let service = TraceServiceServer::new(collector.clone());
+        let metrics = MetricsServiceServer::new(collector.clone());
         let address = serve(move |listener| async move {
             Server::builder()
                 .add_service(service)
+                .add_service(metrics)
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
                 .unwrap();
@@ -60,6 +72,18 @@ impl Collector {
 
     pub(crate) fn resource(&self) -> HashMap<String, String> {
         self.1.lock().unwrap()[0].clone()
+    }
+
+    /// The points of the histogram of that name, as it was sent last.
+    pub(crate) fn histogram(&self, name: &str) -> Vec<HistogramDataPoint> {
+        let sent = self.2.lock().unwrap();
+        let last = sent.iter().rev().find(|metric| metric.name == name);
+        let metric = last.unwrap_or_else(|| panic!("no metric {name} among {sent:?}"));
+        assert_eq!(metric.unit, "s");
+        match metric.data.clone().unwrap() {
+            Data::Histogram(histogram) => histogram.data_points,
+            other => panic!("{name} is no histogram: {other:?}"),
+        }
     }
 
     /// The one span of that name.
@@ -104,9 +128,29 @@ impl TraceService for Collector {
     }
 }
 
+#[tonic::async_trait]
+impl MetricsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        for group in request.into_inner().resource_metrics {
+            let scopes = group.scope_metrics.into_iter();
+            let metrics = scopes.flat_map(|scope| scope.metrics);
+            self.2.lock().unwrap().extend(metrics);
+        }
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
 /// The span's attributes as text.
 pub(crate) fn attributes(span: &Span) -> HashMap<&str, String> {
-    span.attributes
+    texts(&span.attributes)
+}
+
+/// Attributes as text.
+pub(crate) fn texts(attributes: &[KeyValue]) -> HashMap<&str, String> {
+    attributes
         .iter()
         .map(|pair| {
             let value = pair.value.clone().unwrap().value.unwrap();
@@ -157,6 +201,7 @@ pub(crate) fn settings(service: &str, traces: Option<Traces>) -> Settings {
             sink: LogSink::Writer(Box::new(io::sink())),
         },
         traces,
+        metrics: None,
     }
 }
 

@@ -9,6 +9,7 @@
 mod delivery;
 mod kit;
 mod logs;
+mod measures;
 mod propagation;
 mod requests;
 mod sampling;

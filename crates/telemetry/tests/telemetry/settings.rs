@@ -1,6 +1,6 @@
 //! What OpenTelemetry's variables and our settings mean.
 
-use countersign_telemetry::{LogFormat, SettingsError, StartError, Traces, prepare};
+use countersign_telemetry::{LogFormat, Metrics, SettingsError, StartError, Traces, prepare};
 
 use crate::kit::settings;
 
@@ -123,4 +123,48 @@ fn a_header_for_the_collector_is_not_shown() {
         shown.contains("api-key") && !shown.contains("hidden"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_collector_is_what_turns_metrics_on() {
+    let metrics = |pairs: &[(&str, &str)]| {
+        Metrics::from_env(|name| {
+            let mut pairs = pairs.iter();
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let own = (
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        "http://metrics:4317",
+    );
+    for (pairs, endpoint) in [
+        (&[][..], None),
+        (&[ENDPOINT][..], Some("http://collector:4317")),
+        (&[ENDPOINT, own][..], Some("http://metrics:4317")),
+        (&[ENDPOINT, ("OTEL_SDK_DISABLED", "true")][..], None),
+        (&[ENDPOINT, ("OTEL_METRICS_EXPORTER", "none")][..], None),
+        (
+            &[own, ("OTEL_METRICS_EXPORTER", "otlp")][..],
+            Some("http://metrics:4317"),
+        ),
+    ] {
+        let read = metrics(pairs).unwrap().map(|metrics| metrics.endpoint);
+        assert_eq!(read.as_deref(), endpoint, "{pairs:?}");
+    }
+    let wrong = metrics(&[ENDPOINT, ("OTEL_METRICS_EXPORTER", "prometheus")]).unwrap_err();
+    assert_eq!(wrong, SettingsError::Exporter("prometheus".into()));
+
+    let nowhere = countersign_telemetry::Settings {
+        metrics: Some(Metrics::to("collector:4317")),
+        ..settings("s", None)
+    };
+    assert!(matches!(
+        prepare(nowhere).unwrap_err(),
+        StartError::Settings(SettingsError::Endpoint(_))
+    ));
+    let mut secret = Metrics::to("http://collector:4317");
+    secret.headers = vec![("api-key".into(), "k3y".into())];
+    assert!(!format!("{secret:?}").contains("k3y"));
 }

@@ -155,6 +155,22 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "telemetry.metrics_endpoint",
+        default: "none",
+        values: "URL",
+        meaning: "Collector that metrics are sent to, OTLP over gRPC; it may be the same.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let url: url::Url = value.parsed("a URL, as in http://127.0.0.1:4317")?;
+            config.telemetry.metrics_endpoint = Some(url.to_string());
+            Ok(())
+        },
+        copy: |to, from| {
+            let said = &from.telemetry.metrics_endpoint;
+            to.telemetry.metrics_endpoint.clone_from(said);
+        },
+    },
+    Key {
         name: "telemetry.sample_ratio",
         default: "1",
         values: "0 to 1",
