@@ -30,7 +30,7 @@ pub(crate) fn operators_see_rate_errors_and_duration_of_both_edges() -> Result<(
         let mut service = Service::start(&Terms {
             configuration: format!(
                 "[telemetry]\nmetrics_endpoint = \"{endpoint}\"\n\n\
-                 [limits]\nmethod_calls_per_sec = [\"jwks=2\"]\n\n[login]\nserve = true\n"
+                 [limits]\nmethod_calls_per_sec = [\"jwks=2\"]\n\n[login]\nserve = \"yes\"\n"
             ),
             ..Terms::default()
         })?;
@@ -132,7 +132,7 @@ impl Told {
         let answered = "network.protocol.version=1.1 url.scheme=http";
         for (method, status, route, count) in [
             ("GET", 200, "/.well-known/oauth-authorization-server", 1),
-            ("POST", 400, "/token", 2),
+            ("POST", 401, "/token", 2),
             ("_OTHER", 405, "/token", 1),
             ("GET", 404, "", 1),
             ("GET", 303, "/login/account", 1),
@@ -161,7 +161,10 @@ impl Told {
         let issue = "rpc.method=countersign.token.v1.TokenService/IssueToken";
         let refused = format!("{issue} rpc.status_code=INVALID_ARGUMENT {grpc}");
         self.counted(&self.rpc, &refused, 3)?;
-        let other = self.rpc.iter().find(|(said, _)| said.contains("rpc.method=_OTHER"));
+        let other = self
+            .rpc
+            .iter()
+            .find(|(said, _)| said.contains("rpc.method=_OTHER"));
         if other.is_none_or(|(_, point)| point.count != 1) {
             return Err(format!("the unknown method is not there: {:?}", self.rpc.keys()).into());
         }

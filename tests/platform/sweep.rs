@@ -315,7 +315,11 @@ impl Sweep {
             ("spans", &spans, "client_wrong_secret"),
             ("spans", &spans, "POST /token"),
             ("metrics", &metrics, "http.server.request.duration"),
-            ("metrics", &metrics, "countersign.token.v1.TokenService/RotateToken"),
+            (
+                "metrics",
+                &metrics,
+                "countersign.token.v1.TokenService/RotateToken",
+            ),
             ("log", &log, "http_not_found"),
             ("store", &store, "desk"),
             ("store", &store, "alice"),

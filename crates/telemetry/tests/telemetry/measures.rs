@@ -108,7 +108,9 @@ fn counted(points: &[HistogramDataPoint]) -> BTreeMap<String, u64> {
 
 fn expected(lines: &[(&str, u64)]) -> BTreeMap<String, u64> {
     let lines = lines.iter();
-    lines.map(|(line, count)| ((*line).to_owned(), *count)).collect()
+    lines
+        .map(|(line, count)| ((*line).to_owned(), *count))
+        .collect()
 }
 
 /// What one puts in a request has a row of its own, what strangers think up has none.
@@ -150,10 +152,7 @@ fn requests_are_counted_by_route_method_and_status() {
                 1
             ),
             (&format!("{post}=400 as a number {token}"), 1),
-            (
-                &format!("error.type=503 {post}=503 as a number {token}"),
-                1
-            ),
+            (&format!("error.type=503 {post}=503 as a number {token}"), 1),
             (
                 &format!("error.type=_OTHER {post}=599 as a number {token}"),
                 1
@@ -179,7 +178,9 @@ fn a_request_takes_until_its_head_is_answered_or_nobody_waits_for_it_any_more() 
         let mut service = HttpServerLayer::new("https", route).layer(Silent);
         let request = Request::post("/token").body(()).unwrap();
         let mut answer = Box::pin(service.call(request));
-        let polled = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = answer
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());
         let begun = Instant::now();
         while begun.elapsed() < waited {
@@ -240,7 +241,10 @@ fn calls_are_counted_by_method_and_status() {
         expected(&[
             (&format!("{get}=OK {grpc}"), 2),
             (&format!("{get}=PERMISSION_DENIED {grpc}"), 1),
-            (&format!("error.type=UNAVAILABLE {get}=UNAVAILABLE {grpc}"), 2),
+            (
+                &format!("error.type=UNAVAILABLE {get}=UNAVAILABLE {grpc}"),
+                2
+            ),
             (&format!("{get}=CANCELLED {grpc}"), 1),
             (&format!("{other}=PERMISSION_DENIED {grpc}"), 2),
             (
@@ -263,7 +267,10 @@ fn what_is_answered_before_is_measured_alike() {
         runtime().block_on(service.call(request(503))).unwrap();
     });
     let points = collector.histogram(names::HTTP_SERVER_DURATION);
-    assert_eq!(points.iter().map(|point| point.count).collect::<Vec<_>>(), [2]);
+    assert_eq!(
+        points.iter().map(|point| point.count).collect::<Vec<_>>(),
+        [2]
+    );
 }
 
 /// It takes connections and never answers.

@@ -135,10 +135,7 @@ fn a_collector_is_what_turns_metrics_on() {
                 .map(|(_, value)| (*value).to_owned())
         })
     };
-    let own = (
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-        "http://metrics:4317",
-    );
+    let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:4317");
     for (pairs, endpoint) in [
         (&[][..], None),
         (&[ENDPOINT][..], Some("http://collector:4317")),
