@@ -249,6 +249,8 @@ impl Default for Config {
                 place: HttpPlace::Shared,
                 cors_origins: Vec::new(),
                 login_url: None,
+                login_acr_values: Vec::new(),
+                list_scopes: false,
                 only_pushed: false,
             },
             login: Login {

@@ -41,6 +41,7 @@ mod form;
 mod health;
 mod host;
 mod introspection;
+mod kept;
 mod keys;
 mod metadata;
 mod page;
@@ -96,7 +97,7 @@ const ENDPOINTS: [&str; 9] = [
 pub(crate) struct Edge {
     desk: Desk,
     health: Health,
-    metadata: Bytes,
+    metadata: metadata::Latest,
     cookies: Cookies,
     /// Where people log in.
     login: Option<LoginUrl>,
@@ -111,7 +112,7 @@ impl Edge {
         let issuer = desk.engine.issuer().name.as_str().to_owned();
         let login = LoginUrl::of(config, &issuer);
         Self {
-            metadata: metadata::document(&desk, config, mtls_url),
+            metadata: metadata::Latest::new(&desk, config, mtls_url),
             desk,
             health,
             cookies: Cookies::of_issuer(&issuer),

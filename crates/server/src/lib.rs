@@ -27,6 +27,7 @@ pub mod audit;
 mod called;
 pub mod config;
 mod desk;
+mod document;
 mod engine;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

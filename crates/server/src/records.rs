@@ -1,6 +1,7 @@
 //! Reading and writing the issuer's records: the store on one side, parsed values on the other.
 
 mod decoded;
+mod registry;
 mod standing;
 
 #[cfg(test)]
@@ -22,6 +23,8 @@ use countersign_telemetry::spans;
 use tracing::{Instrument as _, error};
 
 use self::decoded::Decoded;
+pub(crate) use self::registry::Offered;
+use self::registry::Registry;
 pub(crate) use self::standing::Wanted;
 use crate::record::{self, Recorded, StoreMark};
 use crate::refused::Refused;
@@ -32,6 +35,7 @@ pub(crate) struct Records {
     store: Arc<dyn Store>,
     clients: Arc<Decoded<Client>>,
     resources: Arc<Decoded<Resource>>,
+    registry: Arc<Registry>,
 }
 
 /// How a commit ended.
@@ -57,6 +61,7 @@ impl Records {
             store,
             clients: Arc::default(),
             resources: Arc::default(),
+            registry: Arc::default(),
         }
     }
 
@@ -227,6 +232,7 @@ impl Records {
 
     /// Writes the change, all of it or nothing.
     pub(crate) async fn commit(&self, change: &Change) -> Result<Outcome, StoreError> {
+        let _noted = self.registry.concerned_by(change);
         self.commit_stored(stored(change)).await
     }
 

@@ -5,19 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
 use countersign::keys::v1::VerificationKey;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{KeySource, KeysUnavailable, PublishedKeys};
 use countersign_issuer::model::KeyId;
 use countersign_issuer::{Claims, Issued, IssuerName, access_token};
-use countersign_jose::{
-    Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, base64url, json, jwks,
-};
-use http::HeaderValue;
+use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, SigningKey, json, jwks};
 use tokio::sync::watch;
 
+use crate::document::Document;
 use crate::refused::{Fault, Refused};
 
 /// The key that signs now. The header of its tokens is encoded once.
@@ -74,12 +70,6 @@ pub(crate) struct InUse {
     jwks: Jwks,
     /// The same as the document that HTTP has.
     document: Document,
-}
-
-/// A JWK Set as it is written, and the tag of this very text.
-pub(crate) struct Document {
-    pub(crate) json: Bytes,
-    pub(crate) etag: HeaderValue,
 }
 
 impl KeySet {
@@ -160,17 +150,6 @@ impl InUse {
     /// The keys as `ListKeys` has them.
     pub(crate) fn listed(&self) -> &[VerificationKey] {
         &self.listed
-    }
-}
-
-impl Document {
-    fn of(json: String) -> Self {
-        let digest = digest(&SHA256, json.as_bytes());
-        let etag = format!("\"{}\"", base64url::encode(digest));
-        Self {
-            etag: etag.parse().expect("base64url between quotation marks"),
-            json: json.into(),
-        }
     }
 }
 

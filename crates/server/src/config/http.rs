@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use countersign_issuer::model::Acr;
 use url::Url;
 
 use super::check::{contradiction, is_loopback};
@@ -18,7 +19,11 @@ pub struct Http {
     pub cors_origins: Vec<String>,
     /// The login application that `/authorize` sends browsers to. `None`: there is no `/authorize`.
     pub login_url: Option<String>,
-    /// `/authorize` takes only requests that were pushed (RFC 9126 §5).
+    /// How people can log in there (`acr_values`), for the metadata.
+    pub login_acr_values: Vec<String>,
+    /// The metadata list the scopes of all resources.
+    pub list_scopes: bool,
+    /// `/authorize` takes only requests that were pushed (RFC 9126 §5), whoever the client is.
     pub only_pushed: bool,
 }
 
@@ -83,6 +88,11 @@ pub(super) fn is_origin(text: &str) -> bool {
         })
 }
 
+/// One of the words of `acr_values`, which are separated by spaces.
+pub(super) fn is_acr_value(text: &str) -> bool {
+    !text.contains(char::is_whitespace) && Acr::parse(text).is_ok_and(|acr| acr.is_some())
+}
+
 /// Where browsers with the handle of an interaction may be sent.
 fn is_login(text: &str) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -104,6 +114,12 @@ impl Config {
             return Err(contradiction(
                 "http.login_url",
                 "must be an https URL (http for loopback) without user and fragment",
+            ));
+        }
+        if self.http.login_url.is_none() && !self.http.login_acr_values.is_empty() {
+            return Err(contradiction(
+                "http.login_acr_values",
+                "must be set only where http.login_url is: they are of the application there",
             ));
         }
         let Some(address) = self.http.place.own() else {

@@ -52,6 +52,11 @@ fn wrong_files_say_what_would_be_right() {
             "countersign.toml: `issuer` must be a text that is not empty",
         ),
         (
+            "[http]\nlogin_url = \"https://a.example\"\nlogin_acr_values = [\"a b\"]",
+            "countersign.toml: `http.login_acr_values` must be a list of texts of at most 255 bytes \
+             without spaces",
+        ),
+        (
             "listen = 7",
             "countersign.toml: `listen` must be a section, as in [listen]",
         ),
@@ -249,6 +254,11 @@ fn wrong_files_say_what_would_be_right() {
             "`http.login_url` must be an https URL (http for loopback) without user and fragment",
         ),
         (
+            "[http]\nlogin_acr_values = [\"pwd\"]",
+            "`http.login_acr_values` must be set only where http.login_url is: they are of the \
+             application there",
+        ),
+        (
             "[tokens]\nrefresh_absolute_secs = 60",
             "`tokens.refresh_idle_secs` must not be more than tokens.refresh_absolute_secs",
         ),
@@ -441,6 +451,8 @@ fn each_key_copies_itself_and_nothing_else() {
         ("http.address", "127.0.0.1:2"),
         ("http.cors_origins", "https://a.example"),
         ("http.login_url", "https://a.example/login"),
+        ("http.login_acr_values", "pwd,mfa"),
+        ("http.list_scopes", "yes"),
         ("http.only_pushed", "yes"),
         ("login.serve", "yes"),
         ("login.behind_proxy", "yes"),

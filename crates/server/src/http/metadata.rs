@@ -1,22 +1,27 @@
 //! What the service can do and where (RFC 8414).
 
-use std::sync::Arc;
+mod latest;
 
-use ::http::HeaderValue;
-use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::body::Body;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::HeaderMap;
 use axum::extract::State;
 use axum::response::Response;
-use bytes::Bytes;
+use countersign_issuer::model::{DetailsType, Prompts, Scope};
 use countersign_jose::{Algorithm, Algorithms};
+use countersign_login::ACR_PASSWORD;
 use serde::Serialize;
 
-use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer};
+use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer, kept};
 use crate::config::{Config, LoginUrl, Tls};
 use crate::desk::Desk;
+use crate::records::Offered;
+pub(super) use latest::Latest;
 
-/// It changes with a release or a restart.
-const KEPT: &str = "public, max-age=300";
+/// Most of it changes with a release or a restart; who waits for a new type of authorization
+/// details asks again.
+const KEPT: Duration = Duration::from_secs(300);
 
 /// How clients authenticate (RFC 7591 §2) that have something to show.
 const CONFIDENTIAL: [&str; 3] = [
@@ -43,11 +48,13 @@ const ASSERTIONS: [Algorithm; 5] = [
     Algorithm::Rs256,
 ];
 
-/// RFC 8414 §2, with the members of RFC 8628 §4, RFC 8705 §3.3 and §5, RFC 9126 §5, RFC 9207 §3 and
-/// RFC 9449 §5.1.
-#[derive(Serialize)]
-struct Metadata<'a> {
-    issuer: &'a str,
+/// RFC 8414 §2, with the members of RFC 8628 §4, RFC 8705 §3.3 and §5, RFC 9126 §5, RFC 9207 §3, RFC
+/// 9396 §10, RFC 9449 §5.1 and RFC 9470 §7, and what OpenID Connect Discovery §3 says of requests. A
+/// list without members is left out (RFC 8414 §3.2).
+#[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(Default))]
+struct Metadata {
+    issuer: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_endpoint: Option<String>,
     token_endpoint: String,
@@ -57,11 +64,21 @@ struct Metadata<'a> {
     require_pushed_authorization_requests: bool,
     device_authorization_endpoint: String,
     jwks_uri: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<String>,
     grant_types_supported: [&'static str; 4],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details_types_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acr_values_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    prompt_values_supported: Vec<&'static str>,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -76,7 +93,7 @@ struct Metadata<'a> {
 }
 
 /// RFC 8705 §5: the endpoints where clients are asked for certificates.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Aliases {
     token_endpoint: String,
     introspection_endpoint: String,
@@ -98,54 +115,100 @@ impl Aliases {
     }
 }
 
-pub(super) async fn show(State(edge): State<Arc<Edge>>) -> Response {
-    let mut response = Response::new(Body::from(edge.metadata.clone()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer::JSON));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(KEPT));
-    response
+pub(super) async fn show(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    let engine = &edge.desk.engine;
+    let told = edge.metadata.told(&engine.records, engine.clock.steady());
+    let told = told.await;
+    // Who got less than there is has it no longer than now.
+    let age = if told.is_whole() { KEPT } else { Duration::ZERO };
+    kept::answer(&headers, told.document(), answer::JSON, age)
 }
 
-/// The document, made once.
-pub(super) fn document(desk: &Desk, config: &Config, mtls_url: Option<&str>) -> Bytes {
-    let issuer = desk.engine.issuer();
-    let issuer = issuer.name.as_str();
-    let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
-    let assertions = || names(Algorithms::of(&ASSERTIONS));
-    let authorities = |tls: &Tls| tls.client_authorities_file.is_some();
-    let by_authority = mtls_url.is_some() && config.tls.as_ref().is_some_and(authorities);
-    let mut confidential = CONFIDENTIAL.to_vec();
-    confidential.extend(by_authority.then_some(BY_AUTHORITY));
-    confidential.extend(mtls_url.map(|_| BY_ITSELF));
-    let mut methods = confidential.clone();
-    methods.push(PUBLIC);
-    let metadata = Metadata {
-        issuer,
-        authorization_endpoint: LoginUrl::of(config, issuer).map(|_| at(AUTHORIZE)),
-        token_endpoint: at(TOKEN),
-        introspection_endpoint: at(INTROSPECT),
-        revocation_endpoint: at(REVOKE),
-        pushed_authorization_request_endpoint: at(PAR),
-        require_pushed_authorization_requests: config.http.only_pushed,
-        device_authorization_endpoint: at(DEVICE),
-        jwks_uri: at(KEYS),
-        grant_types_supported: super::token::GRANT_TYPES,
-        response_types_supported: ["code"],
-        response_modes_supported: ["query"],
-        code_challenge_methods_supported: ["S256"],
-        authorization_response_iss_parameter_supported: true,
-        token_endpoint_auth_methods_supported: methods.clone(),
-        token_endpoint_auth_signing_alg_values_supported: assertions(),
-        introspection_endpoint_auth_methods_supported: confidential,
-        introspection_endpoint_auth_signing_alg_values_supported: assertions(),
-        revocation_endpoint_auth_methods_supported: methods,
-        revocation_endpoint_auth_signing_alg_values_supported: assertions(),
-        dpop_signing_alg_values_supported: names(desk.engine.proofs.limits.algorithms),
-        tls_client_certificate_bound_access_tokens: mtls_url.map(|_| true),
-        mtls_endpoint_aliases: mtls_url.map(Aliases::at),
+impl Metadata {
+    /// What holds until the next start.
+    fn fixed(desk: &Desk, config: &Config, mtls_url: Option<&str>) -> Self {
+        let issuer = desk.engine.issuer();
+        let issuer = issuer.name.as_str();
+        let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
+        let assertions = || names(Algorithms::of(&ASSERTIONS));
+        let authorities = |tls: &Tls| tls.client_authorities_file.is_some();
+        let by_authority = mtls_url.is_some() && config.tls.as_ref().is_some_and(authorities);
+        let mut confidential = CONFIDENTIAL.to_vec();
+        confidential.extend(by_authority.then_some(BY_AUTHORITY));
+        confidential.extend(mtls_url.map(|_| BY_ITSELF));
+        let mut methods = confidential.clone();
+        methods.push(PUBLIC);
+        let login = LoginUrl::of(config, issuer);
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: login.as_ref().map(|_| at(AUTHORIZE)),
+            token_endpoint: at(TOKEN),
+            introspection_endpoint: at(INTROSPECT),
+            revocation_endpoint: at(REVOKE),
+            pushed_authorization_request_endpoint: at(PAR),
+            require_pushed_authorization_requests: config.http.only_pushed,
+            device_authorization_endpoint: at(DEVICE),
+            jwks_uri: at(KEYS),
+            scopes_supported: Vec::new(),
+            grant_types_supported: super::token::GRANT_TYPES,
+            response_types_supported: ["code"],
+            response_modes_supported: ["query"],
+            code_challenge_methods_supported: ["S256"],
+            authorization_response_iss_parameter_supported: true,
+            authorization_details_types_supported: Vec::new(),
+            acr_values_supported: acr_values(config),
+            prompt_values_supported: login.map_or_else(Vec::new, |_| prompts()),
+            request_parameter_supported: false,
+            // Only of requests that were pushed here: none is fetched from elsewhere.
+            request_uri_parameter_supported: false,
+            token_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_signing_alg_values_supported: assertions(),
+            introspection_endpoint_auth_methods_supported: confidential,
+            introspection_endpoint_auth_signing_alg_values_supported: assertions(),
+            revocation_endpoint_auth_methods_supported: methods,
+            revocation_endpoint_auth_signing_alg_values_supported: assertions(),
+            dpop_signing_alg_values_supported: names(desk.engine.proofs.limits.algorithms),
+            tls_client_certificate_bound_access_tokens: mtls_url.map(|_| true),
+            mtls_endpoint_aliases: mtls_url.map(Aliases::at),
+        }
+    }
+
+    /// With what is registered now.
+    fn offering(&self, offered: &Offered, lists_scopes: bool) -> Self {
+        let types = offered.details_types.iter().map(DetailsType::as_str);
+        let scopes = offered.scopes.iter().map(Scope::as_str);
+        let scopes = scopes.filter(|_| lists_scopes);
+        Self {
+            authorization_details_types_supported: types.map(str::to_owned).collect(),
+            scopes_supported: scopes.map(str::to_owned).collect(),
+            ..self.clone()
+        }
+    }
+
+    fn json(&self) -> Vec<u8> {
+        // Texts and lists of them.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// RFC 9470 §7: how people log in at the application that they are sent to.
+fn acr_values(config: &Config) -> Vec<String> {
+    match &config.http.login_url {
+        Some(_) => config.http.login_acr_values.clone(),
+        None if config.login.serve => vec![ACR_PASSWORD.to_owned()],
+        None => Vec::new(),
+    }
+}
+
+/// What may be said as `prompt`: each of the words that are read.
+fn prompts() -> Vec<&'static str> {
+    let all = Prompts {
+        none: true,
+        login: true,
+        consent: true,
+        select_account: true,
     };
-    // Texts and lists of them.
-    serde_json::to_vec(&metadata).unwrap_or_default().into()
+    all.words().collect()
 }
 
 /// Ed25519 under both of its names (RFC 9864), since clients compare them with theirs.

@@ -8,6 +8,7 @@ mod devices;
 mod flow;
 mod forms;
 mod framing;
+mod metadata;
 mod places;
 mod presentation;
 mod public;

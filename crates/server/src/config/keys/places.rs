@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Key, TakesEffect};
 use crate::config::Config;
 use crate::config::Tls;
-use crate::config::http::{HttpPlace, is_origin};
+use crate::config::http::{HttpPlace, is_acr_value, is_origin};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -121,11 +121,42 @@ pub(super) const KEYS: &[Key] = &[
         copy: |to, from| to.http.login_url.clone_from(&from.http.login_url),
     },
     Key {
+        name: "http.login_acr_values",
+        default: "none",
+        values: "list of texts",
+        meaning: "How people can log in at `http.login_url`, in the words of `acr_values`: what the \
+                  metadata say (RFC 9470 §7). The application that `login.serve` serves has `pwd`.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            let expected = "texts of at most 255 bytes without spaces";
+            config.http.login_acr_values =
+                value.list(expected, |text| is_acr_value(text).then(|| text.to_owned()))?;
+            Ok(())
+        },
+        copy: |to, from| {
+            let values = &from.http.login_acr_values;
+            to.http.login_acr_values.clone_from(values);
+        },
+    },
+    Key {
+        name: "http.list_scopes",
+        default: "no",
+        values: "`no` or `yes`",
+        meaning: "Whether the metadata list the scopes of all resources (`scopes_supported`, RFC \
+                  8414), for anybody to read. Those of the service's own interface are never listed.",
+        takes_effect: TakesEffect::Restart,
+        set: |config, value| {
+            config.http.list_scopes = value.one_of(&["no", "yes"])? == 1;
+            Ok(())
+        },
+        copy: |to, from| to.http.list_scopes = from.http.list_scopes,
+    },
+    Key {
         name: "http.only_pushed",
         default: "no",
         values: "`no` or `yes`",
         meaning: "Whether `/authorize` takes only requests that were pushed (RFC 9126), of all \
-                  clients.",
+                  clients; otherwise it is as each of them is registered.",
         takes_effect: TakesEffect::Restart,
         set: |config, value| {
             config.http.only_pushed = value.one_of(&["no", "yes"])? == 1;

@@ -1,5 +1,7 @@
 //! What operators say of the endpoint, and what clients read of it.
 
+use std::collections::BTreeSet;
+
 use super::super::web::{METADATA, Web};
 use super::browser::{
     LOGIN, World, borrowed, check_back, check_page, interaction, parameter, plain,
@@ -64,4 +66,52 @@ async fn a_login_address_keeps_its_query() {
     interaction(&answer);
     let url = super::browser::location(&answer);
     assert_eq!(parameter(&url, "tenant").as_deref(), Some("a"));
+}
+
+/// Each word of `prompt` that is told is taken, and none beside them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_prompts_is_what_is_taken() {
+    let world = World::new().await;
+    let said = Web::of(&world.service).get(METADATA).await.json();
+    let listed = said["prompt_values_supported"].clone();
+    let listed: BTreeSet<String> = serde_json::from_value(listed).expect("words");
+    assert_eq!(listed.len(), 4);
+    let (_, challenge) = pkce();
+    let known = ["none", "login", "consent", "select_account", "create"];
+    for prompt in known.map(str::to_owned).into_iter().chain(listed.clone()) {
+        let mut parameters = plain(&world.shop, &challenge);
+        parameters.push(("prompt", prompt.clone()));
+        let answer = world.browser().bring(&borrowed(&parameters)).await;
+        if listed.contains(&prompt) {
+            interaction(&answer);
+        } else {
+            check_back(&prompt, &world.service, &answer, "invalid_request");
+        }
+    }
+    // Where there is nobody to ask, nothing is said of it.
+    let without = World::with(|config| config.http.login_url = None).await;
+    let said = Web::of(&without.service).get(METADATA).await.json();
+    assert_eq!(said.get("prompt_values_supported"), None);
+}
+
+/// A request comes in parameters, or by a name that it was given here: never in a JWT, and from
+/// nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn request_objects_are_neither_told_of_nor_read() {
+    let world = World::new().await;
+    let said = Web::of(&world.service).get(METADATA).await.json();
+    assert_eq!(said["request_parameter_supported"], false);
+    assert_eq!(said["request_uri_parameter_supported"], false);
+    let (_, challenge) = pkce();
+    let with = |name: &'static str, value: &str| {
+        let mut parameters = plain(&world.shop, &challenge);
+        parameters.push((name, value.to_owned()));
+        parameters
+    };
+    let object = with("request", "e30.e30.");
+    let answer = world.browser().bring(&borrowed(&object)).await;
+    check_back("request", &world.service, &answer, "invalid_request");
+    let elsewhere = with("request_uri", "https://shop.example.com/request.jwt");
+    let answer = world.browser().bring(&borrowed(&elsewhere)).await;
+    check_page("request_uri", &answer, 400, "request_uri");
 }
