@@ -16,7 +16,7 @@ const SECTIONS: [(&str, usize); 12] = [
     ("Refresh", 8),
     ("Introspection, revocation", 10),
     ("Client assertion", 12),
-    ("PKCE, code, PAR", 19),
+    ("PKCE, code, PAR", 20),
     ("Device", 18),
     ("Mutual TLS", 24),
     ("Resources", 10),

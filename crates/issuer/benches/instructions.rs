@@ -145,6 +145,7 @@ fn client(authentication: Authentication) -> Client {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         certificate_bound: false,
+        only_pushed: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: NOW,

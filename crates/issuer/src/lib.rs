@@ -63,6 +63,7 @@
 //!     serves: Vec::new(),
 //!     refresh_key: RefreshKey::Pinned,
 //!     certificate_bound: false,
+//!     only_pushed: false,
 //!     disabled: false,
 //!     tokens_revoked_at: None,
 //!     created_at: now,

@@ -35,7 +35,7 @@ const REDEEMED_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 pub struct CodeForm<'a, S> {
     /// `authorization_code.code`
     pub code: &'a str,
-    /// `authorization_code.redirect_uri`
+    /// `authorization_code.redirect_uri`; empty where it is not said.
     pub redirect_uri: &'a str,
     /// `authorization_code.code_verifier`
     pub code_verifier: &'a str,
@@ -73,7 +73,7 @@ pub struct Redemption {
 enum With {
     /// What an authorization code was asked for with.
     Redirect {
-        redirect_uri: String,
+        redirect_uri: Option<String>,
         verifier: CodeVerifier,
     },
     /// Nothing: a device keeps its code to itself.
@@ -94,14 +94,10 @@ impl Redemption {
     /// is looked up.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] without code or redirect URI, and for a malformed verifier;
-    /// what [`Ask::parse`] refuses; [`Refusal::GrantInvalid`] for garbage and without a verifier.
+    /// [`Refusal::InvalidRequest`] without code, and for a malformed verifier; what [`Ask::parse`] refuses; [`Refusal::GrantInvalid`] for garbage and without a verifier.
     pub fn parse<S: AsRef<str>>(form: &CodeForm<'_, S>, keys: &MacKeys) -> Result<Self, Refusal> {
-        for (field, value) in [("code", form.code), ("redirect_uri", form.redirect_uri)] {
-            if value.is_empty() {
-                let field = format!("authorization_code.{field}");
-                return Err(FieldFault::new(field, Malformed::Missing).into());
-            }
+        if form.code.is_empty() {
+            return Err(FieldFault::new("authorization_code.code", Malformed::Missing).into());
         }
         let verifier =
             CodeVerifier::parse(form.code_verifier).map_err(|problem| match problem {
@@ -116,7 +112,7 @@ impl Redemption {
         Ok(Self {
             handle,
             with: With::Redirect {
-                redirect_uri: form.redirect_uri.to_owned(),
+                redirect_uri: Some(form.redirect_uri.to_owned()).filter(|uri| !uri.is_empty()),
                 verifier,
             },
             ask,
@@ -349,8 +345,11 @@ fn presenter(
                 verifier,
             },
         ) => {
-            // RFC 6749 §4.1.3: the same redirect URI, character for character.
-            if redirect.uri.as_str() != redirect_uri {
+            // OAuth 2.1 §10.2: it need not be said, since the verifier shows that the code comes
+            // of the request that this client began. RFC 6749 §4.1.3: if it is, it is the same one,
+            // character for character.
+            let said = redirect_uri.as_deref();
+            if said.is_some_and(|said| said != redirect.uri.as_str()) {
                 return Err(GrantCause::OtherRedirectUri);
             }
             // RFC 7636 §4.6.

@@ -64,6 +64,13 @@ const ROWS: &[Row] = &[
             "client add wrong --jwks garbage",
         ],
     ),
+    row(
+        "client update",
+        &[
+            "client update printed --name Printed --only-pushed yes",
+            "client update nobody --only-pushed no",
+        ],
+    ),
     row("client list", &["client list"]),
     row("client show", &["client show cart"]),
     row(

@@ -3,6 +3,7 @@
 mod add;
 mod allow;
 mod certificate;
+mod update;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,9 @@ pub(crate) enum ClientCommand {
     /// Register a client
     #[command(after_help = add::EXAMPLES)]
     Add(Box<add::Add>),
+    /// Change a client; tokens that were issued stay as they are
+    #[command(after_help = update::EXAMPLES)]
+    Update(Box<update::Update>),
     /// List the clients
     #[command(after_help = "\
 Examples:
@@ -97,6 +101,7 @@ impl ClientCommand {
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(output).await,
+            Self::Update(update) => update.run(output).await,
             Self::List(admin) => list(&admin, output).await,
             Self::Show(named) => named.show(output).await,
             Self::Remove(remove) => remove.run(output).await,
@@ -261,6 +266,10 @@ pub(crate) fn shown(client: &Client) -> String {
         true => "the proof key and the certificate",
         false => "the proof key",
     };
+    let requests = match client.require_pushed_authorization_requests {
+        true => "only pushed",
+        false => "pushed or not",
+    };
     let grants: Vec<_> = client.grant_types().map(grant).collect();
     output::fields([
         ("client", client.client_id.clone()),
@@ -271,6 +280,7 @@ pub(crate) fn shown(client: &Client) -> String {
         ("may ask for", allowed(client)),
         ("serves", client.serves.join("\n")),
         ("redirect URIs", client.redirect_uris.join("\n")),
+        ("requests", requests.to_owned()),
         ("refresh tokens bound to", refresh_key.to_owned()),
         ("access tokens bound to", bound_to.to_owned()),
         ("keys", client.jwks.clone()),

@@ -19,6 +19,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("demo", "its service is its own"),
     ("bench", "its service is its own"),
     ("client add", "replaces none that is there"),
+    ("client update", "what it replaces can be set again"),
     ("client list", "reads"),
     ("client show", "reads"),
     ("resource add", "replaces none that is there"),

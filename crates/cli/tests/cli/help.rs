@@ -7,6 +7,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "serve",
     "demo",
     "client add",
+    "client update",
     "client list",
     "client show",
     "client remove",

@@ -182,6 +182,46 @@ fn a_resource_can_have_references_and_jwts_again() {
 }
 
 #[test]
+fn a_client_changes_in_what_is_named_and_stays_in_the_rest() {
+    let service = prepared();
+    let add = "client add bank --json --only-pushed --secret-file bank.secret --name Bank \
+               --redirect-uri https://bank.example/back";
+    let added = service
+        .run(&format!("{add} --allow {ORDERS}=orders.read"))
+        .json();
+    let required = "require_pushed_authorization_requests";
+    assert_eq!(added["client"][required], true);
+    let shown = service.run("client show bank").out;
+    assert!(shown.contains("only pushed"), "{shown}");
+
+    let update = |what: &str| service.run(&format!("client update bank --json {what}"));
+    let changed = update("--only-pushed no").json();
+    assert_eq!(changed[required], false);
+    assert_eq!(changed["display_name"], "Bank");
+    assert_eq!(changed["redirect_uris"][0], "https://bank.example/back");
+    assert_eq!(changed["permissions"], added["client"]["permissions"]);
+    let other = "https://bank.example/other";
+    let changed = update(&format!(
+        "--only-pushed yes --name Till --redirect-uri {other} --allow {ORDERS}=orders.write"
+    ));
+    let changed = changed.json();
+    assert_eq!(changed[required], true);
+    assert_eq!(changed["display_name"], "Till");
+    assert_eq!(changed["redirect_uris"], serde_json::json!([other]));
+    let scopes = &changed["permissions"][0]["scopes"];
+    assert_eq!(*scopes, serde_json::json!(["orders.write"]));
+    assert_eq!(
+        service.run("client show bank --json").json()[required],
+        true
+    );
+
+    assert_eq!(update("").code, 2, "nothing to change");
+    assert_eq!(update("--only-pushed perhaps").code, 2);
+    let nobody = service.run("client update nobody --only-pushed yes");
+    assert!(nobody.err.contains("client nobody"), "{nobody:?}");
+}
+
+#[test]
 fn tokens_can_go_to_files_instead_of_the_terminal() {
     let service = prepared();
     let ran = service.run(

@@ -142,6 +142,11 @@ pub fn arrive(
         return Decision::refuse(FieldFault::new("redirect_uri", problem));
     }
     let sent_back = |refusal| Decision::without_change(Ok(Arrived::Back(back.clone(), refusal)));
+    // RFC 9126 §6: nothing else that it brings counts.
+    if client.only_pushed {
+        let fault = FieldFault::new("request_uri", Malformed::NotPushed);
+        return sent_back(Some(fault.into()));
+    }
     let Some(lodging) = lodging else {
         return sent_back(None);
     };

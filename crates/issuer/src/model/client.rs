@@ -40,6 +40,8 @@ pub struct Client {
     /// Its access tokens are bound to the certificate of the connection that they are asked for over
     /// (RFC 8705 §3), besides the proof key.
     pub certificate_bound: bool,
+    /// Its browsers bring only requests that it has pushed (RFC 9126 §6).
+    pub only_pushed: bool,
     /// It is refused as if it were unknown.
     pub disabled: bool,
     /// Its access tokens that were made until then are dead: it was disabled.

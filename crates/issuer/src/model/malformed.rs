@@ -73,6 +73,9 @@ pub enum Malformed {
     /// Not a client that anybody can be sent to.
     #[error("must name a registered client")]
     ClientNotRegistered,
+    /// A request in parameters, of a client that pushes its requests (RFC 9126 §6).
+    #[error("must be there: requests are pushed first")]
+    NotPushed,
     /// Not the words of `prompt`.
     #[error("must be none alone, or some of login, consent and select_account")]
     Prompt,
@@ -248,6 +251,7 @@ impl Malformed {
             Self::RedirectUriNotRegistered => "redirect_uri_not_registered",
             Self::RedirectUriNeeded => "redirect_uri_needed",
             Self::ClientNotRegistered => "client_not_registered",
+            Self::NotPushed => "not_pushed",
             Self::Prompt => "prompt",
             Self::TooLongAgo => "too_long_ago",
             Self::Resume => "resume",

@@ -198,6 +198,7 @@ fn created(
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         certificate_bound: false,
+        only_pushed: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: now,
@@ -227,6 +228,7 @@ fn changed(
         &mut client.certificate_bound,
         fields.certificate_bound.as_ref(),
     );
+    replace(&mut client.only_pushed, fields.only_pushed.as_ref());
     replace(&mut client.disabled, fields.disabled.as_ref());
     fits_together(&client)?;
     // Only what is written now is compared with what is registered now: a resource that was

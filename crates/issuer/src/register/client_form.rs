@@ -41,6 +41,8 @@ pub struct ClientForm {
     pub certificates: Vec<String>,
     /// `tls_client_certificate_bound_access_tokens`
     pub certificate_bound: bool,
+    /// `require_pushed_authorization_requests`
+    pub only_pushed: bool,
     /// `disabled`
     pub disabled: bool,
     /// `etag`
@@ -122,6 +124,7 @@ pub(super) struct Fields {
     pub(super) certificate_name: Option<Option<CertificateName>>,
     pub(super) certificates: Option<Vec<CertificateThumbprint>>,
     pub(super) certificate_bound: Option<bool>,
+    pub(super) only_pushed: Option<bool>,
     pub(super) grant_types: Option<GrantTypes>,
     pub(super) redirect_uris: Option<Vec<RedirectUri>>,
     pub(super) permissions: Option<Permissions>,
@@ -146,6 +149,7 @@ enum Field {
     CertificateName,
     Certificates,
     CertificateBound,
+    OnlyPushed,
 }
 
 /// What a client's certificate may be named by in an update mask: all of them mean the one that is
@@ -216,7 +220,7 @@ impl ClientChange {
 }
 
 impl Field {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::DisplayName,
         Self::Jwks,
         Self::GrantTypes,
@@ -228,6 +232,7 @@ impl Field {
         Self::CertificateName,
         Self::Certificates,
         Self::CertificateBound,
+        Self::OnlyPushed,
     ];
 
     const fn name(self) -> &'static str {
@@ -243,6 +248,7 @@ impl Field {
             Self::CertificateName => CERTIFICATE_NAMES[0],
             Self::Certificates => "tls_client_certificates",
             Self::CertificateBound => "tls_client_certificate_bound_access_tokens",
+            Self::OnlyPushed => "require_pushed_authorization_requests",
         }
     }
 
@@ -293,6 +299,7 @@ impl Fields {
                 Field::CertificateBound => {
                     fields.certificate_bound = Some(form.certificate_bound);
                 }
+                Field::OnlyPushed => fields.only_pushed = Some(form.only_pushed),
             }
         }
         Ok(fields)

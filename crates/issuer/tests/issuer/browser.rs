@@ -1,10 +1,10 @@
 //! Requests that come with a browser: what is out when, and what stands in between.
 
-use countersign_issuer::authorize::Named;
-use countersign_issuer::model::{Authorization, Epoch, Generation, Stage};
-use countersign_issuer::{GrantCause, Handle, HandleKind, Refusal};
+use countersign_issuer::authorize::{Arrived, Named};
+use countersign_issuer::model::{Authorization, Epoch, Generation, Malformed, Stage};
+use countersign_issuer::{FieldFault, GrantCause, Handle, HandleKind, Refusal};
 
-use crate::world::{KEY_A, World, approving, outcome, parameter, pushing, redeeming};
+use crate::world::{KEY_A, REDIRECT, World, approving, outcome, parameter, pushing, redeeming};
 
 const KEEPS: &str = "what the browser keeps";
 
@@ -134,4 +134,29 @@ fn a_browser_begins_what_waits_for_it() {
     world.approve(uri, &approving()).unwrap();
     let late = world.begin("checkout", uri, KEEPS);
     assert_eq!(outcome(late), Some("request_uri"), "decided over gRPC");
+}
+
+/// RFC 9126 §6. Whether its parameters would be right does not matter, and where it may be sent
+/// with that comes first: somebody else's address learns nothing.
+#[test]
+fn a_client_that_pushes_its_requests_has_none_in_parameters() {
+    let mut world = World::new();
+    let begun = world.arrive("checkout", REDIRECT, Some(&pushing()));
+    assert!(matches!(begun, Ok(Arrived::Begun(_))), "{begun:?}");
+    world.authorizations.clear();
+    world.change("checkout", |client| client.only_pushed = true);
+    let not_pushed = Refusal::from(FieldFault::new("request_uri", Malformed::NotPushed));
+    for form in [Some(pushing()), None] {
+        let arrived = world.arrive("checkout", REDIRECT, form.as_ref()).unwrap();
+        let Arrived::Back(back, Some(refusal)) = arrived else {
+            panic!("{arrived:?}");
+        };
+        assert_eq!(back.redirect_uri.as_str(), REDIRECT);
+        assert_eq!(refusal, not_pushed);
+    }
+    let elsewhere = world.arrive("checkout", "https://evil.example/cb", Some(&pushing()));
+    assert_eq!(outcome(elsewhere), Some("redirect_uri_not_registered"));
+    assert!(world.authorizations.is_empty(), "nothing was written");
+    // What it has pushed goes its way.
+    approved(&mut world);
 }

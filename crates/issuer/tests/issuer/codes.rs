@@ -123,14 +123,25 @@ fn a_code_is_refused_unless_everything_fits() {
             "grant_other_redirect_uri",
         ),
         (
-            "no redirect URI",
+            "no redirect URI and another verifier",
             "checkout",
+            CodeForm {
+                redirect_uri: "",
+                code_verifier: &most,
+                ..good
+            },
+            KEY_A,
+            "grant_verifier_wrong",
+        ),
+        (
+            "no redirect URI and other client",
+            "other",
             CodeForm {
                 redirect_uri: "",
                 ..good
             },
             KEY_A,
-            "missing",
+            "grant_other_client",
         ),
         (
             "no code",
@@ -169,6 +180,22 @@ fn a_code_is_refused_unless_everything_fits() {
     assert!(world.families.is_empty());
     // None of that consumed it.
     assert!(world.redeem("checkout", &good, KEY_A).is_ok());
+}
+
+/// OAuth 2.1 §10.2: the verifier binds the code to the request.
+#[test]
+fn where_a_code_came_need_not_be_said() {
+    let mut world = World::new();
+    let code = world.code("checkout");
+    let silent = CodeForm {
+        redirect_uri: "",
+        ..redeeming(&code)
+    };
+    assert!(world.redeem("checkout", &silent, KEY_A).is_ok());
+    assert_eq!(
+        outcome(world.redeem("checkout", &silent, KEY_A)),
+        Some("grant_reused")
+    );
 }
 
 #[test]

@@ -120,7 +120,11 @@ pub(super) async fn show(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> R
     let told = edge.metadata.told(&engine.records, engine.clock.steady());
     let told = told.await;
     // Who got less than there is has it no longer than now.
-    let age = if told.is_whole() { KEPT } else { Duration::ZERO };
+    let age = if told.is_whole() {
+        KEPT
+    } else {
+        Duration::ZERO
+    };
     kept::answer(&headers, told.document(), answer::JSON, age)
 }
 

@@ -67,6 +67,7 @@ impl Recorded for Client {
             updated_millis: self.updated_at.as_millis(),
             tokens_revoked_millis: millis(self.tokens_revoked_at),
             certificate_bound: self.certificate_bound,
+            only_pushed: self.only_pushed,
             ..record
         })
     }
@@ -101,6 +102,7 @@ impl Recorded for Client {
                 RefreshKey::Pinned
             },
             certificate_bound: record.certificate_bound,
+            only_pushed: record.only_pushed,
             disabled: record.disabled,
             tokens_revoked_at: time(record.tokens_revoked_millis),
             created_at: UnixTime::from_millis(record.created_millis),

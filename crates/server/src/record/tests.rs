@@ -73,6 +73,7 @@ fn client(authentication: Authentication) -> Client {
         serves: vec![uri("https://a.example")],
         refresh_key: RefreshKey::Replaceable,
         certificate_bound: true,
+        only_pushed: true,
         disabled: true,
         tokens_revoked_at: Some(UnixTime::from_millis(7)),
         created_at: at(1),

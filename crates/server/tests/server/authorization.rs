@@ -192,9 +192,12 @@ async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
             Comes::G,
         ),
         (
-            "no redirect URI",
-            row(&|r| presented(r).redirect_uri = String::new()),
-            Comes::R("authorization_code.redirect_uri"),
+            "no redirect URI and another verifier",
+            row(&|r| {
+                presented(r).redirect_uri = String::new();
+                presented(r).code_verifier = "a".repeat(43);
+            }),
+            Comes::G,
         ),
         (
             "no code",
@@ -217,7 +220,12 @@ async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
             Comes::Scope,
         ),
         ("no grant", row(&|r| r.grant = None), Comes::GrantType),
-        ("right", row(&|_| {}), Comes::Ok),
+        // OAuth 2.1 §10.2.
+        (
+            "right, without the redirect URI",
+            row(&|r| presented(r).redirect_uri = String::new()),
+            Comes::Ok,
+        ),
     ] {
         check(
             what,

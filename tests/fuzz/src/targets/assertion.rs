@@ -32,6 +32,7 @@ static SIGNER: LazyLock<Client> = LazyLock::new(|| {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         certificate_bound: false,
+        only_pushed: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: NOW,

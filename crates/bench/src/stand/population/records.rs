@@ -142,6 +142,7 @@ impl Records {
             serves: Vec::new(),
             refresh_key: RefreshKey::Pinned,
             certificate_bound: false,
+            only_pushed: false,
             disabled: false,
             tokens_revoked_at: None,
             created_at: self.registered,

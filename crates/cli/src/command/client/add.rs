@@ -34,6 +34,10 @@ Examples:
   countersign client add desk --auth none --redirect-uri http://127.0.0.1/back \\
     --allow https://orders.internal:8443=orders.read
 
+  # a service whose browsers bring nothing that it has not pushed
+  countersign client add bank --redirect-uri https://bank.example/back \\
+    --only-pushed --allow https://orders.internal:8443=orders.read
+
   # a television: no browser, so a person types a code elsewhere
   countersign client add tv --auth none --grant device-code,refresh-token \\
     --allow https://orders.internal:8443=orders.read
@@ -101,6 +105,10 @@ pub(crate) struct Add {
     /// Where its codes may go; say it again for each
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
+
+    /// Take only requests that it has pushed (RFC 9126), none that its browsers bring in parameters
+    #[arg(long)]
+    only_pushed: bool,
 
     /// A resource that it serves, and whose tokens it may introspect; say it again for each
     #[arg(long = "serves", value_name = "URI")]
@@ -216,6 +224,7 @@ impl Add {
             tls_client_auth: self.certificate.name(),
             tls_client_certificates: self.certificate.thumbprints()?,
             tls_client_certificate_bound_access_tokens: self.certificate.bound(),
+            require_pushed_authorization_requests: self.only_pushed,
             ..Client::default()
         })
     }

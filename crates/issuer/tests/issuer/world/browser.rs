@@ -1,8 +1,10 @@
 //! Browsers, on their way through the authorization endpoint.
 
 use countersign_issuer::Refusal;
-use countersign_issuer::authorize::{RedirectTo, begin, brought, resume, returning};
-use countersign_issuer::model::{ClientId, SecretHash};
+use countersign_issuer::authorize::{
+    Arrived, Lodging, PushForm, RedirectTo, Return, arrive, begin, brought, resume, returning,
+};
+use countersign_issuer::model::{ClientId, RecordId, RedirectUri, SecretHash, State};
 use countersign_jose::sha256;
 
 use super::World;
@@ -27,6 +29,36 @@ impl World {
         );
         let begun = self.settle(decision)?;
         Ok(begun.interaction.reveal().to_owned())
+    }
+
+    /// A browser brings a request in plain parameters; `form` is none where something else than
+    /// client and redirect URI is wrong with it.
+    pub(crate) fn arrive(
+        &mut self,
+        who: &str,
+        redirect_uri: &str,
+        form: Option<&PushForm<'_, &str>>,
+    ) -> Result<Arrived, Refusal> {
+        let named = ClientId::parse(who).unwrap();
+        let client = self.clients.get(who).map(|known| known.value.clone());
+        let back = Return {
+            redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
+            state: State::parse("s").unwrap(),
+        };
+        let lodging = form.map(|form| Lodging::parse(form).unwrap());
+        let id = RecordId::from_bytes(self.fresh());
+        let decision = arrive(
+            &named,
+            client.as_ref(),
+            &back,
+            lodging.as_ref(),
+            &self.catalogue(),
+            id,
+            SecretHash::from_bytes(sha256(&[b"kept"])),
+            &self.issuer,
+            self.now,
+        );
+        self.settle(decision)
     }
 
     /// A browser that keeps `keeps` opens the way back.

@@ -83,6 +83,7 @@ pub(crate) fn by_secret(id: &str) -> Client {
         serves: Vec::new(),
         refresh_key: RefreshKey::Pinned,
         certificate_bound: false,
+        only_pushed: false,
         disabled: false,
         tokens_revoked_at: None,
         created_at: START,

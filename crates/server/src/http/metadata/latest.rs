@@ -110,8 +110,8 @@ impl Latest {
     fn still_good(&self, records: &Records, now: Duration) -> Option<Arc<Told>> {
         let told = self.told.load_full()?;
         let read = told.read?;
-        let is_good = read.changes == records.resource_changes()
-            && now.saturating_sub(read.at) < READ_AGAIN;
+        let is_good =
+            read.changes == records.resource_changes() && now.saturating_sub(read.at) < READ_AGAIN;
         is_good.then_some(told)
     }
 

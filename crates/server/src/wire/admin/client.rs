@@ -55,6 +55,7 @@ pub(crate) fn client_form(client: Option<message::Client>) -> Result<ClientForm,
         certificate_name: client.tls_client_auth.map(certificate_name),
         certificates: client.tls_client_certificates,
         certificate_bound: client.tls_client_certificate_bound_access_tokens,
+        only_pushed: client.require_pushed_authorization_requests,
         disabled: client.disabled,
         etag: client.etag,
     })
@@ -121,6 +122,7 @@ pub(crate) fn client(client: &Client, version: Version) -> message::Client {
         tls_client_auth: name,
         tls_client_certificates: certificates,
         tls_client_certificate_bound_access_tokens: client.certificate_bound,
+        require_pushed_authorization_requests: client.only_pushed,
     }
 }
 

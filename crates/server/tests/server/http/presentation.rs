@@ -169,6 +169,16 @@ async fn codes_and_refresh_tokens_are_worth_what_they_are_over_grpc() {
     let by = |code: &str, verifier: &str, client: &Client| {
         redeem(code, verifier).basic(client).proven(&service, &key)
     };
+    let led_to = |redirect_uri: &str, verifier: &str| {
+        let parameters = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier),
+        ];
+        let ask = Ask::post(TOKEN, &parameters);
+        ask.basic(&shop).proven(&service, &key)
+    };
     for (what, ask, expected) in [
         ("no verifier", by(&code, "", &shop), Comes::G),
         (
@@ -189,7 +199,22 @@ async fn codes_and_refresh_tokens_are_worth_what_they_are_over_grpc() {
         ("another client", by(&code, &verifier, &other), Comes::G),
         ("garbage", by("csc_garbage", &verifier, &shop), Comes::G),
         ("no code", by("", &verifier, &shop), Comes::R("code")),
-        ("right", by(&code, &verifier, &shop), Comes::Ok),
+        (
+            "another redirect URI",
+            led_to("https://shop.example.com/other", &verifier),
+            Comes::G,
+        ),
+        (
+            "no redirect URI and another verifier",
+            led_to("", &"a".repeat(43)),
+            Comes::G,
+        ),
+        // OAuth 2.1 §10.2.
+        (
+            "right, without the redirect URI",
+            led_to("", &verifier),
+            Comes::Ok,
+        ),
         ("again", by(&code, &verifier, &shop), Comes::G),
     ] {
         web.send(ask).await.check(what, expected);

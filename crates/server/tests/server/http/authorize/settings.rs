@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use countersign::admin::v1::{AuthenticationMethod, GetClientRequest};
+
 use super::super::web::{METADATA, Web};
 use super::browser::{
-    LOGIN, World, borrowed, check_back, check_page, interaction, parameter, plain,
+    LOGIN, World, borrowed, check_back, check_page, interaction, location, parameter, plain,
 };
 use crate::flow::pkce;
+use crate::harness::{inner, person_client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_read_where_it_is() {
@@ -41,6 +44,38 @@ async fn requests_may_have_to_be_pushed() {
     world.begun(&mut browser).await;
 }
 
+/// RFC 9126 §6: of one client, whatever holds for others. The request in parameters is that of an
+/// attacker who has changed what the client would have pushed.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_client_may_have_to_be_pushed() {
+    let world = World::new().await;
+    let mut bank = person_client("bank", AuthenticationMethod::ClientSecret);
+    bank.require_pushed_authorization_requests = true;
+    let bank = world.service.add(bank).await;
+    let request = GetClientRequest {
+        client_id: "bank".to_owned(),
+    };
+    let shown = inner(world.service.clients().await.get_client(request).await);
+    let shown = shown.expect("shown").client.expect("a client");
+    assert!(shown.require_pushed_authorization_requests);
+    let (_, challenge) = pkce();
+
+    let mut browser = world.browser();
+    let answer = browser.bring(&borrowed(&plain(&bank, &challenge))).await;
+    check_back("not pushed", &world.service, &answer, "invalid_request");
+    let description = parameter(&location(&answer), "error_description");
+    let expected = "request_uri: must be there: requests are pushed first";
+    assert_eq!(description.as_deref(), Some(expected));
+    // Others may do as they like, and it goes on with what it has pushed.
+    let of_others = plain(&world.shop, &challenge);
+    interaction(&browser.bring(&borrowed(&of_others)).await);
+    let uri = world.push(&bank, &challenge).await;
+    let pushed = [("client_id", "bank"), ("request_uri", uri.as_str())];
+    interaction(&browser.bring(&pushed).await);
+    let said = Web::of(&world.service).get(METADATA).await.json();
+    assert_eq!(said["require_pushed_authorization_requests"], false);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_login_application_there_is_none() {
     let world = World::with(|config| config.http.login_url = None).await;
@@ -64,7 +99,7 @@ async fn a_login_address_keeps_its_query() {
         .bring(&borrowed(&plain(&world.shop, &challenge)))
         .await;
     interaction(&answer);
-    let url = super::browser::location(&answer);
+    let url = location(&answer);
     assert_eq!(parameter(&url, "tenant").as_deref(), Some("a"));
 }
 
