@@ -26,7 +26,8 @@
 //!        Ok(answer::with_nonce(response, lodged.nonce))
 //!    }
 //!    ```
-//! 4. A line in `endpoints`: with which method, and whether other origins' scripts may read it.
+//! 4. A line in `endpoints`: with which method, and whether other origins' scripts may read it. If
+//!    clients authenticate there, one in `aliases`, too; if not, one in `elsewhere`.
 //! 5. Its member in `metadata`.
 //! 6. Its attacks in `tests/server/http*.rs`, and its section in `docs/http.md`.
 
@@ -37,6 +38,7 @@ mod client;
 mod cookie;
 mod cors;
 mod device;
+mod elsewhere;
 mod form;
 mod health;
 mod host;
@@ -67,6 +69,7 @@ use crate::login;
 use crate::refused::Refused;
 use asking::Asking;
 use cookie::Cookies;
+use elsewhere::Elsewhere;
 pub(crate) use place::Place;
 use problem::{Misfit, Problem};
 
@@ -105,6 +108,8 @@ pub(crate) struct Edge {
     only_pushed: bool,
     /// Where people type user codes.
     verification: VerificationUri,
+    /// Where it is what is not served where clients are asked for certificates.
+    elsewhere: Elsewhere,
 }
 
 impl Edge {
@@ -119,6 +124,7 @@ impl Edge {
             login,
             only_pushed: config.http.only_pushed,
             verification: VerificationUri::of(config, &issuer),
+            elsewhere: Elsewhere::new(&issuer, config),
         }
     }
 }
@@ -135,13 +141,12 @@ pub(crate) fn route_of(uri: &Uri) -> Option<&'static str> {
 }
 
 /// All endpoints. Scripts of the configured origins may read those that a browser has business with.
-pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
+pub(crate) fn endpoints(edge: Arc<Edge>, config: &Config) -> Router {
     let cors = cors::layer(&config.http.cors_origins);
     let for_scripts = |endpoint: MethodRouter<Arc<Edge>>| match &cors {
         Some(cors) => endpoint.layer(cors.clone()),
         None => endpoint,
     };
-    let only = |endpoint: MethodRouter<Arc<Edge>>| endpoint.fallback(other_method);
     Router::new()
         .route(AUTHORIZE, authorization())
         .route(TOKEN, for_scripts(only(post(token::issue))))
@@ -154,7 +159,26 @@ pub(crate) fn endpoints(edge: Edge, config: &Config) -> Router {
         .route(HEALTH, only(get(health::check)))
         .fallback(nothing_here)
         .layer(from_fn(host::check))
-        .with_state(Arc::new(edge))
+        .with_state(edge)
+}
+
+/// The endpoints where clients are asked for certificates: those with an alias in the metadata
+/// (RFC 8705 §5), for no other origin's scripts, and what a balancer in front of them asks.
+pub(crate) fn aliases(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route(TOKEN, only(post(token::issue)))
+        .route(PAR, only(post(par::lodge)))
+        .route(DEVICE, only(post(device::authorize)))
+        .route(REVOKE, only(post(revocation::revoke)))
+        .route(INTROSPECT, only(post(introspection::introspect)))
+        .route(HEALTH, only(get(health::check)))
+        .fallback(elsewhere::tell)
+        .layer(from_fn(host::check))
+        .with_state(edge)
+}
+
+fn only(endpoint: MethodRouter<Arc<Edge>>) -> MethodRouter<Arc<Edge>> {
+    endpoint.fallback(other_method)
 }
 
 /// RFC 6749 §3.1: both methods. Looking at it first (`HEAD`) would use a request up.

@@ -147,31 +147,46 @@ pub(crate) fn either(grpc: impl Answers, http: impl Answers) -> impl Answers {
     Fork { grpc, http }
 }
 
-/// What answers HTTP: the same layers as for gRPC, but for the guard, since every endpoint
-/// authenticates clients by itself or is public.
-///
-/// `mtls_url` is where clients are asked for certificates, if they are.
+/// What the HTTP endpoints are made of. `mtls_url` is where clients are asked for certificates, if
+/// they are.
+pub(crate) fn edge(platform: &Platform, config: &Config, mtls_url: Option<&str>) -> Arc<Edge> {
+    let health = platform.health.clone();
+    Arc::new(Edge::new(platform.desk(), health, config, mtls_url))
+}
+
+/// What answers HTTP.
 pub(crate) fn http(
     platform: &Platform,
     config: &Config,
+    edge: Arc<Edge>,
     login: Option<Router>,
-    mtls_url: Option<&str>,
     calls: TaskTracker,
 ) -> impl Answers {
+    let mut endpoints = http_edge::endpoints(edge, config);
+    if let Some(login) = login {
+        let issuer = platform.engine.issuer();
+        let typed_at = get(login::device_page(issuer.name.as_str()));
+        endpoints = endpoints
+            .nest_service(login::PATH, login)
+            .route(login::DEVICE, typed_at);
+    }
+    layered(platform, endpoints, calls)
+}
+
+/// What answers HTTP where clients are asked for certificates: nothing that browsers go to.
+pub(crate) fn aliases(platform: &Platform, edge: Arc<Edge>, calls: TaskTracker) -> impl Answers {
+    layered(platform, http_edge::aliases(edge), calls)
+}
+
+/// The same layers as for gRPC, but for the guard, since every endpoint authenticates clients by
+/// itself or is public.
+fn layered(platform: &Platform, endpoints: Router, calls: TaskTracker) -> impl Answers + use<> {
     let issuer = platform.engine.issuer().name.as_str().to_owned();
     let scheme = match issuer.starts_with("https:") {
         true => "https",
         false => "http",
     };
     let place = Place::of(&issuer);
-    let edge = Edge::new(platform.desk(), platform.health.clone(), config, mtls_url);
-    let mut endpoints = http_edge::endpoints(edge, config);
-    if let Some(login) = login {
-        let typed_at = get(login::device_page(&issuer));
-        endpoints = endpoints
-            .nest_service(login::PATH, login)
-            .route(login::DEVICE, typed_at);
-    }
     let seen = HttpServerLayer::new(scheme, http_edge::route_of);
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })

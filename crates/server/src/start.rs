@@ -207,13 +207,9 @@ async fn started(
             decider: login::decider(),
         },
     )?;
-    let http = stack::http(
-        &platform,
-        config,
-        login,
-        mtls_url.as_deref(),
-        stop.calls.clone(),
-    );
+    let edge = stack::edge(&platform, config, mtls_url.as_deref());
+    let aliases = stack::aliases(&platform, Arc::clone(&edge), stop.calls.clone());
+    let http = stack::http(&platform, config, edge, login, stop.calls.clone());
     let admin = stack::admin(platform.clone(), embedded, stop.calls.clone());
     let workers = Workers::start(config.listen.workers as usize).map_err(StartError::Workers)?;
     let wanted = config.listen.connections_max as usize;
@@ -239,7 +235,7 @@ async fn started(
         match config.http.place {
             HttpPlace::Nowhere => edges.add(serve(mutual, grpc, asking, places, workers, stop)),
             HttpPlace::Shared | HttpPlace::Own(_) => {
-                let both = stack::either(grpc, http.clone());
+                let both = stack::either(grpc, aliases);
                 edges.add(serve(mutual, both, asking, places, workers, stop));
             }
         }

@@ -26,6 +26,8 @@ pub(crate) enum Problem {
     Refused(Refused),
     /// It is no request that an endpoint takes.
     Misfit(Misfit),
+    /// The endpoint is not at this address: it is at this URL.
+    Elsewhere(String),
 }
 
 /// What HTTP lets somebody send and no endpoint takes.
@@ -124,6 +126,10 @@ impl Problem {
                 }
                 response
             }
+            Self::Elsewhere(url) => {
+                let said = said("invalid_request", &elsewhere(url));
+                made(Misfit::NotFound.status(), said)
+            }
         };
         response.map(Body::from)
     }
@@ -135,6 +141,10 @@ impl Problem {
             Self::Misfit(misfit) => {
                 let reason = Reason::InvalidRequest.as_str_name();
                 countersign_telemetry::refused(reason, misfit.label());
+            }
+            Self::Elsewhere(_) => {
+                let reason = Reason::InvalidRequest.as_str_name();
+                countersign_telemetry::refused(reason, "http_elsewhere");
             }
         }
     }
@@ -152,8 +162,17 @@ impl Problem {
                 description: misfit.description().to_owned(),
                 retry_after_secs: None,
             },
+            Self::Elsewhere(url) => ToldPerson {
+                status: Misfit::NotFound.status(),
+                description: elsewhere(url),
+                retry_after_secs: None,
+            },
         }
     }
+}
+
+fn elsewhere(url: &str) -> String {
+    format!("it is not served where clients are asked for certificates, but at {url}")
 }
 
 /// A word of a refusal in the trace.

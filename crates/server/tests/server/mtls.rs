@@ -2,6 +2,7 @@
 
 mod bound;
 mod certificates;
+mod elsewhere;
 mod registration;
 mod sessions;
 mod stand;

@@ -39,6 +39,7 @@ pub(super) struct Stand {
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) status: u16,
+    pub(super) head: String,
     pub(super) json: Value,
     pub(super) handshake: Option<HandshakeKind>,
 }
@@ -174,6 +175,7 @@ impl Stand {
         let status = head.split(' ').nth(1).expect("a status");
         Some(Answered {
             status: status.parse().expect("a number"),
+            head: head.to_owned(),
             json: serde_json::from_str(body).unwrap_or_default(),
             handshake: stream.get_ref().1.handshake_kind(),
         })
