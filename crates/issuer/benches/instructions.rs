@@ -173,6 +173,7 @@ fn family(client: &Client) -> Family {
         subject: Subject::parse("alice").unwrap(),
         permissions: client.permissions.clone(),
         jkt: PROOF,
+        certificate: None,
         pinned: true,
         refreshable: true,
         generation: Generation::new(6),

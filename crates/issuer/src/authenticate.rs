@@ -78,6 +78,11 @@ pub fn authenticate<'a>(
     if shows_more && certificate.is_some() && !client.certificate_bound {
         return Err(Cause::SeveralMethods.into());
     }
+    // Nothing is bound to one that is not good any more, whatever a session that is resumed shows.
+    let in_time = certificate.is_none_or(|certificate| certificate.is_in_time(now));
+    if client.certificate_bound && !in_time {
+        return Err(Cause::CertificateTime.into());
+    }
     Ok(Authenticated {
         client,
         spent: checked?,
@@ -102,6 +107,20 @@ impl<'a> Authenticated<'a> {
             (true, Some(certificate)) => Ok(Some(certificate)),
             (true, None) => Err(NotAllowedCause::CertificateMissing),
         }
+    }
+
+    /// The certificate that a refresh token is bound to (RFC 8705 §4) which comes with access tokens
+    /// that are bound to `certificate`: a public client's is. Others authenticate with theirs.
+    pub(crate) fn refresh_bound_to(
+        &self,
+        certificate: Option<CertificateThumbprint>,
+    ) -> Option<CertificateThumbprint> {
+        certificate.filter(|_| self.client.is_public())
+    }
+
+    /// The certificate of its connection, if it has one.
+    pub(crate) const fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.certificate
     }
 
     /// The assertion that it used, if it used one.

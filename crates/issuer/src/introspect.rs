@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use countersign_jose::{PublishedKey, Thumbprint, UnixTime};
+use countersign_jose::{CertificateThumbprint, PublishedKey, Thumbprint, UnixTime};
 
 use crate::access_token::{self, Claims};
 use crate::authenticate::Authenticated;
@@ -78,6 +78,8 @@ pub struct RefreshStanding<'a> {
     pub expires_at: UnixTime,
     /// The key that it is bound to, if it is.
     pub jkt: Option<Thumbprint>,
+    /// The certificate that it is bound to as well, if it is.
+    pub certificate: Option<CertificateThumbprint>,
 }
 
 /// Tells what a text is. Nothing is looked up: its form says what it claims to be, signature or MAC
@@ -255,5 +257,6 @@ fn refresh<'a>(
         issued_at: family.rotated_at,
         expires_at: family.ends_at(),
         jkt: family.pinned.then_some(family.jkt),
+        certificate: family.certificate,
     })
 }

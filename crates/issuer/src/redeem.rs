@@ -269,7 +269,10 @@ pub fn redeem(
         id: fresh.token,
         issued_at: issuer.issue_time(now),
     };
-    let family = begun(client.client(), approval, issuer, proof, now, lifetime);
+    let family = Family {
+        certificate: client.refresh_bound_to(certificate),
+        ..begun(client.client(), approval, issuer, proof, now, lifetime)
+    };
     let claims = Claims::of_family(fresh.family, &family, &permissions, lifetime, binding);
     let details = details(
         redemption,
@@ -445,6 +448,7 @@ fn begun(
         details: approval.details.clone(),
         jkt: proof,
         pinned: client.is_public() || client.refresh_key == RefreshKey::Pinned,
+        certificate: None,
         refreshable,
         generation: Generation::FIRST,
         rotated_at: now,

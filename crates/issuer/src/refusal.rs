@@ -151,6 +151,9 @@ pub enum GrantCause {
     OtherClient,
     /// It is bound to another key.
     OtherKey,
+    /// It is bound to another certificate than the connection has, or the connection has none (RFC
+    /// 8705 §4).
+    OtherCertificate,
     /// The client was removed and registered anew since.
     ClientReplaced,
     /// It was made before the store was restored from a backup.
@@ -313,6 +316,7 @@ impl GrantCause {
             Self::Unknown => "grant_unknown",
             Self::OtherClient => "grant_other_client",
             Self::OtherKey => "grant_other_key",
+            Self::OtherCertificate => "grant_other_certificate",
             Self::ClientReplaced => "grant_client_replaced",
             Self::EarlierEpoch => "grant_earlier_epoch",
             Self::Revoked => "grant_revoked",

@@ -57,8 +57,8 @@ impl Rotation {
 
 /// Decides what a refresh token is worth.
 ///
-/// Another client's, or (pinned) another key's call is refused before generations are looked at,
-/// and changes nothing but the audit log. Reuse revokes the family. `catalogue` holds the
+/// Another client's, or (pinned) another key's or certificate's call is refused before generations
+/// are looked at, and changes nothing but the audit log. Reuse revokes the family. `catalogue` holds the
 /// resources of the family's permissions.
 #[expect(
     clippy::too_many_arguments,
@@ -83,7 +83,7 @@ pub fn rotate(
         return change.refuse(GrantCause::Unknown);
     };
     let family_id = rotation.family();
-    if let Err(cause) = presenter(client.client(), family, proof) {
+    if let Err(cause) = presenter(client, family, proof) {
         return change
             .event(mispresented(client.client(), family_id, family, cause, now))
             .refuse(cause);
@@ -157,11 +157,21 @@ pub fn rotate(
             Step::Forward(_) => Entered::WithChange,
         },
     };
+    // A family of before its client was registered so is bound from here on.
+    let bound_to = family
+        .certificate
+        .or_else(|| client.refresh_bound_to(certificate));
     match step {
         Step::Again(_) => change.answer(issued),
         Step::Forward(generation) => change
             .put(
-                Record::Family(family_id, rotated(family, generation, proof, issuer, now)),
+                Record::Family(
+                    family_id,
+                    Family {
+                        certificate: bound_to,
+                        ..rotated(family, generation, proof, issuer, now)
+                    },
+                ),
                 Expect::Version(*version),
             )
             .event(Event {
@@ -195,7 +205,12 @@ impl Step {
 }
 
 /// Whether the token is in the hands that it was given to.
-fn presenter(client: &Client, family: &Family, proof: Thumbprint) -> Result<(), GrantCause> {
+fn presenter(
+    presenter: &Authenticated<'_>,
+    family: &Family,
+    proof: Thumbprint,
+) -> Result<(), GrantCause> {
+    let client = presenter.client();
     // RFC 6749 §6: bound to the client.
     if family.client != client.id {
         return Err(GrantCause::OtherClient);
@@ -203,6 +218,10 @@ fn presenter(client: &Client, family: &Family, proof: Thumbprint) -> Result<(), 
     // RFC 9449 §5: a public client's is bound to the key, whatever the family says.
     if (family.pinned || client.is_public()) && family.jkt != proof {
         return Err(GrantCause::OtherKey);
+    }
+    // RFC 8705 §4: and to the certificate, however the client is registered today.
+    if family.certificate.is_some() && family.certificate != presenter.certificate() {
+        return Err(GrantCause::OtherCertificate);
     }
     Ok(())
 }

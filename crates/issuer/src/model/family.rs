@@ -1,6 +1,6 @@
 //! Families: everything that came from one approval, in one record.
 
-use countersign_jose::{Thumbprint, UnixTime};
+use countersign_jose::{CertificateThumbprint, Thumbprint, UnixTime};
 
 use super::{Acr, ClientId, Epoch, Generation, GrantedDetails, Permissions, Subject};
 
@@ -19,6 +19,9 @@ pub struct Family {
     pub jkt: Thumbprint,
     /// Its refresh token is bound to that key, not only to the client.
     pub pinned: bool,
+    /// The certificate that its refresh token is bound to as well (RFC 8705 §4), if it is: a public
+    /// client's whose access tokens are bound to one.
+    pub certificate: Option<CertificateThumbprint>,
     /// A refresh token was handed out.
     pub refreshable: bool,
     /// The generation that is current.

@@ -8,6 +8,7 @@
 mod access_tokens;
 mod authentication;
 mod authorization;
+mod bound_families;
 mod browser;
 mod certificates;
 mod codes;

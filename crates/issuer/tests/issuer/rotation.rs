@@ -444,6 +444,7 @@ fn the_peer_hears_the_same_whatever_was_wrong() {
         GrantCause::Unknown,
         GrantCause::OtherClient,
         GrantCause::OtherKey,
+        GrantCause::OtherCertificate,
         GrantCause::Revoked,
         GrantCause::Expired,
         GrantCause::Reused,

@@ -117,7 +117,9 @@ impl<'a> Says<'a> {
             iat: standing.issued_at.as_secs(),
             exp: standing.expires_at.as_secs(),
             jti: None,
-            cnf: standing.jkt.map(|jkt| Confirmation::of(jkt, None)),
+            cnf: standing
+                .jkt
+                .map(|jkt| Confirmation::of(jkt, standing.certificate)),
             auth_time: None,
             acr: None,
             authorization_details: standing.details.details(),

@@ -8,7 +8,10 @@ use countersign_jose::UnixTime;
 
 use super::details::{detail_records, details};
 use super::resource::{permission_records, permissions};
-use super::{Damaged, Recorded, bytes_of, message_of, millis, read, stored, thumbprint, time};
+use super::{
+    Damaged, Recorded, bytes_of, certificate_thumbprint, message_of, millis, read, stored,
+    thumbprint, time,
+};
 
 impl Recorded for Family {
     fn encode(&self) -> Bytes {
@@ -39,6 +42,9 @@ impl Recorded for Family {
                 })
                 .into(),
             details: detail_records(&self.details),
+            certificate_sha256: self.certificate.map_or_else(Bytes::new, |certificate| {
+                Bytes::copy_from_slice(certificate.as_bytes())
+            }),
         })
     }
 
@@ -51,6 +57,11 @@ impl Recorded for Family {
             details: details(&record.details)?,
             jkt: thumbprint(&record.jkt)?,
             pinned: record.key_pinned,
+            certificate: match &*record.certificate_sha256 {
+                // A release that knew of none wrote none.
+                [] => None,
+                bytes => Some(certificate_thumbprint(bytes)?),
+            },
             refreshable: record.refreshable,
             generation: Generation::new(record.generation),
             rotated_at: UnixTime::from_millis(record.rotated_millis),

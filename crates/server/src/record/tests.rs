@@ -204,6 +204,7 @@ fn family(revoked: Option<Revoked>) -> Family {
         permissions: permissions(),
         jkt: jkt(1),
         pinned: true,
+        certificate: None,
         refreshable: true,
         generation: Generation::new(7),
         rotated_at: at(3),
@@ -234,6 +235,22 @@ fn families_read_back() {
     for revoked in revocations.into_iter().chain([None]) {
         reads_back(&family(revoked));
     }
+}
+
+#[test]
+fn a_familys_certificate_reads_back_and_records_of_before_have_none() {
+    let bound = Family {
+        certificate: Some(CertificateThumbprint::from_bytes([6; 32])),
+        ..family(None)
+    };
+    reads_back(&bound);
+    let mut record: stored::FamilyRecord = message_of(&bound.encode()).expect("a record");
+    // What a release wrote that knew of no certificates.
+    record.certificate_sha256 = Bytes::new();
+    assert_eq!(Family::decode(&bytes_of(&record)), Ok(family(None)));
+    // Half of one is not none.
+    record.certificate_sha256 = Bytes::from_static(&[6; 16]);
+    assert_eq!(Family::decode(&bytes_of(&record)), Err(Damaged));
 }
 
 #[test]

@@ -93,7 +93,9 @@ fn refresh(standing: &RefreshStanding<'_>, issuer: &IssuerName) -> IntrospectTok
         iat: Some(timestamp(standing.issued_at)),
         exp: Some(timestamp(standing.expires_at)),
         jti: String::new(),
-        cnf: standing.jkt.map(|jkt| confirmation(jkt, None)),
+        cnf: standing
+            .jkt
+            .map(|jkt| confirmation(jkt, standing.certificate)),
         family_id: standing.family.to_string(),
         auth_time: None,
         acr: String::new(),

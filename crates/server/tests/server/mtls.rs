@@ -3,6 +3,7 @@
 mod bound;
 mod certificates;
 mod elsewhere;
+mod families;
 mod registration;
 mod sessions;
 mod stand;

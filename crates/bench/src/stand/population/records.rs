@@ -112,6 +112,7 @@ impl Records {
             permissions: self.permissions(),
             jkt: self.holder,
             pinned: true,
+            certificate: None,
             refreshable: true,
             generation: Generation::FIRST,
             rotated_at: began,
