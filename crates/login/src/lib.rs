@@ -16,7 +16,7 @@
 //! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
 //! | `csrf.rs` | whether a form is ours and was sent from our page |
 //! | `token_service.rs`, `over_grpc.rs` | what the token service is asked |
-//! | `named.rs` | which request a browser is here for |
+//! | `named.rs`, `typed_code.rs` | which request a browser is here for; that it typed the device's code |
 //! | `web.rs`, `web/` | routes and handlers |
 //! | `pages.rs`, `pages/` | what people see |
 
@@ -35,6 +35,7 @@ mod session;
 mod sessions;
 mod throttle;
 mod token_service;
+mod typed_code;
 mod web;
 
 pub use account::{Account, AccountFault, AccountForm, Name};

@@ -1,43 +1,66 @@
 //! An authorization request, as a browser names it.
 
+use countersign_jose::UnixTime;
 use maud::{Markup, html};
 use url::form_urlencoded::Serializer;
 
+use crate::session::BrowserId;
+use crate::token_service::Asked;
+use crate::typed_code::TypedCode;
 use crate::web::Fields;
 
 /// The longest name of an authorization request that is looked at.
 const HANDLE_BYTES_MAX: usize = 512;
-
-/// The longest user code that is shown; those of the token service have nine characters.
-const USER_CODE_BYTES_MAX: usize = 16;
 
 /// Which request it is.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Named<'a> {
     /// Its name at the token service.
     pub(crate) handle: &'a str,
-    /// The user code that led here: the person compares it with what their device shows (RFC 8628
-    /// §5.4). It decides nothing.
-    pub(crate) user_code: Option<&'a str>,
+    /// The code that led here, typed in this browser: the person compares it with what their device
+    /// shows (RFC 8628 §5.4). A device's request is shown and allowed to nobody without it.
+    pub(crate) code: Option<TypedCode<'a>>,
 }
 
 impl<'a> Named<'a> {
-    /// What a form or a query says.
-    pub(crate) fn of(fields: &'a Fields) -> Option<Self> {
+    /// What a form or a query of that browser says.
+    pub(crate) fn of(fields: &'a Fields, browser: &BrowserId, now: UnixTime) -> Option<Self> {
         let handle = fields.one("interaction")?;
         let named = (1..=HANDLE_BYTES_MAX).contains(&handle.len());
-        named.then(|| Self {
+        named.then(|| Self::read(handle, fields.one("typed"), browser, now))
+    }
+
+    /// A request, with a code where it was sealed for that request and that browser.
+    pub(crate) fn read(
+        handle: &'a str,
+        sealed: Option<&'a str>,
+        browser: &BrowserId,
+        now: UnixTime,
+    ) -> Self {
+        Self {
             handle,
-            user_code: fields.one("user_code").filter(|code| is_code(code)),
-        })
+            code: sealed.and_then(|sealed| TypedCode::read(sealed, handle, browser, now)),
+        }
+    }
+
+    /// For the name that the browser has from now on.
+    pub(crate) fn code_for(&self, browser: &BrowserId) -> Option<String> {
+        let code = self.code?;
+        Some(code.sealed_for(self.handle, browser))
+    }
+
+    /// Whether the person may see and allow it: of a device only who typed its code, or it may be
+    /// somebody else's device.
+    pub(crate) fn may_be_shown(&self, asked: &Asked) -> bool {
+        !asked.device || self.code.is_some()
     }
 
     /// For a form, so that it comes back.
     pub(crate) fn hidden(&self) -> Markup {
         html! {
             input type="hidden" name="interaction" value=(self.handle);
-            @if let Some(code) = self.user_code {
-                input type="hidden" name="user_code" value=(code);
+            @if let Some(code) = self.code {
+                input type="hidden" name="typed" value=(code.sealed());
             }
         }
     }
@@ -46,46 +69,46 @@ impl<'a> Named<'a> {
     pub(crate) fn query(&self) -> String {
         let mut query = Serializer::new(String::new());
         query.append_pair("interaction", self.handle);
-        if let Some(code) = self.user_code {
-            query.append_pair("user_code", code);
+        if let Some(code) = self.code {
+            query.append_pair("typed", code.sealed());
         }
         query.finish()
     }
 }
 
-/// Whether it can be shown as a code: nothing that reads like a sentence.
-fn is_code(text: &str) -> bool {
-    (1..=USER_CODE_BYTES_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::typed_code;
 
     #[test]
     fn what_comes_in_goes_out() {
+        let (browser, now) = (BrowserId::of([1; 32]), UnixTime::from_secs(1_000_000));
+        let sealed = typed_code::seal("bcdfghjk", "x", &browser, now);
         for (query, expected) in [
             ("interaction=a%2Fb", Some(("a/b", None))),
             (
-                "interaction=x&user_code=BCDF-GHJK",
+                &format!("interaction=x&typed={sealed}"),
                 Some(("x", Some("BCDF-GHJK"))),
             ),
-            ("interaction=x&user_code=call+0900", Some(("x", None))),
-            ("interaction=x&user_code=A&user_code=B", Some(("x", None))),
+            (&format!("interaction=y&typed={sealed}"), Some(("y", None))),
+            (
+                &format!("interaction=x&typed={sealed}&typed={sealed}"),
+                Some(("x", None)),
+            ),
+            ("interaction=x&typed=BCDF-GHJK", Some(("x", None))),
+            ("interaction=x&user_code=BCDF-GHJK", Some(("x", None))),
             ("interaction=", None),
-            ("user_code=BCDF-GHJK", None),
+            (&format!("typed={sealed}"), None),
             ("interaction=x&interaction=y", None),
         ] {
             let fields = Fields::parse(query.as_bytes()).unwrap();
-            let named = Named::of(&fields);
-            let expected = expected.map(|(handle, user_code)| Named { handle, user_code });
-            assert_eq!(named, expected, "{query}");
+            let named = Named::of(&fields, &browser, now);
+            let said = named.map(|named| (named.handle, named.code.map(|code| code.code())));
+            assert_eq!(said, expected, "{query}");
             if let Some(named) = named {
                 let again = Fields::parse(named.query().as_bytes()).unwrap();
-                assert_eq!(Named::of(&again), Some(named));
+                assert_eq!(Named::of(&again, &browser, now), Some(named));
             }
         }
     }

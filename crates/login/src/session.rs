@@ -63,6 +63,11 @@ impl BrowserId {
     pub(crate) fn form_token(&self) -> String {
         base64url::encode(sha256(&[b"countersign login form\0", &self.0]))
     }
+
+    /// The key of the MAC that says which device's code was typed in this browser.
+    pub(crate) fn typed_code_secret(&self) -> [u8; 32] {
+        sha256(&[b"countersign login typed code\0", &self.0])
+    }
 }
 
 impl fmt::Debug for BrowserId {

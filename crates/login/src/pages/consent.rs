@@ -30,8 +30,8 @@ pub(crate) fn consent(place: &Place, of: &Consenting<'_>) -> Page {
             }
             " asks to act in your name."
         }
-        @if let Some(code) = of.named.user_code {
-            p.code { "Your device shows " strong { (code) } ". If it does not, deny: it is somebody else's." }
+        @if let Some(code) = of.named.code && asked.device {
+            p.code { "Your device shows " strong { (code.code()) } ". If it does not, deny: it is somebody else's." }
         }
         (alert(of.problem))
         form method="post" action=(place.path("decision")) {

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use cookie::Cookie;
+use countersign_jose::UnixTime;
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -39,15 +40,15 @@ pub(crate) struct Sent {
 
 impl Asking {
     /// The authorization request that it is about.
-    pub(crate) fn request(&self) -> Option<Named<'_>> {
-        Named::of(&self.query)
+    pub(crate) fn request(&self, now: UnixTime) -> Option<Named<'_>> {
+        Named::of(&self.query, &self.browser.id, now)
     }
 }
 
 impl Sent {
     /// The authorization request that it is about.
-    pub(crate) fn request(&self) -> Option<Named<'_>> {
-        Named::of(&self.fields)
+    pub(crate) fn request(&self, now: UnixTime) -> Option<Named<'_>> {
+        Named::of(&self.fields, &self.browser.id, now)
     }
 }
 

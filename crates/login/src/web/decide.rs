@@ -13,7 +13,7 @@ use crate::sessions::LoggedIn;
 use crate::token_service::Asked;
 
 pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
-    let named = sent.request().ok_or(Stop::Gone)?;
+    let named = sent.request(app.now()).ok_or(Stop::Gone)?;
     match sent.fields.one("decision") {
         Some("allow") => allowed(app, &sent, named).await,
         // Also by who is not logged in: going back is always possible.
@@ -27,6 +27,9 @@ pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
 
 async fn allowed(app: &Inner, sent: &Sent, named: Named<'_>) -> Result<Reply, Stop> {
     let asked = app.tokens.show(named.handle).await?;
+    if !named.may_be_shown(&asked) {
+        return Ok(Reply::redirect(app.place.path("device")));
+    }
     let found = app.sessions.find(&sent.browser.id, app.now()).await?;
     let Standing::MayDecide(who) = standing(found, named.handle, &asked) else {
         // The session ended meanwhile, or the password has to be given first.

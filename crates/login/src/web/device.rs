@@ -7,6 +7,7 @@ use super::reply::{Reply, Stop};
 use crate::named::Named;
 use crate::pages::{self, Problem};
 use crate::token_service::{Trouble, Typed};
+use crate::typed_code;
 
 /// The longest text that is looked up: a code with a space between any two of its letters fits.
 const TYPED_BYTES_MAX: usize = 64;
@@ -37,36 +38,13 @@ pub(super) async fn typed(app: &Inner, sent: &Sent) -> Result<Reply, Stop> {
     };
     match app.tokens.find(&typed).await {
         Ok((handle, _)) => {
-            // As devices show it, however it was typed.
-            let user_code = shown(text);
-            let named = Named {
-                handle: &handle,
-                user_code: Some(&user_code),
-            };
+            let (browser, now) = (&sent.browser.id, app.now());
+            let sealed = typed_code::seal(text, &handle, browser, now);
+            let named = Named::read(&handle, Some(&sealed), browser, now);
             Ok(Reply::redirect(back_to(app, Some(named))))
         }
         Err(Trouble::Gone) => Ok(again(Problem::NoSuchCode).refused()),
         Err(Trouble::Busy(Some(wait))) => Ok(again(Problem::Paused(wait)).paused(wait)),
         Err(trouble) => Err(trouble.into()),
-    }
-}
-
-/// Capitals, in two halves.
-fn shown(text: &str) -> String {
-    let letters = text.chars().filter(char::is_ascii_alphanumeric);
-    let letters: Vec<_> = letters.map(|letter| letter.to_ascii_uppercase()).collect();
-    let (first, second) = letters.split_at(letters.len().div_ceil(2));
-    [first, second].map(String::from_iter).join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_shown_as_the_device_shows_it() {
-        for typed in ["BCDF-GHJK", "bcdfghjk", " b c d f g h j k ", "BCDF–GHJK"] {
-            assert_eq!(shown(typed), "BCDF-GHJK");
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::reply::{Reply, Stop};
 use crate::consent;
 use crate::named::Named;
 use crate::pages::{self, Consenting, LoggingIn};
+use crate::session::BrowserId;
 use crate::sessions::LoggedIn;
 use crate::token_service::{ACR_PASSWORD, Approval, Asked};
 
@@ -21,7 +22,7 @@ pub(super) enum Standing {
 
 pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
     let id = &asking.browser.id;
-    let Some(named) = asking.request() else {
+    let Some(named) = asking.request(app.now()) else {
         if app.sessions.find(id, app.now()).await?.is_some() {
             return Ok(Reply::redirect(app.place.path("account")));
         }
@@ -29,8 +30,7 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         return Ok(Reply::page(page).for_browser(&asking.browser));
     };
     let asked = app.tokens.show(named.handle).await?;
-    if asked.device && named.user_code.is_none() {
-        // Whoever has typed no code has nothing to compare: it may be somebody else's device.
+    if !named.may_be_shown(&asked) {
         return Ok(Reply::redirect(app.place.path("device")));
     }
     let found = app.sessions.find(id, app.now()).await?;
@@ -122,4 +122,11 @@ pub(super) fn back_to(app: &Inner, named: Option<Named<'_>>) -> String {
         Some(named) => format!("{}?{}", app.place.path(""), named.query()),
         None => app.place.path("account"),
     }
+}
+
+/// The same for a browser that has another name from now on.
+pub(super) fn back_to_as(app: &Inner, named: Option<Named<'_>>, browser: &BrowserId) -> String {
+    let code = named.and_then(|named| named.code_for(browser));
+    let named = named.map(|named| Named::read(named.handle, code.as_deref(), browser, app.now()));
+    back_to(app, named)
 }

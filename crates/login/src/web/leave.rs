@@ -4,8 +4,10 @@ use tracing::info;
 
 use super::Inner;
 use super::asking::{Asking, Sent};
+use super::enter::back_to_as;
 use super::reply::{Reply, Stop};
 use crate::pages;
+use crate::sessions::Sessions;
 
 /// A link of another page leads here: it is asked first, or any page could log people out.
 pub(super) async fn asked(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
@@ -27,10 +29,10 @@ pub(super) async fn left(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     }
     app.sessions.end(id).await?;
     // In the middle of a request somebody else may go on with it.
-    match sent.request() {
+    match sent.request(app.now()) {
         Some(named) => {
-            let back = super::enter::back_to(app, Some(named));
-            Ok(Reply::redirect(back).forgotten())
+            let id = Sessions::new_id()?;
+            Ok(Reply::redirect(back_to_as(app, Some(named), &id)).known_as(&id))
         }
         None => Ok(Reply::page(pages::logged_out(&app.place)).forgotten()),
     }

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::back_to;
+use super::enter::back_to_as;
 use super::reply::{Reply, Stop};
 use crate::account::Name;
 use crate::named::Named;
@@ -13,7 +13,7 @@ use crate::pages::{self, LoggingIn, Problem};
 use crate::session::Session;
 
 pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
-    let named = sent.request();
+    let named = sent.request(app.now());
     let typed = sent.fields.one("name").unwrap_or_default();
     let password = Zeroizing::new(sent.fields.one("password").unwrap_or_default().to_owned());
     let name = Name::parse(typed).ok();
@@ -43,7 +43,7 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     let session = Session::begun(&account, named.map(|named| named.handle), app.now());
     let id = app.sessions.begin(&sent.browser.id, &session).await?;
     info!(account = %account.name, "somebody logged in");
-    Ok(Reply::redirect(back_to(app, named)).known_as(&id))
+    Ok(Reply::redirect(back_to_as(app, named, &id)).known_as(&id))
 }
 
 /// The form again, with what went wrong.

@@ -135,6 +135,12 @@ impl Seen {
         rest.split('"').next().unwrap().to_owned()
     }
 
+    /// That a device's code was typed, where the page is about one.
+    pub(crate) fn typed(&self) -> Option<String> {
+        let is_there = self.text.contains("name=\"typed\"");
+        is_there.then(|| self.field("typed"))
+    }
+
     pub(crate) fn location(&self) -> &str {
         assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.text);
         self.headers[LOCATION].to_str().unwrap()

@@ -246,12 +246,9 @@ pub(crate) async fn log_in(browser: &mut Browser, page: &Seen, name: &str, passw
     if let Some(handle) = &interaction {
         fields.push(("interaction", handle));
     }
-    let user_code = page
-        .text
-        .contains("name=\"user_code\"")
-        .then(|| page.field("user_code"));
-    if let Some(code) = &user_code {
-        fields.push(("user_code", code));
+    let typed = page.typed();
+    if let Some(typed) = &typed {
+        fields.push(("typed", typed));
     }
     browser.post("/password", &fields).await
 }
@@ -270,6 +267,10 @@ pub(crate) async fn decide(
         ("interaction", handle.as_str()),
         ("decision", decision),
     ];
+    let typed = page.typed();
+    if let Some(typed) = &typed {
+        fields.push(("typed", typed));
+    }
     fields.extend(scopes.iter().map(|&scope| ("scope", scope)));
     if remember {
         fields.push(("remember", "yes"));
