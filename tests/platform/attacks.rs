@@ -28,12 +28,22 @@ const EDGES: [&str; 5] = [
     "crates/client/tests/",
     "crates/guard/tests/",
     "crates/server/tests/",
-    "docs/grpc-dpop-vectors.json",
+    VECTORS,
     "tests/platform/",
 ];
 
-/// Where rows are that go to the HTTP endpoints of the token service.
-const HTTP: &str = "crates/server/tests/server/http/";
+/// Where the tests of the token service are.
+const SERVICE: &str = "crates/server/tests/server/";
+
+/// Where, of these, rows are that go to its HTTP endpoints: there alone, or by both protocols.
+const OVER_HTTP: [&str; 3] = ["http/", "edges/", "mtls"];
+
+/// The published vectors, which go by both protocols as well.
+const VECTORS: &str = "docs/grpc-dpop-vectors.json";
+
+/// Sections of what nobody presents at the endpoints of the token service: tokens of its own are
+/// asked about there, and not used.
+const ELSEWHERE: [&str; 1] = ["Access token"];
 
 /// What sends the published vectors.
 const DRIVERS: [(&str, &str); 3] = [
@@ -56,6 +66,7 @@ const DRIVERS: [(&str, &str); 3] = [
 struct Counts {
     rows: usize,
     over_http: usize,
+    not_in_http: usize,
     not_yet: usize,
     cannot_be_said: usize,
 }
@@ -72,7 +83,7 @@ pub(crate) fn each_has_its_row() -> Result<(), String> {
             if !known.insert(sent.to_owned()) {
                 faults.push(format!("{section}: {sent:?} is there twice"));
             }
-            if let Err(fault) = check(&attack, &mut files, &mut counts) {
+            if let Err(fault) = check(&section, &attack, &mut files, &mut counts) {
                 faults.push(format!("{section}: {sent:?}: {fault}"));
             }
         }
@@ -109,6 +120,8 @@ pub(crate) fn a_wrong_entry_is_found() -> Result<(), String> {
     let row = "row = \"docs/grpc-dpop-vectors.json\"";
     let find = "find = '\"name\":\"alg none\"'";
     let http = "http = \"presentation.rs\"";
+    let of_guard =
+        "row = \"crates/guard/tests/guard/attacks.rs\"\nfind = '\"RS256 with an EC key\"'";
     let rows = [
         (format!("comes = \"P\"\n{row}\n{find}"), true),
         (
@@ -145,11 +158,33 @@ pub(crate) fn a_wrong_entry_is_found() -> Result<(), String> {
             format!("comes = \"P\"\n{row}\n{find}\nskipped = \"x\""),
             false,
         ),
+        (
+            format!("comes = \"P\"\n{row}\n{find}\nhttp_none = \"it is sent\""),
+            false,
+        ),
+        (format!("comes = \"P\"\n{of_guard}"), false),
+        (
+            format!("comes = \"P\"\n{of_guard}\nhttp_none = \"no words\""),
+            true,
+        ),
+        (
+            format!("comes = \"P\"\n{of_guard}\nhttp_none = \"\""),
+            false,
+        ),
+        (
+            format!("comes = \"P\"\n{of_guard}\n{http}\nhttp_find = '\"no proof\"'"),
+            true,
+        ),
     ];
     for (entry, right) in rows {
         let entry = format!("sent = \"x\"\n{entry}");
         let attack: Table = entry.parse().map_err(|error| format!("{error}"))?;
-        let checked = check(&attack, &mut BTreeMap::new(), &mut Counts::default());
+        let checked = check(
+            "Proof, form",
+            &attack,
+            &mut BTreeMap::new(),
+            &mut Counts::default(),
+        );
         if checked.is_ok() != right {
             return Err(format!("{checked:?}: {entry}"));
         }
@@ -177,6 +212,7 @@ fn sections() -> Result<Vec<(String, Vec<Table>)>, String> {
 }
 
 fn check(
+    section: &str,
     attack: &Table,
     files: &mut BTreeMap<String, String>,
     counts: &mut Counts,
@@ -188,14 +224,40 @@ fn check(
             let row = text(attack, "row")?;
             found(row, text(attack, "find")?, files)?;
             counts.rows += 1;
-            counts.over_http += usize::from(row.starts_with(HTTP));
+            if goes_over_http(row) {
+                counts.over_http += 1;
+            } else if !ELSEWHERE.contains(&section) {
+                return Err(
+                    "goes to no HTTP endpoint; want http and http_find, or http_none with the \
+                     reason"
+                        .to_owned(),
+                );
+            }
         }
         ["comes", "find", "http", "http_find", "row", "sent"] => {
             found(text(attack, "row")?, text(attack, "find")?, files)?;
-            let http = format!("{HTTP}{}", text(attack, "http")?);
-            found(&http, text(attack, "http_find")?, files)?;
+            let http = text(attack, "http")?;
+            let folder = match http.starts_with("edges/") {
+                true => SERVICE.to_owned(),
+                false => format!("{SERVICE}http/"),
+            };
+            found(
+                &format!("{folder}{http}"),
+                text(attack, "http_find")?,
+                files,
+            )?;
             counts.rows += 1;
             counts.over_http += 1;
+        }
+        ["comes", "find", "http_none", "row", "sent"] => {
+            let row = text(attack, "row")?;
+            found(row, text(attack, "find")?, files)?;
+            text(attack, "http_none")?;
+            if goes_over_http(row) {
+                return Err("says why it is not sent over HTTP, and is sent".to_owned());
+            }
+            counts.rows += 1;
+            counts.not_in_http += 1;
         }
         ["comes", "not_yet", "sent"] => {
             text(attack, "not_yet")?;
@@ -208,11 +270,17 @@ fn check(
         _ => {
             return Err(format!(
                 "has {names:?}; want sent, comes, and either row with find (and http with \
-                 http_find), not_yet or cannot_be_said"
+                 http_find, or http_none), not_yet or cannot_be_said"
             ));
         }
     }
     text(attack, "sent").and(text(attack, "comes")).map(|_| ())
+}
+
+/// Whether what drives this row sends it to an HTTP endpoint.
+fn goes_over_http(row: &str) -> bool {
+    let over_http = |of_service: &str| OVER_HTTP.iter().any(|it| of_service.starts_with(it));
+    row == VECTORS || row.strip_prefix(SERVICE).is_some_and(over_http)
 }
 
 /// Whether the row is where the entry says.
@@ -246,8 +314,8 @@ fn text<'a>(attack: &'a Table, name: &str) -> Result<&'a str, String> {
 )]
 fn say(counts: &Counts) {
     println!(
-        "attacks: {} with a row, {} of them one that goes to an HTTP endpoint, {} not yet, \
-         {} that cannot be said",
-        counts.rows, counts.over_http, counts.not_yet, counts.cannot_be_said
+        "attacks: {} with a row, {} of them one that goes to an HTTP endpoint, {} with nothing \
+         like it there, {} not yet, {} that cannot be said",
+        counts.rows, counts.over_http, counts.not_in_http, counts.not_yet, counts.cannot_be_said
     );
 }

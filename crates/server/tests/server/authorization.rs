@@ -1,18 +1,15 @@
-//! Attacks on PKCE, codes and pushed requests.
+//! Attacks on pushed requests and their approval; those on codes are with both protocols.
 
 use std::time::Duration;
 
 use countersign::admin::v1::AuthenticationMethod;
 use countersign::authorization::v1 as authorization;
-use countersign::token::v1 as token;
-use countersign::token::v1::issue_token_request::Grant;
 
 use crate::comes::{Comes, check};
-use crate::flow::{approved, code, pkce, push_request, redeem, redeem_request, rotate, with_login};
+use crate::flow::{approved, code, pkce, push_request, with_login};
 use crate::harness::{
     APPROVE, Client, PUSH, Service, inner, person_client, service_client, strings, with_proof,
 };
-use crate::introspection::is_active;
 use crate::proof::Key;
 
 async fn shop() -> (Service, Client, Client) {
@@ -131,155 +128,11 @@ async fn requests_that_are_not_right_are_not_lodged() {
     check("a proof that is none", &answer, Comes::P);
 }
 
-type Issue = token::IssueTokenRequest;
-
-fn presented(request: &mut Issue) -> &mut token::AuthorizationCode {
-    match &mut request.grant {
-        Some(Grant::AuthorizationCode(code)) => code,
-        other => panic!("a code, not {other:?}"),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn codes_are_redeemed_by_whom_they_are_for_as_they_were_asked_for() {
+async fn requests_end() {
     let (service, login, shop) = shop().await;
-    let other = service
-        .add(person_client("other", AuthenticationMethod::ClientSecret))
-        .await;
-    let (verifier, challenge) = pkce();
+    let (_, challenge) = pkce();
     let code = code(&service, &login, push_request(&shop, &challenge)).await;
-    let row = |change: &dyn Fn(&mut Issue)| {
-        let mut request = redeem_request(&shop, &code, &verifier);
-        change(&mut request);
-        request
-    };
-    let field = "authorization_code.code_verifier";
-    let other_callback = "https://shop.example.com/other";
-    for (what, request, expected) in [
-        (
-            "verifier absent",
-            row(&|r| presented(r).code_verifier = String::new()),
-            Comes::G,
-        ),
-        (
-            "another verifier",
-            row(&|r| presented(r).code_verifier = "a".repeat(43)),
-            Comes::G,
-        ),
-        (
-            "verifier of 42",
-            row(&|r| presented(r).code_verifier = "a".repeat(42)),
-            Comes::R(field),
-        ),
-        (
-            "verifier of 129",
-            row(&|r| presented(r).code_verifier = "a".repeat(129)),
-            Comes::R(field),
-        ),
-        (
-            "verifier with a plus",
-            row(&|r| presented(r).code_verifier = "a+".repeat(22)),
-            Comes::R(field),
-        ),
-        (
-            "verifier with a space",
-            row(&|r| presented(r).code_verifier = "a ".repeat(22)),
-            Comes::R(field),
-        ),
-        (
-            "another redirect URI",
-            row(&|r| presented(r).redirect_uri = other_callback.to_owned()),
-            Comes::G,
-        ),
-        (
-            "no redirect URI and another verifier",
-            row(&|r| {
-                presented(r).redirect_uri = String::new();
-                presented(r).code_verifier = "a".repeat(43);
-            }),
-            Comes::G,
-        ),
-        (
-            "no code",
-            row(&|r| presented(r).code = String::new()),
-            Comes::R("authorization_code.code"),
-        ),
-        (
-            "garbage",
-            row(&|r| presented(r).code = "csc_AAAA".to_owned()),
-            Comes::G,
-        ),
-        (
-            "another client",
-            row(&|r| r.client = other.authentication()),
-            Comes::G,
-        ),
-        (
-            "wider scope",
-            row(&|r| r.scopes = strings(&["orders.admin"])),
-            Comes::Scope,
-        ),
-        ("no grant", row(&|r| r.grant = None), Comes::GrantType),
-        // OAuth 2.1 §10.2.
-        (
-            "right, without the redirect URI",
-            row(&|r| presented(r).redirect_uri = String::new()),
-            Comes::Ok,
-        ),
-    ] {
-        check(
-            what,
-            &redeem(&service, &Key::new(), request).await,
-            expected,
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_use_of_a_code_revokes_what_the_first_led_to() {
-    let (service, login, shop) = shop().await;
-    let (verifier, challenge) = pkce();
-    let key = Key::new();
-    let code = code(&service, &login, push_request(&shop, &challenge)).await;
-    let request = || redeem_request(&shop, &code, &verifier);
-    let first = redeem(&service, &key, request()).await.expect("redeemed");
-    assert!(is_active(&service, &first.access_token).await);
-
-    check("again", &redeem(&service, &key, request()).await, Comes::G);
-    assert!(!is_active(&service, &first.access_token).await);
-    let rotated = rotate(&service, &shop, &key, &first.refresh_token, &[]).await;
-    check("its refresh token", &rotated, Comes::G);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_uses_at_once_one_succeeds() {
-    let (service, login, shop) = shop().await;
-    for _ in 0..5 {
-        let (verifier, challenge) = pkce();
-        let code = code(&service, &login, push_request(&shop, &challenge)).await;
-        let (one, two) = (Key::new(), Key::new());
-        let (first, second) = tokio::join!(
-            redeem(&service, &one, redeem_request(&shop, &code, &verifier)),
-            redeem(&service, &two, redeem_request(&shop, &code, &verifier)),
-        );
-        assert_eq!(
-            usize::from(first.is_ok()) + usize::from(second.is_ok()),
-            1,
-            "{first:?} {second:?}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn codes_and_requests_end() {
-    let (service, login, shop) = shop().await;
-    let (verifier, challenge) = pkce();
-    let expired = code(&service, &login, push_request(&shop, &challenge)).await;
-    service.clock.advance(Duration::from_secs(61));
-    let request = redeem_request(&shop, &expired, &verifier);
-    let answer = redeem(&service, &Key::new(), request).await;
-    check("a code after 60 s", &answer, Comes::G);
-
     let lodged = inner(
         service
             .authorizations()
@@ -292,7 +145,7 @@ async fn codes_and_requests_end() {
     for (what, request_uri) in [
         ("expired", lodged.request_uri.as_str()),
         ("garbage", "urn:ietf:params:oauth:request_uri:csp_AAAA"),
-        ("a code", expired.as_str()),
+        ("a code", code.as_str()),
         ("empty", ""),
     ] {
         check_approval(&service, &login, what, request_uri, Comes::R("request_uri")).await;

@@ -17,7 +17,6 @@ use crate::harness::{
     APPROVE, Client, DENY, DEVICE, FIND, ISSUE, ORDERS, Service, inner, person_client,
     service_client, strings, with_proof,
 };
-use crate::introspection::is_active;
 use crate::proof::Key;
 
 type Device = authorization::AuthorizeDeviceResponse;
@@ -355,79 +354,6 @@ async fn a_device_code_ends_denied_or_expired() {
     }
     let answer = find(&service, &login, &waiting.user_code, "ann", "").await;
     check("user code after 600 s", &answer, Comes::R("user_code"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_use_of_a_device_code_revokes_what_the_first_led_to() {
-    let (mut service, login, tv) = television().await;
-    let key = Key::new();
-    let device = begin(&service, &tv, &key).await;
-    approve(&service, &login, &device).await;
-    let issued = poll(&service, &tv, &key, &device.device_code).await;
-    let issued = issued.expect("issued");
-    // Spent and issued are one commit: a restart knows both, or neither.
-    service.restart().await;
-    service.clock.advance(Duration::from_secs(80));
-    let again = poll(&service, &tv, &key, &device.device_code).await;
-    check("device code used twice", &again, Comes::G);
-    let dead = rotate(&service, &tv, &key, &issued.refresh_token, &[]).await;
-    check("its family is dead", &dead, Comes::G);
-    assert!(!is_active(&service, &issued.access_token).await);
-}
-
-/// Of fifty questions at once one is answered with tokens, and what it got is dead by then: one of
-/// them was a second use.
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_uses_of_a_device_code_at_once_one_succeeds() {
-    let (service, login, tv) = television().await;
-    let key = Key::new();
-    let device = begin(&service, &tv, &key).await;
-    approve(&service, &login, &device).await;
-    let tokens = service.tokens().await;
-    let polls = (0..50).map(|_| {
-        let proof = service.proof(&key, ISSUE);
-        let request = with_proof(poll_request(&tv, &device.device_code), &proof);
-        let mut tokens = tokens.clone();
-        tokio::spawn(async move { inner(tokens.issue_token(request).await) })
-    });
-    let mut issued = Vec::new();
-    for poll in polls.collect::<Vec<_>>() {
-        match poll.await.expect("no panic") {
-            Ok(answer) => issued.push(answer),
-            refused => check("at once", &refused, Comes::G),
-        }
-    }
-    let [only] = &issued[..] else {
-        panic!("{} were answered", issued.len());
-    };
-    let dead = rotate(&service, &tv, &key, &only.refresh_token, &[]).await;
-    check("a second use is theft", &dead, Comes::G);
-}
-
-/// While the person has not decided, of many questions at once one is in time.
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_questions_at_once_one_is_in_time() {
-    let (service, _, tv) = television().await;
-    let key = Key::new();
-    let device = begin(&service, &tv, &key).await;
-    let tokens = service.tokens().await;
-    let polls = (0..5).map(|_| {
-        let proof = service.proof(&key, ISSUE);
-        let request = with_proof(poll_request(&tv, &device.device_code), &proof);
-        let mut tokens = tokens.clone();
-        tokio::spawn(async move { tokens.issue_token(request).await.expect_err("pending") })
-    });
-    let mut told = Vec::new();
-    for poll in polls.collect::<Vec<_>>() {
-        let status = poll.await.expect("no panic");
-        let refused = countersign_client::outcome::Refused::of(&status).expect("a refusal of ours");
-        let after = refused.retry_after.expect("a time").as_secs();
-        told.push((refused.oauth_error.expect("a code"), after));
-    }
-    told.sort();
-    let slow = |secs| ("slow_down".to_owned(), secs);
-    let pending = ("authorization_pending".to_owned(), 5);
-    assert_eq!(told, [pending, slow(10), slow(15), slow(20), slow(25)]);
 }
 
 /// What somebody had is dead with the device code that their approval made good, and what a person

@@ -1,7 +1,6 @@
 //! The token service from outside: real sockets, a real store on disk, a clock that the test moves.
 
 mod admin;
-mod assertion;
 mod audit;
 mod authority;
 mod authorization;
@@ -11,9 +10,8 @@ mod details;
 mod details_attacks;
 mod devices;
 mod drain;
-mod floods;
+mod edges;
 mod flow;
-mod grants;
 mod guarded;
 mod harness;
 mod health;
@@ -30,7 +28,6 @@ mod presentation;
 mod proof;
 mod references;
 mod reflection;
-mod refresh;
 mod reload;
 mod revocations;
 mod silent;

@@ -5,7 +5,7 @@
 //! the vectors' were; nonces are never off; and no access token is presented, so `ath` is ignored.
 
 #[path = "../../../guard/tests/guard/vectors/published.rs"]
-mod published;
+pub(crate) mod published;
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -21,7 +21,8 @@ use tonic::Status;
 use tonic::transport::Channel;
 use tower::ServiceExt as _;
 
-use crate::comes::{Comes, check};
+use crate::comes::Comes;
+use crate::edges::{Edge, Given, Reply};
 use crate::harness::{ISSUE, ORDERS, Service, credentials, service_client};
 use crate::http::web::{Answer, FORM, TOKEN, form};
 use crate::proof::{Draft, Key};
@@ -30,62 +31,11 @@ use published::{Document, Keys, PATH, Refusals, Rule, Signed, Terms, Vector};
 /// When nonces were minted, in seconds from now.
 const MINTED: [i64; 9] = [0, -5, -6, -60, -180, -86_400, 30, 60, 61];
 
-/// Which protocol the service is asked by.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Edge {
-    Grpc,
-    Http,
-}
-
-impl Edge {
-    /// What is called.
-    fn path(self) -> &'static str {
-        match self {
-            Self::Grpc => ISSUE,
-            Self::Http => TOKEN,
-        }
-    }
-}
-
-/// What came back.
-enum Reply {
-    Grpc(Result<(), Status>),
-    Http(Answer),
-}
-
-impl Reply {
-    #[track_caller]
-    fn check(&self, what: &str, expected: Comes) {
-        match (self, expected) {
-            (Self::Grpc(answer), _) => check(what, answer, expected),
-            // What is no endpoint is told so before anything is read.
-            (Self::Http(answer), Comes::NotFound) => {
-                answer.check_error(what, 404, "invalid_request");
-            }
-            (Self::Http(answer), Comes::NoRule) => {
-                answer.check_error(what, 405, "invalid_request");
-            }
-            (Self::Http(answer), _) => answer.check(what, expected),
-        }
-    }
-
-    fn is_refused(&self) -> bool {
-        match self {
-            Self::Grpc(answer) => answer.is_err(),
-            Self::Http(answer) => !answer.status.is_success(),
-        }
-    }
-
-    fn nonce(&self) -> String {
-        let nonce = match self {
-            Self::Grpc(Ok(())) => None,
-            Self::Grpc(Err(status)) => status
-                .metadata()
-                .get("dpop-nonce")
-                .and_then(|nonce| nonce.to_str().ok()),
-            Self::Http(answer) => answer.header("dpop-nonce"),
-        };
-        nonce.expect("a nonce").to_owned()
+/// What is called.
+fn path_of(edge: Edge) -> &'static str {
+    match edge {
+        Edge::Grpc => ISSUE,
+        Edge::Http => TOKEN,
     }
 }
 
@@ -156,7 +106,7 @@ impl Stand {
             }
             self.service.clock.set(at);
             let long_ago = at.minus(Duration::from_secs(100_000));
-            let path = self.edge.path();
+            let path = path_of(self.edge);
             let proof = Draft::new(&key, &self.service.htu(path), long_ago).sign(&key);
             let challenged = self.call("POST", path, &proof).await;
             challenged.check("without a nonce", Comes::N);
@@ -199,7 +149,7 @@ impl Stand {
         }
         Reply::Grpc(match Status::from_header_map(&head.headers) {
             Some(status) => Err(status),
-            None if head.status.is_success() => Ok(()),
+            None if head.status.is_success() => Ok(Given::default()),
             None => Err(Status::unknown(head.status.to_string())),
         })
     }
