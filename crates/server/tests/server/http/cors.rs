@@ -5,6 +5,8 @@ use http::{Method, StatusCode};
 use super::web::{Ask, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web};
 use crate::harness::Service;
 
+/// Where a browser takes a person's request.
+const AUTHORIZE: &str = "/authorize";
 const APP: &str = "https://app.example.com";
 
 fn preflight(path: &str, origin: &str) -> Ask {
@@ -53,6 +55,41 @@ async fn scripts_of_configured_origins_see_the_answer_and_its_nonce() {
     // A browser has no business there.
     let introspect = web.send(preflight(INTROSPECT, APP)).await;
     introspect.check_error("introspection", 405, "invalid_request");
+}
+
+/// A browser goes there itself; a script that may read tokens must not be able to walk a person
+/// through it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_script_reads_what_a_browser_is_sent_to() {
+    for origin in [APP, "*"] {
+        let service = Service::start_cold(|config| {
+            config.http.cors_origins = vec![origin.to_owned()];
+            config.http.login_url = Some("https://login.example.com/enter".to_owned());
+        })
+        .await;
+        let web = Web::of(&service);
+        let known = web.send(Ask::get(KEYS).header("origin", APP)).await;
+        assert_eq!(known.header("access-control-allow-origin"), Some(origin));
+        for (what, ask) in [
+            ("a preflight", preflight(AUTHORIZE, APP)),
+            (
+                "a request by GET",
+                Ask::get(&format!("{AUTHORIZE}?client_id=x")).header("origin", APP),
+            ),
+            (
+                "a request by POST",
+                Ask::post(AUTHORIZE, &[("client_id", "x")]).header("origin", APP),
+            ),
+        ] {
+            let answer = web.send(ask).await;
+            assert!(answer.status.is_client_error(), "{what}: {answer:?}");
+            let told = answer.headers.keys().map(|name| name.as_str());
+            let allowed: Vec<_> = told
+                .filter(|name| name.starts_with("access-control-"))
+                .collect();
+            assert_eq!(allowed, [""; 0], "{what}, {origin}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
