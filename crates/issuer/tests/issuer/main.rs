@@ -30,5 +30,6 @@ mod revoke_all;
 mod rotation;
 mod rotation_laws;
 mod set_back;
+mod user_codes;
 mod values;
 mod world;

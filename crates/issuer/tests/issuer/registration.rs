@@ -1,13 +1,15 @@
-//! Registration of clients: what is refused, naming the field, and what a change leaves alone.
+//! Registration of clients: what is refused, naming the field; new secrets, and removal.
 
-use countersign_issuer::model::{Authentication, GrantType, RefreshKey};
+mod changes;
+
+use countersign_issuer::model::{GrantType, RefreshKey};
 use countersign_issuer::register::{
-    AuthenticationMethod, ClientChange, ClientForm, NewClient, PermissionForm, Registered,
-    create_client, delete_client, etag, parse_etag, rotate_client_secret, update_client,
+    AuthenticationMethod, ClientForm, NewClient, PermissionForm, Registered, create_client,
+    delete_client, rotate_client_secret,
 };
-use countersign_issuer::{Actor, Decision, EventKind, Presented, Refusal, Version, authenticate};
+use countersign_issuer::{Actor, EventKind, Presented, Refusal, Version, authenticate};
 
-use crate::world::{KEY_A, ORDERS, START, World, assertion_key, outcome, refresh_token};
+use crate::world::{ORDERS, START, World, assertion_key, outcome};
 
 pub(crate) const ADMIN: Actor = Actor::Operator { uid: 0 };
 
@@ -44,17 +46,6 @@ fn create(world: &mut World, form: &ClientForm) -> Result<Registered, Refusal> {
     let new = NewClient::parse(form, [6; 16])?;
     let known = world.clients.get(new.id().as_str());
     let decision = create_client(&new, known, &world.catalogue(), &[5; 32], &ADMIN, world.now);
-    world.settle(decision)
-}
-
-fn update(
-    world: &mut World,
-    form: &ClientForm,
-    mask: &[&str],
-) -> Result<countersign_issuer::model::Client, Refusal> {
-    let change = ClientChange::parse(form, mask)?;
-    let known = world.clients.get(change.id().as_str());
-    let decision = update_client(&change, known, &world.catalogue(), &ADMIN, world.now);
     world.settle(decision)
 }
 
@@ -333,155 +324,6 @@ fn a_client_is_refused_naming_the_field_that_is_wrong() {
     ] {
         let answer = create(&mut World::new(), &form);
         assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
-    }
-}
-
-#[test]
-fn a_change_touches_what_the_mask_names() {
-    let mut world = World::new();
-    create(&mut world, &form()).unwrap();
-    world.pass(5);
-    let new = ClientForm {
-        client_id: "new".into(),
-        display_name: "Newer".into(),
-        disabled: true,
-        ..ClientForm::default()
-    };
-    let changed = update(&mut world, &new, &["display_name"]).unwrap();
-    assert_eq!(changed.display_name.as_str(), "Newer");
-    assert!(!changed.disabled && !changed.permissions.is_empty());
-    assert!(matches!(changed.authentication, Authentication::Secret(_)));
-    assert_eq!((changed.created_at, changed.updated_at), (START, world.now));
-
-    assert_eq!(
-        fault(update(&mut world, &new, &["client_id"])),
-        ("update_mask", "update_mask".to_owned())
-    );
-    // Named often, read once.
-    let often = update(&mut world, &new, &vec!["display_name"; 10_000]).unwrap();
-    assert_eq!(often.display_name.as_str(), "Newer");
-    // An empty mask means all fields, and all of them must be right.
-    assert_eq!(fault(update(&mut world, &new, &[])).1, "client.grant_types");
-    let all = ClientForm {
-        display_name: "Newest".into(),
-        jwks: String::new(),
-        ..form()
-    };
-    assert_eq!(
-        update(&mut world, &all, &[]).unwrap().display_name.as_str(),
-        "Newest"
-    );
-}
-
-#[test]
-fn a_change_keeps_the_rules_between_fields() {
-    let mut world = World::new();
-    create(&mut world, &form()).unwrap();
-    let empty = ClientForm {
-        client_id: "new".into(),
-        ..ClientForm::default()
-    };
-    assert_eq!(
-        fault(update(&mut world, &empty, &["redirect_uris"])).0,
-        "redirect_uri_needed"
-    );
-    let keys = ClientForm {
-        jwks: jwks(),
-        ..empty
-    };
-    assert_eq!(fault(update(&mut world, &keys, &["jwks"])).0, "jwks_unused");
-    // A resource that is gone since does not stand in the way.
-    world.resources.remove(ORDERS);
-    let off = ClientForm {
-        client_id: "new".into(),
-        disabled: true,
-        ..ClientForm::default()
-    };
-    assert!(update(&mut world, &off, &["disabled"]).unwrap().disabled);
-}
-
-#[test]
-fn what_a_client_had_when_it_was_disabled_stays_dead_when_it_is_enabled() {
-    let mut world = World::new();
-    let switch = |world: &mut World, disabled| {
-        let form = ClientForm {
-            client_id: "checkout".into(),
-            disabled,
-            ..ClientForm::default()
-        };
-        update(world, &form, &["disabled"]).unwrap()
-    };
-    let before = world.grant("checkout");
-    let access = world.sign(&before);
-    assert!(world.is_active(&access, "guard"));
-    let off = switch(&mut world, true);
-    let told = world.revocations.last().unwrap();
-    assert_eq!(off.tokens_revoked_at, Some(told.at), "both say the same");
-    // Neither a second switch nor a clock that was set back moves it.
-    world.now = world.now.minus(std::time::Duration::from_secs(3_600));
-    assert_eq!(
-        switch(&mut world, true).tokens_revoked_at,
-        off.tokens_revoked_at
-    );
-    switch(&mut world, false);
-    assert_eq!(
-        switch(&mut world, true).tokens_revoked_at,
-        off.tokens_revoked_at
-    );
-    world.now = world.now.plus(std::time::Duration::from_secs(3_600));
-    assert_eq!(
-        switch(&mut world, false).tokens_revoked_at,
-        off.tokens_revoked_at
-    );
-    assert!(!world.is_active(&access, "guard"));
-
-    world.pass(3);
-    let after = world.rotate("checkout", &refresh_token(&before), &[], KEY_A);
-    let after = after.expect("its families waited");
-    assert!(world.is_active(&world.sign(&after), "guard"));
-    assert!(!world.is_active(&access, "guard"));
-}
-
-#[test]
-fn a_change_on_what_somebody_else_changed_is_refused() {
-    let mut world = World::new();
-    create(&mut world, &form()).unwrap();
-    let version = world.clients["new"].version;
-    let mine = ClientForm {
-        etag: etag(version),
-        ..form()
-    };
-    assert!(update(&mut world, &mine, &[]).is_ok());
-    assert_eq!(outcome(update(&mut world, &mine, &[])), Some("changed"));
-    let garbage = ClientForm {
-        etag: "x".into(),
-        ..form()
-    };
-    assert_eq!(outcome(update(&mut world, &garbage, &[])), Some("changed"));
-    let nobody = ClientForm {
-        client_id: "nobody".into(),
-        ..form()
-    };
-    assert_eq!(outcome(update(&mut world, &nobody, &[])), Some("not_found"));
-
-    // Two that both read the same version: the store finds the second.
-    let change = ClientChange::parse(&form(), &["display_name"]).unwrap();
-    let decide = |world: &World| -> Decision<_> {
-        let known = world.clients.get("new");
-        update_client(&change, known, &world.catalogue(), &ADMIN, world.now)
-    };
-    let (first, second) = (decide(&world), decide(&world));
-    assert!(world.commit(&first.change).is_ok());
-    assert!(world.commit(&second.change).is_err());
-}
-
-#[test]
-fn an_etag_has_one_text() {
-    let version = Version::new(7);
-    assert_eq!(parse_etag(&etag(version)), Ok(Some(version)));
-    assert_eq!(parse_etag(""), Ok(None));
-    for text in ["007", "+7", " 7", "x", "-1", "99999999999999999999"] {
-        assert_eq!(parse_etag(text), Err(Refusal::Changed), "{text}");
     }
 }
 

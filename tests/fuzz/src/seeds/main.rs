@@ -40,6 +40,7 @@ fn main() -> io::Result<()> {
             rows::of(&[
                 "crates/issuer/tests/issuer/values.rs",
                 "crates/issuer/tests/issuer/registration.rs",
+                "crates/issuer/tests/issuer/registration/changes.rs",
             ])?,
         ),
         ("nonce", bytes::nonces()),
