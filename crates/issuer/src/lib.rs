@@ -95,6 +95,7 @@
 pub mod access_token;
 mod authenticate;
 pub mod authorize;
+mod carried;
 mod change;
 mod event;
 mod family;

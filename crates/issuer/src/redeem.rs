@@ -8,8 +8,8 @@ use std::time::Duration;
 use countersign_jose::{Thumbprint, UnixTime};
 
 use crate::Expect;
-use crate::access_token::{self, Binding, Claims};
 use crate::authenticate::Authenticated;
+use crate::carried::Carried;
 use crate::change::{Change, Decision, Known, Record};
 use crate::event::{Actor, Event, EventKind, Granted, Object};
 use crate::family;
@@ -17,12 +17,12 @@ use crate::handle::{Handle, HandleKind, MacKeys};
 use crate::issue::{Entered, Issued};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
 use crate::model::{
-    Approval, Authorization, Catalogue, Client, CodeVerifier, Details, Family, FamilyId,
-    Generation, Malformed, Permissions, RecordId, RefreshKey, RevokedCause, Stage, TokenId, Way,
+    Approval, Authorization, Catalogue, Client, CodeVerifier, Family, FamilyId, Generation,
+    Malformed, RecordId, RefreshKey, RevokedCause, Stage, TokenId, Way,
 };
-use crate::policy::{self, Ask};
+use crate::policy::Ask;
 use crate::reference;
-use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
+use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal};
 
 pub use poll::SLOW_DOWN;
 
@@ -241,51 +241,23 @@ pub fn redeem(
             Way::Device(_) => change.refuse(Refusal::DeviceCodeExpired),
         };
     }
-    let allowed = permissions(
-        redemption,
-        authorization,
-        client.client(),
-        approval,
-        catalogue,
-    );
-    let permissions = match allowed {
-        Ok(permissions) => permissions,
+    if !authorization.way.is_granted_to(client.client()) {
+        return change.refuse(NotAllowedCause::GrantType);
+    }
+    let granted = &approval.permissions;
+    let carried = match Carried::of(granted, &redemption.ask, client, catalogue, issuer) {
+        Ok(carried) => carried,
         Err(refusal) => return change.refuse(refusal),
     };
-    let format = match policy::format(&permissions, catalogue) {
-        Ok(format) => format,
-        Err(refusal) => return change.refuse(refusal),
-    };
-
-    let certificate = match client.bound_to() {
-        Ok(certificate) => certificate,
-        Err(cause) => return change.refuse(cause),
-    };
-
-    let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
-    let binding = Binding {
-        jkt: proof,
-        certificate,
-        id: fresh.token,
-        issued_at: issuer.issue_time(now),
-    };
+    let lifetime = carried.lifetime();
     let family = Family {
-        certificate: client.refresh_bound_to(certificate),
+        certificate: client.refresh_bound_to(carried.certificate()),
         ..begun(client.client(), approval, issuer, proof, now, lifetime)
     };
-    let claims = Claims::of_family(fresh.family, &family, &permissions, lifetime, binding);
-    let details = details(
-        redemption,
-        client.client(),
-        approval,
-        &permissions,
-        catalogue,
-    );
-    let claims =
-        match details.and_then(|details| claims.with_details(details, format, &issuer.name)) {
-            Ok(claims) => claims,
-            Err(refusal) => return change.refuse(refusal),
-        };
+    let claims = match carried.claims((fresh.family, &family), (proof, fresh.token), now) {
+        Ok(claims) => claims,
+        Err(refusal) => return change.refuse(refusal),
+    };
     let refresh_token = family
         .refreshable
         .then(|| family::refresh_token(fresh.family, Generation::FIRST, issuer));
@@ -296,7 +268,7 @@ pub fn redeem(
         },
         ..authorization.clone()
     };
-    let (change, reference) = reference::made(change, &claims, format, issuer);
+    let (change, reference) = reference::made(change, &claims, carried.format(), issuer);
     change
         .put(
             Record::Authorization(redemption.record(), redeemed),
@@ -391,35 +363,6 @@ fn reused<T>(
             ..event(EventKind::CodeReused, client, id, now)
         })
         .refuse(GrantCause::Reused)
-}
-
-fn permissions(
-    redemption: &Redemption,
-    authorization: &Authorization,
-    client: &Client,
-    approval: &Approval,
-    catalogue: &Catalogue,
-) -> Result<Permissions, Refusal> {
-    if !authorization.way.is_granted_to(client) {
-        return Err(NotAllowedCause::GrantType.into());
-    }
-    let allowed = policy::still_allowed(&approval.permissions, client, catalogue);
-    if allowed.is_empty() {
-        return Err(NotAllowedCause::NothingLeft.into());
-    }
-    policy::narrow(&redemption.ask, &allowed, catalogue, ScopeCause::Wider)
-}
-
-/// Those of the details approved that the first access token carries.
-fn details(
-    redemption: &Redemption,
-    client: &Client,
-    approval: &Approval,
-    permissions: &Permissions,
-    catalogue: &Catalogue,
-) -> Result<Details, Refusal> {
-    let allowed = policy::still_allowed_details(&approval.details, client, catalogue);
-    policy::carried_details(redemption.ask.details(), &allowed, permissions, catalogue)
 }
 
 /// A family with all that was approved, even where its first access token has less.

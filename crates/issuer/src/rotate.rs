@@ -3,8 +3,8 @@
 use countersign_jose::{Thumbprint, UnixTime};
 
 use crate::Expect;
-use crate::access_token::{self, Binding, Claims};
 use crate::authenticate::Authenticated;
+use crate::carried::Carried;
 use crate::change::{Change, Decision, Known, Record};
 use crate::event::{Actor, Event, EventKind, Granted, Object};
 use crate::family;
@@ -12,12 +12,11 @@ use crate::handle::{Handle, HandleKind, MacKeys};
 use crate::issue::{Entered, Issued};
 use crate::issuer::Issuer;
 use crate::model::{
-    Catalogue, Client, Details, Family, FamilyId, Generation, Malformed, Permissions, RevokedCause,
-    TokenId,
+    Catalogue, Client, Family, FamilyId, Generation, Malformed, RevokedCause, TokenId,
 };
-use crate::policy::{self, Ask};
+use crate::policy::Ask;
 use crate::reference;
-use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal, ScopeCause};
+use crate::refusal::{FieldFault, GrantCause, NotAllowedCause, Refusal};
 
 /// A refresh token of this service, presented for its successor.
 #[derive(Clone, Debug)]
@@ -109,46 +108,20 @@ pub fn rotate(
     if !client.client().grant_types.refresh_token {
         return change.refuse(NotAllowedCause::GrantType);
     }
-    let permissions = match permissions(&rotation.ask, client.client(), family, catalogue) {
-        Ok(permissions) => permissions,
+    let granted = &family.permissions;
+    let carried = match Carried::of(granted, &rotation.ask, client, catalogue, issuer) {
+        Ok(carried) => carried,
         Err(refusal) => return change.refuse(refusal),
     };
-    let format = match policy::format(&permissions, catalogue) {
-        Ok(format) => format,
+    let claims = match carried.claims((family_id, family), (proof, id), now) {
+        Ok(claims) => claims,
         Err(refusal) => return change.refuse(refusal),
     };
-
-    let certificate = match client.bound_to() {
-        Ok(certificate) => certificate,
-        Err(cause) => return change.refuse(cause),
-    };
-
-    let lifetime = access_token::lifetime(&permissions, catalogue, &issuer.lifetimes);
-    let binding = Binding {
-        jkt: proof,
-        certificate,
-        id,
-        issued_at: issuer.issue_time(now),
-    };
-    let generation = step.generation();
-    let claims = Claims::of_family(family_id, family, &permissions, lifetime, binding);
-    let details = details(
-        &rotation.ask,
-        client.client(),
-        family,
-        &permissions,
-        catalogue,
-    );
-    let claims =
-        match details.and_then(|details| claims.with_details(details, format, &issuer.name)) {
-            Ok(claims) => claims,
-            Err(refusal) => return change.refuse(refusal),
-        };
-    let (change, reference) = reference::made(change, &claims, format, issuer);
+    let (change, reference) = reference::made(change, &claims, carried.format(), issuer);
     let issued = Issued {
         claims,
         reference,
-        refresh_token: Some(family::refresh_token(family_id, generation, issuer)),
+        refresh_token: Some(family::refresh_token(family_id, step.generation(), issuer)),
         family: Some(family_id),
         entered: match step {
             Step::Again(_) => Entered::Alone {
@@ -160,7 +133,7 @@ pub fn rotate(
     // A family of before its client was registered so is bound from here on.
     let bound_to = family
         .certificate
-        .or_else(|| client.refresh_bound_to(certificate));
+        .or_else(|| client.refresh_bound_to(carried.certificate()));
     match step {
         Step::Again(_) => change.answer(issued),
         Step::Forward(generation) => change
@@ -267,32 +240,6 @@ fn step(
     // Also a generation that is yet to come: the record is behind what was handed out, and nobody
     // knows what else was.
     Err(GrantCause::Reused)
-}
-
-fn permissions(
-    ask: &Ask,
-    client: &Client,
-    family: &Family,
-    catalogue: &Catalogue,
-) -> Result<Permissions, Refusal> {
-    let allowed = policy::still_allowed(&family.permissions, client, catalogue);
-    if allowed.is_empty() {
-        return Err(NotAllowedCause::NothingLeft.into());
-    }
-    // RFC 6749 §6: nothing that was not granted.
-    policy::narrow(ask, &allowed, catalogue, ScopeCause::Wider)
-}
-
-/// RFC 9396 §6: no object that was not granted.
-fn details(
-    ask: &Ask,
-    client: &Client,
-    family: &Family,
-    permissions: &Permissions,
-    catalogue: &Catalogue,
-) -> Result<Details, Refusal> {
-    let allowed = policy::still_allowed_details(&family.details, client, catalogue);
-    policy::carried_details(ask.details(), &allowed, permissions, catalogue)
 }
 
 fn rotated(
