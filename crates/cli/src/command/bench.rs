@@ -1,28 +1,30 @@
 //! `countersign bench`: what calls cost here, against what they must cost.
 
+mod figures;
+mod values;
+
 use std::env;
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use countersign_bench::call::Failures;
 use countersign_bench::child::{self, Keeper, Spec};
 use countersign_bench::cores::Cores;
 use countersign_bench::plan::{Asked, Plan, Shape};
-use countersign_bench::report::{Figure, OpenFigure, count};
+use countersign_bench::report::OpenFigure;
 use countersign_bench::run::{self, Progress};
 use countersign_bench::world::Setting;
 use countersign_bench::{BenchError, Process, Row, World, chart, growth, overload};
-use serde_json::Value;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::exit::{Failure, Kind};
-use crate::output::{Output, table};
+use crate::output::Output;
 use crate::signals::Signals;
+use figures::Figures;
+use values::{at_least_one, below_a_minute, part};
 
 /// Streams of an open loop are nobody's choice; its preparation has as many.
 const OPEN_STREAMS: usize = 64;
@@ -136,14 +138,6 @@ impl BenchServer {
         let spec = Spec::from_argument(&self.spec).map_err(|error| failure(&error))?;
         child::serve(spec).await.map_err(|error| failure(&error))
     }
-}
-
-/// What was measured.
-enum Figures {
-    Closed(Vec<Figure>),
-    Open(Vec<OpenFigure>),
-    Overload(Box<overload::Report>),
-    Growth(Box<growth::Report>),
 }
 
 impl Bench {
@@ -297,86 +291,6 @@ impl Bench {
     }
 }
 
-impl Figures {
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Closed(figures) => figures.iter().map(Figure::to_json).collect(),
-            Self::Open(figures) => figures.iter().map(OpenFigure::to_json).collect(),
-            Self::Overload(report) => report.to_json().into(),
-            Self::Growth(report) => report.to_json().into(),
-        }
-    }
-
-    fn to_text(&self) -> String {
-        match self {
-            Self::Closed(figures) => {
-                let mut text = table(Figure::HEADER, figures.iter().map(Figure::columns), "");
-                let goals = |figure: &Figure| [figure.goal(), figure.added_goal()];
-                for goal in figures.iter().flat_map(goals).flatten() {
-                    // Writing to a text does not fail.
-                    let _ = write!(text, "\n{goal}");
-                }
-                text
-            }
-            Self::Open(figures) => {
-                let columns = figures.iter().map(OpenFigure::columns);
-                let mut text = table(OpenFigure::HEADER, columns, "");
-                for late in figures.iter().filter_map(|figure| figure.kept_up().err()) {
-                    let _ = write!(text, "\nWARNING: {late}");
-                }
-                text
-            }
-            Self::Overload(report) => report.to_string(),
-            Self::Growth(report) => report.to_string(),
-        }
-    }
-
-    fn failures(&self) -> Vec<(Row, &Failures)> {
-        match self {
-            Self::Closed(figures) => figures
-                .iter()
-                .map(|figure| (figure.row, &figure.failures))
-                .collect(),
-            Self::Open(figures) => figures
-                .iter()
-                .map(|figure| (figure.row, &figure.failures))
-                .collect(),
-            // They say themselves what went wrong, and where.
-            Self::Overload(_) | Self::Growth(_) => Vec::new(),
-        }
-    }
-
-    /// What must not be, besides failed calls of rows.
-    fn wrong(&self) -> Vec<String> {
-        match self {
-            Self::Closed(_) | Self::Open(_) => Vec::new(),
-            Self::Overload(report) => report.wrong(),
-            Self::Growth(report) => report.wrong(),
-        }
-    }
-
-    /// One wrong answer, and the figures are of something else.
-    fn judge(&self) -> Result<(), Failure> {
-        let what = self.wrong();
-        if !what.is_empty() {
-            return Err(Failure::surprise(what.join("; ")));
-        }
-        let mut wrong = String::new();
-        let mut calls = 0;
-        for (row, failures) in self.failures() {
-            for (failed, times) in failures {
-                // Writing to a text does not fail.
-                let _ = write!(wrong, "; {row}: {times} × {failed}");
-            }
-            calls += count(failures);
-        }
-        match calls {
-            0 => Ok(()),
-            _ => Err(Failure::surprise(format!("{calls} calls failed{wrong}"))),
-        }
-    }
-}
-
 fn draw(report: &growth::Report, file: &Path) -> Result<(), BenchError> {
     let drawn =
         chart::svg(&report.curves).map_err(|problem| BenchError::Asked(problem.to_string()))?;
@@ -445,59 +359,4 @@ fn failure(error: &BenchError) -> Failure {
         BenchError::Interrupted => Kind::Interrupted,
     };
     Failure::new(kind, error.to_string())
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("must be a number from 1 on".to_owned()),
-        Ok(number) => Ok(number),
-    }
-}
-
-/// Proofs live for 60 s, and are signed before the first call is due.
-const SECS_MAX: f64 = 50.0;
-
-fn below_a_minute(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(secs) if secs > 0.0 && secs <= SECS_MAX => Ok(secs),
-        _ => Err(format!(
-            "must be a number of seconds above 0, at most {SECS_MAX}: proofs are signed before and \
-             live for 60 s"
-        )),
-    }
-}
-
-fn part(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
-        _ => Err("must be a number from 0 to 1, the part of the traces".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use countersign_bench::Failed;
-    use countersign_bench::load::Tally;
-
-    use super::*;
-
-    fn figures(failures: Failures) -> Figures {
-        Figures::Open(vec![OpenFigure {
-            row: Row::Rotate,
-            connections: 1,
-            rate: 10.0,
-            ours_us: 80.0,
-            rss_mib: 20.0,
-            tally: Tally::default(),
-            failures,
-        }])
-    }
-
-    #[test]
-    fn one_failed_call_fails_the_run() {
-        assert!(figures(Failures::new()).judge().is_ok());
-        let failed = Failures::from([(Failed::Wrong("not active"), 1)]);
-        let failure = figures(failed).judge().expect_err("a call failed");
-        assert_eq!(failure.kind(), Kind::Surprise);
-    }
 }
