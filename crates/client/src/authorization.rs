@@ -50,6 +50,7 @@ use crate::pkce::{self, Pkce};
 use crate::random;
 use crate::secret::Secret;
 use crate::token_service::Code;
+use crate::wanted::{Wanted, wanted_setters};
 
 /// Below the issuer, unless somebody says otherwise.
 const ENDPOINT: &str = "authorize";
@@ -61,9 +62,7 @@ pub struct AuthorizationRequest {
     countersign: Countersign,
     endpoint: Option<String>,
     redirect_uri: String,
-    scopes: Vec<String>,
-    resources: Vec<String>,
-    authorization_details: String,
+    wanted: Wanted,
     state: Option<Secret>,
     prompts: Vec<Prompt>,
     max_age: Option<Duration>,
@@ -113,9 +112,7 @@ impl AuthorizationRequest {
             countersign,
             endpoint: None,
             redirect_uri,
-            scopes: Vec::new(),
-            resources: Vec::new(),
-            authorization_details: String::new(),
+            wanted: Wanted::default(),
             state: None,
             prompts: Vec::new(),
             max_age: None,
@@ -123,23 +120,7 @@ impl AuthorizationRequest {
         }
     }
 
-    /// The scopes to ask for.
-    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The resources that tokens shall be for (RFC 8707). None: where only one is possible, that.
-    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
-        self.resources = resources.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Asks for these authorization details as well (RFC 9396): a JSON array, as text.
-    pub fn authorization_details(mut self, details: impl Into<String>) -> Self {
-        self.authorization_details = details.into();
-        self
-    }
+    wanted_setters!();
 
     /// Ties the answer to this request. Without it a new one is drawn, which is what programs want
     /// that ask one person; it must be new for every request, and nobody's guess.
@@ -193,9 +174,9 @@ impl AuthorizationRequest {
         let lodged = service
             .lodge(PushAuthorizationRequest {
                 redirect_uri: self.redirect_uri.clone(),
-                scopes: self.scopes,
-                resources: self.resources,
-                authorization_details: self.authorization_details,
+                scopes: self.wanted.scopes,
+                resources: self.wanted.resources,
+                authorization_details: self.wanted.authorization_details,
                 state: state.expose().to_owned(),
                 code_challenge: pkce.challenge().to_owned(),
                 code_challenge_method: pkce::METHOD.to_owned(),

@@ -31,6 +31,7 @@ use crate::countersign::Countersign;
 use crate::error::TokenError;
 use crate::secret::Secret;
 use crate::token_service::{Issued, TokenService};
+use crate::wanted::{Wanted, wanted_setters};
 
 /// RFC 8628 §3.2: where the server says nothing.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -40,9 +41,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct DeviceRequest {
     countersign: Countersign,
-    scopes: Vec<String>,
-    resources: Vec<String>,
-    authorization_details: String,
+    wanted: Wanted,
 }
 
 /// Why there are no tokens.
@@ -63,29 +62,11 @@ impl DeviceRequest {
     pub(crate) fn new(countersign: Countersign) -> Self {
         Self {
             countersign,
-            scopes: Vec::new(),
-            resources: Vec::new(),
-            authorization_details: String::new(),
+            wanted: Wanted::default(),
         }
     }
 
-    /// The scopes to ask for.
-    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The resources that tokens shall be for (RFC 8707). None: where only one is possible, that.
-    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
-        self.resources = resources.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Asks for these authorization details as well (RFC 9396): a JSON array, as text.
-    pub fn authorization_details(mut self, details: impl Into<String>) -> Self {
-        self.authorization_details = details.into();
-        self
-    }
+    wanted_setters!();
 
     /// Asks for a code to show.
     ///
@@ -98,9 +79,9 @@ impl DeviceRequest {
         let begun = clock.steady();
         let given = service
             .lodge_device(AuthorizeDeviceRequest {
-                scopes: self.scopes,
-                resources: self.resources,
-                authorization_details: self.authorization_details,
+                scopes: self.wanted.scopes,
+                resources: self.wanted.resources,
+                authorization_details: self.wanted.authorization_details,
                 ..AuthorizeDeviceRequest::default()
             })
             .await?;

@@ -148,6 +148,7 @@ pub mod source;
 mod token_service;
 pub mod transport;
 mod unprocessed;
+mod wanted;
 
 pub use self::channel::{ChannelBuilder, GuardedChannel};
 pub use self::countersign::{Builder, Countersign};
