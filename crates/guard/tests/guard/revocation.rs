@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
-use countersign::example::v1::{ImportOrdersRequest, WatchOrdersRequest};
+use countersign::example::v1::{ImportOrdersRequest, WatchOrdersRequest, WatchOrdersResponse};
 use countersign_client::outcome::Refused;
 use countersign_client::source::BoxFuture;
 use countersign_guard::{
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 
 use crate::stand::{Expected, Shown, Stand, es256, published, sign};
 
@@ -161,6 +161,14 @@ fn watch_request(stand: &Stand, id: &str) -> Request<WatchOrdersRequest> {
     request
 }
 
+/// A stream that is open: its first message has come.
+async fn watched(stand: &Stand, id: &str) -> Streaming<WatchOrdersResponse> {
+    let opened = stand.client().watch_orders(watch_request(stand, id)).await;
+    let mut stream = opened.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    stream
+}
+
 /// Ended by the guard, and in a way that no client sends the call again for.
 fn ended(status: &Status, reason: Reason) {
     let refused = Refused::of(status).unwrap_or_else(|| panic!("{status:?}"));
@@ -211,13 +219,7 @@ async fn open_streams_of_a_revoked_token_end_and_others_go_on() {
 #[tokio::test]
 async fn streams_of_a_key_that_is_gone_end() {
     let (stand, _source) = stand(|builder| builder).await;
-    let mut stream = stand
-        .client()
-        .watch_orders(watch_request(&stand, "t1"))
-        .await
-        .unwrap()
-        .into_inner();
-    stream.message().await.unwrap().unwrap();
+    let mut stream = watched(&stand, "t1").await;
     *stand.keys.published.lock() = Some(published(&[("k2", &es256(7))]));
     stand.guard.fetch_keys().await;
     let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
@@ -230,13 +232,7 @@ async fn streams_of_a_key_that_is_gone_end() {
 async fn what_a_revoked_key_signed_is_refused_whatever_the_key_set_says() {
     for seen in [false, true] {
         let (stand, source) = stand(|builder| builder).await;
-        let mut stream = stand
-            .client()
-            .watch_orders(watch_request(&stand, "t1"))
-            .await
-            .unwrap()
-            .into_inner();
-        stream.message().await.unwrap().unwrap();
+        let mut stream = watched(&stand, "t1").await;
         let row = format!("seen: {seen}");
         let token = stand.token();
         let shown = || Shown::new(&token, &stand.proof("CreateOrder", &token));
@@ -303,13 +299,7 @@ async fn a_token_that_names_a_revoked_key_was_revoked_though_the_key_is_gone() {
 #[tokio::test]
 async fn what_a_revoked_key_signed_is_refused_while_fetches_of_keys_hang() {
     let (stand, source) = stand(|builder| builder).await;
-    let mut stream = stand
-        .client()
-        .watch_orders(watch_request(&stand, "t1"))
-        .await
-        .unwrap()
-        .into_inner();
-    stream.message().await.unwrap().unwrap();
+    let mut stream = watched(&stand, "t1").await;
     *stand.keys.takes.lock() = Duration::from_secs(3600);
     let hanging = async {
         loop {
@@ -335,13 +325,7 @@ async fn what_a_revoked_key_signed_is_refused_while_fetches_of_keys_hang() {
 #[tokio::test]
 async fn a_stream_ends_at_the_age_that_is_allowed() {
     let (stand, _source) = stand(|builder| builder.stream_age_max(Duration::from_millis(50))).await;
-    let mut stream = stand
-        .client()
-        .watch_orders(watch_request(&stand, "t1"))
-        .await
-        .unwrap()
-        .into_inner();
-    stream.message().await.unwrap().unwrap();
+    let mut stream = watched(&stand, "t1").await;
     let end = tokio::time::timeout(SOON, stream.message()).await.unwrap();
     let status = end.unwrap_err();
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
@@ -382,13 +366,7 @@ async fn without_recent_knowledge_nobody_is_let_in_where_that_is_asked_for() {
     assert!(*ready.borrow());
     stand.check("recent", &stand.good(), Expected::Ok).await;
 
-    let mut stream = stand
-        .client()
-        .watch_orders(watch_request(&stand, "t1"))
-        .await
-        .unwrap()
-        .into_inner();
-    stream.message().await.unwrap().unwrap();
+    let mut stream = watched(&stand, "t1").await;
 
     tokio::time::pause();
     // Not a word any more.
