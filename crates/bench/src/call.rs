@@ -124,17 +124,17 @@ impl Call {
 type Check = Box<dyn Fn(usize, Bytes) -> Result<(), Failed> + Send + Sync>;
 
 /// Calls that are made together, in order, each once.
-pub struct Batch {
-    calls: Vec<Mutex<Option<Call>>>,
+pub struct Batch<C = Call> {
+    calls: Vec<Mutex<Option<C>>>,
     next: AtomicUsize,
     check: Check,
 }
 
-impl Batch {
+impl<C> Batch<C> {
     /// These calls; `check` sees the message of every answer with the number of
     /// its call, the first being 0.
     pub fn new(
-        calls: Vec<Call>,
+        calls: Vec<C>,
         check: impl Fn(usize, Bytes) -> Result<(), Failed> + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -145,15 +145,6 @@ impl Batch {
             next: AtomicUsize::new(0),
             check: Box::new(check),
         }
-    }
-
-    /// As [`new`](Self::new), where every answer is a message that can be judged
-    /// by itself.
-    pub fn of<M: Message + Default>(
-        calls: Vec<Call>,
-        check: impl Fn(M) -> Result<(), Failed> + Send + Sync + 'static,
-    ) -> Self {
-        Self::new(calls, move |_, bytes| check(decode(bytes)?))
     }
 
     /// How many calls there are.
@@ -167,7 +158,7 @@ impl Batch {
     }
 
     /// The next call that nobody has taken.
-    pub(crate) fn take(&self) -> Option<(usize, Call)> {
+    pub(crate) fn take(&self) -> Option<(usize, C)> {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let mut slot = self
@@ -186,12 +177,50 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// As [`new`](Self::new), where every answer is a message that can be judged
+    /// by itself.
+    pub fn of<M: Message + Default>(
+        calls: Vec<Call>,
+        check: impl Fn(M) -> Result<(), Failed> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(calls, move |_, bytes| check(decode(bytes)?))
+    }
+}
+
 /// Reads an answer's message.
 ///
 /// # Errors
 /// [`Failed::Wrong`] where it is none.
 pub fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, Failed> {
     M::decode(bytes).map_err(|_| Failed::Wrong("it does not decode"))
+}
+
+/// A connection that calls of one kind are made on.
+pub trait Link: Clone + Send + 'static {
+    /// A call that is ready to be sent.
+    type Call: Send;
+
+    /// The bytes of its message.
+    fn message_bytes(call: &Self::Call) -> usize;
+
+    /// Makes it; its answer's message comes back.
+    ///
+    /// # Errors
+    /// Why it failed.
+    fn call(&mut self, call: Self::Call) -> impl Future<Output = Result<Bytes, Failed>> + Send;
+}
+
+impl Link for Connection {
+    type Call = Call;
+
+    fn message_bytes(call: &Call) -> usize {
+        call.message_bytes()
+    }
+
+    async fn call(&mut self, call: Call) -> Result<Bytes, Failed> {
+        Connection::call(self, call).await
+    }
 }
 
 /// A connection to one server.

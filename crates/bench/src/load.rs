@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::open::{Arrivals, PATIENCE, is_shed};
 pub use self::open::{Tally, open};
-use crate::call::{Batch, Call, Connection, Failed, Failures, count_in};
+use crate::call::{Batch, Failed, Failures, Link, count_in};
 use crate::stats::Latencies;
 
 /// What became of the calls of one round.
@@ -79,7 +79,11 @@ impl Measurement {
 
 /// A closed loop: so many streams, spread over the connections; each makes its
 /// next call when the last one is answered, until the batch is used up.
-pub async fn closed(connections: &[Connection], batch: Batch, streams: usize) -> Measurement {
+pub async fn closed<L: Link>(
+    connections: &[L],
+    batch: Batch<L::Call>,
+    streams: usize,
+) -> Measurement {
     let batch = Arc::new(batch);
     let begun = Instant::now();
     let mut at_work = JoinSet::new();
@@ -99,18 +103,23 @@ pub(crate) struct Outcome {
     pub(crate) answer: Result<usize, Failed>,
 }
 
-async fn stream(connection: Connection, batch: Arc<Batch>) -> Vec<Outcome> {
+async fn stream<L: Link>(mut connection: L, batch: Arc<Batch<L::Call>>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     while let Some((number, call)) = batch.take() {
-        outcomes.push(answered(&connection, &batch, number, call).await);
+        outcomes.push(answered(&mut connection, &batch, number, call).await);
     }
     outcomes
 }
 
 /// Makes a call and checks its answer.
-async fn answered(connection: &Connection, batch: &Batch, number: usize, call: Call) -> Outcome {
+async fn answered<L: Link>(
+    connection: &mut L,
+    batch: &Batch<L::Call>,
+    number: usize,
+    call: L::Call,
+) -> Outcome {
     let begun = Instant::now();
-    let request_bytes = call.message_bytes();
+    let request_bytes = L::message_bytes(&call);
     let answer = connection.call(call).await;
     let took = begun.elapsed();
     let answer = answer.and_then(|message| {

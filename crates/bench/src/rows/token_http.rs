@@ -2,24 +2,21 @@
 //! HTTP/1.1 answers one request after another, so each stream has a connection of its own there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use bytes::Bytes;
 use countersign::token::v1::client_authentication::Credential::ClientSecret;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use url::form_urlencoded::Serializer;
 
-use crate::call::Failed;
-use crate::load::{Measurement, Outcome};
+use crate::call::{Batch, Failed, Link};
+use crate::load::closed;
 use crate::plan::Cell;
 use crate::run::{Round, own_time, within};
 use crate::world::{ORDERS, TokenService};
@@ -55,7 +52,7 @@ pub(crate) async fn round(
         open.push(Connection::open(url, version).await?);
     }
     let before = (server.used()?, own_time()?);
-    let work = closed(&open, requests, cell.shape.streams);
+    let work = closed(&open, Batch::new(requests, check), cell.shape.streams);
     let measurement = within(cell.row, work).await?;
     let after = (server.used()?, own_time()?);
     Ok(Round {
@@ -132,8 +129,17 @@ impl Connection {
             }
         })
     }
+}
 
-    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Bytes, Failed> {
+impl Link for Connection {
+    type Call = Request<Full<Bytes>>;
+
+    fn message_bytes(request: &Self::Call) -> usize {
+        let bytes = request.body().size_hint().lower();
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    async fn call(&mut self, mut request: Self::Call) -> Result<Bytes, Failed> {
         let response = match self {
             Self::Http1(send) => {
                 // The path alone: it is no proxy that is asked (RFC 9112 §3.2.1).
@@ -154,6 +160,15 @@ impl Connection {
     }
 }
 
+async fn answered(response: Response<Incoming>) -> Result<Bytes, Failed> {
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    match status {
+        StatusCode::OK => Ok(body),
+        _ => Err(Failed::Status(status.to_string())),
+    }
+}
+
 /// The parts of RFC 6749 §5.1 that are looked at.
 #[derive(Deserialize)]
 struct Answer {
@@ -162,16 +177,15 @@ struct Answer {
     scope: String,
 }
 
-async fn answered(response: Response<Incoming>) -> Result<Bytes, Failed> {
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if status != StatusCode::OK {
-        return Err(Failed::Status(status.to_string()));
-    }
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a function of a message is wanted"
+)]
+fn check(_: usize, body: Bytes) -> Result<(), Failed> {
     let wrong = |_| Failed::Wrong("it is no token");
     let answer: Answer = serde_json::from_slice(&body).map_err(wrong)?;
     match answer.token_type == "DPoP" && answer.scope == "orders.write" {
-        true if !answer.access_token.is_empty() => Ok(body),
+        true if !answer.access_token.is_empty() => Ok(()),
         _ => Err(Failed::Wrong("another token than was asked for")),
     }
 }
@@ -179,50 +193,5 @@ async fn answered(response: Response<Incoming>) -> Result<Bytes, Failed> {
 impl From<hyper::Error> for Failed {
     fn from(error: hyper::Error) -> Self {
         Self::Connection(error.to_string())
-    }
-}
-
-/// As [`closed`](crate::load::closed).
-async fn closed(
-    connections: &[Connection],
-    requests: Vec<Request<Full<Bytes>>>,
-    streams: usize,
-) -> Measurement {
-    let requests: Arc<Vec<_>> = Arc::new(
-        requests
-            .into_iter()
-            .map(|request| parking_lot::Mutex::new(Some(request)))
-            .collect(),
-    );
-    let next = Arc::new(AtomicUsize::new(0));
-    let begun = Instant::now();
-    let mut at_work = JoinSet::new();
-    for (_, connection) in (0..streams).zip(connections.iter().cycle()) {
-        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-        let mut connection = connection.clone();
-        at_work.spawn(async move {
-            let mut outcomes = Vec::new();
-            while let Some(slot) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let Some(request) = slot.lock().take() else {
-                    continue;
-                };
-                outcomes.push(outcome(&mut connection, request).await);
-            }
-            outcomes
-        });
-    }
-    let done = at_work.join_all().await;
-    Measurement::of(done.into_iter().flatten(), begun.elapsed())
-}
-
-async fn outcome(connection: &mut Connection, request: Request<Full<Bytes>>) -> Outcome {
-    use hyper::body::Body as _;
-    let begun = Instant::now();
-    let request_bytes = request.body().size_hint().lower();
-    let answer = connection.send(request).await;
-    Outcome {
-        took: begun.elapsed(),
-        request_bytes: usize::try_from(request_bytes).unwrap_or(usize::MAX),
-        answer: answer.map(|body| body.len()),
     }
 }
