@@ -2,6 +2,7 @@
 //! standard input ends.
 
 mod clock;
+mod facts;
 mod floor;
 mod guarded;
 mod keeper;
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::{runtime, task};
 use tokio_stream::wrappers::TcpListenerStream;
 
+pub use self::facts::Facts;
 pub use self::floor::Floor;
 pub use self::guarded::Guarded;
 pub(crate) use self::guarded::{ISSUER, ORIGIN};
@@ -28,7 +30,6 @@ pub use self::telemetry::Tracing;
 pub use self::token_service::TokenServiceSpec;
 pub(crate) use self::token_service::configuration;
 use crate::BenchError;
-use crate::process::Facts;
 
 /// Which server to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]

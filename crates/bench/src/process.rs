@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,10 +11,9 @@ use std::os::unix::process::CommandExt as _;
 
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
-use crate::child::Spec;
+use crate::child::{Facts, Spec};
 use crate::cores::Cores;
 
 /// The hidden command under which the executable is such a server.
@@ -25,19 +24,6 @@ const END_SECS_MAX: Duration = Duration::from_secs(10);
 
 /// How much of a failed server's log is shown.
 const LOG_BYTES_SHOWN: usize = 4 * 1024;
-
-/// What a server says on its standard output when it takes calls.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Facts {
-    /// Where it listens.
-    pub url: String,
-    /// The name in its tokens, for a token service.
-    pub issuer: Option<String>,
-    /// Its admin socket, for a token service.
-    pub admin_socket: Option<PathBuf>,
-    /// The folder that it keeps its data in, and removes at its end.
-    pub folder: Option<PathBuf>,
-}
 
 /// A running server. It ends when this is dropped, and when this process ends
 /// in whatever way: its standard input is then closed.

@@ -1,5 +1,6 @@
 //! The rows: kinds of calls, each with what it must cost at least.
 
+pub(crate) mod access_tokens;
 pub(crate) mod batch;
 pub(crate) mod client_layer;
 pub(crate) mod floor;

@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::{Request, metadata::MetadataMap};
 
 use super::orders::{Orders, Work};
-use crate::process::Facts;
+use crate::child::Facts;
 use crate::{BenchError, keys};
 
 /// The claims that a floor signs: with its header, as much as an access token.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::BenchError;
-use crate::process::Facts;
+use crate::child::Facts;
 
 /// A server that ends at the same time may still be writing: it is tried so often,
 const ATTEMPTS: usize = 200;

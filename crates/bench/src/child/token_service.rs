@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::clock::WarmClock;
 use super::telemetry::{self, Tracing};
 use crate::BenchError;
-use crate::process::Facts;
+use crate::child::Facts;
 
 /// What limits a caller must not limit a measurement, of which one caller makes
 /// all calls: 56 bytes each while they live; what is not used is not allocated.

@@ -10,7 +10,7 @@ use super::{Rested, Run, Site};
 use crate::call::Connection;
 use crate::child::{Guarded, ORIGIN, Spec};
 use crate::rows::ORDER_ANSWER_BYTES;
-use crate::rows::batch::AccessTokens;
+use crate::rows::access_tokens::AccessTokens;
 use crate::stand::{Callers, Population, Stand};
 use crate::world::{Prover, Setting};
 use crate::{BenchError, Process};

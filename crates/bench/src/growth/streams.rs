@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::BenchError;
 use crate::call::{Call, Connection, Failed, Failures, decode};
-use crate::rows::batch::AccessTokens;
+use crate::rows::access_tokens::AccessTokens;
 use crate::rows::floor::{self, CREATE};
 use crate::rows::{ORDER_ANSWER_BYTES, ORDER_REQUEST_BYTES};
 use crate::stand::{Callers, Own, check_issued};

@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tower::ServiceBuilder;
 
-use super::batch::AccessTokens;
+use super::access_tokens::AccessTokens;
 use super::floor::{self, CREATE};
 use super::{ORDER_ANSWER_BYTES, ORDER_REQUEST_BYTES, Side};
 use crate::call::Failed;

@@ -4,7 +4,7 @@ use countersign::example::v1::{CreateOrderRequest, CreateOrderResponse};
 use countersign_client::clock::{Clock as _, SystemClock};
 use countersign_client::{Client, Credential};
 
-use super::batch::AccessTokens;
+use super::access_tokens::AccessTokens;
 use super::{ORDER_REQUEST_BYTES, Row};
 use crate::call::{Batch, Call, Failed};
 use crate::child::ORIGIN;

@@ -8,6 +8,7 @@ use countersign_server::audit::{self, LOGS};
 use countersign_store::Log;
 
 use super::chain::{Ended, Noted, Wrong};
+use crate::exit::Failure;
 
 /// The event that announces a removal; its object is the last entry that goes.
 const TRIMMED: &str = "AUDIT_TRIMMED";
@@ -97,4 +98,9 @@ impl Announced {
         }
         Ok(())
     }
+}
+
+/// A log has to begin somewhere.
+pub(super) fn begins_nowhere() -> Failure {
+    Failure::internal("what the service sent has no beginning")
 }

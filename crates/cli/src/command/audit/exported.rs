@@ -8,10 +8,9 @@ use countersign_store::{EntryHash, Log};
 use serde_json::Value;
 
 use super::asked::log_named;
-use super::beginning::{Announced, Beginning};
+use super::beginning::{Announced, Beginning, begins_nowhere};
 use super::chain::{Chain, Ended, Noted, Wrong, hash_of};
 use super::line::Stored;
-use super::verify::begins_nowhere;
 use crate::exit::Failure;
 
 /// The logs of an export, and what they do not hold.

@@ -9,7 +9,7 @@ use countersign_server::audit::LOGS;
 use countersign_store::Log;
 use serde_json::{Value, json};
 
-use super::beginning::Announced;
+use super::beginning::{Announced, begins_nowhere};
 use super::chain::{Chain, Ended, Noted, Wrong};
 use super::export::hash;
 use super::exported::exported;
@@ -119,10 +119,6 @@ impl Verify {
         }
         chain.end().map_err(Failure::from)
     }
-}
-
-pub(super) fn begins_nowhere() -> Failure {
-    Failure::internal("what the service sent has no beginning")
 }
 
 impl From<Wrong> for Failure {
