@@ -59,7 +59,7 @@ pub enum NotHashed {
 pub struct Passwords(Arc<Inner>);
 
 struct Inner {
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
     inside: AtomicUsize,
     inside_max: usize,
     /// What an account that does not exist is checked against: the same work.
@@ -75,7 +75,7 @@ impl Passwords {
         let at_once = at_once.max(1);
         let unknown = random::bytes::<32>().map_err(|_| NotHashed::Fault)?;
         Ok(Self(Arc::new(Inner {
-            at_once: Semaphore::new(at_once),
+            at_once: Arc::new(Semaphore::new(at_once)),
             inside: AtomicUsize::new(0),
             inside_max: at_once * (1 + WAITING_TIMES),
             nobodys: hash(&unknown, salt()?)?,
@@ -107,13 +107,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NotHashed> {
-        let _inside = Inside::enter(&self.0)?;
-        let place = self.0.at_once.acquire().await;
-        let _place = place.map_err(|_| NotHashed::Fault)?;
-        let inner = Arc::clone(&self.0);
+        let inside = Inside::enter(&self.0)?;
+        let place = Arc::clone(&self.0.at_once).acquire_owned().await;
+        let place = place.map_err(|_| NotHashed::Fault)?;
         // The place is kept to the end of the work, also where the one who asked has left.
         let done = tokio::task::spawn_blocking(move || {
-            let _inner = inner;
+            let _kept = (inside, place);
             work()
         });
         done.await.map_err(|_| NotHashed::Fault)
@@ -121,12 +120,12 @@ impl Passwords {
 }
 
 /// One that is worked on or waits.
-struct Inside<'a>(&'a Inner);
+struct Inside(Arc<Inner>);
 
-impl<'a> Inside<'a> {
-    fn enter(inner: &'a Inner) -> Result<Self, NotHashed> {
+impl Inside {
+    fn enter(inner: &Arc<Inner>) -> Result<Self, NotHashed> {
         let before = inner.inside.fetch_add(1, Ordering::Relaxed);
-        let inside = Self(inner);
+        let inside = Self(Arc::clone(inner));
         if before >= inner.inside_max {
             return Err(NotHashed::Busy);
         }
@@ -134,7 +133,7 @@ impl<'a> Inside<'a> {
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
@@ -226,5 +225,31 @@ mod tests {
         }
         assert_eq!(passwords.0.inside.load(Ordering::Relaxed), 0);
         assert_eq!(passwords.work(|| ()).await, Ok(()));
+    }
+
+    /// Browsers that ask and leave at once would otherwise have any number hashed together.
+    #[tokio::test]
+    async fn work_keeps_its_place_also_when_nobody_waits_for_it_any_more() {
+        let passwords = Passwords::new(1).unwrap();
+        let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let asking = tokio::spawn({
+            let passwords = passwords.clone();
+            async move {
+                let work = move || {
+                    begun.send(()).unwrap();
+                    let _ = ends.recv();
+                };
+                passwords.work(work).await
+            }
+        });
+        has_begun.recv().await.unwrap();
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        assert_eq!(passwords.0.at_once.available_permits(), 0);
+        assert_eq!(passwords.0.inside.load(Ordering::Relaxed), 1);
+        drop(end);
+        assert_eq!(passwords.work(|| ()).await, Ok(()));
+        assert_eq!(passwords.0.inside.load(Ordering::Relaxed), 0);
     }
 }
