@@ -43,23 +43,24 @@ impl Form {
             Err(_) => Err(Misfit::Late.into()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Misfit::TooLarge.into()),
             Ok(Err(_)) => Err(Misfit::Cut.into()),
-            Ok(Ok(whole)) => Self::parse(&whole.to_bytes()),
+            Ok(Ok(whole)) => Self::parse("body", &whole.to_bytes()),
         }
     }
 
     /// The parameters of an address, which are read as strictly.
     pub(super) fn of_query(uri: &Uri) -> Result<Self, Problem> {
-        Self::parse(uri.query().unwrap_or_default().as_bytes())
+        Self::parse("query", uri.query().unwrap_or_default().as_bytes())
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+    /// `place` is where they stand: what is refused there names it.
+    fn parse(place: &'static str, bytes: &[u8]) -> Result<Self, Problem> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in bytes.split(|byte| *byte == b'&') {
             if pair.is_empty() {
                 continue;
             }
             if parameters.len() == PARAMETERS_MAX {
-                return Err(wrong("body", "must have at most 64 parameters"));
+                return Err(wrong(place, "must have at most 64 parameters"));
             }
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
@@ -67,14 +68,14 @@ impl Form {
             };
             let (Some(name), Some(value)) = (decode(name), decode(value)) else {
                 return Err(wrong(
-                    "body",
+                    place,
                     "must be UTF-8, percent-encoded as HTML forms are",
                 ));
             };
             // RFC 6749 §3.2: no parameter twice, known or not.
             if !LISTS.contains(&name.as_str()) && parameters.iter().any(|(other, _)| *other == name)
             {
-                return Err(wrong("body", "must not have a parameter twice"));
+                return Err(wrong(place, "must not have a parameter twice"));
             }
             parameters.push((name, value));
         }
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn parameters_are_there_once() {
-        let form = Form::parse(b"a=1&resource=x&b=&&resource=y&c&d=2=3").ok();
+        let form = Form::parse("body", b"a=1&resource=x&b=&&resource=y&c&d=2=3").ok();
         let form = form.expect("a form");
         assert_eq!(form.get("a"), Some("1"));
         assert_eq!(form.get("b"), None);
@@ -194,11 +195,11 @@ mod tests {
         assert_eq!(form.text("d"), "2=3");
         assert_eq!(form.list("resource"), ["x", "y"]);
         for twice in ["a=1&a=1", "a=1&b=2&a=", "a=&a=", "x&x", "a=1&%61=2"] {
-            assert!(Form::parse(twice.as_bytes()).is_err(), "{twice}");
+            assert!(Form::parse("body", twice.as_bytes()).is_err(), "{twice}");
         }
         let many: Vec<_> = (0..65).map(|n| format!("p{n}=1")).collect();
-        assert!(Form::parse(many[..64].join("&").as_bytes()).is_ok());
-        assert!(Form::parse(many.join("&").as_bytes()).is_err());
+        assert!(Form::parse("body", many[..64].join("&").as_bytes()).is_ok());
+        assert!(Form::parse("body", many.join("&").as_bytes()).is_err());
     }
 
     #[test]

@@ -85,14 +85,18 @@ async fn nobody_is_sent_to_where_the_client_is_not() {
         (
             "twice",
             format!("{all}&state=s-2"),
-            "body: must not have a parameter twice",
+            "query: must not have a parameter twice",
         ),
         (
             "twice, the redirect URI",
             format!("{all}&redirect_uri=https%3A%2F%2Fevil.example"),
             "must not have a parameter twice",
         ),
-        ("broken", format!("{all}&x=%zz"), "percent-encoded"),
+        (
+            "broken",
+            format!("{all}&x=%zz"),
+            "query: must be UTF-8, percent-encoded",
+        ),
         ("nothing", String::new(), "client_id: must not be empty"),
     ] {
         let answer = browser.open(&format!("{AUTHORIZE}?{query}")).await;
