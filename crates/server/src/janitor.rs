@@ -30,7 +30,7 @@ const BATCH: usize = 256;
 /// Records between two pauses, at most, whatever the clock says: it takes a clock that is wrong
 /// for hours to remove what should stay, and then this leaves time to notice. 16,000 a second is
 /// still more than a machine writes.
-const PASS_MAX: usize = 500_000;
+pub(crate) const PASS_MAX: usize = 500_000;
 
 /// While there is more to sweep, the rest after a batch, in times of what it took: calls have the
 /// disk to themselves for three quarters of the time, and for more where they are many and slow the
@@ -76,7 +76,8 @@ pub(crate) async fn run(
     }
 }
 
-struct Janitor {
+/// Removes what has expired from one store.
+pub(crate) struct Janitor {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     belief: Belief,
@@ -90,7 +91,8 @@ struct Janitor {
 }
 
 impl Janitor {
-    fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, pass_max: usize) -> Self {
+    /// Looks at `pass_max` records at most between two pauses.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, pass_max: usize) -> Self {
         Self {
             belief: Belief::of(clock.now()),
             until: UnixTime::default(),
@@ -103,7 +105,7 @@ impl Janitor {
     }
 
     /// Removes one batch, and says how long to wait before the next.
-    async fn sweep(&mut self) -> Duration {
+    pub(crate) async fn sweep(&mut self) -> Duration {
         let until = self.look();
         let (begun, span) = (Instant::now(), spans::sweep());
         let batch = BATCH.min(self.left);

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::{accounts, proxies, wrong};
 use crate::config::Tls;
 use crate::health::Health;
+use crate::janitor::{Janitor, PASS_MAX};
 use crate::listen::{self, Places, Unix};
 use crate::serve::{Manner, Peers, Speaks, Stop, Workers, serve};
 use crate::stack;
@@ -28,14 +29,6 @@ const CONNECTIONS_MAX: usize = 4_000;
 
 /// How long pages under way may take at the end.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// Sessions that are over are removed so often, so many at a time.
-const SWEEP_PAUSE: Duration = Duration::from_secs(60);
-const SWEPT_MAX: usize = 1_000;
-
-/// How long after its end a session is removed: a clock that is wrong by less removes none that
-/// counts.
-const SWEEP_GRACE: Duration = Duration::from_secs(2 * 3600);
 
 /// What the application is told.
 #[derive(Clone, Debug)]
@@ -188,15 +181,14 @@ async fn started(
     })
 }
 
+/// Removes sessions that are over, as the token service removes its records.
 async fn sweep(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Stop) {
+    let mut janitor = Janitor::new(store, clock, PASS_MAX);
     loop {
+        let pause = janitor.sweep().await;
         tokio::select! {
-            () = sleep(SWEEP_PAUSE) => {}
+            () = sleep(pause) => {}
             () = stop.begun.cancelled() => return,
-        }
-        let until = clock.now().minus(SWEEP_GRACE).as_millis();
-        if let Err(error) = store.sweep(until, SWEPT_MAX).await {
-            warn!(%error, "cannot remove sessions that are over");
         }
     }
 }
