@@ -6,6 +6,7 @@
 //! is set it fails.
 
 mod browser;
+mod certificates;
 mod dialogue;
 mod javascript;
 mod nimbus;

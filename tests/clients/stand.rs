@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use countersign_testkit::service::{Service, Terms};
 use countersign_testkit::{Problem, service, setup};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::certificates::{Certificates, TELLER};
 use crate::person::Person;
 
 /// Where codes go. Nobody listens there: the browser is asked where it was sent.
@@ -18,12 +18,13 @@ pub(crate) const BACK: &str = "https://shop.example/back";
 pub(crate) const ELSEWHERE: &str = "https://elsewhere.example";
 
 /// Every proof is asked for a nonce, so that each library shows that it answers the challenge.
-const CONFIGURATION: &str = "\
+pub(crate) const CONFIGURATION: &str = "\
 [http]
 login_url = \"https://login.example/decide\"
 
 [device]
 interval_secs = 1
+verification_uri = \"https://login.example/device\"
 
 [proofs]
 nonce = \"always\"
@@ -41,26 +42,30 @@ pub(crate) struct Stand {
 impl Stand {
     pub(crate) fn start() -> Result<Self, Problem> {
         let files = tempfile::tempdir()?;
-        certificates(files.path())?;
-        let file = |name: &str| files.path().join(name);
+        let certificates = Certificates::make(files.path())?;
+        // A listener of its own asks clients for certificates (RFC 8705).
+        let asks = service::free_address()?;
         let service = Service::start(&Terms {
             configuration: format!(
-                "{CONFIGURATION}\n[tls]\ncertificate_file = {:?}\nkey_file = {:?}\n",
-                file("tls.pem"),
-                file("tls.key"),
+                "{CONFIGURATION}\n[tls]\ncertificate_file = {:?}\nkey_file = {:?}\n\
+                 client_authorities_file = {:?}\n\n\
+                 [mtls]\naddress = \"{asks}\"\nurl = \"https://{asks}\"\n",
+                certificates.certificate("tls"),
+                certificates.key("tls"),
+                certificates.certificate("clients"),
             ),
             ..Terms::default()
         })?;
         let issuer = format!("https://{}", service.address());
         setup::resource(&service)?;
         service.admin(&["resource", "add", ELSEWHERE, "--scope", "orders.read"])?;
-        let clients = clients(&service, &issuer, files.path())?;
+        let clients = clients(&service, &issuer, files.path(), &certificates)?;
         let login = setup::client(
             &service,
             "login",
             &["--allow", &format!("{issuer}=authorizations.decide")],
         )?;
-        let person = Person::new(&issuer, &file("ca.pem"), login)?;
+        let person = Person::new(&issuer, &certificates.certificate("ca"), login)?;
         let registered = json!({
             "issuer": issuer,
             "resource": setup::RESOURCE,
@@ -136,7 +141,12 @@ impl Stand {
 }
 
 /// Registers a client of each kind.
-fn clients(service: &Service, issuer: &str, files: &Path) -> Result<Value, Problem> {
+fn clients(
+    service: &Service,
+    issuer: &str,
+    files: &Path,
+    certificates: &Certificates,
+) -> Result<Value, Problem> {
     let reads = format!("{}=orders.read", setup::RESOURCE);
     let writes = format!("{}=orders.read,orders.write", setup::RESOURCE);
     let elsewhere = format!("{ELSEWHERE}=orders.read");
@@ -176,6 +186,48 @@ fn clients(service: &Service, issuer: &str, files: &Path) -> Result<Value, Probl
         "orders": known(orders),
         "signer": signer,
         "tv": {"id": "tv"},
+        "teller": teller(service, &reads, certificates)?,
+        "desk": desk(service, &writes, certificates)?,
+    }))
+}
+
+/// A client that an authority vouches for; the program gets certificate and key.
+fn teller(service: &Service, reads: &str, certificates: &Certificates) -> Result<Value, Problem> {
+    let add = [
+        "client",
+        "add",
+        "teller",
+        "--tls-san-dns",
+        TELLER,
+        "--allow",
+    ];
+    service.admin(&[&add[..], &[reads]].concat())?;
+    shown("teller", certificates)
+}
+
+/// A client whose certificate is registered; its tokens are bound to it.
+fn desk(service: &Service, writes: &str, certificates: &Certificates) -> Result<Value, Problem> {
+    let certificate = certificates.certificate("desk").display().to_string();
+    service.admin(&[
+        "client",
+        "add",
+        "desk",
+        "--tls-certificate",
+        &certificate,
+        "--certificate-bound-tokens",
+        "--redirect-uri",
+        BACK,
+        "--allow",
+        writes,
+    ])?;
+    shown("desk", certificates)
+}
+
+fn shown(name: &str, certificates: &Certificates) -> Result<Value, Problem> {
+    Ok(json!({
+        "id": name,
+        "certificate": fs::read_to_string(certificates.certificate(name))?,
+        "key": fs::read_to_string(certificates.key(name))?,
     }))
 }
 
@@ -201,24 +253,7 @@ fn signer(service: &Service, reads: &str, files: &Path) -> Result<Value, Problem
     }))
 }
 
-/// A certificate for the loopback address, and the authority that vouches for it.
-fn certificates(folder: &Path) -> Result<(), Problem> {
-    let authority_key = KeyPair::generate()?;
-    let mut authority = CertificateParams::new(Vec::<String>::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // Of another name than what it vouches for, which would be taken for self-signed otherwise.
-    let name = "authority of this test";
-    authority.distinguished_name.push(DnType::CommonName, name);
-    let certificate = authority.self_signed(&authority_key)?;
-    let authority = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate()?;
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
-    fs::write(folder.join("ca.pem"), certificate.pem())?;
-    fs::write(folder.join("tls.pem"), leaf.pem())?;
-    private(&folder.join("tls.key"), &key.serialize_pem())
-}
-
-fn private(path: &Path, text: &str) -> Result<(), Problem> {
+pub(crate) fn private(path: &Path, text: &str) -> Result<(), Problem> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = fs::OpenOptions::new()

@@ -8,9 +8,11 @@ import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.jwk.Curve;
 import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.gen.ECKeyGenerator;
+import com.nimbusds.jose.util.X509CertUtils;
 import com.nimbusds.jwt.SignedJWT;
 import com.nimbusds.oauth2.sdk.*;
 import com.nimbusds.oauth2.sdk.as.AuthorizationServerMetadata;
+import com.nimbusds.oauth2.sdk.as.ReadOnlyAuthorizationServerEndpointMetadata;
 import com.nimbusds.oauth2.sdk.auth.*;
 import com.nimbusds.oauth2.sdk.device.*;
 import com.nimbusds.oauth2.sdk.dpop.*;
@@ -26,16 +28,24 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URI;
 import java.security.KeyFactory;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
 import java.util.List;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocketFactory;
 
 public final class Main {
     private static final BufferedReader INPUT = new BufferedReader(new InputStreamReader(System.in));
     private static final Scope SCOPE = new Scope("orders.read");
 
     private static AuthorizationServerMetadata server;
+    /** Where clients authenticate by their certificate (RFC 8705 §5). */
+    private static ReadOnlyAuthorizationServerEndpointMetadata aliases;
 
     public static void main(String[] arguments) throws Exception {
         JSONObject registered = JSONObjectUtils.parse(INPUT.readLine());
@@ -44,6 +54,7 @@ public final class Main {
         URI back = URI.create(text(registered, "redirect_uri"));
         // RFC 8414, with the issuer compared.
         server = AuthorizationServerMetadata.resolve(issuer);
+        aliases = server.getReadOnlyMtlsEndpointAliases();
 
         JSONObject batch = client(registered, "batch");
         JSONObject signer = client(registered, "signer");
@@ -56,31 +67,26 @@ public final class Main {
                 new ClientSecretBasic(new ClientID("batch"), new Secret("not-the-secret-that-was-made"));
         refused("another secret", () -> token(wrong, prover, new ClientCredentialsGrant(), SCOPE, resource));
 
+        JSONObject teller = client(registered, "teller");
+        JSONObject desk = client(registered, "desk");
+        ClientAuthentication own = issuedTo(teller, teller);
+        Tokens tellers = token(own, prover, new ClientCredentialsGrant(), SCOPE, resource).getTokens();
+        say(own.getMethod().getValue(), shown(tellers.getAccessToken()));
+        ClientAuthentication other = issuedTo(teller, desk);
+        refused(
+                "with the certificate of another",
+                () -> token(other, prover, new ClientCredentialsGrant(), SCOPE, resource));
+
         ClientAuthentication shop = basic(client(registered, "shop"));
-        CodeVerifier verifier = new CodeVerifier();
-        State state = new State();
-        AuthorizationRequest asked =
-                new AuthorizationRequest.Builder(ResponseType.CODE, shop.getClientID())
-                        .redirectionURI(back)
-                        .scope(new Scope("orders.read", "orders.write"))
-                        .resource(resource)
-                        .state(state)
-                        .codeChallenge(verifier, CodeChallengeMethod.S256)
-                        .dPoPJWKThumbprintConfirmation(prover.thumbprint())
-                        .build();
-        URI pushed = push(shop, asked);
-        URI address =
-                new AuthorizationRequest.Builder(pushed, shop.getClientID())
-                        .endpointURI(server.getAuthorizationEndpointURI())
-                        .build()
-                        .toURI();
-        AuthorizationResponse answer = AuthorizationResponse.parse(URI.create(ask("browse", address)));
-        say("answer", answer.getState().equals(state) + " " + answer.getIssuer().equals(issuer));
-        AuthorizationCode code = answer.toSuccessResponse().getAuthorizationCode();
-        AuthorizationGrant grant = new AuthorizationCodeGrant(code, back, verifier);
+        Visit visit = new Visit(shop, prover, back, resource);
+        AuthorizationResponse answer = visit.answer("browse");
+        say("answer", answer.getState().equals(visit.state) + " " + answer.getIssuer().equals(issuer));
+        AuthorizationGrant grant = visit.grant(answer);
         refused("code by another key", () -> token(shop, new Prover(), grant, null, null));
         Tokens first = token(shop, prover, grant, null, null).getTokens();
         say("code", shown(first.getAccessToken()));
+        AuthorizationResponse declined = new Visit(shop, prover, back, resource).answer("decline");
+        say("declined", declined.toErrorResponse().getErrorObject().getCode());
         Tokens second =
                 token(shop, prover, new RefreshTokenGrant(first.getRefreshToken()), SCOPE, null).getTokens();
         say("refresh", shown(second.getAccessToken()));
@@ -89,6 +95,20 @@ public final class Main {
         TokenIntrospectionSuccessResponse alive = introspect(orders, second.getAccessToken());
         boolean bound = alive.getJWKThumbprintConfirmation().equals(prover.thumbprint());
         say("introspection", alive.isActive() + " " + alive.getSubject() + " " + alive.getScope() + " bound " + bound);
+
+        // A certificate that is registered itself; tokens are bound to it, and to the proof key.
+        ClientAuthentication counter =
+                new SelfSignedTLSClientAuthentication(new ClientID(text(desk, "id")), showing(desk));
+        Visit visited = new Visit(counter, prover, back, resource);
+        Tokens served =
+                token(counter, prover, visited.grant(visited.answer("browse")), null, null).getTokens();
+        say(counter.getMethod().getValue(), shown(served.getAccessToken()));
+        TokenIntrospectionSuccessResponse both = introspect(orders, served.getAccessToken());
+        boolean key = both.getJWKThumbprintConfirmation().equals(prover.thumbprint());
+        boolean certificate =
+                both.getX509CertificateConfirmation().equals(X509CertificateConfirmation.of(certificate(desk)));
+        say("bound", "key " + key + " certificate " + certificate);
+
         HTTPResponse revoked =
                 new TokenRevocationRequest(server.getRevocationEndpointURI(), shop, second.getRefreshToken())
                         .toHTTPRequest()
@@ -111,6 +131,41 @@ public final class Main {
         DeviceAuthorizationSuccessResponse kept = waiting(tv);
         ask("keep-out", kept.getUserCode());
         refused("device kept out", () -> token(tv, prover, new DeviceCodeGrant(kept.getDeviceCode())));
+    }
+
+    /** A request for a code: PAR with PKCE, the key's thumbprint and a proof. */
+    private static final class Visit {
+        final State state = new State();
+        private final CodeVerifier verifier = new CodeVerifier();
+        private final URI back;
+        private final URI address;
+
+        Visit(ClientAuthentication by, Prover prover, URI back, URI resource) throws Exception {
+            this.back = back;
+            AuthorizationRequest asked =
+                    new AuthorizationRequest.Builder(ResponseType.CODE, by.getClientID())
+                            .redirectionURI(back)
+                            .scope(new Scope("orders.read", "orders.write"))
+                            .resource(resource)
+                            .state(state)
+                            .codeChallenge(verifier, CodeChallengeMethod.S256)
+                            .dPoPJWKThumbprintConfirmation(prover.thumbprint())
+                            .build();
+            address =
+                    new AuthorizationRequest.Builder(push(by, prover, asked), by.getClientID())
+                            .endpointURI(server.getAuthorizationEndpointURI())
+                            .build()
+                            .toURI();
+        }
+
+        AuthorizationResponse answer(String deed) throws Exception {
+            return AuthorizationResponse.parse(URI.create(ask(deed, address)));
+        }
+
+        AuthorizationGrant grant(AuthorizationResponse answer) {
+            return new AuthorizationCodeGrant(
+                    answer.toSuccessResponse().getAuthorizationCode(), back, verifier);
+        }
     }
 
     /** Makes proofs with one key, and keeps the nonce of the last challenge. */
@@ -148,7 +203,7 @@ public final class Main {
     private static AccessTokenResponse token(
             ClientAuthentication by, Prover prover, AuthorizationGrant grant, Scope scope, URI resource)
             throws Exception {
-        TokenRequest.Builder request = new TokenRequest.Builder(server.getTokenEndpointURI(), by, grant);
+        TokenRequest.Builder request = new TokenRequest.Builder(endpoints(by).getTokenEndpointURI(), by, grant);
         if (scope != null) {
             request = request.scope(scope);
         }
@@ -181,14 +236,27 @@ public final class Main {
         }
     }
 
-    private static URI push(ClientAuthentication by, AuthorizationRequest asked) throws Exception {
-        URI endpoint = server.getPushedAuthorizationRequestEndpointURI();
-        HTTPResponse response = new PushedAuthorizationRequest(endpoint, by, asked).toHTTPRequest().send();
-        PushedAuthorizationResponse parsed = PushedAuthorizationResponse.parse(response);
-        if (!parsed.indicatesSuccess()) {
-            throw new Refused(parsed.toErrorResponse().getErrorObject());
+    private static URI push(ClientAuthentication by, Prover prover, AuthorizationRequest asked)
+            throws Exception {
+        URI endpoint = endpoints(by).getPushedAuthorizationRequestEndpointURI();
+        for (int attempt = 0; ; attempt += 1) {
+            HTTPRequest http = new PushedAuthorizationRequest(endpoint, by, asked).toHTTPRequest();
+            http.setDPoP(prover.proof(http.getURI()));
+            HTTPResponse response = http.send();
+            PushedAuthorizationResponse parsed = PushedAuthorizationResponse.parse(response);
+            if (parsed.indicatesSuccess()) {
+                return parsed.toSuccessResponse().getRequestURI();
+            }
+            ErrorObject error = parsed.toErrorResponse().getErrorObject();
+            if (attempt > 0 || !OAuth2Error.USE_DPOP_NONCE.equals(error)) {
+                throw new Refused(error);
+            }
+            prover.nonce = response.getDPoPNonce();
         }
-        return parsed.toSuccessResponse().getRequestURI();
+    }
+
+    private static ReadOnlyAuthorizationServerEndpointMetadata endpoints(ClientAuthentication by) {
+        return by instanceof TLSClientAuthentication ? aliases : server;
     }
 
     private static TokenIntrospectionSuccessResponse introspect(ClientAuthentication by, AccessToken token)
@@ -217,15 +285,39 @@ public final class Main {
     }
 
     private static ClientAuthentication assertion(JSONObject client, Issuer issuer) throws Exception {
-        String pem = text(client, "key").replaceAll("-----[A-Z ]+-----|\\s", "");
-        PKCS8EncodedKeySpec der = new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem));
-        ECPrivateKey key = (ECPrivateKey) KeyFactory.getInstance("EC").generatePrivate(der);
         return new PrivateKeyJWT(
                 new JWTAuthenticationClaimsSet(new ClientID(text(client, "id")), new Audience(issuer)),
                 JWSAlgorithm.ES256,
-                key,
+                key(client),
                 text(client, "kid"),
                 null);
+    }
+
+    private static ClientAuthentication issuedTo(JSONObject client, JSONObject shown) throws Exception {
+        return new PKITLSClientAuthentication(new ClientID(text(client, "id")), showing(shown));
+    }
+
+    /** Connections that show the certificate, and trust whom all trust. */
+    private static SSLSocketFactory showing(JSONObject client) throws Exception {
+        char[] password = "in-memory".toCharArray();
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        store.setKeyEntry("client", key(client), password, new Certificate[] {certificate(client)});
+        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(store, password);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(keys.getKeyManagers(), null, null);
+        return context.getSocketFactory();
+    }
+
+    private static X509Certificate certificate(JSONObject client) throws ParseException {
+        return X509CertUtils.parse(text(client, "certificate"));
+    }
+
+    private static ECPrivateKey key(JSONObject client) throws Exception {
+        String pem = text(client, "key").replaceAll("-----[A-Z ]+-----|\\s", "");
+        PKCS8EncodedKeySpec der = new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem));
+        return (ECPrivateKey) KeyFactory.getInstance("EC").generatePrivate(der);
     }
 
     private static JSONObject client(JSONObject registered, String name) throws ParseException {

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import { importPKCS8 } from 'jose'
+import { showing, thumbprint } from './certificate.js'
 import { refused, tampered } from './dialogue.js'
 
 export async function run({ issuer, resource, redirect_uri, clients }, person) {
@@ -8,7 +9,7 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
   const as = await oauth.processDiscoveryResponse(url, answer)
   person.say('metadata', as.issuer === issuer)
 
-  const { batch, signer, shop, tv, orders } = clients
+  const { batch, signer, shop, tv, orders, teller, desk } = clients
   const scope = 'orders.read'
   const prover = async (client) => oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
   // RFC 9449 §8: the library keeps the nonce of the answer; the same again has it.
@@ -23,6 +24,17 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     }
   }
 
+  const credentials = async (client, authentication, more) => {
+    const DPoP = await prover(client)
+    challenges = 0
+    const tokens = await answered(
+      () =>
+        oauth.clientCredentialsGrantRequest(as, client, authentication, { scope, resource }, { DPoP, ...more }),
+      (response) => oauth.processClientCredentialsResponse(as, client, response),
+    )
+    return { tokens, DPoP, shown: `${shown(tokens)} challenges ${challenges}` }
+  }
+
   const key = await importPKCS8(signer.key, 'ES256')
   let own
   for (const [method, registered, authentication] of [
@@ -30,61 +42,78 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     ['client_secret_post', batch, oauth.ClientSecretPost(batch.secret)],
     ['private_key_jwt', signer, oauth.PrivateKeyJwt({ key, kid: signer.kid })],
   ]) {
-    const client = { client_id: registered.id }
-    const DPoP = await prover(client)
-    challenges = 0
-    const tokens = await answered(
-      () =>
-        oauth.clientCredentialsGrantRequest(as, client, authentication, { scope, resource }, { DPoP }),
-      (response) => oauth.processClientCredentialsResponse(as, client, response),
-    )
-    own = { tokens, DPoP }
-    person.say(method, `${tokens.token_type} ${tokens.scope} challenges ${challenges}`)
+    own = await credentials({ client_id: registered.id }, authentication)
+    person.say(method, own.shown)
   }
+  // RFC 8705: the certificate of the connection, at the aliases of the endpoints.
+  const mutual = ({ id }) => ({ client_id: id, use_mtls_endpoint_aliases: true })
+  const by = (certificate) => ({ [oauth.customFetch]: showing(certificate) })
+  const attempt = (certificate) => credentials(mutual(teller), oauth.TlsClientAuth(), by(certificate))
+  person.say('tls_client_auth', (await attempt(teller)).shown)
+  person.say('with the certificate of another', await refused(attempt(desk)))
 
   // A code, with the key named in the pushed request.
+  const begin = async (client, authentication, DPoP, more) => {
+    const verifier = oauth.generateRandomCodeVerifier()
+    const state = oauth.generateRandomState()
+    const parameters = {
+      redirect_uri,
+      response_type: 'code',
+      scope,
+      resource,
+      state,
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      dpop_jkt: await DPoP.calculateThumbprint(),
+    }
+    challenges = 0
+    const pushed = await answered(
+      () => oauth.pushedAuthorizationRequest(as, client, authentication, parameters, { DPoP, ...more }),
+      (response) => oauth.processPushedAuthorizationResponse(as, client, response),
+    )
+    const to = new URL(as.authorization_endpoint)
+    to.searchParams.set('client_id', client.client_id)
+    to.searchParams.set('request_uri', pushed.request_uri)
+    return {
+      // State and iss (RFC 9207) are compared.
+      came: async (back) => oauth.validateAuthResponse(as, client, new URL(back), state),
+      redeem: (callback, DPoP) =>
+        answered(
+          () =>
+            oauth.authorizationCodeGrantRequest(
+              as, client, authentication, callback, redirect_uri, verifier, { DPoP, ...more },
+            ),
+          (response) => oauth.processAuthorizationCodeResponse(as, client, response),
+        ),
+      to,
+    }
+  }
   const client = { client_id: shop.id }
   const authentication = oauth.ClientSecretBasic(shop.secret)
   const DPoP = await prover(client)
-  const verifier = oauth.generateRandomCodeVerifier()
-  const state = oauth.generateRandomState()
-  const parameters = {
-    redirect_uri,
-    response_type: 'code',
-    scope,
-    resource,
-    state,
-    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-    dpop_jkt: await DPoP.calculateThumbprint(),
-  }
-  challenges = 0
-  const pushed = await answered(
-    () => oauth.pushedAuthorizationRequest(as, client, authentication, parameters, { DPoP }),
-    (response) => oauth.processPushedAuthorizationResponse(as, client, response),
-  )
+  const visit = await begin(client, authentication, DPoP)
   person.say('pushed', `challenges ${challenges}`)
-  const to = new URL(as.authorization_endpoint)
-  to.searchParams.set('client_id', shop.id)
-  to.searchParams.set('request_uri', pushed.request_uri)
-  const back = new URL(await person.ask('browse', to))
-  // State and iss (RFC 9207) are compared.
-  const callback = oauth.validateAuthResponse(as, client, back, state)
-  const redeem = (by) => () =>
-    oauth.authorizationCodeGrantRequest(
-      as, client, authentication, callback, redirect_uri, verifier, { DPoP: by },
-    )
-  const redeemed = (response) => oauth.processAuthorizationCodeResponse(as, client, response)
+  const callback = await visit.came(await person.ask('browse', visit.to))
   const thief = await prover(client)
-  person.say('code by another key', await refused(answered(redeem(thief), redeemed)))
-  const first = await answered(redeem(DPoP), redeemed)
-  person.say('code', `${first.token_type} ${first.scope}`)
+  person.say('code by another key', await refused(visit.redeem(callback, thief)))
+  const first = await visit.redeem(callback, DPoP)
+  person.say('code', shown(first))
+  const declined = await begin(client, authentication, DPoP)
+  const away = await person.ask('decline', declined.to)
+  person.say('declined', await refused(declined.came(away)))
 
   const refreshed = await answered(
     () => oauth.refreshTokenGrantRequest(as, client, authentication, first.refresh_token, { DPoP }),
     (response) => oauth.processRefreshTokenResponse(as, client, response),
   )
-  person.say('refresh', `${refreshed.token_type} ${refreshed.scope}`)
+  person.say('refresh', shown(refreshed))
+
+  // The same with a certificate that is registered itself; tokens are bound to it, too.
+  const keys = await prover(mutual(desk))
+  const counter = await begin(mutual(desk), oauth.TlsClientAuth(), keys, by(desk))
+  const arrived = await counter.came(await person.ask('browse', counter.to))
+  const served = await counter.redeem(arrived, keys)
+  person.say('self_signed_tls_client_auth', shown(served))
 
   // The same library at a resource server: token, proof, key and their match.
   const asked = async (token, by, change = (request) => request) => {
@@ -119,6 +148,9 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     )
   const alive = await introspect(refreshed.access_token)
   person.say('introspection', `${alive.active} ${alive.sub} ${alive.token_type}`)
+  const { cnf } = await introspect(served.access_token)
+  const bound = cnf.jkt === (await keys.calculateThumbprint())
+  person.say('bound', `key ${bound} certificate ${cnf['x5t#S256'] === thumbprint(desk)}`)
   await oauth.processRevocationResponse(
     await oauth.revocationRequest(as, client, authentication, refreshed.access_token),
   )
@@ -126,15 +158,15 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
 
   // A device: too early, too often, declined; then let in.
   const device = { client_id: tv.id }
-  const by = await prover(device)
+  const tvKeys = await prover(device)
   const waiting = () =>
     answered(
-      () => oauth.deviceAuthorizationRequest(as, device, oauth.None(), { scope, resource }, { DPoP: by }),
+      () => oauth.deviceAuthorizationRequest(as, device, oauth.None(), { scope, resource }, { DPoP: tvKeys }),
       (response) => oauth.processDeviceAuthorizationResponse(as, device, response),
     )
   const poll = (waits) =>
     answered(
-      () => oauth.deviceCodeGrantRequest(as, device, oauth.None(), waits.device_code, { DPoP: by }),
+      () => oauth.deviceCodeGrantRequest(as, device, oauth.None(), waits.device_code, { DPoP: tvKeys }),
       (response) => oauth.processDeviceCodeResponse(as, device, response),
     )
   const waits = await waiting()
@@ -142,8 +174,12 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
   person.say('device asks at once', await refused(poll(waits)))
   await person.ask('let-in', waits.user_code)
   const tokens = await poll(waits)
-  person.say('device let in', `${tokens.token_type} ${tokens.scope}`)
+  person.say('device let in', shown(tokens))
   const kept = await waiting()
   await person.ask('keep-out', kept.user_code)
   person.say('device kept out', await refused(poll(kept)))
+}
+
+function shown({ token_type, scope }) {
+  return `${token_type} ${scope}`
 }

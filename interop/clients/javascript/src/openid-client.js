@@ -1,5 +1,6 @@
 import * as client from 'openid-client'
 import { importPKCS8 } from 'jose'
+import { showing, thumbprint } from './certificate.js'
 import { refused } from './dialogue.js'
 
 export async function run({ issuer, resource, redirect_uri, clients }, person) {
@@ -8,8 +9,12 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     client.discovery(new URL(issuer), registered.id, undefined, authentication, {
       algorithm: 'oauth2',
     })
-  const { batch, signer, shop, tv, orders } = clients
+  const { batch, signer, shop, tv, orders, teller, desk } = clients
   const scope = 'orders.read'
+  const own = async (config) => {
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
+    return shown(await client.clientCredentialsGrant(config, { scope, resource }, { DPoP }))
+  }
 
   const key = await importPKCS8(signer.key, 'ES256')
   for (const [method, registered, authentication] of [
@@ -17,21 +22,27 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     ['client_secret_post', batch, client.ClientSecretPost(batch.secret)],
     ['private_key_jwt', signer, client.PrivateKeyJwt({ key, kid: signer.kid })],
   ]) {
-    const config = await as(registered, authentication)
-    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
-    const tokens = await client.clientCredentialsGrant(config, { scope, resource }, { DPoP })
-    person.say(method, `${tokens.token_type} ${tokens.scope}`)
+    person.say(method, await own(await as(registered, authentication)))
   }
   const wrong = await as(batch, client.ClientSecretBasic('not-the-secret'))
-  const attempt = client.clientCredentialsGrant(wrong, { scope, resource }, {
-    DPoP: client.getDPoPHandle(wrong, await client.randomDPoPKeyPair('ES256')),
-  })
-  person.say('another secret', await refused(attempt))
+  person.say('another secret', await refused(own(wrong)))
+
+  // RFC 8705: the certificate of the connection, at the aliases of the endpoints.
+  const mutual = async (registered, certificate) => {
+    const metadata = { use_mtls_endpoint_aliases: true }
+    const options = { algorithm: 'oauth2', [client.customFetch]: showing(certificate) }
+    return client.discovery(
+      new URL(issuer), registered.id, metadata, client.TlsClientAuth(), options,
+    )
+  }
+  person.say('tls_client_auth', await own(await mutual(teller, teller)))
+  person.say('with the certificate of another', await refused(own(await mutual(teller, desk))))
+  person.say('without a certificate', await refused(own(await mutual(teller))))
 
   // Code, PKCE, PAR, DPoP with the pushed request too, iss and state compared.
   const config = await as(shop, client.ClientSecretBasic(shop.secret))
   const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('Ed25519'))
-  const begin = async () => {
+  const begin = async (config, DPoP) => {
     const pkceCodeVerifier = client.randomPKCECodeVerifier()
     const expectedState = client.randomState()
     const parameters = {
@@ -45,13 +56,13 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
     const url = await client.buildAuthorizationUrlWithPAR(config, parameters, { DPoP })
     return { url, checks: { pkceCodeVerifier, expectedState } }
   }
-  const { url, checks } = await begin()
+  const { url, checks } = await begin(config, DPoP)
   person.say('pushed', [...url.searchParams.keys()].sort().join(' '))
   const back = new URL(await person.ask('browse', url))
   const first = await client.authorizationCodeGrant(config, back, checks, undefined, { DPoP })
-  person.say('code', `${first.token_type} ${first.scope}`)
+  person.say('code', shown(first))
 
-  const declined = await begin()
+  const declined = await begin(config, DPoP)
   const away = new URL(await person.ask('decline', declined.url))
   const denied = client.authorizationCodeGrant(config, away, declined.checks, undefined, { DPoP })
   person.say('declined', await refused(denied))
@@ -60,12 +71,29 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
   const stolen = client.refreshTokenGrant(config, first.refresh_token, undefined, { DPoP: other })
   person.say('refresh by another key', await refused(stolen))
   const second = await client.refreshTokenGrant(config, first.refresh_token, { scope }, { DPoP })
-  person.say('refresh', `${second.token_type} ${second.scope}`)
+  person.say('refresh', shown(second))
 
   const guard = await as(orders, client.ClientSecretBasic(orders.secret))
   const alive = await client.tokenIntrospection(guard, second.access_token)
   const bound = alive.cnf.jkt === (await DPoP.calculateThumbprint())
   person.say('introspection', `${alive.active} ${alive.sub} ${alive.scope} bound ${bound}`)
+
+  // A certificate that is registered itself; tokens are bound to it, and to the proof key.
+  const counter = await mutual(desk, desk)
+  const keys = client.getDPoPHandle(counter, await client.randomDPoPKeyPair('ES256'))
+  const visit = await begin(counter, keys)
+  const visited = new URL(await person.ask('browse', visit.url))
+  const by = { DPoP: keys }
+  const served = await client.authorizationCodeGrant(counter, visited, visit.checks, undefined, by)
+  person.say('self_signed_tls_client_auth', shown(served))
+  const renewed = await client.refreshTokenGrant(counter, served.refresh_token, undefined, by)
+  const { cnf } = await client.tokenIntrospection(guard, renewed.access_token)
+  const both = cnf.jkt === (await keys.calculateThumbprint())
+  person.say('bound', `key ${both} certificate ${cnf['x5t#S256'] === thumbprint(desk)}`)
+  const bare = await mutual(desk)
+  const taken = client.refreshTokenGrant(bare, renewed.refresh_token, undefined, by)
+  person.say('refresh without the certificate', await refused(taken))
+
   await client.tokenRevocation(config, second.refresh_token)
   const dead = await client.tokenIntrospection(guard, second.access_token)
   person.say('revoked', `${dead.active} ${Object.keys(dead).length}`)
@@ -86,5 +114,9 @@ export async function run({ issuer, resource, redirect_uri, clients }, person) {
   const tokens = await client.pollDeviceAuthorizationGrant(device, waits, undefined, {
     DPoP: tvKeys,
   })
-  person.say('device let in', `${tokens.token_type} ${tokens.scope} pending ${asked}`)
+  person.say('device let in', `${shown(tokens)} pending ${asked}`)
+}
+
+function shown({ token_type, scope }) {
+  return `${token_type} ${scope}`
 }
