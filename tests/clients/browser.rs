@@ -27,6 +27,20 @@ impl Browser {
     /// # Errors
     /// It is not sent anywhere.
     pub(crate) fn open(&self, url: &str) -> Result<String, Problem> {
+        match self.shown(url)? {
+            (came, _) if came.starts_with("303 ") && came.len() > 4 => Ok(came[4..].to_owned()),
+            (came, page) => Err(format!("{url}: {came}\n{page}").into()),
+        }
+    }
+
+    /// Opens the URL: the status, and what is shown.
+    pub(crate) fn visit(&self, url: &str) -> Result<(String, String), Problem> {
+        let (came, page) = self.shown(url)?;
+        Ok((came.trim().to_owned(), page))
+    }
+
+    /// Status and where it is sent, and what is shown.
+    fn shown(&self, url: &str) -> Result<(String, String), Problem> {
         let jar = self.folder.path().join("cookies");
         let mut command = Command::new(&self.curl);
         command
@@ -41,9 +55,6 @@ impl Browser {
             .stdin(Stdio::null());
         let said = service::run(&mut command)?;
         let (page, came) = said.rsplit_once('\n').ok_or("curl said nothing")?;
-        match came.split_once(' ') {
-            Some(("303", to)) if !to.is_empty() => Ok(to.to_owned()),
-            _ => Err(format!("{url}: {came}\n{page}").into()),
-        }
+        Ok((came.to_owned(), page.to_owned()))
     }
 }

@@ -35,17 +35,26 @@ impl Program {
         stand: &Stand,
     ) -> Result<Self, Problem> {
         let mut command = Command::new(launcher);
+        command.arg(sources(folder)).args(words);
+        Self::of(&mut command, &stand.ca())
+    }
+
+    /// Starts what the command says, which is told whom to trust.
+    pub(crate) fn of(command: &mut Command, ca: &Path) -> Result<Self, Problem> {
         command
-            .arg(sources(folder))
-            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        service::unconfigured(&mut command);
-        // How each platform is told of an authority: Node, Python's requests, and the launchers
-        // that make Java's store of it.
-        for name in ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CLIENTS_CA"] {
-            command.env(name, stand.ca());
+        service::unconfigured(command);
+        // How each platform is told of an authority: Node, Python's requests, Python itself, and
+        // the launchers that make Java's store of it.
+        for name in [
+            "NODE_EXTRA_CA_CERTS",
+            "REQUESTS_CA_BUNDLE",
+            "SSL_CERT_FILE",
+            "CLIENTS_CA",
+        ] {
+            command.env(name, ca);
         }
         let mut child = command.spawn()?;
         let input = child.stdin.take();

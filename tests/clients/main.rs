@@ -1,5 +1,6 @@
 //! OAuth clients and resource servers that know nothing of Countersign, as they are published,
-//! against the running binary, over TLS: `interop/clients/`.
+//! against the running binary, over TLS: `interop/clients/`; and the programs in other languages
+//! that the pages of `docs/grants/` show.
 //!
 //! Each test needs what `tests/tools/install.sh` installs for it, and `curl`, which plays the
 //! browser. Without it the test is reported as *ignored*, loudly; where `COUNTERSIGN_REQUIRE_PARTS`
@@ -10,8 +11,10 @@ mod certificates;
 mod dialogue;
 mod javascript;
 mod nimbus;
+mod page;
 mod person;
 mod python;
+mod samples;
 mod spring;
 mod stand;
 
@@ -48,6 +51,25 @@ fn trials() -> Vec<Trial> {
             "clients-spring",
             "spring::resource_server",
             spring::resource_server,
+        ),
+        Trial::test("samples::all_are_run", || {
+            samples::all_are_run().map_err(Into::into)
+        }),
+        trial(
+            "clients-python",
+            "samples::client_credentials",
+            samples::client_credentials,
+        ),
+        trial(
+            "interop-python",
+            "samples::authorization_code",
+            samples::authorization_code,
+        ),
+        trial("clients-javascript", "samples::device", samples::device),
+        trial(
+            "clients-javascript",
+            "samples::refresh_token",
+            samples::refresh_token,
         ),
     ]
 }

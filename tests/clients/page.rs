@@ -1,0 +1,113 @@
+//! A page of `docs/grants/`: what it shows to be copied.
+
+use std::fs;
+use std::path::PathBuf;
+
+use countersign_testkit::Problem;
+
+/// Where the service of the pages is.
+const SERVICE: &str = "http://127.0.0.1:7443";
+
+/// The languages of samples that are programs of their own.
+pub(crate) const LANGUAGES: &[&str] = &["python", "js"];
+
+/// The commands that register who asks, and for what.
+const REGISTER: &[&str] = &[
+    "countersign resource add ",
+    "countersign key generate ",
+    "countersign client add ",
+];
+
+/// The text of a page.
+pub(crate) struct Page {
+    text: String,
+}
+
+/// A fenced block.
+struct Block {
+    language: String,
+    text: String,
+}
+
+impl Page {
+    /// The page of this name, for a service somewhere else.
+    pub(crate) fn read(name: &str, service: &str) -> Result<Self, Problem> {
+        let text = fs::read_to_string(folder().join(name))?;
+        Ok(Self {
+            text: text.replace(SERVICE, service),
+        })
+    }
+
+    /// The names of all pages.
+    pub(crate) fn names() -> Result<Vec<String>, Problem> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder())? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The languages of its programs, in their order.
+    pub(crate) fn languages(&self) -> Vec<String> {
+        let blocks = self.blocks().into_iter().map(|block| block.language);
+        blocks
+            .filter(|language| LANGUAGES.contains(&language.as_str()))
+            .collect()
+    }
+
+    /// Its one program in this language, to the letter.
+    pub(crate) fn program(&self, language: &str) -> Result<String, Problem> {
+        let mut programs = self.blocks().into_iter();
+        let found = programs.find(|block| block.language == language);
+        Ok(found
+            .ok_or_else(|| format!("no program in {language}"))?
+            .text)
+    }
+
+    /// The commands that register, resources first, each once.
+    pub(crate) fn registrations(&self) -> Vec<String> {
+        let mut commands: Vec<String> = Vec::new();
+        for begin in REGISTER {
+            for command in self.commands() {
+                if command.starts_with(begin) && !commands.contains(&command) {
+                    commands.push(command);
+                }
+            }
+        }
+        commands
+    }
+
+    /// What stands behind `$ `, with the lines that go on.
+    fn commands(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let consoles = self.blocks().into_iter();
+        for block in consoles.filter(|block| block.language == "console") {
+            let text = block.text.replace("\\\n", "");
+            commands.extend(text.lines().filter_map(|line| {
+                let words = line.strip_prefix("$ ")?.split_whitespace();
+                Some(words.collect::<Vec<_>>().join(" "))
+            }));
+        }
+        commands
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut lines = self.text.lines();
+        while let Some(line) = lines.next() {
+            if let Some(language) = line.strip_prefix("```") {
+                let inside = lines.by_ref().take_while(|line| *line != "```");
+                blocks.push(Block {
+                    language: language.to_owned(),
+                    text: inside.map(|line| format!("{line}\n")).collect(),
+                });
+            }
+        }
+        blocks
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/grants")
+}
