@@ -70,7 +70,7 @@ mod wire;
 pub use config::{Config, ConfigError, KeyPlace};
 pub use keyring::{KeyFileError, KeyProgramError};
 pub use listen::SocketProblem;
-pub use login::{LoginApp, LoginConfig, LoginRunning};
+pub use login::{LoginApp, LoginConfig, LoginRunning, ServedLogin};
 pub use rekey::{IfInForce, Rekeyed, rekey};
 pub use reload::{Occasion, ReloadError, Reloaded};
 pub use running::{Running, Stopped};

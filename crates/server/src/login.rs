@@ -98,6 +98,32 @@ pub(crate) fn mounted(
     Ok(Some(app.router_below("")))
 }
 
+/// Where people log in at the application that is a part of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedLogin {
+    /// The page, which a person can also open without having been sent there by a client.
+    pub url: String,
+    /// Nobody can log in: there is no account at all.
+    pub is_empty: bool,
+}
+
+/// Where it is, if it is to be served.
+pub(crate) async fn served(
+    config: &Config,
+    issuer: &str,
+    accounts: &Accounts,
+) -> Result<Option<ServedLogin>, StartError> {
+    if !config.login.serve {
+        return Ok(None);
+    }
+    let page = accounts.page(None, 1).await;
+    let page = page.map_err(|error| StartError::Login(error.to_string()))?;
+    Ok(Some(ServedLogin {
+        url: format!("{}{PATH}", issuer.trim_end_matches('/')),
+        is_empty: page.accounts.is_empty(),
+    }))
+}
+
 /// Leads from [`DEVICE`] to the application's own page, with the code if the link has one.
 pub(crate) fn device_page(issuer: &str) -> impl Fn(RawQuery) -> Ready<Redirect> + Clone + use<> {
     let page = format!("{}{PATH}{DEVICE}", issuer.trim_end_matches('/'));

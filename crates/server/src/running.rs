@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::config::{Config, ConfigError, KeyPlace};
 use crate::health::Health;
 use crate::janitor;
+use crate::login::ServedLogin;
 use crate::reload::{Occasion, Reload, ReloadError, Reloaded};
 use crate::serve::{ServeError, Stop};
 use crate::stack::Platform;
@@ -53,6 +54,7 @@ pub(crate) struct Whereabouts {
     pub(crate) data: PathBuf,
     pub(crate) key_place: KeyPlace,
     pub(crate) first_start: bool,
+    pub(crate) login: Option<ServedLogin>,
 }
 
 /// Why a service stopped, or did not stop cleanly.
@@ -171,6 +173,12 @@ impl Running {
         let scheme = self.url().split("://").next().unwrap_or_default();
         let address = self.http_address()?;
         Some(format!("{scheme}://{address}"))
+    }
+
+    /// Where people log in, if the login application is a part of the service, and whether anybody
+    /// could when it started.
+    pub fn login(&self) -> Option<&ServedLogin> {
+        self.places.login.as_ref()
     }
 
     /// The address as a URL: what a client on this machine connects to.

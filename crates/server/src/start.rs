@@ -224,6 +224,7 @@ async fn started(
         asks: Some(Arc::clone(&platform.engine.clock)),
         ..manner(Speaks::Both)
     };
+    let served_login = login::served(config, &issuer, &platform.accounts).await?;
     let mut edges = Edges::new(platform, stop.clone());
     let mut http_address = None;
     let mtls_address = mutual.as_ref().map(Tcp::address);
@@ -291,6 +292,7 @@ async fn started(
             data: config.store.directory.clone(),
             key_place,
             first_start,
+            login: served_login,
         },
     ))
 }

@@ -257,6 +257,7 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
         "grpc": running.url(),
         "http": running.http_url(),
         "issuer": running.issuer(),
+        "login": running.login().map(|login| &login.url),
         "admin_socket": socket,
         "data_directory": data,
         "key_file": key_file,
@@ -268,15 +269,20 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
             false => format!(" --socket {}", socket.display()),
         };
         let http = running.http_url();
+        let login = running.login();
         let mut text = output::fields([
             ("gRPC", running.url().to_owned()),
             ("HTTP", http.unwrap_or_else(|| "not served".to_owned())),
             ("issuer", running.issuer().to_owned()),
+            ("login", login.map(|login| login.url.clone()).unwrap_or_default()),
             ("admin socket", socket.display().to_string()),
             ("data", data.display().to_string()),
             key_field(place, key_file.as_deref(), " (back it up, apart from the data)"),
         ]);
         text.push_str("\nnext:\n");
+        if login.is_some_and(|login| login.is_empty) {
+            text.push_str(&format!("  countersign account add{option} ann\n"));
+        }
         if running.first_start() {
             text.push_str(&format!(
                 "  countersign resource add{option} https://orders.internal:8443 --scope orders.read\n  \

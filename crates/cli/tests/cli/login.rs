@@ -97,7 +97,7 @@ impl Waiting {
 }
 
 /// What the browser gets: its header fields.
-fn get(url: &str, cookie: &str) -> String {
+pub(crate) fn get(url: &str, cookie: &str) -> String {
     let after_scheme = url.strip_prefix("http://").unwrap();
     let (host, path) = after_scheme.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

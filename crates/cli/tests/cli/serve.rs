@@ -1,7 +1,10 @@
 //! A service, and all that is done with it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
@@ -54,6 +57,63 @@ fn it_says_where_it_is_and_what_to_do_next() {
     );
     assert_eq!(facts["grpc"], facts["issuer"]);
     assert_eq!(facts["http"], facts["grpc"], "one port for both");
+    assert_eq!(facts["login"], Value::Null, "nobody logs in here");
+    child.kill().unwrap();
+    wait(&mut child);
+}
+
+/// Starts one that speaks to people, and returns what it says once it serves.
+fn greeting(folder: &Path) -> (Child, String) {
+    let mut child = program()
+        .args(
+            "serve --listen 127.0.0.1:0 --data data --key-file kek --socket admin.sock".split(' '),
+        )
+        .arg("--with-login")
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(File::create(folder.join("log")).unwrap())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    for line in said.lines().map_while(Result::ok) {
+        text.push_str(&format!("{line}\n"));
+        if line.contains("Ctrl-C") {
+            return (child, text);
+        }
+    }
+    panic!("it did not start: {:?}: {text}", wait(&mut child));
+}
+
+#[test]
+fn with_a_login_it_says_where_people_log_in_and_how_the_first_account_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, said) = greeting(folder.path());
+    let line = |begin: &str| said.lines().find_map(|line| line.strip_prefix(begin));
+    let issuer = line("issuer").expect(&said).trim();
+    let login = line("login").expect(&said).trim();
+    assert_eq!(login, format!("{issuer}/login"));
+    let page = crate::login::get(login, "");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.contains("type=\"password\""), "{page}");
+
+    // As it is printed.
+    let add = line("  countersign account add").expect(&said);
+    let added = feed(
+        program()
+            .args(["account", "add"])
+            .args(add.split_whitespace())
+            .args(["--password-file", "-"])
+            .current_dir(folder.path()),
+        "a long enough password",
+    );
+    assert_eq!(added.code, 0, "{added:?}");
+    child.kill().unwrap();
+    wait(&mut child);
+
+    let (mut child, said) = greeting(folder.path());
+    assert!(said.contains("\nlogin "), "{said}");
+    assert!(!said.contains("account add"), "there is one: {said}");
     child.kill().unwrap();
     wait(&mut child);
 }
