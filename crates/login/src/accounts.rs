@@ -10,6 +10,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::account::{Account, AccountFault, AccountForm, Name, check_password};
+use crate::event::{Event, EventKind, LoginRefused};
 use crate::password::{NotHashed, Passwords};
 use crate::record::{self, Damaged, Kept};
 
@@ -71,6 +72,14 @@ pub struct AccountPage {
     pub more: bool,
 }
 
+/// What came of a name and a password.
+pub(crate) enum Verified {
+    /// They are that account's, and it may log in.
+    Account(Account),
+    /// They are not, and whose account it was that was tried.
+    Not(Option<Account>, LoginRefused),
+}
+
 /// An account, with what is needed to change it.
 struct Found {
     kept: Kept,
@@ -92,7 +101,7 @@ impl Accounts {
         }
     }
 
-    /// Makes an account.
+    /// Makes an account. `actor` does it, as the audit log has it.
     ///
     /// # Errors
     /// See [`AccountsError`].
@@ -100,6 +109,7 @@ impl Accounts {
         &self,
         form: &AccountForm,
         password: Zeroizing<String>,
+        actor: &str,
     ) -> Result<Account, AccountsError> {
         let drawn = random::bytes::<16>().map_err(|_| AccountsError::Fault("no random bytes"))?;
         let account = Account::new(form, &base64url::encode(drawn), self.clock.now());
@@ -119,7 +129,14 @@ impl Accounts {
         let kept = Kept { account, hash };
         let key = record::account_key(&kept.account.name);
         let write = Write::create(key, record::account(&kept));
-        match self.store.commit(Change::of([write])).await? {
+        let Account {
+            subject,
+            created_at,
+            ..
+        } = &kept.account;
+        let event = Event::by(EventKind::AccountCreated, actor, subject, *created_at);
+        let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
+        match self.store.commit(change).await? {
             Commit::Done(_) => Ok(kept.account),
             Commit::Conflict(_) => Err(AccountsError::Exists),
         }
@@ -152,11 +169,22 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`AccountsError`].
-    pub async fn disable(&self, name: &Name, disabled: bool) -> Result<Account, AccountsError> {
-        self.change(name, |kept| {
-            kept.account.disabled = disabled;
-            kept.account.generation += 1;
-        })
+    pub async fn disable(
+        &self,
+        name: &Name,
+        disabled: bool,
+        actor: &str,
+    ) -> Result<Account, AccountsError> {
+        let reason = if disabled { "disabled" } else { "enabled" };
+        let now = self.clock.now();
+        self.change(
+            name,
+            |kept| {
+                kept.account.disabled = disabled;
+                kept.account.generation += 1;
+            },
+            |subject| Event::by(EventKind::AccountUpdated, actor, subject, now).because(reason),
+        )
         .await
     }
 
@@ -168,23 +196,34 @@ impl Accounts {
         &self,
         name: &Name,
         password: Zeroizing<String>,
+        actor: &str,
     ) -> Result<Account, AccountsError> {
         if self.find(name).await?.is_none() {
             return Err(AccountsError::Unknown);
         }
         let hash = self.hash(password).await?;
         let now = self.clock.now();
-        self.change(name, |kept| {
-            kept.hash = hash.clone();
-            kept.account.password_at = now;
-            kept.account.generation += 1;
-        })
+        self.change(
+            name,
+            |kept| {
+                kept.hash = hash.clone();
+                kept.account.password_at = now;
+                kept.account.generation += 1;
+            },
+            |subject| Event::by(EventKind::AccountUpdated, actor, subject, now).because("password"),
+        )
         .await
     }
 
-    /// Ends all sessions of an account.
+    /// Ends all sessions of an account: the person logs out everywhere.
     pub(crate) async fn end_sessions(&self, name: &Name) -> Result<Account, AccountsError> {
-        self.change(name, |kept| kept.account.generation += 1).await
+        let now = self.clock.now();
+        self.change(
+            name,
+            |kept| kept.account.generation += 1,
+            |subject| Event::of_person(EventKind::LoggedOut, subject, now).because("everywhere"),
+        )
+        .await
     }
 
     /// The account whose password it is, if that may log in. For any other answer the work is the
@@ -193,16 +232,21 @@ impl Accounts {
         &self,
         name: Option<&Name>,
         password: Zeroizing<String>,
-    ) -> Result<Option<Account>, AccountsError> {
+    ) -> Result<Verified, AccountsError> {
         let found = match name {
             Some(name) => self.find(name).await?,
             None => None,
         };
         let hash = found.as_ref().map(|found| found.kept.hash.clone());
         let right = self.passwords.verify(password, hash).await?;
-        Ok(found
-            .map(|found| found.kept.account)
-            .filter(|account| right && !account.disabled))
+        let Some(account) = found.map(|found| found.kept.account) else {
+            return Ok(Verified::Not(None, LoginRefused::Unknown));
+        };
+        Ok(match (right, account.disabled) {
+            (true, false) => Verified::Account(account),
+            (true, true) => Verified::Not(Some(account), LoginRefused::Disabled),
+            (false, _) => Verified::Not(Some(account), LoginRefused::WrongPassword),
+        })
     }
 
     /// The account of that name.
@@ -236,6 +280,7 @@ impl Accounts {
         &self,
         name: &Name,
         change: impl Fn(&mut Kept),
+        told: impl for<'s> Fn(&'s str) -> Event<'s>,
     ) -> Result<Account, AccountsError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.find(name).await?.ok_or(AccountsError::Unknown)?;
@@ -243,7 +288,9 @@ impl Accounts {
             change(&mut kept);
             let key = record::account_key(name);
             let write = Write::replace(key, found.version, record::account(&kept));
-            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+            let entry = record::audit_entry(&told(&kept.account.subject));
+            let change = Change::of([write]).append(record::AUDIT, entry);
+            if let Commit::Done(_) = self.store.commit(change).await? {
                 return Ok(kept.account);
             }
         }

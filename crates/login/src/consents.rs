@@ -7,6 +7,7 @@ use countersign_store::{Change, Commit, Store, Version, Write};
 
 use crate::accounts::AccountsError;
 use crate::consent::{Consent, ConsentId};
+use crate::event::{Event, EventKind};
 use crate::record::{self, Damaged};
 use crate::token_service::Asked;
 
@@ -54,8 +55,15 @@ impl Consents {
                 Some(version) => Write::replace(key, version, value),
                 None => Write::create(key, value),
             };
+            let event = Event {
+                client: &asked.client_id,
+                scopes: scopes.to_vec(),
+                resources: asked.resources.clone(),
+                ..Event::of_person(EventKind::ConsentRemembered, subject, now)
+            };
+            let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
             // Lost to another window of the same person.
-            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+            if let Commit::Done(_) = self.store.commit(change).await? {
                 return Ok(());
             }
         }
@@ -76,10 +84,22 @@ impl Consents {
     }
 
     /// Forgets it. Tokens that came of it are the token service's affair.
-    pub(crate) async fn forget(&self, subject: &str, id: ConsentId) -> Result<(), AccountsError> {
-        while let Some((_, version)) = self.load(subject, id).await? {
+    pub(crate) async fn forget(
+        &self,
+        subject: &str,
+        id: ConsentId,
+        now: UnixTime,
+    ) -> Result<(), AccountsError> {
+        while let Some((consent, version)) = self.load(subject, id).await? {
             let write = Write::delete(record::consent_key(subject, id), version);
-            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+            let event = Event {
+                client: &consent.client_id,
+                scopes: consent.scopes.iter().cloned().collect(),
+                resources: consent.resources.iter().cloned().collect(),
+                ..Event::of_person(EventKind::ConsentWithdrawn, subject, now)
+            };
+            let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
+            if let Commit::Done(_) = self.store.commit(change).await? {
                 return Ok(());
             }
         }

@@ -14,6 +14,7 @@
 //! | `throttle.rs` | pauses between wrong passwords |
 //! | `session.rs`, `sessions.rs` | when a session counts; where sessions are kept |
 //! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
+//! | `event.rs` | what the audit log is told |
 //! | `csrf.rs` | whether a form is ours and was sent from our page |
 //! | `token_service.rs`, `over_grpc.rs` | what the token service is asked |
 //! | `named.rs`, `typed_code.rs` | which request a browser is here for; that it typed the device's code |
@@ -26,6 +27,7 @@ mod address;
 mod consent;
 mod consents;
 mod csrf;
+mod event;
 mod named;
 mod over_grpc;
 mod pages;
@@ -41,6 +43,7 @@ mod web;
 pub use account::{Account, AccountFault, AccountForm, Name};
 pub use accounts::{AccountPage, Accounts, AccountsError, PAGE_MAX, accounts_prefix};
 pub use address::{Address, Proxies};
+pub use event::{LoginRefused, Witness};
 pub use over_grpc::OverGrpc;
 pub use password::{NotHashed, Passwords};
 pub use token_service::{ACR_PASSWORD, Approval, Asked, TokenService, Trouble, Typed};

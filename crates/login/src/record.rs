@@ -11,12 +11,13 @@
 use bytes::Bytes;
 use countersign::storage::v1 as stored;
 use countersign_jose::UnixTime;
-use countersign_store::Key;
+use countersign_store::{Key, Log};
 use prost::Message;
 use thiserror::Error;
 
 use crate::account::{Account, Name};
 use crate::consent::{Consent, ConsentId};
+use crate::event::{Event, EventKind};
 use crate::password::Hash;
 use crate::session::{RequestHash, Session};
 
@@ -31,6 +32,9 @@ pub(crate) struct Kept {
     pub(crate) account: Account,
     pub(crate) hash: Hash,
 }
+
+/// The token service's log of events, or one like it where the application is alone.
+pub(crate) const AUDIT: Log = Log::named("audit");
 
 /// Where all accounts are.
 pub(crate) fn accounts() -> Key {
@@ -133,6 +137,31 @@ pub(crate) fn read_consent(bytes: &[u8]) -> Result<Consent, Damaged> {
         resources: record.resources.into_iter().collect(),
         scopes: record.scopes.into_iter().collect(),
         granted_at: UnixTime::from_millis(record.granted_millis),
+    })
+}
+
+/// An entry of the log [`AUDIT`].
+pub(crate) fn audit_entry(event: &Event<'_>) -> Bytes {
+    use stored::AuditEvent as Number;
+    let number = match event.kind {
+        EventKind::AccountCreated => Number::AccountCreated,
+        EventKind::AccountUpdated => Number::AccountUpdated,
+        EventKind::LoggedIn => Number::LoggedIn,
+        EventKind::LoggedOut => Number::LoggedOut,
+        EventKind::ConsentRemembered => Number::ConsentRemembered,
+        EventKind::ConsentWithdrawn => Number::ConsentWithdrawn,
+    };
+    bytes_of(&stored::AuditEntry {
+        time_millis: event.at.as_millis(),
+        event: number.into(),
+        client_id: event.client.to_owned(),
+        actor: event.actor.to_owned(),
+        object: event.subject.to_owned(),
+        reason: event.reason.to_owned(),
+        outcome: stored::AuditOutcome::Done.into(),
+        scopes: event.scopes.clone(),
+        resources: event.resources.clone(),
+        ..stored::AuditEntry::default()
     })
 }
 

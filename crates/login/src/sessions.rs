@@ -8,6 +8,7 @@ use countersign_store::{Change, Commit, Store, Version, Write};
 
 use crate::account::Account;
 use crate::accounts::{Accounts, AccountsError};
+use crate::event::{Event, EventKind};
 use crate::record;
 use crate::session::{BrowserId, Session};
 
@@ -61,28 +62,40 @@ impl Sessions {
         Ok(Some(LoggedIn { session, account }))
     }
 
-    /// Begins a session under a new name. The one that the browser had before ends.
+    /// Begins a session of that person under a new name. The one that the browser had before ends.
     pub(crate) async fn begin(
         &self,
         before: &BrowserId,
         session: &Session,
+        subject: &str,
     ) -> Result<BrowserId, AccountsError> {
         let id = Self::new_id()?;
         let write = Write::create(record::session_key(&id.hash()), record::session(session))
             .expiring_at(session.expires_at().as_millis());
-        if let Commit::Conflict(_) = self.store.commit(Change::of([write])).await? {
+        let event = Event::of_person(EventKind::LoggedIn, subject, session.authenticated_at);
+        let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
+        if let Commit::Conflict(_) = self.store.commit(change).await? {
             return Err(AccountsError::Fault("a session of that name was there"));
         }
-        self.end(before).await?;
+        self.end(before, None).await?;
         Ok(id)
     }
 
-    /// Ends the session of that browser.
-    pub(crate) async fn end(&self, id: &BrowserId) -> Result<(), AccountsError> {
+    /// Ends the session of that browser; `told` says so, if it is not said already.
+    pub(crate) async fn end(
+        &self,
+        id: &BrowserId,
+        told: Option<&Event<'_>>,
+    ) -> Result<(), AccountsError> {
         // Again where a note of its use came between.
         while let Some((_, version)) = self.load(id).await? {
             let write = Write::delete(record::session_key(&id.hash()), version);
-            if let Commit::Done(_) = self.store.commit(Change::of([write])).await? {
+            let change = Change::of([write]);
+            let change = match told {
+                Some(event) => change.append(record::AUDIT, record::audit_entry(event)),
+                None => change,
+            };
+            if let Commit::Done(_) = self.store.commit(change).await? {
                 return Ok(());
             }
         }

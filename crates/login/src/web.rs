@@ -26,6 +26,7 @@ use url::Url;
 use crate::accounts::Accounts;
 use crate::address::Proxies;
 use crate::consents::Consents;
+use crate::event::Witness;
 use crate::pages::{self, Place};
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
@@ -76,10 +77,12 @@ pub(crate) struct Inner {
     consents: Consents,
     throttle: Throttle,
     tokens: Arc<dyn TokenService>,
+    witness: Arc<dyn Witness>,
 }
 
 impl App {
-    /// An application of these accounts, with sessions and consent in `store`.
+    /// An application of these accounts, with sessions and consent in `store`; `witness` counts
+    /// logins that were refused.
     ///
     /// # Errors
     /// [`SettingsError`].
@@ -89,6 +92,7 @@ impl App {
         clock: Arc<dyn Clock>,
         accounts: Accounts,
         tokens: Arc<dyn TokenService>,
+        witness: Arc<dyn Witness>,
     ) -> Result<Self, SettingsError> {
         let url = Url::parse(&settings.url).map_err(|_| SettingsError::Url)?;
         if !is_right(&url) {
@@ -109,6 +113,7 @@ impl App {
             accounts,
             throttle: Throttle::new(),
             tokens,
+            witness,
         })))
     }
 

@@ -23,6 +23,7 @@ use countersign_guard::LedgerRefusal;
 use countersign_issuer::model::ClientId;
 use countersign_issuer::{AuthenticationCause, Claims, Refusal};
 use countersign_jose::UnixTime;
+use countersign_login::{LoginRefused, Witness};
 use countersign_store::Log;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -37,7 +38,7 @@ use issues::Issues;
 pub(crate) use issues::Times;
 pub(crate) use pages::{Order, Place, Placed, page, placed};
 pub(crate) use refusals::Counted;
-use refusals::Refusals;
+use refusals::{Refusals, Row};
 pub use told::{Told, ToldOutcome, Unreadable};
 
 /// The logs of events, by name.
@@ -63,6 +64,12 @@ pub(crate) struct Audit {
     retention: ArcSwap<config::Audit>,
     closing: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Witness for Audit {
+    fn login_refused(&self, subject: Option<&str>, why: LoginRefused, at: UnixTime) {
+        self.refusals.count(Row::of_login(subject, why), at);
+    }
 }
 
 impl Audit {
@@ -161,6 +168,13 @@ impl Audit {
             | Refused::NoNewKey(_)
             | Refused::Fault(_) => return,
         };
-        self.refusals.count(what, client, refused.label(), at);
+        let row = Row::of_client(what, client, refused.label());
+        self.refusals.count(row, at);
+    }
+
+    /// A browser came back with a request of `client` that began in another one.
+    pub(crate) fn other_browser(&self, client: Option<&ClientId>, at: UnixTime) {
+        let row = Row::of_client(Counted::Browser, client, "other_browser");
+        self.refusals.count(row, at);
     }
 }

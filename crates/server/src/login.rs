@@ -79,6 +79,7 @@ pub(crate) fn mounted(
     accounts: &Accounts,
     tokens: InProcess,
 ) -> Result<Option<Router>, StartError> {
+    let witness = Arc::clone(&tokens.desk.engine.audit);
     if !config.login.serve {
         return Ok(None);
     }
@@ -93,6 +94,7 @@ pub(crate) fn mounted(
         Arc::clone(clock),
         accounts.clone(),
         Arc::new(tokens),
+        witness,
     );
     let app = app.map_err(|error| wrong(&error))?;
     Ok(Some(app.router_below("")))

@@ -41,6 +41,7 @@ use crate::keyring::keeper::Keeper;
 use crate::login;
 use crate::overload::{Overload, Seen};
 use crate::protocol::Protocol;
+use crate::records::Records;
 use crate::reflection;
 use crate::revoked::Revoked;
 use crate::serve::Answers;
@@ -92,7 +93,11 @@ pub(crate) const ADMIN: [&str; 9] = [
 ];
 
 /// Services on the Unix socket of a login application that is alone.
-pub(crate) const ACCOUNTS: [&str; 2] = ["countersign.admin.v1.AccountService", HEALTH];
+pub(crate) const ACCOUNTS: [&str; 3] = [
+    "countersign.admin.v1.AccountService",
+    "countersign.admin.v1.AuditService",
+    HEALTH,
+];
 
 const HEALTH: &str = "grpc.health.v1.Health";
 
@@ -225,9 +230,15 @@ pub(crate) fn people(app: Router, scheme: &'static str, calls: TaskTracker) -> i
 }
 
 /// What answers on the Unix socket of a login application that is alone.
-pub(crate) fn accounts(accounts: Accounts, health: &Health, calls: TaskTracker) -> impl Answers {
+pub(crate) fn accounts(
+    accounts: Accounts,
+    records: Records,
+    health: &Health,
+    calls: TaskTracker,
+) -> impl Answers {
     let reflection = reflection::of(&ACCOUNTS);
     let routes = Routes::new(account_service(accounts))
+        .add_service(audit_service(records))
         .add_service(health.server())
         .add_service(reflection.v1)
         .add_service(reflection.v1alpha);
@@ -333,13 +344,7 @@ pub(crate) fn admin(
         .max_encoding_message_size(MESSAGE_BYTES_MAX),
     )
     .add_service(account_service(platform.accounts))
-    .add_service(
-        AuditServiceServer::new(Audits {
-            records: platform.engine.records.clone(),
-        })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX),
-    )
+    .add_service(audit_service(platform.engine.records.clone()))
     .add_service(
         SigningKeyServiceServer::new(SigningKeys {
             keeper: platform.keeper,
@@ -392,6 +397,12 @@ pub(crate) fn admin(
 
 fn account_service(kept: Accounts) -> AccountServiceServer<AdminAccounts> {
     AccountServiceServer::new(AdminAccounts { kept })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+fn audit_service(records: Records) -> AuditServiceServer<Audits> {
+    AuditServiceServer::new(Audits { records })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

@@ -20,7 +20,8 @@ pub(super) async fn forgotten(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     if let Some(who) = app.sessions.find(&sent.browser.id, app.now()).await? {
         let id = sent.fields.one("consent").and_then(ConsentId::parse);
         let id = id.ok_or(Stop::Malformed)?;
-        app.consents.forget(&who.account.subject, id).await?;
+        let subject = &who.account.subject;
+        app.consents.forget(subject, id, app.now()).await?;
     }
     Ok(Reply::redirect(app.place.path("account")))
 }

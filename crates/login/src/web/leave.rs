@@ -6,6 +6,7 @@ use super::Inner;
 use super::asking::{Asking, Sent};
 use super::enter::back_to_as;
 use super::reply::{Reply, Stop};
+use crate::event::{Event, EventKind};
 use crate::pages;
 use crate::sessions::Sessions;
 
@@ -22,12 +23,17 @@ pub(super) async fn asked(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
 pub(super) async fn left(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     let id = &sent.browser.id;
     if let Some(who) = app.sessions.find(id, app.now()).await? {
-        if sent.fields.one("everywhere") == Some("yes") {
+        let everywhere = sent.fields.one("everywhere") == Some("yes");
+        if everywhere {
             app.accounts.end_sessions(&who.account.name).await?;
         }
+        let event = Event::of_person(EventKind::LoggedOut, &who.account.subject, app.now());
+        let told = (!everywhere).then_some(&event);
+        app.sessions.end(id, told).await?;
         info!(account = %who.account.name, "somebody logged out");
+    } else {
+        app.sessions.end(id, None).await?;
     }
-    app.sessions.end(id).await?;
     // In the middle of a request somebody else may go on with it.
     match sent.request(app.now()) {
         Some(named) => {

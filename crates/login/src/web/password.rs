@@ -8,6 +8,8 @@ use super::asking::Sent;
 use super::enter::back_to_as;
 use super::reply::{Reply, Stop};
 use crate::account::Name;
+use crate::accounts::Verified;
+use crate::event::LoginRefused;
 use crate::named::Named;
 use crate::pages::{self, LoggingIn, Problem};
 use crate::session::Session;
@@ -27,13 +29,23 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
         Ok(attempt) => attempt,
         Err(wait) => {
             debug!("a login has to wait");
+            let why = LoginRefused::Paused;
+            app.witness.login_refused(None, why, app.now());
             let page = again(app, &sent, named, typed, Problem::Paused(wait)).await?;
             return Ok(Reply::page(page).paused(wait));
         }
     };
     let verified = app.accounts.verify(name.as_ref(), password).await;
     let account = verified.inspect_err(|_| app.throttle.give_back(&attempt))?;
-    let Some(account) = account else {
+    let account = match account {
+        Verified::Account(account) => Ok(account),
+        Verified::Not(tried, why) => {
+            let subject = tried.as_ref().map(|account| account.subject.as_str());
+            app.witness.login_refused(subject, why, app.now());
+            Err(why)
+        }
+    };
+    let Ok(account) = account else {
         debug!("a login failed");
         let page = again(app, &sent, named, typed, Problem::Wrong).await?;
         return Ok(Reply::page(page).refused());
@@ -41,7 +53,8 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     app.throttle.right(&attempt);
     // Under a new name: whoever knew the old one knows nothing of this session.
     let session = Session::begun(&account, named.map(|named| named.handle), app.now());
-    let id = app.sessions.begin(&sent.browser.id, &session).await?;
+    let beginning = app.sessions.begin(&sent.browser.id, &session, &account.subject);
+    let id = beginning.await?;
     info!(account = %account.name, "somebody logged in");
     Ok(Reply::redirect(back_to_as(app, named, &id)).known_as(&id))
 }

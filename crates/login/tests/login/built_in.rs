@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use countersign::admin::v1::account_service_client::AccountServiceClient;
+use countersign::admin::v1::audit_service_client::AuditServiceClient;
 use countersign::admin::v1::{
-    Account, CreateAccountRequest, DisableAccountRequest, ListAccountsRequest,
+    Account, AuditLog, CreateAccountRequest, DisableAccountRequest, ListAccountsRequest,
+    ListEventsRequest,
     SetAccountPasswordRequest,
 };
 use countersign::error::v1::Reason;
@@ -95,8 +97,17 @@ async fn the_service_serves_it_below_the_issuer() -> Result<(), Problem> {
     let keys = Browser::new(platform.url()).get("/jwks").await;
     assert_eq!(keys.status, 200);
 
+    wrong_password(platform.url(), "/login").await;
     // Accounts and consent are in the service's store.
     let platform = platform.restart(|_| Ok(())).await?;
+    let audit = AuditServiceClient::new(platform.admin().await?);
+    let expected = [
+        "ACCOUNT_CREATED",
+        "LOGGED_IN",
+        "AUTHORIZATION_APPROVED",
+        "LOGIN_REFUSED",
+    ];
+    assert_eq!(people(audit).await?, expected);
     let (handle, _) = pushed(&desk).await?;
     let to = allowed(platform.url(), "/login", &handle).await;
     assert!(parameter(&to, "code").is_some(), "{to}");
@@ -196,6 +207,19 @@ async fn alone_it_has_a_store_and_a_socket_of_its_own() -> Result<(), Problem> {
         let (handle, _) = pushed(&desk).await?;
         let to = allowed(app.url(), "", &handle).await;
         assert!(parameter(&to, "code").is_some(), "{to}");
+        if round == 0 {
+            wrong_password(app.url(), "").await;
+        } else {
+            // What was counted in the first round was written when that ended.
+            let audit = AuditServiceClient::new(channel(directory.join("login.sock")).await?);
+            let expected = [
+                "ACCOUNT_CREATED",
+                "LOGGED_IN",
+                "LOGIN_REFUSED",
+                "LOGGED_IN",
+            ];
+            assert_eq!(people(audit).await?, expected);
+        }
         app.stop().await?;
     }
     let exposed = LoginConfig {
@@ -207,6 +231,38 @@ async fn alone_it_has_a_store_and_a_socket_of_its_own() -> Result<(), Problem> {
     let refused = refused.err().map(|error| error.to_string());
     assert!(refused.is_some_and(|text| text.contains("loopback")));
     platform.stop().await
+}
+
+/// Ann gives another password.
+async fn wrong_password(origin: &str, base: &str) {
+    let mut browser = Browser::new(origin);
+    let page = browser.get(&format!("{base}/")).await;
+    let page = match page.status {
+        404 => browser.get(base).await,
+        _ => page,
+    };
+    let token = page.token();
+    let fields = [
+        ("token", &*token),
+        ("name", "ann"),
+        ("password", "wrong horse battery"),
+    ];
+    let seen = browser.post(&format!("{base}/password"), &fields).await;
+    seen.says(422, "not right");
+}
+
+/// What the audit log tells of people, the oldest first.
+async fn people(mut audit: AuditServiceClient<Channel>) -> Result<Vec<String>, Problem> {
+    let request = ListEventsRequest {
+        log: AuditLog::Audit.into(),
+        oldest_first: true,
+        ..ListEventsRequest::default()
+    };
+    let events = audit.list_events(request).await?.into_inner().events;
+    let told = events.into_iter().map(|event| event.event);
+    Ok(told
+        .filter(|event| ["ACCOUNT", "LOG", "AUTHORIZATION"].iter().any(|it| event.starts_with(it)))
+        .collect())
 }
 
 async fn channel(path: std::path::PathBuf) -> Result<Channel, Problem> {

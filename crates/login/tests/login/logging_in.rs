@@ -6,7 +6,7 @@ use countersign_login::{Name, Proxies};
 use zeroize::Zeroizing;
 
 use crate::browser::COOKIE_NAME;
-use crate::world::{PASSWORD, World, desk, log_in};
+use crate::world::{OPERATOR, PASSWORD, World, desk, log_in};
 
 #[tokio::test]
 async fn a_person_logs_in_and_out() {
@@ -39,7 +39,7 @@ async fn a_wrong_password_and_an_unknown_name_have_one_answer() {
     let world = World::new().await;
     world.account("closed", "").await;
     let closed = Name::parse("closed").unwrap();
-    world.accounts.disable(&closed, true).await.unwrap();
+    world.accounts.disable(&closed, true, OPERATOR).await.unwrap();
     let mut answers = Vec::new();
     for (name, password) in [
         ("ann", "wrong horse battery"),
@@ -200,7 +200,7 @@ async fn sessions_end_with_a_new_password_with_the_account_and_everywhere() {
 
     let mut browser = world.anns_browser().await;
     let password = Zeroizing::new(another.to_owned());
-    world.accounts.set_password(&ann, password).await.unwrap();
+    world.accounts.set_password(&ann, password, OPERATOR).await.unwrap();
     assert_eq!(browser.get("/account").await.location(), "/");
     let page = browser.get("/").await;
     log_in(&mut browser, &page, "ann", PASSWORD)
@@ -224,10 +224,10 @@ async fn sessions_end_with_a_new_password_with_the_account_and_everywhere() {
     let page = elsewhere.get("/").await;
     log_in(&mut elsewhere, &page, "ann", another).await;
     elsewhere.get("/account").await.says(200, "Ann Lee");
-    world.accounts.disable(&ann, true).await.unwrap();
+    world.accounts.disable(&ann, true, OPERATOR).await.unwrap();
     assert_eq!(elsewhere.get("/account").await.location(), "/");
     // Opened again, what was ended stays so.
-    world.accounts.disable(&ann, false).await.unwrap();
+    world.accounts.disable(&ann, false, OPERATOR).await.unwrap();
     assert_eq!(elsewhere.get("/account").await.location(), "/");
 }
 

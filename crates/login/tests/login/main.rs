@@ -10,4 +10,5 @@ mod headers;
 mod logging_in;
 mod platform;
 mod stepping_up;
+mod told;
 mod world;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_jose::UnixTime;
 use countersign_login::{
-    AccountForm, Accounts, App, Approval, Asked, Passwords, Proxies, Settings, TokenService,
-    Trouble, Typed,
+    AccountForm, Accounts, App, Approval, Asked, LoginRefused, Passwords, Proxies, Settings,
+    TokenService, Trouble, Typed, Witness,
 };
 use countersign_store::{MemoryStore, Store};
 use parking_lot::Mutex;
@@ -28,7 +28,28 @@ pub(crate) struct World {
     pub(crate) tokens: Arc<MadeUp>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) counted: Arc<Counted>,
 }
+
+/// Logins that were refused: whose account it was, and why.
+#[derive(Default)]
+pub(crate) struct Counted(Mutex<Vec<(Option<String>, &'static str)>>);
+
+impl Counted {
+    pub(crate) fn taken(&self) -> Vec<(Option<String>, &'static str)> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl Witness for Counted {
+    fn login_refused(&self, subject: Option<&str>, why: LoginRefused, _: UnixTime) {
+        let subject = subject.map(str::to_owned);
+        self.0.lock().push((subject, why.label()));
+    }
+}
+
+/// Who looks after accounts in tests.
+pub(crate) const OPERATOR: &str = "uid:0";
 
 /// A clock that stands still unless it is moved: however slow the machine is, a test knows what
 /// pause is left.
@@ -180,7 +201,9 @@ impl World {
             proxies,
         };
         let tokens = tokens(&origin);
-        let app = App::new(&settings, &store, clock.clone(), accounts.clone(), tokens).unwrap();
+        let counted = Arc::new(Counted::default());
+        let app = App::new(&settings, &store, clock.clone(), accounts.clone(), tokens, counted.clone());
+        let app = app.unwrap();
         let service = app
             .router()
             .into_make_service_with_connect_info::<SocketAddr>();
@@ -191,6 +214,7 @@ impl World {
             tokens: Arc::default(),
             clock,
             store,
+            counted,
         };
         world.account("ann", "Ann Lee").await;
         world
@@ -203,7 +227,10 @@ impl World {
             subject: format!("subject-of-{name}"),
         };
         let password = Zeroizing::new(PASSWORD.to_owned());
-        self.accounts.create(&form, password).await.unwrap();
+        self.accounts
+            .create(&form, password, OPERATOR)
+            .await
+            .unwrap();
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -1,4 +1,4 @@
-//! Refused calls, counted by client, reason and minute. A line for each would let strangers fill
+//! Refused calls and logins, counted by client or account, reason and minute. A line for each would let strangers fill
 //! the log.
 
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use countersign_issuer::model::ClientId;
 use countersign_jose::UnixTime;
+use countersign_login::LoginRefused;
 use countersign_store::{Change, StoreError};
 use parking_lot::Mutex;
 use tokio::time::sleep;
@@ -36,39 +37,58 @@ pub(crate) enum Counted {
     Authentication,
     /// An authenticated client asked for what it is not given.
     Request,
+    /// A person was not logged in.
+    Login,
+    /// A browser came back with a request of another one.
+    Browser,
 }
 
 /// Refused calls of this minute.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<HashMap<Row, Times>>);
 
-/// What is told apart. The client is a registered one.
+/// What is told apart. The client is a registered one, the subject that of an account.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Row {
+pub(super) struct Row {
     what: Counted,
     client: Option<ClientId>,
+    subject: Option<Box<str>>,
     reason: &'static str,
 }
 
-impl Refusals {
-    pub(super) fn count(
-        &self,
+impl Row {
+    pub(super) fn of_client(
         what: Counted,
         client: Option<&ClientId>,
         reason: &'static str,
-        at: UnixTime,
-    ) {
-        let row = Row {
+    ) -> Self {
+        Self {
             what,
             client: client.cloned(),
+            subject: None,
             reason,
-        };
+        }
+    }
+
+    pub(super) fn of_login(subject: Option<&str>, why: LoginRefused) -> Self {
+        Self {
+            what: Counted::Login,
+            client: None,
+            subject: subject.map(Box::from),
+            reason: why.label(),
+        }
+    }
+}
+
+impl Refusals {
+    pub(super) fn count(&self, row: Row, at: UnixTime) {
         let mut rows = self.0.lock();
         let row = if rows.len() < ROWS_MAX || rows.contains_key(&row) {
             row
         } else {
             Row {
                 client: None,
+                subject: None,
                 reason: OTHERS,
                 ..row
             }
@@ -85,7 +105,8 @@ impl Refusals {
     async fn write(&self, records: &Records) -> Result<(), StoreError> {
         for rows in self.take().chunks(ENTRIES_PER_COMMIT) {
             let entries = rows.iter().map(|(row, times)| {
-                record::counted_entry(row.what, row.client.as_ref(), row.reason, times)
+                let (client, subject) = (row.client.as_ref(), row.subject.as_deref());
+                record::counted_entry(row.what, client, subject, row.reason, times)
             });
             let change = entries.fold(Change::default(), |change, entry| {
                 change.append(record::AUDIT, entry)
@@ -127,13 +148,21 @@ mod tests {
         let refusals = Refusals::default();
         for secs in [10, 12, 11] {
             let at = UnixTime::from_secs(secs);
-            refusals.count(Counted::Authentication, Some(&client(1)), "a", at);
-            refusals.count(Counted::Authentication, Some(&client(2)), "a", at);
-            refusals.count(Counted::Authentication, None, "a", at);
-            refusals.count(Counted::Request, Some(&client(1)), "a", at);
+            let (first, second) = (client(1), client(2));
+            for row in [
+                Row::of_client(Counted::Authentication, Some(&first), "a"),
+                Row::of_client(Counted::Authentication, Some(&second), "a"),
+                Row::of_client(Counted::Authentication, None, "a"),
+                Row::of_client(Counted::Request, Some(&first), "a"),
+                Row::of_login(Some("ann"), LoginRefused::WrongPassword),
+                Row::of_login(Some("bob"), LoginRefused::WrongPassword),
+                Row::of_login(None, LoginRefused::Unknown),
+            ] {
+                refusals.count(row, at);
+            }
         }
         let rows = refusals.take();
-        assert_eq!(rows.len(), 4);
+        assert_eq!(rows.len(), 7);
         for (_, times) in &rows {
             let (first, last) = (UnixTime::from_secs(10), UnixTime::from_secs(12));
             assert_eq!((times.count, times.first, times.last), (3, first, last));
@@ -146,7 +175,8 @@ mod tests {
         let refusals = Refusals::default();
         let at = UnixTime::from_secs(1);
         for number in 0..3 * ROWS_MAX {
-            refusals.count(Counted::Authentication, Some(&client(number)), "a", at);
+            let row = Row::of_client(Counted::Authentication, Some(&client(number)), "a");
+            refusals.count(row, at);
         }
         let rows = refusals.take();
         assert_eq!(rows.len(), ROWS_MAX + 1);

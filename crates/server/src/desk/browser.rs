@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use countersign_issuer::HandleText;
+use countersign_issuer::{FieldFault, HandleText, Refusal};
 use countersign_issuer::authorize::{Arrived, Begun, Lodging, RedirectTo, Return};
-use countersign_issuer::model::{ClientId, ClientSecret, RecordId};
+use countersign_issuer::model::{ClientId, ClientSecret, Malformed, RecordId};
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 
@@ -76,8 +76,27 @@ impl Desk {
     ) -> Result<RedirectTo, Refused> {
         let resume = Resume { id, keeps };
         let span = spans::authorize("resume");
-        Ok(self.engine.decide(&resume).instrument(span).await?.answer)
+        let resumed = self.engine.decide(&resume).instrument(span).await;
+        if let Err(refused) = &resumed
+            && is_other_browser(refused)
+        {
+            // Whoever showed it was handed the way back: worth one more look at the record.
+            let known = self.engine.records.authorization(id).await?;
+            let client = known.as_ref().map(|known| &known.value.client);
+            self.engine.audit.other_browser(client, self.engine.now());
+        }
+        Ok(resumed?.answer)
     }
+}
+
+fn is_other_browser(refused: &Refused) -> bool {
+    matches!(
+        refused,
+        Refused::Issuer(Refusal::InvalidRequest(FieldFault {
+            problem: Malformed::OtherBrowser,
+            ..
+        }))
+    )
 }
 
 fn handover(begun: Begun, keeps: ClientSecret, record: RecordId) -> Handover {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_client::clock::Clock;
-use countersign_login::{App, Settings, TokenService};
+use countersign_login::{App, Settings, TokenService, Witness};
 use countersign_store::{EmbeddedStore, Options, Store, StoreError};
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -15,10 +15,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::{accounts, proxies, wrong};
-use crate::config::Tls;
+use crate::audit::Audit;
+use crate::config::{Config, Tls};
 use crate::health::Health;
 use crate::janitor::{Janitor, PASS_MAX};
 use crate::listen::{self, Places, Unix};
+use crate::records::Records;
 use crate::serve::{Manner, Peers, Speaks, Stop, Workers, serve};
 use crate::stack;
 use crate::start::{ADMIN_CONNECTIONS_MAX, StartError, bind, make_directory};
@@ -61,6 +63,7 @@ pub struct LoginRunning {
     socket: PathBuf,
     stop: Stop,
     tasks: Vec<JoinHandle<()>>,
+    audit: Arc<Audit>,
     store: Arc<dyn Store>,
 }
 
@@ -126,18 +129,21 @@ async fn started(
         issuer: config.issuer.clone(),
         proxies: proxies(config.behind_proxy),
     };
+    let records = Records::new(Arc::clone(store));
+    let audit = Audit::new(Config::default().audit);
     let app = App::new(
         &settings,
         store,
         Arc::clone(&clock),
         accounts.clone(),
         tokens,
+        Arc::clone(&audit) as Arc<dyn Witness>,
     );
     let app = app.map_err(|error| wrong(&error))?;
     let stop = Stop::default();
     let people = stack::people(app.router(), scheme, stop.calls.clone());
     let health = Health::serving(&stack::ACCOUNTS).await;
-    let operators = stack::accounts(accounts, &health, stop.calls.clone());
+    let operators = stack::accounts(accounts, records.clone(), &health, stop.calls.clone());
 
     let workers = Workers::start(0).map_err(StartError::Workers)?;
     let places = Places::new(listen::connections(CONNECTIONS_MAX, workers.count()));
@@ -157,6 +163,7 @@ async fn started(
     let places = Places::new(ADMIN_CONNECTIONS_MAX);
     let here = Workers::here();
     let operators = serve(unix, operators, manner, places, here, stop.clone());
+    audit.run(&records, &clock);
     let tasks = vec![
         tokio::spawn(async move {
             if let Err(error) = browsers.await {
@@ -177,6 +184,7 @@ async fn started(
         socket,
         stop,
         tasks,
+        audit,
         store: Arc::clone(store),
     })
 }
@@ -226,6 +234,7 @@ impl LoginRunning {
             warn!("pages under way did not end in time; connections are cut");
         }
         self.stop.cut.cancel();
+        self.audit.close().await;
         Ok(self.store.close().await?)
     }
 }
@@ -234,5 +243,6 @@ impl Drop for LoginRunning {
     fn drop(&mut self) {
         self.stop.begun.cancel();
         self.stop.cut.cancel();
+        self.audit.abandon();
     }
 }

@@ -102,11 +102,12 @@ pub(crate) fn dropped_entry(dropped: &Times) -> Bytes {
     })
 }
 
-/// An entry of the log [`AUDIT`](super::AUDIT) for calls that were refused for one reason. The
-/// client is one that is registered, or none.
+/// An entry of the log [`AUDIT`](super::AUDIT) for calls or logins that were refused for one
+/// reason. The client is one that is registered, the subject that of an account, or none.
 pub(crate) fn counted_entry(
     what: Counted,
     client: Option<&ClientId>,
+    subject: Option<&str>,
     reason: &str,
     times: &Times,
 ) -> Bytes {
@@ -115,14 +116,17 @@ pub(crate) fn counted_entry(
         event: match what {
             Counted::Authentication => stored::AuditEvent::AuthenticationRefused,
             Counted::Request => stored::AuditEvent::RequestRefused,
+            Counted::Login => stored::AuditEvent::LoginRefused,
+            Counted::Browser => stored::AuditEvent::AuthorizationMispresented,
         }
         .into(),
         client_id: client.to_owned(),
         actor: match what {
-            // Whoever it was has not shown that it is this client.
-            Counted::Authentication => String::new(),
+            // Whoever it was has not shown that it is this client, or this person.
+            Counted::Authentication | Counted::Login | Counted::Browser => String::new(),
             Counted::Request => client.to_owned(),
         },
+        object: subject.unwrap_or_default().to_owned(),
         reason: reason.to_owned(),
         outcome: stored::AuditOutcome::Refused.into(),
         ..times_entry(times)

@@ -29,7 +29,7 @@ impl AccountService for Accounts {
         let request = request.into_inner();
         let password = Zeroizing::new(request.password);
         let form = account_form(request.account)?;
-        let created = self.kept.create(&form, password).await;
+        let created = self.kept.create(&form, password, &actor.to_string()).await;
         let created = created.map_err(Refused::from)?;
         info!(account = %created.name, %actor, "an account was made");
         Ok(Response::new(CreateAccountResponse {
@@ -62,7 +62,8 @@ impl AccountService for Accounts {
         let actor = operator(&request)?;
         let request = request.get_ref();
         let name = account_name(&request.name)?;
-        let changed = self.kept.disable(&name, !request.enable).await;
+        let changed = self.kept.disable(&name, !request.enable, &actor.to_string());
+        let changed = changed.await;
         let changed = changed.map_err(Refused::from)?;
         info!(account = %name, %actor, disabled = changed.disabled, "an account was changed");
         Ok(Response::new(DisableAccountResponse {
@@ -78,7 +79,8 @@ impl AccountService for Accounts {
         let request = request.into_inner();
         let password = Zeroizing::new(request.password);
         let name = account_name(&request.name)?;
-        let changed = self.kept.set_password(&name, password).await;
+        let changed = self.kept.set_password(&name, password, &actor.to_string());
+        let changed = changed.await;
         let changed = changed.map_err(Refused::from)?;
         info!(account = %name, %actor, "an account has another password");
         Ok(Response::new(SetAccountPasswordResponse {

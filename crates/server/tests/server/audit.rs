@@ -35,12 +35,12 @@ async fn events(service: &Service, log: AuditLog, filter: admin::EventFilter) ->
     }
 }
 
-async fn all(service: &Service) -> Vec<AuditEvent> {
+pub(crate) async fn all(service: &Service) -> Vec<AuditEvent> {
     events(service, AuditLog::Audit, admin::EventFilter::default()).await
 }
 
 /// What waits is written by a stop.
-async fn written(service: &mut Service) {
+pub(crate) async fn written(service: &mut Service) {
     service.restart().await;
 }
 
@@ -68,7 +68,7 @@ fn operator() -> String {
 }
 
 /// The raw bytes of all entries of both logs.
-async fn raw(service: &Service) -> Vec<u8> {
+pub(crate) async fn raw(service: &Service) -> Vec<u8> {
     let mut bytes = Vec::new();
     for log in [AuditLog::Audit, AuditLog::Issuance] {
         let request = admin::ReadLogRequest {

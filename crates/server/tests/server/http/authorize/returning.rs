@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::web::{Ask, form};
 use super::browser::{AUTHORIZE, World, check_page, location, parameter};
+use crate::audit;
 use crate::comes::{Comes, check};
 use crate::flow::pkce;
 
@@ -57,6 +58,25 @@ async fn another_browser_gets_a_page_and_uses_nothing_up() {
 
     let url = location(&browser.open(&way_back).await);
     assert!(parameter(&url, "code").is_some(), "{url}");
+
+    // Those seven are one line of the audit log, and nothing of what they brought is in it.
+    let mut service = world.service;
+    audit::written(&mut service).await;
+    let events = audit::all(&service).await;
+    let mut told = events
+        .iter()
+        .filter(|event| event.event == "AUTHORIZATION_MISPRESENTED");
+    let event = told.next().expect("told");
+    assert!(told.next().is_none(), "one line");
+    assert_eq!(
+        (&*event.client_id, &*event.actor, &*event.reason, event.count),
+        (&*world.shop.id, "", "other_browser", 7)
+    );
+    let raw = audit::raw(&service).await;
+    for secret in [&way_back, &value, &of_busy] {
+        let held = raw.windows(secret.len()).any(|it| it == secret.as_bytes());
+        assert!(!held, "{secret} is in the audit log");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
