@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_client::clock::Clock;
 use countersign_client::random;
-use countersign_jose::base64url;
+use countersign_jose::{UnixTime, base64url};
 use countersign_store::{Change, Commit, Key, Store, StoreError, Version, Write};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -78,6 +78,28 @@ pub(crate) enum Verified {
     Account(Account),
     /// They are not, and whose account it was that was tried.
     Not(Option<Account>, LoginRefused),
+}
+
+/// Who changes an account, and what.
+#[derive(Copy, Clone)]
+enum By<'a> {
+    /// Somebody who looks after accounts.
+    Operator(&'a str, &'static str),
+    /// The person: all of their sessions end.
+    Person,
+}
+
+impl<'a> By<'a> {
+    fn event(self, subject: &'a str, now: UnixTime) -> Event<'a> {
+        match self {
+            Self::Operator(actor, reason) => {
+                Event::by(EventKind::AccountUpdated, actor, subject, now).because(reason)
+            }
+            Self::Person => {
+                Event::of_person(EventKind::LoggedOut, subject, now).because("everywhere")
+            }
+        }
+    }
 }
 
 /// An account, with what is needed to change it.
@@ -176,14 +198,13 @@ impl Accounts {
         actor: &str,
     ) -> Result<Account, AccountsError> {
         let reason = if disabled { "disabled" } else { "enabled" };
-        let now = self.clock.now();
         self.change(
             name,
             |kept| {
                 kept.account.disabled = disabled;
                 kept.account.generation += 1;
             },
-            |subject| Event::by(EventKind::AccountUpdated, actor, subject, now).because(reason),
+            By::Operator(actor, reason),
         )
         .await
     }
@@ -210,20 +231,15 @@ impl Accounts {
                 kept.account.password_at = now;
                 kept.account.generation += 1;
             },
-            |subject| Event::by(EventKind::AccountUpdated, actor, subject, now).because("password"),
+            By::Operator(actor, "password"),
         )
         .await
     }
 
     /// Ends all sessions of an account: the person logs out everywhere.
     pub(crate) async fn end_sessions(&self, name: &Name) -> Result<Account, AccountsError> {
-        let now = self.clock.now();
-        self.change(
-            name,
-            |kept| kept.account.generation += 1,
-            |subject| Event::of_person(EventKind::LoggedOut, subject, now).because("everywhere"),
-        )
-        .await
+        self.change(name, |kept| kept.account.generation += 1, By::Person)
+            .await
     }
 
     /// The account whose password it is, if that may log in. For any other answer the work is the
@@ -280,7 +296,7 @@ impl Accounts {
         &self,
         name: &Name,
         change: impl Fn(&mut Kept),
-        told: impl for<'s> Fn(&'s str) -> Event<'s>,
+        by: By<'_>,
     ) -> Result<Account, AccountsError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.find(name).await?.ok_or(AccountsError::Unknown)?;
@@ -288,8 +304,8 @@ impl Accounts {
             change(&mut kept);
             let key = record::account_key(name);
             let write = Write::replace(key, found.version, record::account(&kept));
-            let entry = record::audit_entry(&told(&kept.account.subject));
-            let change = Change::of([write]).append(record::AUDIT, entry);
+            let event = by.event(&kept.account.subject, self.clock.now());
+            let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
             if let Commit::Done(_) = self.store.commit(change).await? {
                 return Ok(kept.account);
             }

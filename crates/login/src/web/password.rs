@@ -53,7 +53,9 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     app.throttle.right(&attempt);
     // Under a new name: whoever knew the old one knows nothing of this session.
     let session = Session::begun(&account, named.map(|named| named.handle), app.now());
-    let beginning = app.sessions.begin(&sent.browser.id, &session, &account.subject);
+    let beginning = app
+        .sessions
+        .begin(&sent.browser.id, &session, &account.subject);
     let id = beginning.await?;
     info!(account = %account.name, "somebody logged in");
     Ok(Reply::redirect(back_to_as(app, named, &id)).known_as(&id))

@@ -39,7 +39,11 @@ async fn a_wrong_password_and_an_unknown_name_have_one_answer() {
     let world = World::new().await;
     world.account("closed", "").await;
     let closed = Name::parse("closed").unwrap();
-    world.accounts.disable(&closed, true, OPERATOR).await.unwrap();
+    world
+        .accounts
+        .disable(&closed, true, OPERATOR)
+        .await
+        .unwrap();
     let mut answers = Vec::new();
     for (name, password) in [
         ("ann", "wrong horse battery"),
@@ -200,7 +204,11 @@ async fn sessions_end_with_a_new_password_with_the_account_and_everywhere() {
 
     let mut browser = world.anns_browser().await;
     let password = Zeroizing::new(another.to_owned());
-    world.accounts.set_password(&ann, password, OPERATOR).await.unwrap();
+    world
+        .accounts
+        .set_password(&ann, password, OPERATOR)
+        .await
+        .unwrap();
     assert_eq!(browser.get("/account").await.location(), "/");
     let page = browser.get("/").await;
     log_in(&mut browser, &page, "ann", PASSWORD)

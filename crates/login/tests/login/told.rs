@@ -49,7 +49,13 @@ async fn accounts_that_operators_make_and_change() {
     changed.unwrap();
     // What changes nothing is none.
     let nobody = Name::parse("nobody").unwrap();
-    assert!(world.accounts.disable(&nobody, true, OPERATOR).await.is_err());
+    assert!(
+        world
+            .accounts
+            .disable(&nobody, true, OPERATOR)
+            .await
+            .is_err()
+    );
 
     let told = told(&world, &["another horse battery", "argon2"]).await;
     assert_eq!(
@@ -75,7 +81,10 @@ async fn who_logs_in_and_out_and_what_they_let_be_remembered() {
     let account = browser.get("/account").await;
     let consent = account.field("consent");
     let fields = [("token", &*account.token()), ("consent", &consent)];
-    assert_eq!(browser.post("/forget", &fields).await.location(), "/account");
+    assert_eq!(
+        browser.post("/forget", &fields).await.location(),
+        "/account"
+    );
     // Again: there is nothing to take back any more.
     browser.post("/forget", &fields).await.location();
     let cookie = browser.session().unwrap().to_owned();
@@ -116,12 +125,26 @@ async fn logins_that_are_refused_are_counted_and_what_was_typed_is_not_told() {
     let world = World::new().await;
     world.account("closed", "").await;
     let closed = Name::parse("closed").unwrap();
-    world.accounts.disable(&closed, true, OPERATOR).await.unwrap();
+    world
+        .accounts
+        .disable(&closed, true, OPERATOR)
+        .await
+        .unwrap();
     let before = told(&world, &[]).await.len();
     for (name, password, subject, why) in [
         ("ann", "wrong horse battery", Some(ANN), "wrong_password"),
-        ("closed", PASSWORD, Some("subject-of-closed"), "account_disabled"),
-        ("closed", "wrong horse battery", Some("subject-of-closed"), "wrong_password"),
+        (
+            "closed",
+            PASSWORD,
+            Some("subject-of-closed"),
+            "account_disabled",
+        ),
+        (
+            "closed",
+            "wrong horse battery",
+            Some("subject-of-closed"),
+            "wrong_password",
+        ),
         ("nobody", PASSWORD, None, "account_unknown"),
         // The password in the wrong field.
         (PASSWORD, PASSWORD, None, "account_unknown"),
@@ -147,7 +170,9 @@ async fn logins_that_are_refused_are_counted_and_what_was_typed_is_not_told() {
     assert_eq!(told(&world, &[]).await.len(), before);
 
     world.clock.advance(Duration::from_secs(1));
-    log_in(&mut browser, &page, "ann", PASSWORD).await.location();
+    log_in(&mut browser, &page, "ann", PASSWORD)
+        .await
+        .location();
     assert!(world.counted.taken().is_empty());
     let told = told(&world, &[]).await;
     assert_eq!(told.last().unwrap().event, "LOGGED_IN");

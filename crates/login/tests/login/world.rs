@@ -202,7 +202,14 @@ impl World {
         };
         let tokens = tokens(&origin);
         let counted = Arc::new(Counted::default());
-        let app = App::new(&settings, &store, clock.clone(), accounts.clone(), tokens, counted.clone());
+        let app = App::new(
+            &settings,
+            &store,
+            clock.clone(),
+            accounts.clone(),
+            tokens,
+            counted.clone(),
+        );
         let app = app.unwrap();
         let service = app
             .router()

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use countersign_issuer::{FieldFault, HandleText, Refusal};
 use countersign_issuer::authorize::{Arrived, Begun, Lodging, RedirectTo, Return};
 use countersign_issuer::model::{ClientId, ClientSecret, Malformed, RecordId};
+use countersign_issuer::{FieldFault, HandleText, Refusal};
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 

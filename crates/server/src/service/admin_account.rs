@@ -62,8 +62,8 @@ impl AccountService for Accounts {
         let actor = operator(&request)?;
         let request = request.get_ref();
         let name = account_name(&request.name)?;
-        let changed = self.kept.disable(&name, !request.enable, &actor.to_string());
-        let changed = changed.await;
+        let by = actor.to_string();
+        let changed = self.kept.disable(&name, !request.enable, &by).await;
         let changed = changed.map_err(Refused::from)?;
         info!(account = %name, %actor, disabled = changed.disabled, "an account was changed");
         Ok(Response::new(DisableAccountResponse {
@@ -79,8 +79,8 @@ impl AccountService for Accounts {
         let request = request.into_inner();
         let password = Zeroizing::new(request.password);
         let name = account_name(&request.name)?;
-        let changed = self.kept.set_password(&name, password, &actor.to_string());
-        let changed = changed.await;
+        let by = actor.to_string();
+        let changed = self.kept.set_password(&name, password, &by).await;
         let changed = changed.map_err(Refused::from)?;
         info!(account = %name, %actor, "an account has another password");
         Ok(Response::new(SetAccountPasswordResponse {

@@ -69,7 +69,12 @@ async fn another_browser_gets_a_page_and_uses_nothing_up() {
     let event = told.next().expect("told");
     assert!(told.next().is_none(), "one line");
     assert_eq!(
-        (&*event.client_id, &*event.actor, &*event.reason, event.count),
+        (
+            &*event.client_id,
+            &*event.actor,
+            &*event.reason,
+            event.count
+        ),
         (&*world.shop.id, "", "other_browser", 7)
     );
     let raw = audit::raw(&service).await;
