@@ -6,6 +6,7 @@
 mod attempts;
 mod bodies;
 mod elsewhere;
+mod encrypted;
 #[path = "../../crates/client/tests/client/leaving.rs"]
 #[expect(
     dead_code,
@@ -17,3 +18,4 @@ mod requests;
 mod scripted;
 mod seen;
 mod stand;
+mod traced;

@@ -8,9 +8,11 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use axum::serve::Listener;
 use axum::{Extension, Router};
 use countersign_client::{Countersign, HttpServer};
 use countersign_guard::{Builder, NonceMode, Permit};
+use countersign_telemetry::HttpServerLayer;
 use countersign_testkit::Platform;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
@@ -105,13 +107,43 @@ impl Orders {
         url: &str,
         change: impl FnOnce(Builder) -> Builder,
     ) -> Self {
+        Self::served(platform, listener, url, change, None).await
+    }
+
+    /// The same, of another kind of socket.
+    pub(crate) async fn serve_at<L: Listener>(
+        platform: &Platform,
+        listener: L,
+        url: &str,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self
+    where
+        L::Addr: std::fmt::Debug,
+    {
+        Self::served(platform, listener, url, change, None).await
+    }
+
+    /// The same, of which telemetry sees every request.
+    async fn served<L: Listener>(
+        platform: &Platform,
+        listener: L,
+        url: &str,
+        change: impl FnOnce(Builder) -> Builder,
+        seen: Option<HttpServerLayer>,
+    ) -> Self
+    where
+        L::Addr: std::fmt::Debug,
+    {
         let guard = change(platform.guard(url).await.unwrap().rules(RULES));
         let guard = guard.connect().await.unwrap();
         let log = Log::default();
         let effects = Arc::default();
-        let router = routes(&effects)
-            .layer(guard.http_layer())
-            .layer(from_fn_with_state(log.clone(), Log::note));
+        let router = routes(&effects).layer(guard.http_layer());
+        let router = match seen {
+            Some(seen) => router.layer(seen),
+            None => router,
+        };
+        let router = router.layer(from_fn_with_state(log.clone(), Log::note));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
             url: url.to_owned(),
@@ -174,6 +206,20 @@ impl Stand {
     pub(crate) async fn start(nonces: NonceMode) -> Self {
         let platform = Platform::start().await.unwrap();
         let orders = Orders::start(&platform, nonces).await;
+        Self::of(platform, orders).await
+    }
+
+    /// One whose service telemetry sees.
+    pub(crate) async fn seen_by(nonces: NonceMode, seen: HttpServerLayer) -> Self {
+        let platform = Platform::start().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let nonces = |guard: Builder| guard.nonces(nonces);
+        let orders = Orders::served(&platform, listener, &url, nonces, Some(seen)).await;
+        Self::of(platform, orders).await
+    }
+
+    async fn of(platform: Platform, orders: Orders) -> Self {
         let countersign = platform.caller("ann", &orders.url, &SCOPES).await.unwrap();
         let http = client_of(&countersign, [orders.as_server()]);
         Self {

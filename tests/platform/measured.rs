@@ -22,6 +22,19 @@ use crate::work::in_a_runtime;
 /// What a stranger puts into a path, a method, a header; none of it may become a name.
 const STRANGE: &str = "x0123456789abcdefghijklmnop";
 
+/// The pages of the login application; with `POST`, those that are only sent to.
+const PAGES: [(&str, &str); 9] = [
+    ("GET", "/login"),
+    ("GET", "/login/device"),
+    ("GET", "/login/account"),
+    ("GET", "/login/logout"),
+    ("GET", "/login/style.css"),
+    ("GET", "/device"),
+    ("POST", "/login/password"),
+    ("POST", "/login/decision"),
+    ("POST", "/login/forget"),
+];
+
 /// Requests of both protocols, good and bad ones, and what is read back after the service has
 /// stopped.
 pub(crate) fn operators_see_rate_errors_and_duration_of_both_edges() -> Result<(), String> {
@@ -40,7 +53,9 @@ pub(crate) fn operators_see_rate_errors_and_duration_of_both_edges() -> Result<(
         ask(&address, "POST", "/token").await?;
         ask(&address, STRANGE, "/token").await?;
         ask(&address, "GET", &format!("/{STRANGE}?{STRANGE}")).await?;
-        ask(&address, "GET", "/login/account").await?;
+        for (method, page) in PAGES {
+            ask(&address, method, page).await?;
+        }
         // More in a second than it is limited to: some are turned away in front of everything.
         for _ in 0..20 {
             ask(&address, "GET", "/jwks").await?;
@@ -145,6 +160,13 @@ impl Told {
                 "http.request.method={method} http.response.status_code={status} {route}{answered}"
             );
             self.counted(&self.http, &said, count)?;
+        }
+        for (_, page) in PAGES {
+            let route = format!(" http.route={page} ");
+            let mut told = self.http.keys().filter(|said| said.contains(&route));
+            if told.clone().next().is_none() || told.any(|said| said.contains("_code=404 ")) {
+                return Err(format!("{page} has no name, or is none: {:#?}", self.http).into());
+            }
         }
         // Those that were limited, with those that were not, are all.
         let keys = |status| {

@@ -55,13 +55,13 @@ fn prepared() -> Service {
 }
 
 /// A login that waits for its person, and what it said first.
-struct Waiting {
+pub(crate) struct Waiting {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     said: Value,
 }
 
-fn begin(service: &Service, line: &str) -> Waiting {
+pub(crate) fn begin(service: &Service, line: &str) -> Waiting {
     let mut child = service
         .command()
         .args(["login", "--json"])
@@ -82,11 +82,11 @@ fn begin(service: &Service, line: &str) -> Waiting {
 }
 
 impl Waiting {
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.said[name].as_str().unwrap().to_owned()
     }
 
-    fn ends(mut self) -> Ran {
+    pub(crate) fn ends(mut self) -> Ran {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
         let mut stderr = self.child.stderr.take().unwrap();
@@ -200,14 +200,15 @@ fn logged_in(service: &Service) {
 }
 
 /// Whether the token in this file is worth anything.
-fn is_alive(service: &Service, file: &str) -> bool {
+pub(crate) fn is_alive(service: &Service, file: &str) -> bool {
     let line = format!(
         "token introspect --json --client-id films --client-secret-file films.secret --token-file {file}"
     );
     service.run(&line).json()["active"] == true
 }
 
-const RENEW: &str = "token renew --login-file login.json --access-token-file token --json";
+pub(crate) const RENEW: &str =
+    "token renew --login-file login.json --access-token-file token --json";
 
 #[test]
 fn a_person_logs_in_by_a_browser_and_out() {
