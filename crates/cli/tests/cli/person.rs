@@ -106,7 +106,9 @@ impl Person {
 
     fn cookies_of(&self, at: &Url) -> String {
         let kept = self.cookies.get(&host(at)).into_iter().flatten();
-        let pairs: Vec<_> = kept.map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<_> = kept
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         pairs.join("; ")
     }
 }

@@ -26,6 +26,8 @@ impl Service<Request<()>> for Answers {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
+        // What is done for it belongs to it.
+        countersign_telemetry::spans::guard().in_scope(|| {});
         if !self.0.is_success() {
             countersign_telemetry::refused("REASON_GRANT_INVALID", "grant_reused");
         }
@@ -74,6 +76,8 @@ fn a_request_is_named_after_its_endpoint_and_has_the_status_of_its_answer() {
         let (_, span) = collector.span(name);
         assert_eq!(span.kind(), SpanKind::Server);
         assert_eq!(span.trace_id[..2], [0x0a, 0xf7], "the caller's trace");
+        let (_, guard) = collector.span("countersign.guard");
+        assert_eq!(guard.parent_span_id, span.span_id);
         let attributes = attributes(&span);
         assert_eq!(
             attributes["http.response.status_code"],
