@@ -80,11 +80,7 @@ fn a_person_logs_in_at_the_built_in_application_and_out() {
     assert!(page.at.path().starts_with("/login"), "{page:?}");
     // Fingers slip; nothing is lost by it.
     let form = page.form("password").with("name", "ann");
-    let wrong = ann.send(
-        &page,
-        &form.clone().with("password", "wrong horse battery"),
-        "",
-    );
+    let wrong = ann.send(&page, &form.with("password", "wrong horse battery"), "");
     wrong.says(422, "not right");
     let form = wrong.form("password").with("password", PASSWORD);
     let page = ann.send(&wrong, &form, "");
@@ -167,7 +163,7 @@ fn a_person_connects_a_device_at_the_built_in_application() {
     let page = ann.open(&waiting.text("verification_uri"));
     assert_eq!(page.at.path(), "/login/device");
     let form = page.form("user_code");
-    let wrong = ann.send(&page, &form.clone().with("user_code", "BCDF-GHJK"), "");
+    let wrong = ann.send(&page, &form.with("user_code", "BCDF-GHJK"), "");
     wrong.says(422, "code");
     // As people type it.
     let typed = waiting.text("user_code").to_lowercase().replace('-', " ");
