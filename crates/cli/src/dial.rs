@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use tokio::net::UnixStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
 use tower::service_fn;
 
 use crate::exit::Failure;
@@ -26,16 +26,21 @@ pub(crate) const URL_FORM: &str =
     "write it as https://tokens.internal:7443, or http://127.0.0.1:7443 on this machine";
 
 /// Connects to the token service at `url`. `ca` is trusted instead of the
-/// system's certificates.
+/// system's certificates; `identity` is what the connection shows of the client.
 ///
 /// # Errors
 ///
 /// A URL that is none, a certificate that is none, or nobody there.
-pub(crate) async fn server(url: &str, ca: Option<&[u8]>) -> Result<Channel, Failure> {
+pub(crate) async fn server(
+    url: &str,
+    ca: Option<&[u8]>,
+    identity: Option<Identity>,
+) -> Result<Channel, Failure> {
     connected(
         "--server",
         url,
         ca,
+        identity,
         "start it with `countersign serve`, or name another with --server",
     )
     .await
@@ -51,16 +56,17 @@ pub(crate) async fn any_server(
     url: &str,
     ca: Option<&[u8]>,
 ) -> Result<Channel, Failure> {
-    connected(flag, url, ca, "start it, or name another").await
+    connected(flag, url, ca, None, "start it, or name another").await
 }
 
 async fn connected(
     flag: &str,
     url: &str,
     ca: Option<&[u8]>,
+    identity: Option<Identity>,
     next: &str,
 ) -> Result<Channel, Failure> {
-    let endpoint = endpoint(flag, url, ca)?;
+    let endpoint = endpoint(flag, url, ca, identity)?;
     endpoint
         .connect()
         .await
@@ -71,7 +77,12 @@ async fn connected(
         })
 }
 
-fn endpoint(flag: &str, url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failure> {
+fn endpoint(
+    flag: &str,
+    url: &str,
+    ca: Option<&[u8]>,
+    identity: Option<Identity>,
+) -> Result<Endpoint, Failure> {
     let wrong = |what: &str| Failure::configuration(format!("{flag} {url}: {what}")).next(URL_FORM);
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
     let host = uri.host().ok_or_else(|| wrong("has no host"))?;
@@ -89,11 +100,20 @@ fn endpoint(flag: &str, url: &str, ca: Option<&[u8]>) -> Result<Endpoint, Failur
         .connect_timeout(CONNECT_SECS_MAX)
         .timeout(CALL_SECS_MAX);
     if !tls {
-        return Ok(endpoint);
+        return match identity {
+            None => Ok(endpoint),
+            Some(_) => Err(wrong(
+                "is not encrypted: a certificate is shown over TLS alone",
+            )),
+        };
     }
     let config = match ca {
         Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
         None => ClientTlsConfig::new().with_native_roots(),
+    };
+    let config = match identity {
+        Some(identity) => config.identity(identity),
+        None => config,
     };
     endpoint
         .tls_config(config)

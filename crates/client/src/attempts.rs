@@ -9,9 +9,10 @@ use std::sync::Arc;
 use countersign_dpop::{Jti, Mint, Minter, Origin, Target};
 use countersign_telemetry::spans;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::Clock;
+use crate::credential::Edition;
 use crate::deadline::{Deadline, Passed};
 use crate::error::CallError;
 use crate::nonces::NewestNonce;
@@ -85,9 +86,17 @@ pub(crate) trait Exchange: Send {
 pub(crate) struct Signed {
     proof: HeaderValue,
     authorization: Option<HeaderValue>,
+    edition: Option<Edition>,
 }
 
 impl Signed {
+    /// For the [link](crate::link): the certificate that the token may be bound to.
+    pub(crate) fn note(&self, extensions: &mut Extensions) {
+        if let Some(edition) = self.edition {
+            extensions.insert(edition);
+        }
+    }
+
     /// In place of what the headers held.
     pub(crate) fn onto(self, headers: &mut HeaderMap) {
         headers.insert(DPOP, self.proof);
@@ -186,6 +195,7 @@ async fn send<E: Exchange>(
     let signed = Signed {
         proof: caller.proof(method, &target, nonce.as_deref(), token.as_deref())?,
         authorization: token.as_deref().map(AccessToken::authorization),
+        edition: token.as_deref().and_then(AccessToken::edition),
     };
     let response = exchange.send(ready, signed).await?;
     caller.nonce.learn(E::headers(&response));

@@ -17,6 +17,7 @@ use crate::countersign::Countersign;
 use crate::error::{ConnectError, FailedCall, WarmError};
 use crate::layer::{CallFuture, DpopLayer, DpopService};
 use crate::legible::LegibleBody;
+use crate::link::Link;
 use crate::source::{RefreshToken, TokenSource};
 
 /// Describes a channel; made by [`Countersign::channel`].
@@ -76,8 +77,8 @@ impl ChannelBuilder {
     }
 
     /// Calls over this channel instead of connecting to the URL: over one that is
-    /// [balanced](Channel::balance_list), for example. Whether it encrypts is for
-    /// whoever made it to see to.
+    /// [balanced](Channel::balance_list), for example. Whether it encrypts, and
+    /// shows a certificate, is for whoever made it to see to.
     pub fn over(mut self, channel: Channel) -> Self {
         self.over = Some(channel);
         self
@@ -91,11 +92,12 @@ impl ChannelBuilder {
     #[expect(clippy::unused_async, reason = "see above")]
     pub async fn connect(self) -> Result<GuardedChannel, ConnectError> {
         let (layer, _) = self.layer()?;
-        let channel = match &self.over {
-            Some(channel) => channel.clone(),
-            None => self.countersign.transport().channel(&self.url)?,
+        let certificate = self.countersign.certificate();
+        let link = match &self.over {
+            Some(channel) => Link::Plain(channel.clone()),
+            None => Link::lazy(self.countersign.transport(), &self.url, certificate)?,
         };
-        GuardedChannel::new(&self.url, channel, &layer)
+        GuardedChannel::new(&self.url, link, &layer)
     }
 
     /// The channel, with a token in hand and connected, so that the first call is
@@ -109,14 +111,15 @@ impl ChannelBuilder {
     pub async fn warm(self) -> Result<GuardedChannel, WarmError> {
         let (layer, tokens) = self.layer()?;
         let connected = async {
+            let certificate = self.countersign.certificate();
             match &self.over {
-                Some(channel) => Ok(channel.clone()),
-                None => self.countersign.transport().connected(&self.url).await,
+                Some(channel) => Ok(Link::Plain(channel.clone())),
+                None => Link::warm(self.countersign.transport(), &self.url, certificate).await,
             }
         };
-        let (token, channel) = tokio::join!(tokens.token(), connected);
+        let (token, link) = tokio::join!(tokens.token(), connected);
         token?;
-        Ok(GuardedChannel::new(&self.url, channel?, &layer)?)
+        Ok(GuardedChannel::new(&self.url, link?, &layer)?)
     }
 
     /// What signs the calls, and where their tokens come from.
@@ -134,12 +137,12 @@ impl ChannelBuilder {
 pub struct GuardedChannel {
     scheme: Scheme,
     authority: Authority,
-    service: countersign_telemetry::ClientCalls<DpopService<Channel>>,
+    service: countersign_telemetry::ClientCalls<DpopService<Link>>,
 }
 
 impl GuardedChannel {
     /// The list of layers, outermost first.
-    pub(crate) fn new(url: &str, channel: Channel, dpop: &DpopLayer) -> Result<Self, ConnectError> {
+    pub(crate) fn new(url: &str, link: Link, dpop: &DpopLayer) -> Result<Self, ConnectError> {
         let refuse = |cause: &str| ConnectError::Url {
             url: url.to_owned(),
             cause: cause.to_owned(),
@@ -152,7 +155,7 @@ impl GuardedChannel {
             scheme: parts.scheme.ok_or_else(|| refuse("it has no scheme"))?,
             authority: parts.authority.ok_or_else(|| refuse("it has no host"))?,
             // The span first: fetching a token and all attempts belong to it.
-            service: ClientLayer::new().layer(dpop.layer(channel)),
+            service: ClientLayer::new().layer(dpop.layer(link)),
         })
     }
 

@@ -14,10 +14,11 @@ use crate::authorization::AuthorizationRequest;
 use crate::channel::{ChannelBuilder, GuardedChannel};
 use crate::clock::{Clock, SystemClock};
 use crate::counts::{Counts, Tally};
-use crate::credential::{Client, Credential};
+use crate::credential::{CertificateFiles, Client, Credential, KeptCertificate};
 use crate::device::DeviceRequest;
 use crate::error::{ConnectError, TokenError};
 use crate::layer::DpopLayer;
+use crate::link::Link;
 use crate::nonces::NewestNonce;
 use crate::random;
 #[cfg(feature = "reqwest")]
@@ -25,7 +26,7 @@ use crate::requests::HttpBuilder;
 use crate::secret::Secret;
 use crate::source::{GivenToken, RefreshToken, TokenSource};
 use crate::token_service::{Issued, TokenService};
-use crate::transport::Transport;
+use crate::transport::{Transport, is_encrypted};
 
 /// Describes a client of the platform.
 #[must_use]
@@ -34,6 +35,7 @@ pub struct Builder {
     issuer: Option<String>,
     origin: Option<String>,
     client: Option<(String, Credential)>,
+    certificate: Option<CertificateFiles>,
     proof_key: Option<SigningKey>,
     transport: Transport,
     clock: Arc<dyn Clock>,
@@ -47,6 +49,7 @@ impl Builder {
             issuer: None,
             origin: None,
             client: None,
+            certificate: None,
             proof_key: None,
             transport: Transport::new(),
             clock: Arc::new(SystemClock),
@@ -56,6 +59,18 @@ impl Builder {
     /// Who calls, and how it shows it.
     pub fn client(mut self, id: impl Into<String>, credential: Credential) -> Self {
         self.client = Some((id.into(), credential));
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one, for access tokens that are bound to it (RFC
+    /// 8705 §3). Not needed where it is the [credential](Credential::Certificate).
+    ///
+    /// The files are read for every request to the token service, so that they may be replaced at any
+    /// time: what is asked for from then on goes over connections with the new certificate, while
+    /// calls with a token that is bound to the old one go over those with the old one. While they do
+    /// not fit, the last good certificate stays in use and the log says so.
+    pub fn certificate(mut self, files: CertificateFiles) -> Self {
+        self.certificate = Some(files);
         self
     }
 
@@ -119,17 +134,32 @@ impl Builder {
             Some(key) => key,
             None => new_key()?,
         };
+        let files = match &credential {
+            Credential::Certificate(files) => Some(files.clone()),
+            _ => self.certificate,
+        };
+        if files.is_some() && !is_encrypted(&self.url) {
+            return Err(ConnectError::CertificateUnencrypted {
+                url: without_userinfo(&self.url).into_owned(),
+            });
+        }
+        let certificate = files.map(|files| Arc::new(KeptCertificate::new(files)));
         let client = Arc::new(Client::new(id, credential, issuer));
-        if client.is_in_a_file() {
-            let client = Arc::clone(&client);
-            tokio::task::spawn_blocking(move || client.begin())
+        if client.is_in_a_file() || certificate.is_some() {
+            let (client, certificate) = (Arc::clone(&client), certificate.clone());
+            let begin = move || {
+                client.begin()?;
+                certificate.map_or(Ok(()), |certificate| certificate.read().map(drop))
+            };
+            tokio::task::spawn_blocking(begin)
                 .await
                 .map_err(|_| ConnectError::Interrupted)??;
         }
         let inner = Inner {
             client,
             minter: Arc::new(Minter::new(Arc::new(key))),
-            channel: self.transport.channel(&self.url)?,
+            link: Link::lazy(&self.transport, &self.url, certificate.as_ref())?,
+            certificate,
             origin: parse_origin(self.origin.as_deref().unwrap_or(&self.url))?,
             url: self.url,
             transport: self.transport,
@@ -172,7 +202,8 @@ struct Inner {
     origin: Origin,
     client: Arc<Client>,
     minter: Arc<Minter>,
-    channel: tonic::transport::Channel,
+    link: Link,
+    certificate: Option<Arc<KeptCertificate>>,
     transport: Transport,
     clock: Arc<dyn Clock>,
     /// The newest nonce of each origin; as many as there are servers called.
@@ -201,7 +232,8 @@ impl Countersign {
         let channel = self
             .token_channel()
             .expect("the same URL was accepted when this was built");
-        TokenService::new(channel, Arc::clone(&self.0.client), self.clock())
+        let client = Arc::clone(&self.0.client);
+        TokenService::new(channel, client, self.0.certificate.clone(), self.clock())
     }
 
     /// The family of a refresh token, for channels that call in a person's
@@ -309,9 +341,14 @@ impl Countersign {
         &self.0.transport
     }
 
+    /// The certificate that its connections show.
+    pub(crate) fn certificate(&self) -> Option<&Arc<KeptCertificate>> {
+        self.0.certificate.as_ref()
+    }
+
     fn token_channel(&self) -> Result<GuardedChannel, ConnectError> {
         let layer = self.layer_for(self.0.origin.clone());
-        GuardedChannel::new(&self.0.url, self.0.channel.clone(), &layer)
+        GuardedChannel::new(&self.0.url, self.0.link.clone(), &layer)
     }
 
     fn layer_for(&self, origin: Origin) -> DpopLayer {

@@ -1,5 +1,6 @@
 //! How a client shows who it is.
 
+mod certificate;
 mod file;
 
 use std::fmt;
@@ -10,6 +11,8 @@ use countersign::token::v1::ClientAuthentication;
 use countersign::token::v1::client_authentication::Credential as Shown;
 use countersign_jose::{SigningKey, UnixTime, base64url};
 
+pub use self::certificate::CertificateFiles;
+pub(crate) use self::certificate::{Edition, KeptCertificate};
 use self::file::Kept;
 pub use self::file::{CredentialFileError, KeyFile};
 use crate::error::TokenError;
@@ -32,6 +35,9 @@ pub enum Credential {
     SecretFile(PathBuf),
     /// The private key in this file, read in the same way.
     KeyFile(KeyFile),
+    /// The certificate of its connections, whose URL is then the one at which the token service
+    /// asks for certificates (RFC 8705 §2). The files are read in the same way.
+    Certificate(CertificateFiles),
     /// Nothing: a public client.
     Public,
 }
@@ -43,6 +49,7 @@ impl fmt::Debug for Credential {
             Self::PrivateKeyJwt(_) => "PrivateKeyJwt",
             Self::SecretFile(_) => "SecretFile",
             Self::KeyFile(_) => "KeyFile",
+            Self::Certificate(_) => "Certificate",
             Self::Public => "Public",
         })
     }
@@ -103,7 +110,8 @@ impl Client {
                 Credential::PrivateKeyJwt(key) => Held::Key(key),
                 Credential::SecretFile(path) => Held::SecretFile(Kept::secret(path)),
                 Credential::KeyFile(file) => Held::KeyFile(Kept::key(file)),
-                Credential::Public => Held::Nothing,
+                // What it shows is not in the request.
+                Credential::Certificate(_) | Credential::Public => Held::Nothing,
             },
             issuer: issuer.into(),
         }

@@ -71,6 +71,14 @@ pub enum ConnectError {
     /// Who calls was left out.
     #[error("no client was given: call client(\"its id\", Credential::…) before connect()")]
     ClientMissing,
+    /// A certificate is shown where TLS is spoken, and nowhere else.
+    #[error(
+        "{url:?} is not encrypted, and a certificate is shown over TLS alone: give the https URL at which the token service asks for certificates"
+    )]
+    CertificateUnencrypted {
+        /// As given, without a password in it.
+        url: String,
+    },
     /// The file of the credential is not good.
     #[error(transparent)]
     Credential(#[from] CredentialFileError),

@@ -136,6 +136,7 @@ mod error;
 pub mod fuzz;
 pub mod layer;
 pub mod legible;
+mod link;
 pub mod loopback;
 mod nonces;
 pub mod outcome;
@@ -153,7 +154,9 @@ mod wanted;
 pub use self::channel::{ChannelBuilder, GuardedChannel};
 pub use self::countersign::{Builder, Countersign};
 pub use self::counts::Counts;
-pub use self::credential::{AssertionKey, Client, Credential, CredentialFileError, KeyFile};
+pub use self::credential::{
+    AssertionKey, CertificateFiles, Client, Credential, CredentialFileError, KeyFile,
+};
 pub use self::error::{CallError, ConnectError, FailedCall, TokenError, WarmError};
 #[cfg(feature = "reqwest")]
 pub use self::requests::{HttpBuilder, HttpServer};

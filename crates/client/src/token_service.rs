@@ -20,7 +20,7 @@ use tonic::{Request, Status};
 
 use crate::channel::GuardedChannel;
 use crate::clock::Clock;
-use crate::credential::Client;
+use crate::credential::{Client, Edition, KeptCertificate};
 use crate::error::TokenError;
 use crate::outcome;
 use crate::secret::Secret;
@@ -37,6 +37,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub struct TokenService {
     channel: GuardedChannel,
     client: Arc<Client>,
+    certificate: Option<Arc<KeptCertificate>>,
     clock: Arc<dyn Clock>,
     /// What is asked for beyond scopes: a JSON array, or nothing.
     details: Arc<str>,
@@ -58,6 +59,15 @@ pub struct Issued {
     /// What the access token allows beyond scopes (RFC 9396 §7): a JSON array, if there is any.
     pub authorization_details: Option<String>,
     issued_at: UnixTime,
+    /// The certificate that it was asked for with.
+    edition: Option<Edition>,
+}
+
+/// How a request is shown to be the client's.
+struct Shown {
+    client: ClientAuthentication,
+    /// The certificate of the connection that it goes over.
+    edition: Option<Edition>,
 }
 
 /// A code to redeem, and what it was asked for with.
@@ -72,10 +82,16 @@ pub struct Code {
 }
 
 impl TokenService {
-    pub(crate) fn new(channel: GuardedChannel, client: Arc<Client>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        channel: GuardedChannel,
+        client: Arc<Client>,
+        certificate: Option<Arc<KeptCertificate>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             channel,
             client,
+            certificate,
             clock,
             details: Arc::default(),
         }
@@ -193,9 +209,11 @@ impl TokenService {
         &self,
         mut request: PushAuthorizationRequest,
     ) -> Result<PushAuthorizationResponse, TokenError> {
-        request.client = self.authentication(self.clock.now()).await?;
+        let shown = self.shown(self.clock.now()).await?;
+        request.client = Some(shown.client);
+        let request = within(ATTEMPT, request, shown.edition);
         let mut desk = self.authorizations();
-        answered(desk.push_authorization(within(ATTEMPT, request)).await)
+        answered(desk.push_authorization(request).await)
     }
 
     /// The same of a device.
@@ -203,9 +221,11 @@ impl TokenService {
         &self,
         mut request: AuthorizeDeviceRequest,
     ) -> Result<AuthorizeDeviceResponse, TokenError> {
-        request.client = self.authentication(self.clock.now()).await?;
+        let shown = self.shown(self.clock.now()).await?;
+        request.client = Some(shown.client);
+        let request = within(ATTEMPT, request, shown.edition);
         let mut desk = self.authorizations();
-        answered(desk.authorize_device(within(ATTEMPT, request)).await)
+        answered(desk.authorize_device(request).await)
     }
 
     pub(crate) async fn rotate_within(
@@ -216,15 +236,17 @@ impl TokenService {
         timeout: Duration,
     ) -> Result<Issued, TokenError> {
         let now = self.clock.now();
+        let Shown { client, edition } = self.shown(now).await?;
         let request = RotateTokenRequest {
-            client: self.authentication(now).await?,
+            client: Some(client),
             refresh_token: refresh_token.expose().to_owned(),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
             authorization_details: self.details.to_string(),
         };
-        let answer = self.stub().rotate_token(within(timeout, request)).await;
-        Issued::rotated(answered(answer)?, now)
+        let request = within(timeout, request, edition);
+        let answer = self.stub().rotate_token(request).await;
+        Issued::rotated(answered(answer)?, now, edition)
     }
 
     async fn grant(
@@ -234,36 +256,44 @@ impl TokenService {
         resources: &[String],
     ) -> Result<Issued, TokenError> {
         let now = self.clock.now();
+        let Shown { client, edition } = self.shown(now).await?;
         let request = IssueTokenRequest {
-            client: self.authentication(now).await?,
+            client: Some(client),
             grant: Some(grant),
             scopes: scopes.to_vec(),
             resources: resources.to_vec(),
             authorization_details: self.details.to_string(),
         };
-        let answer = self.stub().issue_token(within(ATTEMPT, request)).await;
-        Issued::new(answered(answer)?, now)
+        let request = within(ATTEMPT, request, edition);
+        let answer = self.stub().issue_token(request).await;
+        Issued::new(answered(answer)?, now, edition)
     }
 
     async fn revoke_target(&self, target: Target) -> Result<(), TokenError> {
+        let Shown { client, edition } = self.shown(self.clock.now()).await?;
         let request = RevokeTokenRequest {
-            client: self.authentication(self.clock.now()).await?,
+            client: Some(client),
             target: Some(target),
             token_type_hint: String::new(),
         };
-        let answer = self.stub().revoke_token(within(ATTEMPT, request)).await;
+        let request = within(ATTEMPT, request, edition);
+        let answer = self.stub().revoke_token(request).await;
         answered(answer).map(drop)
     }
 
-    async fn authentication(
-        &self,
-        now: UnixTime,
-    ) -> Result<Option<ClientAuthentication>, TokenError> {
-        if !self.client.is_in_a_file() {
-            return self.client.authentication(now).map(Some);
+    async fn shown(&self, now: UnixTime) -> Result<Shown, TokenError> {
+        let (client, certificate) = (Arc::clone(&self.client), self.certificate.clone());
+        let waits = client.is_in_a_file() || certificate.is_some();
+        let show = move || {
+            Ok(Shown {
+                client: client.authentication(now)?,
+                edition: certificate.map(|kept| kept.read()).transpose()?,
+            })
+        };
+        if !waits {
+            return show();
         }
-        let client = Arc::clone(&self.client);
-        tokio::task::spawn_blocking(move || client.authentication(now).map(Some))
+        tokio::task::spawn_blocking(show)
             .await
             .unwrap_or(Err(TokenError::Interrupted))
     }
@@ -291,9 +321,14 @@ impl Issued {
             self.expires_in,
             self.issued_at,
         )
+        .map(|token| token.asked_for_with(self.edition))
     }
 
-    fn new(answer: IssueTokenResponse, now: UnixTime) -> Result<Self, TokenError> {
+    fn new(
+        answer: IssueTokenResponse,
+        now: UnixTime,
+        edition: Option<Edition>,
+    ) -> Result<Self, TokenError> {
         // RFC 9449 §5. Case-insensitive by RFC 6749 §5.1.
         if !answer.token_type.eq_ignore_ascii_case("DPoP") {
             return Err(TokenError::NotDpop(answer.token_type));
@@ -311,10 +346,15 @@ impl Issued {
             authorization_details: Some(answer.authorization_details)
                 .filter(|details| !details.is_empty()),
             issued_at: now,
+            edition,
         })
     }
 
-    fn rotated(answer: RotateTokenResponse, now: UnixTime) -> Result<Self, TokenError> {
+    fn rotated(
+        answer: RotateTokenResponse,
+        now: UnixTime,
+        edition: Option<Edition>,
+    ) -> Result<Self, TokenError> {
         Self::new(
             IssueTokenResponse {
                 access_token: answer.access_token,
@@ -326,6 +366,7 @@ impl Issued {
                 authorization_details: answer.authorization_details,
             },
             now,
+            edition,
         )
     }
 }
@@ -334,9 +375,12 @@ fn present(text: String) -> Option<Secret> {
     (!text.is_empty()).then(|| Secret::from(text))
 }
 
-fn within<T>(timeout: Duration, message: T) -> Request<T> {
+fn within<T>(timeout: Duration, message: T, edition: Option<Edition>) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(timeout);
+    if let Some(edition) = edition {
+        request.extensions_mut().insert(edition);
+    }
     request
 }
 

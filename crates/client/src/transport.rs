@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_dpop::without_userinfo;
 use http::Uri;
 use http::uri::Scheme;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::error::{ConnectError, WarmError};
 
@@ -53,7 +53,16 @@ impl Transport {
     /// # Errors
     /// When the URL cannot be called, or not safely.
     pub fn channel(&self, url: &str) -> Result<Channel, ConnectError> {
-        Ok(self.endpoint(url)?.connect_lazy())
+        Ok(self.endpoint(url, None)?.connect_lazy())
+    }
+
+    /// The same, which shows this certificate if it is asked for one.
+    pub(crate) fn channel_showing(
+        &self,
+        url: &str,
+        identity: &Identity,
+    ) -> Result<Channel, ConnectError> {
+        Ok(self.endpoint(url, Some(identity))?.connect_lazy())
     }
 
     /// The same, connected.
@@ -62,11 +71,19 @@ impl Transport {
     /// When the URL cannot be called, or not safely, or nobody answers there
     /// within ten seconds.
     pub async fn connected(&self, url: &str) -> Result<Channel, WarmError> {
+        self.connected_showing(url, None).await
+    }
+
+    pub(crate) async fn connected_showing(
+        &self,
+        url: &str,
+        identity: Option<&Identity>,
+    ) -> Result<Channel, WarmError> {
         let unreachable = |cause: String| WarmError::Unreachable {
             url: without_userinfo(url).into_owned(),
             cause,
         };
-        let endpoint = self.endpoint(url)?;
+        let endpoint = self.endpoint(url, identity)?;
         match tokio::time::timeout(CONNECTED, endpoint.connect()).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => Err(unreachable(chain(&error))),
@@ -80,16 +97,16 @@ impl Transport {
         self.permitted(url).map(drop)
     }
 
-    fn endpoint(&self, url: &str) -> Result<Endpoint, ConnectError> {
+    fn endpoint(&self, url: &str, identity: Option<&Identity>) -> Result<Endpoint, ConnectError> {
         Ok(self
-            .safe(url)?
+            .safe(url, identity)?
             .connect_timeout(CONNECT)
             .http2_keep_alive_interval(KEEPALIVE_EVERY)
             .keep_alive_timeout(KEEPALIVE_WITHIN)
             .tcp_nodelay(true))
     }
 
-    fn safe(&self, url: &str) -> Result<Endpoint, ConnectError> {
+    fn safe(&self, url: &str, identity: Option<&Identity>) -> Result<Endpoint, ConnectError> {
         let uri = self.permitted(url)?;
         if uri.scheme() != Some(&Scheme::HTTPS) {
             return Ok(Endpoint::from(uri));
@@ -105,7 +122,11 @@ impl Transport {
                 cause: "the authority's file holds no certificate".to_owned(),
             });
         }
-        Endpoint::from(uri).tls_config(self.tls()).map_err(tls)
+        let config = match identity {
+            Some(identity) => self.tls().identity(identity.clone()),
+            None => self.tls(),
+        };
+        Endpoint::from(uri).tls_config(config).map_err(tls)
     }
 
     /// A URL to which tokens may be sent: nobody on the way can read them.
@@ -139,9 +160,15 @@ impl Transport {
 }
 
 /// RFC 7468 §5.1.
-fn holds_certificate(pem: &[u8]) -> bool {
+pub(crate) fn holds_certificate(pem: &[u8]) -> bool {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     pem.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
+/// Whether whoever answers at this URL can ask for a certificate.
+pub(crate) fn is_encrypted(url: &str) -> bool {
+    let uri = url.parse::<Uri>();
+    uri.is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS))
 }
 
 /// By its name alone; no name is looked up.
@@ -172,7 +199,11 @@ mod tests {
     #[test]
     fn plaintext_stays_on_this_machine_unless_told() {
         let check = |url: &str, allowed: bool| {
-            assert_eq!(Transport::new().endpoint(url).is_ok(), allowed, "{url}");
+            assert_eq!(
+                Transport::new().endpoint(url, None).is_ok(),
+                allowed,
+                "{url}"
+            );
         };
         check("http://127.0.0.1:1", true);
         check("http://127.9.9.9:1", true);
@@ -185,6 +216,6 @@ mod tests {
         check("/relative", false);
         check("", false);
         let told = Transport::new().allow_plaintext();
-        assert!(told.endpoint("http://orders.internal").is_ok());
+        assert!(told.endpoint("http://orders.internal", None).is_ok());
     }
 }

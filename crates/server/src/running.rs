@@ -48,6 +48,7 @@ pub(crate) struct Whereabouts {
     pub(crate) address: SocketAddr,
     pub(crate) http_address: Option<SocketAddr>,
     pub(crate) mtls_address: Option<SocketAddr>,
+    pub(crate) mtls_url: Option<String>,
     pub(crate) url: String,
     pub(crate) issuer: String,
     pub(crate) socket: PathBuf,
@@ -165,6 +166,11 @@ impl Running {
     /// The address where clients are asked for certificates, with its actual port, if they are.
     pub fn mtls_address(&self) -> Option<SocketAddr> {
         self.places.mtls_address
+    }
+
+    /// The URL by which clients reach the address where they are asked for certificates, if they are.
+    pub fn mtls_url(&self) -> Option<&str> {
+        self.places.mtls_url.as_deref()
     }
 
     /// Where the HTTP endpoints are, as a URL: what a client on this machine connects to. Which URL

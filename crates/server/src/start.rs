@@ -286,6 +286,7 @@ async fn started(
             address,
             http_address,
             mtls_address,
+            mtls_url,
             url,
             issuer,
             socket: socket_path,

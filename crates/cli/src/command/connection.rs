@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_server::Config;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Identity};
 
 use crate::dial::{self, Wait};
 use crate::exit::Failure;
@@ -43,7 +43,15 @@ pub(crate) struct ServerArgs {
 impl ServerArgs {
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
-        dial::server(&self.server, self.ca_pem()?.as_deref()).await
+        self.connect_showing(None).await
+    }
+
+    /// Connects with this certificate, if there is one.
+    pub(crate) async fn connect_showing(
+        &self,
+        identity: Option<Identity>,
+    ) -> Result<Channel, Failure> {
+        dial::server(&self.server, self.ca_pem()?.as_deref(), identity).await
     }
 
     /// The certificates of `--ca`.

@@ -256,6 +256,7 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
     let facts = serde_json::json!({
         "grpc": running.url(),
         "http": running.http_url(),
+        "mtls": running.mtls_url(),
         "issuer": running.issuer(),
         "login": running.login().map(|login| &login.url),
         "admin_socket": socket,
@@ -270,9 +271,11 @@ fn greet(running: &Running, admin_default: bool, output: &Output) -> Result<(), 
         };
         let http = running.http_url();
         let login = running.login();
+        let mtls = running.mtls_url().unwrap_or_default();
         let mut text = output::fields([
             ("gRPC", running.url().to_owned()),
             ("HTTP", http.unwrap_or_else(|| "not served".to_owned())),
+            ("mutual TLS", mtls.to_owned()),
             ("issuer", running.issuer().to_owned()),
             ("login", login.map(|login| login.url.clone()).unwrap_or_default()),
             ("admin socket", socket.display().to_string()),

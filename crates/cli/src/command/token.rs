@@ -1,5 +1,6 @@
 //! `countersign token`: ask a token service for tokens, and about tokens.
 
+mod certificate;
 mod credential;
 mod details;
 mod introspect;

@@ -42,8 +42,8 @@ impl World {
         let token_url = platform.token_service().to_owned();
         let orders_url = platform.order_service().to_owned();
         Ok(Self {
-            token_channel: dial::server(&token_url, None).await?,
-            orders_channel: dial::server(&orders_url, None).await?,
+            token_channel: dial::server(&token_url, None, None).await?,
+            orders_channel: dial::server(&orders_url, None, None).await?,
             issuer: platform.issuer().to_owned(),
             token_url,
             orders_url,

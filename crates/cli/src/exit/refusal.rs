@@ -158,7 +158,7 @@ fn next(reason: Reason) -> Option<&'static str> {
             "`countersign resource show URI` shows the types of a resource with their schemas, `countersign client show ID` those that the client may ask for",
         ),
         Reason::ClientAuthenticationFailed => Some(
-            "check the client's identifier and its secret or key; `countersign client rotate-secret ID` makes a new secret",
+            "check the client's identifier and its secret, key or certificate; `countersign client rotate-secret ID` makes a new secret",
         ),
         Reason::GrantInvalid => Some(
             "a code or refresh token works once, before it ends, with the key and client that it was given to; get a new one",

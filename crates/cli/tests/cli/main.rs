@@ -18,6 +18,7 @@ mod key_start;
 mod keys;
 mod login;
 mod person;
+mod mtls;
 mod program;
 mod rekey;
 mod reload;

@@ -82,6 +82,8 @@ pub(crate) struct Service {
     child: Child,
     folder: TempDir,
     pub(crate) url: String,
+    /// Where it asks for certificates, if it does.
+    pub(crate) mtls: Option<String>,
 }
 
 impl Service {
@@ -100,6 +102,7 @@ impl Service {
             child,
             folder,
             url: facts["grpc"].as_str().unwrap().to_owned(),
+            mtls: facts["mtls"].as_str().map(str::to_owned),
         }
     }
 

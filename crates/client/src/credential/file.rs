@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::AssertionKey;
 use crate::secret::Secret;
 
-/// An RSA key of 4096 bits would be 3.3 KB, and a secret is shorter.
+/// An RSA key of 4096 bits would be 3.3 KB, and a secret is shorter; so are chains of certificates
+/// as clients have them.
 const FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// A private key in a file: PKCS#8 as PEM, or a private JWK.
@@ -51,8 +52,17 @@ pub struct CredentialFileError {
     wrong: Wrong,
 }
 
+impl CredentialFileError {
+    pub(super) fn new(path: &Path, wrong: Wrong) -> Self {
+        Self {
+            path: path.to_owned(),
+            wrong,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum Wrong {
+pub(super) enum Wrong {
     #[error("cannot be read: {0}")]
     Unreadable(ErrorKind),
     #[error("is not a file")]
@@ -67,6 +77,10 @@ enum Wrong {
         "holds no key that works here: {0}; ES256 and Ed25519 do, as PKCS#8 PEM or private JWK"
     )]
     NotAKey(KeyRejected),
+    #[error("holds no certificate in PEM")]
+    NotACertificate,
+    #[error("holds no private key in PEM that fits the certificate")]
+    NotItsKey,
 }
 
 /// Makes a credential of what is in a file.
@@ -138,7 +152,23 @@ impl Kept<AssertionKey> {
 }
 
 /// A small file that only its owner may read.
-fn read(path: &Path) -> Result<Zeroizing<String>, Wrong> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Wrong> {
+    read_if(path, |about| match is_open_to_others(about) {
+        true => Err(Wrong::OpenToOthers),
+        false => Ok(()),
+    })
+}
+
+/// A small file with nothing secret in it.
+pub(super) fn read_public(path: &Path) -> Result<Zeroizing<String>, Wrong> {
+    read_if(path, |_| Ok(()))
+}
+
+fn read_if(
+    path: &Path,
+    judge: impl Fn(&fs::Metadata) -> Result<(), Wrong>,
+) -> Result<Zeroizing<String>, Wrong> {
+    let judge = |about: &fs::Metadata| fits(about).and_then(|()| judge(about));
     let unreadable = |error: std::io::Error| Wrong::Unreadable(error.kind());
     // Before it is opened: opening a pipe would wait for somebody to write to it.
     judge(&fs::metadata(path).map_err(unreadable)?)?;
@@ -155,15 +185,12 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Wrong> {
     Ok(text)
 }
 
-fn judge(about: &fs::Metadata) -> Result<(), Wrong> {
+fn fits(about: &fs::Metadata) -> Result<(), Wrong> {
     if !about.is_file() {
         return Err(Wrong::NotAFile);
     }
     if about.len() > FILE_BYTES_MAX {
         return Err(Wrong::TooLarge);
-    }
-    if is_open_to_others(about) {
-        return Err(Wrong::OpenToOthers);
     }
     Ok(())
 }

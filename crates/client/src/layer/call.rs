@@ -85,6 +85,7 @@ where
         (mut service, mut request): Self::Ready,
         signed: Signed,
     ) -> Result<Response<R>, CallError> {
+        signed.note(request.extensions_mut());
         signed.onto(request.headers_mut());
         service.call(request).await.map_err(transport)
     }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::cached::is_ahead;
 use super::{BoxFuture, TokenSource};
+use crate::credential::Edition;
 use crate::error::TokenError;
 use crate::random;
 
@@ -31,6 +32,8 @@ pub struct AccessToken {
     scopes: Vec<String>,
     renew_at: UnixTime,
     expires_at: UnixTime,
+    /// The certificate that it was asked for with, and may be bound to.
+    edition: Option<Edition>,
     /// A call got past a guard with it.
     accepted: AtomicBool,
     /// Until when it stays in use although it was refused, in milliseconds; 0 as long as it was
@@ -61,6 +64,7 @@ impl AccessToken {
             scopes,
             renew_at: now.plus(renew_after),
             expires_at: now.plus(lifetime),
+            edition: None,
             accepted: AtomicBool::new(false),
             doubted_until: AtomicU64::new(0),
         })
@@ -74,6 +78,14 @@ impl AccessToken {
     /// When it ends.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
+    }
+
+    pub(crate) fn asked_for_with(self, edition: Option<Edition>) -> Self {
+        Self { edition, ..self }
+    }
+
+    pub(crate) fn edition(&self) -> Option<Edition> {
+        self.edition
     }
 
     pub(crate) fn authorization(&self) -> HeaderValue {

@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod certificates;
 mod dropped;
 mod files;
 mod hostile;

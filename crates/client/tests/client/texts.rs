@@ -53,6 +53,8 @@ fn every_connect_error_says_what_to_do() {
             "the HTTP client cannot be built: no such proxy";
         ConnectError::ClientMissing => ConnectError::ClientMissing,
             "call client(\"its id\", Credential::…) before connect()";
+        ConnectError::CertificateUnencrypted { .. } => ConnectError::CertificateUnencrypted { url: url() },
+            "give the https URL at which the token service asks for certificates";
         ConnectError::Credential(_) => no_such_file().into(),
             "the credential's file \"/nowhere/secret\" cannot be read: entity not found";
         ConnectError::Interrupted => ConnectError::Interrupted,

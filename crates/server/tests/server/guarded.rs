@@ -35,7 +35,7 @@ const CREATE: &str = "/countersign.example.v1.OrderService/CreateOrder";
 const GET: &str = "/countersign.example.v1.OrderService/GetOrder";
 
 /// Tells who called.
-struct Orders;
+pub(crate) struct Orders;
 
 #[tonic::async_trait]
 impl OrderService for Orders {

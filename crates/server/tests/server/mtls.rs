@@ -1,6 +1,7 @@
 //! Mutual TLS (RFC 8705): clients authenticate by certificates, over both edges and real sockets.
 
 mod bound;
+mod calls;
 mod certificates;
 mod elsewhere;
 mod families;

@@ -8,6 +8,8 @@ use countersign_client::clock::{Clock, SystemClock};
 use countersign_client::{AssertionKey, Client, Credential, Secret};
 use tonic::transport::Channel;
 
+use super::certificate::CertificateArgs;
+use crate::command::connection::ServerArgs;
 use crate::exit::Failure;
 use crate::hyphened::Hyphened;
 use crate::{key_file, secret};
@@ -23,8 +25,8 @@ pub(crate) struct CredentialArgs {
     client_id: String,
 
     /// A file that holds the client's secret and nothing else, mode 0600; `-` for standard
-    /// input. Or put the secret in COUNTERSIGN_CLIENT_SECRET. Without secret and key the client
-    /// is a public one
+    /// input. Or put the secret in COUNTERSIGN_CLIENT_SECRET. Without secret, key and certificate
+    /// the client is a public one
     #[arg(long, value_name = "FILE", conflicts_with = "client_key")]
     client_secret_file: Option<PathBuf>,
 
@@ -41,9 +43,17 @@ pub(crate) struct CredentialArgs {
         value_parser = Hyphened
     )]
     client_key_id: Option<String>,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
 }
 
 impl CredentialArgs {
+    /// Connects, with the client's certificate if it has one.
+    pub(crate) async fn connect(&self, server: &ServerArgs) -> Result<Channel, Failure> {
+        server.connect_showing(self.certificate.identity()?).await
+    }
+
     /// What the client presents. An assertion is for the issuer that answers on
     /// `channel`.
     pub(crate) async fn present(&self, channel: &Channel) -> Result<ClientAuthentication, Failure> {

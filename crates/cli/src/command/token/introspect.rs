@@ -65,7 +65,7 @@ impl Introspect {
         let target = proven::target(&self.server.server, INTROSPECT_PATH)?;
         let token = self.token.read()?;
         let prover = self.key.prover(output)?;
-        let channel = self.server.connect().await?;
+        let channel = self.credential.connect(&self.server).await?;
         let own = self.own_token(&channel, &prover).await?;
         let request = IntrospectTokenRequest {
             token: token.to_string(),

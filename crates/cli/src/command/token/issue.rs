@@ -34,6 +34,11 @@ Examples:
   countersign token issue --client-id web --code CODE \\
     --redirect-uri http://127.0.0.1/back --code-verifier VERIFIER
 
+  # over mutual TLS, at the URL where the service asks for certificates
+  countersign token issue --client-id checkout \\
+    --client-certificate checkout.crt --client-certificate-key checkout.key \\
+    --server https://tokens.internal:7444
+
   # for one account, not for all of them
   countersign token issue --client-id checkout --client-key checkout.pem \\
     --details @account-17.json
@@ -93,7 +98,7 @@ impl Issue {
         let target = proven::target(&self.server.server, PATH)?;
         let authorization_details = self.details.read()?;
         let prover = self.key.prover(output)?;
-        let channel = self.server.connect().await?;
+        let channel = self.credential.connect(&self.server).await?;
         let request = IssueTokenRequest {
             client: Some(self.credential.present(&channel).await?),
             grant: Some(self.grant()),

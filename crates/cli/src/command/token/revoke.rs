@@ -103,7 +103,7 @@ impl Revoke {
         let what = self.target.read()?;
         confirm(question(&what), self.yes)?;
         let prover = self.key.prover(output)?;
-        let channel = self.server.connect().await?;
+        let channel = self.credential.connect(&self.server).await?;
         let request = RevokeTokenRequest {
             client: Some(self.credential.present(&channel).await?),
             target: Some(what),

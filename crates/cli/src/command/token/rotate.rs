@@ -66,7 +66,7 @@ impl Rotate {
         let token = self.token.read()?;
         let authorization_details = self.details.read()?;
         let prover = self.key.prover(output)?;
-        let channel = self.server.connect().await?;
+        let channel = self.credential.connect(&self.server).await?;
         let request = RotateTokenRequest {
             client: Some(self.credential.present(&channel).await?),
             refresh_token: token.to_string(),
