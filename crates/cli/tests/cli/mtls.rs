@@ -1,5 +1,7 @@
 //! Clients with certificates (RFC 8705): how they are registered, and how the commands call with one.
 
+mod registration;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

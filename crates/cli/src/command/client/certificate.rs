@@ -58,7 +58,7 @@ impl CertificateArgs {
         }
     }
 
-    /// Whether a client that authenticates so is told what it needs.
+    /// Whether a client that authenticates so is told what it needs, and nothing else.
     pub(super) fn fit(&self, method: AuthenticationMethod) -> Result<(), Failure> {
         match method {
             AuthenticationMethod::TlsClientAuth if self.name().is_none() => {
@@ -73,33 +73,59 @@ impl CertificateArgs {
                 )
                 .next("as in --tls-certificate checkout.crt"))
             }
-            _ => Ok(()),
+            AuthenticationMethod::TlsClientAuth | AuthenticationMethod::SelfSignedTlsClientAuth => {
+                Ok(())
+            }
+            _ => match self.flag() {
+                None => Ok(()),
+                Some(flag) => Err(Failure::configuration(format!(
+                    "{flag} is for a client that authenticates by its certificate"
+                ))
+                .next("leave out --auth and --jwks, or leave out the certificate; --certificate-bound-tokens alone binds tokens to whichever is shown")),
+            },
+        }
+    }
+
+    /// The flag that says what its certificate is known by.
+    fn flag(&self) -> Option<&'static str> {
+        match self.named() {
+            Some((flag, _)) => Some(flag),
+            None => (!self.tls_certificate.is_empty()).then_some("--tls-certificate"),
         }
     }
 
     /// What its certificate must name.
     pub(super) fn name(&self) -> Option<TlsClientAuth> {
+        self.named().map(|(_, name)| name)
+    }
+
+    fn named(&self) -> Option<(&'static str, TlsClientAuth)> {
+        use TlsClientAuth as Name;
         let said = [
             (
-                self.tls_subject_dn.as_ref(),
-                TlsClientAuth::TlsClientAuthSubjectDn as fn(_) -> _,
+                "--tls-subject-dn",
+                &self.tls_subject_dn,
+                Name::TlsClientAuthSubjectDn as fn(_) -> _,
             ),
             (
-                self.tls_san_dns.as_ref(),
-                TlsClientAuth::TlsClientAuthSanDns,
+                "--tls-san-dns",
+                &self.tls_san_dns,
+                Name::TlsClientAuthSanDns,
             ),
             (
-                self.tls_san_uri.as_ref(),
-                TlsClientAuth::TlsClientAuthSanUri,
+                "--tls-san-uri",
+                &self.tls_san_uri,
+                Name::TlsClientAuthSanUri,
             ),
-            (self.tls_san_ip.as_ref(), TlsClientAuth::TlsClientAuthSanIp),
+            ("--tls-san-ip", &self.tls_san_ip, Name::TlsClientAuthSanIp),
             (
-                self.tls_san_email.as_ref(),
-                TlsClientAuth::TlsClientAuthSanEmail,
+                "--tls-san-email",
+                &self.tls_san_email,
+                Name::TlsClientAuthSanEmail,
             ),
         ];
         let mut said = said.into_iter();
-        said.find_map(|(text, name)| Some(name(text?.clone())))
+        said.find_map(|(flag, text, name)| Some((flag, name(text.clone()?))))
     }
 
     /// What its certificates are known by.
