@@ -4,11 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use countersign::admin::v1::account_service_client::AccountServiceClient;
-use countersign::admin::v1::{Account, CreateAccountRequest, GrantType};
+use countersign::admin::v1::resource_service_client::ResourceServiceClient;
+use countersign::admin::v1::{
+    Account, CreateAccountRequest, GrantType, Resource, ScopeDescription, UpdateResourceRequest,
+};
 use countersign_client::Countersign;
 use countersign_client::authorization::{AuthorizationRequest, PendingAuthorization, Prompt};
 use countersign_jose::base64url;
 use countersign_testkit::{Platform, Problem, person_client};
+use prost_types::FieldMask;
 use serde_json::{Value, json};
 
 use crate::walk::{DESKTOP, PHONE, Screen, walk};
@@ -16,6 +20,8 @@ use crate::walk::{DESKTOP, PHONE, Screen, walk};
 const RESOURCE: &str = "https://orders.example";
 const BACK: &str = "https://desk.example/back";
 const SCOPES: &[&str] = &["orders.read", "orders.write"];
+/// What they allow, in the words of the resource.
+const WORDS: [&str; 2] = ["See what you have ordered", "Order in your name"];
 const NAME: &str = "ann";
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -33,6 +39,23 @@ impl World {
         })
         .await?;
         platform.register_resource(RESOURCE, SCOPES).await?;
+        let described = SCOPES.iter().zip(WORDS);
+        let described = described.map(|(&scope, words)| ScopeDescription {
+            scope: scope.to_owned(),
+            description: words.to_owned(),
+        });
+        ResourceServiceClient::new(platform.admin().await?)
+            .update_resource(UpdateResourceRequest {
+                resource: Some(Resource {
+                    uri: RESOURCE.to_owned(),
+                    scope_descriptions: described.collect(),
+                    ..Resource::default()
+                }),
+                update_mask: Some(FieldMask {
+                    paths: vec!["scope_descriptions".to_owned()],
+                }),
+            })
+            .await?;
         let mut desk = person_client("desk", BACK, RESOURCE, SCOPES);
         desk.display_name = "The Order Desk".to_owned();
         desk.grant_types.push(GrantType::DeviceCode.into());
@@ -124,7 +147,7 @@ fn login(launcher: &Path, screen: Screen) -> Result<(), String> {
     play(async {
         let world = World::new().await?;
         let pending = world.asks().push().await?;
-        let asked = json!({"url": pending.url(), "withheld": "orders.write"});
+        let asked = json!({"url": pending.url(), "withheld": "orders.write", "words": WORDS[1]});
         let outcome = walked(launcher, "login", screen, asked).await?;
         redeemed(&world, &pending, text(&outcome, "at")?, &["orders.read"]).await?;
         world.platform.stop().await

@@ -159,6 +159,7 @@ fn orders() -> Resource {
         uri: ResourceUri::parse(ORDERS).unwrap(),
         display_name: DisplayName::parse("Orders").unwrap(),
         scopes: Scopes::parse(&["orders.read", "orders.write", "orders.purge"]).unwrap(),
+        scope_descriptions: Default::default(),
         access_token_lifetime: None,
         access_token_format: AccessTokenFormat::Jwt,
         created_at: NOW,

@@ -46,6 +46,7 @@
 //!     uri: orders.clone(),
 //!     display_name: DisplayName::parse("Orders")?,
 //!     scopes: scopes.clone(),
+//!     scope_descriptions: Default::default(),
 //!     access_token_lifetime: None,
 //!     access_token_format: AccessTokenFormat::Jwt,
 //!     details_types: RegisteredTypes::default(),

@@ -94,7 +94,8 @@ impl Redemption {
     /// is looked up.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] without code, and for a malformed verifier; what [`Ask::parse`] refuses; [`Refusal::GrantInvalid`] for garbage and without a verifier.
+    /// [`Refusal::InvalidRequest`] without code, and for a malformed verifier; what [`Ask::parse`]
+    /// refuses; [`Refusal::GrantInvalid`] for garbage and without a verifier.
     pub fn parse<S: AsRef<str>>(form: &CodeForm<'_, S>, keys: &MacKeys) -> Result<Self, Refusal> {
         if form.code.is_empty() {
             return Err(FieldFault::new("authorization_code.code", Malformed::Missing).into());

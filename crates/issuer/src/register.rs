@@ -18,7 +18,8 @@ pub use etag::{etag, parse_etag};
 pub(crate) use resource::INTROSPECT;
 pub use resource::{
     DetailsTypeForm, DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm,
-    create_resource, delete_resource, ensure_own_resource, own_resource_uri, update_resource,
+    ScopeDescriptionForm, create_resource, delete_resource, ensure_own_resource, own_resource_uri,
+    update_resource,
 };
 
 use crate::Version;

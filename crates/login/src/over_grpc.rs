@@ -14,7 +14,7 @@ use countersign_client::{ConnectError, Countersign, GuardedChannel};
 use countersign_jose::UnixTime;
 use tonic::Status;
 
-use crate::token_service::{Approval, Asked, TokenService, Trouble, Typed};
+use crate::token_service::{Approval, Asked, ScopeAt, TokenService, Trouble, Typed};
 
 /// The scope that the application's client needs.
 const SCOPE: &str = "authorizations.decide";
@@ -75,12 +75,18 @@ impl TokenService for OverGrpc {
 impl From<Authorization> for Asked {
     fn from(asked: Authorization) -> Self {
         let prompts = |prompt: &str| asked.prompts.iter().any(|said| said == prompt);
+        let scopes_at = asked.scopes_at_resources.into_iter().map(|at| ScopeAt {
+            scope: at.scope,
+            resource: at.resource,
+            description: at.description,
+        });
         Self {
             client_id: asked.client_id,
             client_display_name: asked.client_display_name,
             redirect_uri: asked.redirect_uri,
             scopes: asked.scopes,
             resources: asked.resources,
+            scopes_at: scopes_at.collect(),
             details: asked.authorization_details,
             device: asked.device,
             authenticated_since: asked.authenticated_since.as_ref().map(unix_time),

@@ -24,6 +24,8 @@ pub struct Asked {
     pub scopes: Vec<String>,
     /// The resources.
     pub resources: Vec<String>,
+    /// The scopes at each resource, where the token service tells them.
+    pub scopes_at: Vec<ScopeAt>,
     /// What is asked for beyond scopes (RFC 9396): a JSON array, as text; empty without any.
     pub details: String,
     /// A device asks.
@@ -36,6 +38,17 @@ pub struct Asked {
     pub ask_again: bool,
     /// They must be shown nothing (`prompt=none`): what cannot go on without them is declined.
     pub silently: bool,
+}
+
+/// A scope at a resource.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScopeAt {
+    /// The scope.
+    pub scope: String,
+    /// The resource.
+    pub resource: String,
+    /// What it allows there, in plain words; may be empty.
+    pub description: String,
 }
 
 /// What the person allowed.

@@ -1,5 +1,6 @@
 //! `countersign resource`: what tokens are for.
 
+mod described;
 mod details_type;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use countersign::admin::v1::{
 use tonic::Status;
 use tonic::transport::Channel;
 
+use self::described::Described;
 use self::details_type::{DetailsTypeFile, read_types};
 use super::connection::AdminArgs;
 use crate::confirm::confirm;
@@ -30,7 +32,7 @@ pub(crate) enum ResourceCommand {
     #[command(after_help = "\
 Examples:
   countersign resource add https://orders.internal:8443 \\
-    --scope orders.read --scope orders.write
+    --scope orders.read --describe orders.read='See your orders'
   countersign resource add https://billing.internal:8443 --name Billing \\
     --scope bills.read --lifetime 2m --token-format reference
   countersign resource add https://accounts.internal:8443 \\
@@ -42,7 +44,10 @@ Examples:
   countersign resource update https://billing.internal:8443 \\
     --token-format reference
   countersign resource update https://orders.internal:8443 \\
-    --scope orders.read,orders.write,orders.purge")]
+    --scope orders.read,orders.write,orders.purge
+  countersign resource update https://orders.internal:8443 \\
+    --describe orders.read='See your orders' \\
+    --describe orders.write='Order in your name'")]
     Update(Update),
     /// List the resources
     #[command(after_help = "\
@@ -96,6 +101,11 @@ pub(crate) struct Add {
     /// dead at once when they are revoked
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     token_format: TokenFormat,
+
+    /// What a scope allows, in plain words: people read it who are asked whether they allow it; say it
+    /// again for each
+    #[arg(long = "describe", value_name = "SCOPE=WORDS")]
+    descriptions: Vec<Described>,
 
     /// A type of authorization details that it understands (RFC 9396), and the file with the JSON
     /// Schema of its objects; say it again for each
@@ -152,6 +162,15 @@ struct Change {
     /// What access tokens for it are, from now on
     #[arg(long, value_name = "FORMAT", value_enum)]
     token_format: Option<TokenFormat>,
+
+    /// What a scope allows then, in plain words; say it again for each. Those that are not named have
+    /// no words any more
+    #[arg(long = "describe", value_name = "SCOPE=WORDS")]
+    descriptions: Vec<Described>,
+
+    /// Its scopes have no words any more
+    #[arg(long, conflicts_with = "descriptions")]
+    no_descriptions: bool,
 
     /// A type of authorization details that it understands then, and the file with the JSON Schema
     /// of its objects; say it again for each. Those that are not named it has no more
@@ -213,6 +232,7 @@ impl Add {
                     access_token_lifetime: lifetime,
                     access_token_format: AccessTokenFormat::from(self.token_format).into(),
                     details_types,
+                    scope_descriptions: self.descriptions.into_iter().map(Into::into).collect(),
                     ..Resource::default()
                 }),
             })
@@ -239,6 +259,8 @@ impl Update {
             scopes,
             lifetime,
             token_format,
+            descriptions,
+            no_descriptions,
             details_types,
             no_details_types,
         } = self.change;
@@ -247,6 +269,10 @@ impl Update {
             ("scopes", scopes.is_some()),
             ("access_token_lifetime", lifetime.is_some()),
             ("access_token_format", token_format.is_some()),
+            (
+                "scope_descriptions",
+                no_descriptions || !descriptions.is_empty(),
+            ),
             (
                 "details_types",
                 no_details_types || !details_types.is_empty(),
@@ -262,6 +288,7 @@ impl Update {
                 access_token_format: AccessTokenFormat::from(token_format.unwrap_or_default())
                     .into(),
                 details_types: read_types(&details_types)?,
+                scope_descriptions: descriptions.into_iter().map(Into::into).collect(),
                 ..Resource::default()
             }),
             update_mask: Some(prost_types::FieldMask {
@@ -387,6 +414,7 @@ fn shown(resource: &Resource) -> String {
         ("resource", resource.uri.clone()),
         ("name", resource.display_name.clone()),
         ("scopes", resource.scopes.join(" ")),
+        ("in words", words(resource)),
         ("tokens live", lifetime(resource)),
         ("tokens are", format(resource).to_owned()),
         ("details", types(resource)),
@@ -401,6 +429,15 @@ fn lifetime(resource: &Resource) -> String {
         None => "as configured".to_owned(),
         span => output::span(span),
     }
+}
+
+/// What its scopes allow, a line each.
+fn words(resource: &Resource) -> String {
+    let described = resource.scope_descriptions.iter();
+    let lines: Vec<_> = described
+        .map(|described| format!("{}: {}", described.scope, described.description))
+        .collect();
+    lines.join("\n")
 }
 
 /// The types of authorization details, by name.

@@ -242,6 +242,44 @@ fn a_resource_can_have_references_and_jwts_again() {
 }
 
 #[test]
+fn scopes_have_words_as_long_as_it_is_said() {
+    let service = prepared();
+    let words = |line: &[&str]| {
+        let mut command = service.command();
+        let ran = finish(command.args(line).arg("--json"));
+        assert_eq!(ran.code, 0, "{line:?}: {ran:?}");
+        ran.json()["scope_descriptions"].clone()
+    };
+    let told = |scope: &str, words: &str| serde_json::json!({"scope": scope, "description": words});
+    let add = [
+        "resource",
+        "add",
+        "https://new.example",
+        "--scope=a,b",
+        "--describe=a=See all (a = 1)",
+    ];
+    let see = told("a", "See all (a = 1)");
+    assert_eq!(words(&add), serde_json::json!([see]));
+    let shown = service.run("resource show https://new.example").out;
+    assert!(shown.contains("a: See all (a = 1)"), "{shown}");
+    let update = ["resource", "update", "https://new.example"];
+    let with = |last: &'static str| words(&[update.as_slice(), &[last]].concat());
+    assert_eq!(with("--name=New"), serde_json::json!([see]), "kept");
+    assert_eq!(
+        with("--describe=b=Change"),
+        serde_json::json!([told("b", "Change")])
+    );
+    assert_eq!(with("--no-descriptions"), serde_json::json!([]));
+    let wrong = service.run("resource update https://new.example --describe c=Leave");
+    assert!(
+        wrong.err.contains("must be a scope of the resource"),
+        "{wrong:?}"
+    );
+    let wrong = service.run("resource update https://new.example --describe a");
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+#[test]
 fn a_client_changes_in_what_is_named_and_stays_in_the_rest() {
     let service = prepared();
     let add = "client add bank --json --only-pushed --secret-file bank.secret --name Bank \

@@ -13,8 +13,9 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::handle::HandleKind;
 use crate::issuer::Issuer;
 use crate::model::{
-    Acr, Approval, Authorization, Client, ClientId, Details, DisplayName, Malformed, Permissions,
-    RecordId, Redirect, RedirectUri, Scopes, Stage, State, Subject, Way, Wishes,
+    Acr, Approval, Authorization, Catalogue, Client, ClientId, Details, DisplayName, Malformed,
+    Permissions, RecordId, Redirect, RedirectUri, ScopeAt, Scopes, Stage, State, Subject, Way,
+    Wishes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal, ScopeCause};
@@ -36,6 +37,8 @@ pub struct Shown {
     pub redirect_uri: Option<RedirectUri>,
     /// What is asked for.
     pub permissions: Permissions,
+    /// The same, scope by scope at each resource, with what they allow in plain words.
+    pub scopes: Vec<ScopeAt>,
     /// What the client wants of the login.
     pub wishes: Wishes,
     /// What is asked for beyond scopes (RFC 9396).
@@ -116,7 +119,8 @@ impl fmt::Debug for RedirectTo {
     }
 }
 
-/// What a person is to be shown. `client` is the one that lodged the request.
+/// What a person is to be shown. `client` is the one that lodged the request; `catalogue` holds the
+/// resources that it is about.
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`] for a request that does not wait for a decision.
@@ -124,6 +128,7 @@ pub fn shown(
     named: Named,
     known: Option<&Authorization>,
     client: Option<&Client>,
+    catalogue: &Catalogue,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Shown, Refusal> {
@@ -138,9 +143,25 @@ pub fn shown(
         redirect_uri,
         wishes,
         permissions: authorization.permissions.clone(),
+        scopes: in_words(&authorization.permissions, catalogue),
         details: authorization.details.details(),
         expires_at: authorization.expires_at,
     })
+}
+
+/// Each scope at each resource, as the resource words it now.
+fn in_words(permissions: &Permissions, catalogue: &Catalogue) -> Vec<ScopeAt> {
+    let at = |(uri, scopes)| {
+        let known = catalogue.resource(uri);
+        let described = known.map(|resource| &resource.scope_descriptions);
+        let scopes: &Scopes = scopes;
+        scopes.iter().map(move |scope| ScopeAt {
+            resource: uri.clone(),
+            scope: scope.clone(),
+            description: described.and_then(|all| all.of(scope)).cloned(),
+        })
+    };
+    permissions.iter().flat_map(at).collect()
 }
 
 /// Records an approval and makes the code, which a device has already. `client` is the one that

@@ -153,7 +153,7 @@ pub fn authorize_device(
 }
 
 /// What a person who typed a user code is to be shown. `id` is what the code stands for, `client`
-/// the one that lodged it.
+/// the one that lodged it, `catalogue` holds the resources that it is about.
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`], the same for codes that nobody ever had and codes that are decided
@@ -162,6 +162,7 @@ pub fn found(
     id: Option<RecordId>,
     known: Option<&Authorization>,
     client: Option<&Client>,
+    catalogue: &Catalogue,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<Found, Refusal> {
@@ -170,7 +171,7 @@ pub fn found(
     // A code stands for a device's request and for nothing else.
     let device = known.filter(|known| matches!(known.way, Way::Device(_)));
     let named = Named::by_request_uri(id);
-    let shown = shown(named, device, client, issuer, now).map_err(|_| unknown())?;
+    let shown = shown(named, device, client, catalogue, issuer, now).map_err(|_| unknown())?;
     Ok(Found {
         request_uri: handle(HandleKind::RequestUri, id, issuer),
         shown,

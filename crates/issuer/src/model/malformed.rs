@@ -52,6 +52,9 @@ pub enum Malformed {
     /// A scope that the resource does not have.
     #[error("must be a scope of the resource")]
     ScopeNotOfResource,
+    /// Not what a scope allows, in words.
+    #[error("must be 1 to 200 characters, none of them a control character")]
+    ScopeDescription,
     /// A value stands in a list twice.
     #[error("must not be listed twice")]
     Twice,
@@ -245,6 +248,7 @@ impl Malformed {
             Self::TooManyResources => "too_many_resources",
             Self::ResourceNotRegistered => "resource_not_registered",
             Self::ScopeNotOfResource => "scope_not_of_resource",
+            Self::ScopeDescription => "scope_description",
             Self::Twice => "twice",
             Self::TooManyEntries(_) => "too_many_entries",
             Self::RedirectUri => "redirect_uri",

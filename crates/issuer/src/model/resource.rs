@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_jose::UnixTime;
 use url::Url;
 
-use super::{DisplayName, Malformed, RegisteredTypes, Scopes};
+use super::{DisplayName, Malformed, RegisteredTypes, ScopeDescriptions, Scopes};
 
 /// The most resources that one request names: an audience of more is a token for everywhere.
 pub const RESOURCES_MAX: usize = 8;
@@ -30,6 +30,8 @@ pub struct Resource {
     pub display_name: DisplayName,
     /// Its scopes.
     pub scopes: Scopes,
+    /// What these allow, in plain words.
+    pub scope_descriptions: ScopeDescriptions,
     /// How long access tokens for it live: 1 to 900 s; none for the service's default.
     pub access_token_lifetime: Option<Duration>,
     /// What access tokens for it are.

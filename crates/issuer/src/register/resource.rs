@@ -1,5 +1,6 @@
 //! Creating, changing and removing resources.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use countersign_jose::UnixTime;
@@ -11,7 +12,8 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::issuer::{ACCESS_TOKEN_LIFETIME_MAX, IssuerName};
 use crate::model::{
     AccessTokenFormat, DETAILS_TYPES_MAX, DetailsSchema, DetailsType, DisplayName, Malformed,
-    RegisteredTypes, Resource, ResourceUri, Scopes,
+    RegisteredTypes, Resource, ResourceUri, SCOPES_MAX, Scope, ScopeDescription, ScopeDescriptions,
+    Scopes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal};
@@ -45,6 +47,8 @@ pub struct ResourceForm {
     pub access_token_format: FormatForm,
     /// `details_types`
     pub details_types: Vec<DetailsTypeForm>,
+    /// `scope_descriptions`
+    pub scope_descriptions: Vec<ScopeDescriptionForm>,
     /// `etag`
     pub etag: String,
 }
@@ -56,6 +60,15 @@ pub struct DetailsTypeForm {
     pub name: String,
     /// `schema`
     pub schema: String,
+}
+
+/// An entry of `scope_descriptions`.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeDescriptionForm {
+    /// `scope`
+    pub scope: String,
+    /// `description`
+    pub description: String,
 }
 
 /// A duration as it came.
@@ -104,6 +117,7 @@ struct Fields {
     access_token_lifetime: Option<Option<Duration>>,
     access_token_format: Option<AccessTokenFormat>,
     details_types: Option<RegisteredTypes>,
+    scope_descriptions: Option<ScopeDescriptions>,
 }
 
 /// The fields that can be changed, by their names in an update mask.
@@ -112,6 +126,7 @@ const SCOPES: &str = "scopes";
 const ACCESS_TOKEN_LIFETIME: &str = "access_token_lifetime";
 const ACCESS_TOKEN_FORMAT: &str = "access_token_format";
 const DETAILS_TYPES: &str = "details_types";
+const SCOPE_DESCRIPTIONS: &str = "scope_descriptions";
 
 impl NewResource {
     /// Reads a resource to register.
@@ -123,6 +138,7 @@ impl NewResource {
             uri: uri(&form.uri)?,
             display_name: display_name(&form.display_name)?,
             scopes: scopes(&form.scopes)?,
+            scope_descriptions: scope_descriptions(&form.scope_descriptions)?,
             access_token_lifetime: lifetime(form.access_token_lifetime)?,
             access_token_format: format(form.access_token_format)?,
             details_types: details_types(&form.details_types)?,
@@ -144,12 +160,13 @@ impl ResourceChange {
     /// [`Refusal::InvalidRequest`] and [`Refusal::InvalidScope`], naming the field;
     /// [`Refusal::Changed`] for an etag that no resource ever had.
     pub fn parse(form: &ResourceForm, mask: &[impl AsRef<str>]) -> Result<Self, Refusal> {
-        const ALL: [&str; 5] = [
+        const ALL: [&str; 6] = [
             DISPLAY_NAME,
             SCOPES,
             ACCESS_TOKEN_LIFETIME,
             ACCESS_TOKEN_FORMAT,
             DETAILS_TYPES,
+            SCOPE_DESCRIPTIONS,
         ];
         if mask.iter().any(|path| !ALL.contains(&path.as_ref())) {
             return Err(FieldFault::new("update_mask", Malformed::UpdateMask).into());
@@ -170,6 +187,10 @@ impl ResourceChange {
         }
         if names(DETAILS_TYPES) {
             fields.details_types = Some(details_types(&form.details_types)?);
+        }
+        if names(SCOPE_DESCRIPTIONS) {
+            let descriptions = scope_descriptions(&form.scope_descriptions)?;
+            fields.scope_descriptions = Some(descriptions);
         }
         Ok(Self {
             uri: uri(&form.uri)?,
@@ -201,6 +222,7 @@ pub fn ensure_own_resource(
             uri: own_resource_uri(issuer)?,
             display_name: DisplayName::parse("Countersign")?,
             scopes,
+            scope_descriptions: ScopeDescriptions::default(),
             access_token_lifetime: None,
             access_token_format: AccessTokenFormat::Jwt,
             details_types: RegisteredTypes::default(),
@@ -249,7 +271,7 @@ pub fn create_resource(
         return Decision::refuse(Refusal::Exists);
     }
     let NewResource(resource) = new;
-    if let Err(refusal) = can_have_its_format(&resource, issuer) {
+    if let Err(refusal) = fits_together(&resource, issuer) {
         return Decision::refuse(refusal);
     }
     Change::default()
@@ -277,6 +299,11 @@ pub fn update_resource(
     }
     if let Some(scopes) = &change.fields.scopes {
         resource.scopes.clone_from(scopes);
+        // What is gone needs no words.
+        resource.scope_descriptions.retain(scopes);
+    }
+    if let Some(descriptions) = &change.fields.scope_descriptions {
+        resource.scope_descriptions.clone_from(descriptions);
     }
     if let Some(lifetime) = change.fields.access_token_lifetime {
         resource.access_token_lifetime = lifetime;
@@ -287,7 +314,7 @@ pub fn update_resource(
     if let Some(types) = &change.fields.details_types {
         resource.details_types.clone_from(types);
     }
-    if let Err(refusal) = can_have_its_format(&resource, issuer) {
+    if let Err(refusal) = fits_together(&resource, issuer) {
         return Decision::refuse(refusal);
     }
     Change::default()
@@ -316,6 +343,14 @@ pub fn delete_resource(
             .answer(()),
         Err(refusal) => Decision::refuse(refusal),
     }
+}
+
+/// What holds between the fields of every resource.
+fn fits_together(resource: &Resource, issuer: &IssuerName) -> Result<(), Refusal> {
+    if !resource.scope_descriptions.are_of(&resource.scopes) {
+        return Err(fault(SCOPE_DESCRIPTIONS, Malformed::ScopeNotOfResource));
+    }
+    can_have_its_format(resource, issuer)
 }
 
 /// Whoever asks what a reference token says presents a token for the service's own interface: were
@@ -352,6 +387,27 @@ fn format(form: FormatForm) -> Result<AccessTokenFormat, Refusal> {
         FormatForm::Known(format) => Ok(format),
         FormatForm::Unknown => Err(fault(ACCESS_TOKEN_FORMAT, Malformed::AccessTokenFormat)),
     }
+}
+
+fn scope_descriptions(forms: &[ScopeDescriptionForm]) -> Result<ScopeDescriptions, Refusal> {
+    if forms.len() > SCOPES_MAX {
+        let problem = Malformed::TooManyEntries(SCOPES_MAX);
+        return Err(fault(SCOPE_DESCRIPTIONS, problem));
+    }
+    let mut seen = BTreeSet::new();
+    let mut described = Vec::with_capacity(forms.len());
+    for (at, form) in forms.iter().enumerate() {
+        let wrong =
+            |member: &str, problem| fault(&format!("{SCOPE_DESCRIPTIONS}[{at}].{member}"), problem);
+        let scope = Scope::parse(&form.scope).map_err(|problem| wrong("scope", problem))?;
+        if !seen.insert(scope.clone()) {
+            return Err(wrong("scope", Malformed::Twice));
+        }
+        let description = ScopeDescription::parse(&form.description)
+            .map_err(|problem| wrong("description", problem))?;
+        described.push((scope, description));
+    }
+    Ok(described.into_iter().collect())
 }
 
 /// Each with its schema, which is compiled here, once.

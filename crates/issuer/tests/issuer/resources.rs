@@ -1,10 +1,10 @@
 //! Registration of resources: what is refused, naming the field, and what a change leaves alone.
 
 use countersign_issuer::EventKind;
-use countersign_issuer::model::{AccessTokenFormat, Scopes};
+use countersign_issuer::model::{AccessTokenFormat, Resource, Scopes};
 use countersign_issuer::register::{
-    DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, create_resource,
-    delete_resource, ensure_own_resource, update_resource,
+    DurationForm, FormatForm, NewResource, ResourceChange, ResourceForm, ScopeDescriptionForm,
+    create_resource, delete_resource, ensure_own_resource, update_resource,
 };
 
 use crate::registration::{ADMIN, fault};
@@ -105,6 +105,106 @@ fn a_resource_is_refused_naming_the_field_that_is_wrong() {
         let answer = NewResource::parse(&form, START);
         assert_eq!(fault(answer), (label, field.to_owned()), "{form:?}");
     }
+}
+
+fn described(described: &[(&str, &str)]) -> ResourceForm {
+    let form = |(scope, description): &(&str, &str)| ScopeDescriptionForm {
+        scope: (*scope).to_owned(),
+        description: (*description).to_owned(),
+    };
+    ResourceForm {
+        scopes: vec!["a".to_owned(), "b".to_owned()],
+        scope_descriptions: described.iter().map(form).collect(),
+        ..resource_form()
+    }
+}
+
+#[test]
+fn words_are_of_scopes_that_are_there_and_short() {
+    let (most, more) = ("ü".repeat(200), "u".repeat(201));
+    let many: Vec<_> = (0..101).map(|nth| format!("s{nth}")).collect();
+    let many: Vec<_> = many.iter().map(|scope| (scope.as_str(), "w")).collect();
+    for (words, label, field) in [
+        (&[("a", "See"), ("b", most.as_str())][..], "accepted", ""),
+        (
+            &[("c", "See")],
+            "scope_not_of_resource",
+            "scope_descriptions",
+        ),
+        (&[("a", "")], "missing", "scope_descriptions[0].description"),
+        (
+            &[("a", "See"), ("b", more.as_str())],
+            "scope_description",
+            "scope_descriptions[1].description",
+        ),
+        (
+            &[("a", "one\ntwo")],
+            "scope_description",
+            "scope_descriptions[0].description",
+        ),
+        (
+            &[("a", "one"), ("a", "two")],
+            "twice",
+            "scope_descriptions[1].scope",
+        ),
+        (&[("a b", "See")], "scope", "scope_descriptions[0].scope"),
+        (&many, "too_many_entries", "scope_descriptions"),
+    ] {
+        let world = World::new();
+        let answer = NewResource::parse(&described(words), START).and_then(|new| {
+            let (issuer, admin) = (&world.issuer.name, &ADMIN);
+            create_resource(new, None, issuer, admin, START).answer
+        });
+        let expected = match field {
+            "" => String::new(),
+            field => format!("resource.{field}"),
+        };
+        assert_eq!(fault(answer), (label, expected));
+    }
+}
+
+/// A scope that goes and comes back is not described by what was said of it before.
+#[test]
+fn words_go_with_their_scope() {
+    let mut world = World::new();
+    let new = NewResource::parse(&described(&[("a", "See"), ("b", "Change")]), START).unwrap();
+    let issuer = world.issuer.name.clone();
+    let created = create_resource(new, None, &issuer, &ADMIN, START);
+    let created = world.settle(created).unwrap();
+    let mut change = |form: ResourceForm, mask: &[&str]| {
+        let change = ResourceChange::parse(&form, mask).unwrap();
+        let known = world.resources.get(created.uri.as_str()).cloned();
+        let decision = update_resource(&change, known.as_ref(), &issuer, &ADMIN, START);
+        world.settle(decision)
+    };
+    let words = |resource: &Resource| -> Vec<_> {
+        let described = resource.scope_descriptions.iter();
+        described
+            .map(|(scope, words)| format!("{scope}: {words}"))
+            .collect()
+    };
+    let only = |scopes: &[&str]| ResourceForm {
+        scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        ..resource_form()
+    };
+    let named = ResourceForm {
+        display_name: "Named".to_owned(),
+        ..resource_form()
+    };
+    let kept = change(named, &["display_name"]).unwrap();
+    assert_eq!(words(&kept), ["a: See", "b: Change"]);
+    assert_eq!(
+        words(&change(only(&["a"]), &["scopes"]).unwrap()),
+        ["a: See"]
+    );
+    let back = change(only(&["a", "b"]), &["scopes"]).unwrap();
+    assert_eq!(words(&back), ["a: See"]);
+    let others = change(described(&[("b", "Move")]), &["scope_descriptions"]).unwrap();
+    assert_eq!(words(&others), ["b: Move"]);
+    let unknown = described(&[("c", "Leave")]);
+    assert!(change(unknown, &["scope_descriptions"]).is_err());
+    let none = change(only(&["a"]), &["scope_descriptions"]).unwrap();
+    assert_eq!(words(&none), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use url::Url;
 
-use crate::token_service::Asked;
+use crate::token_service::{Asked, ScopeAt};
 
 /// The client's name, as its administrator wrote it.
 pub(super) fn client(asked: &Asked) -> Markup {
@@ -20,6 +20,35 @@ pub(super) fn named(display_name: &str, id: &str) -> Markup {
     };
     // Whatever direction it is written in, it leaves the text around it alone.
     html! { bdi { (name) } }
+}
+
+/// What a scope allows, in the words of the resources that have it, and its name. Where several
+/// resources have it, each is named with its words, or with the scope's name where it has none: what
+/// one says must not hide another.
+pub(super) fn scope(asked: &Asked, scope: &str) -> Markup {
+    let at: Vec<_> = asked
+        .scopes_at
+        .iter()
+        .filter(|at| at.scope == scope)
+        .collect();
+    if at.iter().all(|at| at.description.is_empty()) {
+        return html! { bdi { (scope) } };
+    }
+    let words = |at: &ScopeAt| match at.description.as_str() {
+        "" => scope.to_owned(),
+        description => description.to_owned(),
+    };
+    html! {
+        @for &at in &at {
+            span.words {
+                bdi { (words(at)) }
+                @if asked.resources.len() > 1 { " (" bdi { (at.resource) } ")" }
+            }
+            // Read aloud, they are words apart.
+            " "
+        }
+        span.name { bdi { (scope) } }
+    }
 }
 
 /// Where the browser goes in the end.
@@ -125,6 +154,52 @@ mod tests {
             assert!(html.contains(&line), "{line} in {html}");
         }
         assert!(html.contains("<h3><bdi>payment</bdi></h3>"));
+    }
+
+    fn described(scopes: &[(&str, &str, &str)]) -> Asked {
+        let at = |(scope, resource, description): &(&str, &str, &str)| ScopeAt {
+            scope: (*scope).to_owned(),
+            resource: (*resource).to_owned(),
+            description: (*description).to_owned(),
+        };
+        let mut resources: Vec<_> = scopes.iter().map(|(_, at, _)| (*at).to_owned()).collect();
+        resources.dedup();
+        Asked {
+            scopes_at: scopes.iter().map(at).collect(),
+            resources,
+            ..Asked::default()
+        }
+    }
+
+    #[test]
+    fn a_scope_is_its_words_and_its_name_or_its_name_alone() {
+        let page = |asked: &Asked, name: &str| scope(asked, name).into_string();
+        let asked = described(&[
+            ("read", "https://a", "See your things"),
+            ("x", "https://a", ""),
+        ]);
+        assert_eq!(
+            page(&asked, "read"),
+            "<span class=\"words\"><bdi>See your things</bdi></span> \
+             <span class=\"name\"><bdi>read</bdi></span>"
+        );
+        assert_eq!(page(&asked, "x"), "<bdi>x</bdi>");
+        // Of a token service that does not tell.
+        assert_eq!(page(&Asked::default(), "read"), "<bdi>read</bdi>");
+    }
+
+    #[test]
+    fn what_one_resource_says_of_a_scope_hides_no_other() {
+        let asked = described(&[
+            ("use", "https://a", "See your things"),
+            ("use", "https://b", ""),
+        ]);
+        assert_eq!(
+            scope(&asked, "use").into_string(),
+            "<span class=\"words\"><bdi>See your things</bdi> (<bdi>https://a</bdi>)</span> \
+             <span class=\"words\"><bdi>use</bdi> (<bdi>https://b</bdi>)</span> \
+             <span class=\"name\"><bdi>use</bdi></span>"
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn scopes(of: &Consenting<'_>) -> Markup {
                 @for scope in &of.asked.scopes {
                     label.choice {
                         input type="checkbox" name="scope" value=(scope) checked;
-                        span { bdi { (scope) } }
+                        span { (asked::scope(of.asked, scope)) }
                     }
                 }
             }

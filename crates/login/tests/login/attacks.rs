@@ -1,6 +1,6 @@
 //! Forms that others send, and texts that others write.
 
-use countersign_login::Asked;
+use countersign_login::{Asked, ScopeAt};
 use http::Method;
 
 use crate::browser::COOKIE_NAME;
@@ -127,7 +127,19 @@ async fn what_others_wrote_is_text() {
         client_display_name: SCRIPT.to_owned(),
         redirect_uri: format!("https://desk.example/{SCRIPT}"),
         scopes: vec![SCRIPT.to_owned()],
-        resources: vec![SCRIPT.to_owned()],
+        resources: vec![SCRIPT.to_owned(), "https://other.example".to_owned()],
+        scopes_at: vec![
+            ScopeAt {
+                scope: SCRIPT.to_owned(),
+                resource: SCRIPT.to_owned(),
+                description: format!("in words: {SCRIPT}"),
+            },
+            ScopeAt {
+                scope: SCRIPT.to_owned(),
+                resource: "https://other.example".to_owned(),
+                description: String::new(),
+            },
+        ],
         details: details.to_string(),
         ..Asked::default()
     };
@@ -161,6 +173,7 @@ async fn what_others_wrote_is_text() {
         }
         let page = browser.get(&path).await;
         page.says(200, "&lt;script&gt;alert(1)&lt;/script&gt;");
+        page.says(200, "in words: ");
         is_text(&page.text);
         if handle == "d" {
             decide(&mut browser, &page, "allow", &[SCRIPT], true).await;

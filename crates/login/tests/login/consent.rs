@@ -1,6 +1,6 @@
 //! What is allowed, denied and remembered.
 
-use countersign_login::{ACR_PASSWORD, Asked};
+use countersign_login::{ACR_PASSWORD, Asked, ScopeAt};
 
 use crate::world::{PASSWORD, World, decide, desk, log_in};
 
@@ -40,6 +40,38 @@ async fn a_person_logs_in_and_allows() {
         seen.says(400, "This request is over");
     }
     assert_eq!(world.tokens.approved.lock().len(), 1);
+}
+
+/// What is sent is the scope, whatever words stand beside it.
+#[tokio::test]
+async fn scopes_are_told_in_the_words_of_their_resource() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    let at = |scope: &str, description: &str| ScopeAt {
+        scope: scope.to_owned(),
+        resource: "https://orders.example".to_owned(),
+        description: description.to_owned(),
+    };
+    let asked = Asked {
+        scopes_at: vec![
+            at("orders.read", "See what you have ordered"),
+            at("orders.write", ""),
+        ],
+        ..desk()
+    };
+    world.tokens.asks("h", asked);
+    let page = browser.get("/?interaction=h").await;
+    for text in [
+        "<bdi>See what you have ordered</bdi>",
+        "<bdi>orders.read</bdi>",
+        "<bdi>orders.write</bdi>",
+    ] {
+        page.says(200, text);
+    }
+    decide(&mut browser, &page, "allow", BOTH, false)
+        .await
+        .location();
+    assert_eq!(world.tokens.last().scopes, BOTH);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use countersign_issuer::authorize::{
     Approving, Lodged, Lodging, Named, RedirectTo, Shown, approve, deny, push, shown,
 };
-use countersign_issuer::model::{Authorization, Client, ClientId, RecordId};
+use countersign_issuer::model::{Authorization, Catalogue, Client, ClientId, RecordId};
 use countersign_issuer::{Decision, Known};
 use countersign_jose::Thumbprint;
 
@@ -72,10 +72,12 @@ impl Operation for Show {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Shown>, Refused> {
         let (known, client) = lodged(records, self.named.record).await?;
         let authorization = known.as_ref().map(|known| &known.value);
+        let catalogue = concerned(records, authorization).await?;
         Ok(Decision::without_change(shown(
             self.named,
             authorization,
             client.as_ref(),
+            &catalogue,
             at.issuer,
             at.now,
         )))
@@ -126,6 +128,20 @@ impl Operation for Deny {
             at.issuer,
             at.now,
         ))
+    }
+}
+
+/// The resources that a request is about, as they are registered now.
+pub(super) async fn concerned(
+    records: &Records,
+    authorization: Option<&Authorization>,
+) -> Result<Catalogue, Refused> {
+    match authorization {
+        Some(authorization) => {
+            let resources = authorization.permissions.resources();
+            records.catalogue(resources).await
+        }
+        None => Ok(Catalogue::default()),
     }
 }
 

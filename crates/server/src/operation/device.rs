@@ -6,7 +6,7 @@ use countersign_issuer::{Ask, Decision, Issuer};
 use countersign_jose::Thumbprint;
 
 use super::Caller;
-use super::authorize::lodged;
+use super::authorize::{concerned, lodged};
 use crate::engine::{Engine, Moment, Operation};
 use crate::overload::Guesses;
 use crate::random;
@@ -112,10 +112,13 @@ impl Operation for Find {
             Some(id) => lodged(records, id).await?,
             None => (None, None),
         };
+        let authorization = known.as_ref().map(|known| &known.value);
+        let catalogue = concerned(records, authorization).await?;
         Ok(Decision::without_change(found(
             id,
-            known.as_ref().map(|known| &known.value),
+            authorization,
             client.as_ref(),
+            &catalogue,
             at.issuer,
             at.now,
         )))

@@ -10,13 +10,13 @@ use countersign_issuer::{Actor, Decision, FieldFault, Known, Refusal, Version};
 use zeroize::Zeroizing;
 
 use crate::engine::{Moment, Operation};
-use crate::record::Recorded as _;
+use crate::record::Recorded;
 use crate::records::Records;
 use crate::refused::Refused;
 
 /// A registration can grow by several changes that each fit into a message. It must still fit into
 /// one, with the rest of the answer that shows it.
-const CLIENT_BYTES_MAX: usize = 60 * 1024;
+const RECORD_BYTES_MAX: usize = 60 * 1024;
 
 /// Registers a client.
 pub(crate) struct CreateClient {
@@ -98,20 +98,27 @@ impl Operation for CreateClient {
             at.now,
         );
         if let Ok(registered) = &decision.answer {
-            check_size(&registered.client)?;
+            check_size(&registered.client, CLIENT_TOO_LARGE)?;
         }
         Ok(decision)
     }
 }
 
-fn check_size(client: &Client) -> Result<(), Refused> {
-    if client.encode().len() > CLIENT_BYTES_MAX {
-        return Err(Refused::Field {
-            field: "client",
-            expected: "must have at most 60 KiB: fewer or shorter scopes, keys or redirect URIs",
-        });
+const CLIENT_TOO_LARGE: Refused = Refused::Field {
+    field: "client",
+    expected: "must have at most 60 KiB: fewer or shorter scopes, keys or redirect URIs",
+};
+
+const RESOURCE_TOO_LARGE: Refused = Refused::Field {
+    field: "resource",
+    expected: "must have at most 60 KiB: fewer or shorter scopes, descriptions or schemas",
+};
+
+fn check_size(record: &impl Recorded, otherwise: Refused) -> Result<(), Refused> {
+    match record.encode().len() {
+        0..=RECORD_BYTES_MAX => Ok(()),
+        _ => Err(otherwise),
     }
-    Ok(())
 }
 
 #[tonic::async_trait]
@@ -143,7 +150,7 @@ impl Operation for UpdateClient {
             at.now,
         );
         if let Ok(client) = &decision.answer {
-            check_size(client)?;
+            check_size(client, CLIENT_TOO_LARGE)?;
         }
         Ok(decision)
     }
@@ -193,13 +200,17 @@ impl Operation for CreateResource {
         at: Moment<'_>,
     ) -> Result<Decision<Resource>, Refused> {
         let known = records.resource(self.new.uri()).await?;
-        Ok(create_resource(
+        let decision = create_resource(
             self.new.clone(),
             known.as_ref(),
             &at.issuer.name,
             &self.actor,
             at.now,
-        ))
+        );
+        if let Ok(resource) = &decision.answer {
+            check_size(resource, RESOURCE_TOO_LARGE)?;
+        }
+        Ok(decision)
     }
 }
 
@@ -227,13 +238,17 @@ impl Operation for UpdateResource {
         at: Moment<'_>,
     ) -> Result<Decision<Resource>, Refused> {
         let known = records.resource(self.change.uri()).await?;
-        Ok(update_resource(
+        let decision = update_resource(
             &self.change,
             known.as_ref(),
             &at.issuer.name,
             &self.actor,
             at.now,
-        ))
+        );
+        if let Ok(resource) = &decision.answer {
+            check_size(resource, RESOURCE_TOO_LARGE)?;
+        }
+        Ok(decision)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_issuer::model::{
     AccessTokenFormat, DetailsSchema, DetailsType, DisplayName, Permissions, RegisteredTypes,
-    Resource, ResourceUri, Scopes,
+    Resource, ResourceUri, Scope, ScopeDescription, ScopeDescriptions, Scopes,
 };
 use countersign_jose::UnixTime;
 
@@ -17,6 +17,7 @@ impl Recorded for Resource {
             uri: self.uri.as_str().to_owned(),
             display_name: self.display_name.as_str().to_owned(),
             scopes: scope_texts(&self.scopes),
+            scope_descriptions: description_records(&self.scope_descriptions),
             // At most 900; 0 says that the service's default holds.
             access_token_lifetime_secs: self.access_token_lifetime.map_or(0, |lifetime| {
                 u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
@@ -35,6 +36,7 @@ impl Recorded for Resource {
             uri: read(ResourceUri::parse(&record.uri))?,
             display_name: read(DisplayName::parse(&record.display_name))?,
             scopes: read(Scopes::parse(&record.scopes))?,
+            scope_descriptions: descriptions(&record.scope_descriptions)?,
             access_token_lifetime: (lifetime_secs != 0)
                 .then(|| Duration::from_secs(u64::from(lifetime_secs))),
             access_token_format: format(record.access_token_format)?,
@@ -61,6 +63,27 @@ fn format(number: i32) -> Result<AccessTokenFormat, Damaged> {
         Ok(stored::AccessTokenFormat::Reference) => Ok(AccessTokenFormat::Reference),
         Err(_) => Err(Damaged),
     }
+}
+
+fn description_records(described: &ScopeDescriptions) -> Vec<stored::ScopeDescriptionRecord> {
+    described
+        .iter()
+        .map(|(scope, description)| stored::ScopeDescriptionRecord {
+            scope: scope.as_str().to_owned(),
+            description: description.as_str().to_owned(),
+        })
+        .collect()
+}
+
+fn descriptions(records: &[stored::ScopeDescriptionRecord]) -> Result<ScopeDescriptions, Damaged> {
+    records
+        .iter()
+        .map(|record| {
+            let scope = read(Scope::parse(&record.scope))?;
+            let description = read(ScopeDescription::parse(&record.description))?;
+            Ok((scope, description))
+        })
+        .collect()
 }
 
 fn type_records(types: &RegisteredTypes) -> Vec<stored::DetailsTypeRecord> {

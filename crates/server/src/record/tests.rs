@@ -7,7 +7,8 @@ use countersign_issuer::model::{
     CodeChallenge, Detail, Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family,
     Generation, GrantTypes, GrantedDetail, GrantedDetails, KeyId, KeyPurpose, KeyState, Lock,
     Permissions, Polling, Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked,
-    RevokedCause, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State, Subject, Way, Wishes,
+    RevokedCause, Scope, ScopeDescription, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State,
+    Subject, Way, Wishes,
 };
 
 use countersign_issuer::{Claims, Reference};
@@ -132,6 +133,12 @@ fn resources_read_back() {
             uri: uri("https://a.example"),
             display_name: DisplayName::default(),
             scopes: Scopes::parse(&["read"]).expect("scopes"),
+            scope_descriptions: [(
+                Scope::parse("read").expect("a scope"),
+                ScopeDescription::parse("See your things").expect("words"),
+            )]
+            .into_iter()
+            .collect(),
             access_token_lifetime,
             access_token_format,
             created_at: at(1),

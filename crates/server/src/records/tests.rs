@@ -23,6 +23,7 @@ fn change(uri: &str) -> Change {
                 uri: uri.clone(),
                 display_name: DisplayName::default(),
                 scopes: Scopes::default(),
+                scope_descriptions: Default::default(),
                 access_token_lifetime: None,
                 access_token_format: AccessTokenFormat::Jwt,
                 created_at: now,

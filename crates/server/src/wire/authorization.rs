@@ -5,14 +5,14 @@ use std::time::Duration;
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, Authorization, AuthorizeDeviceRequest, AuthorizeDeviceResponse,
     FindAuthorizationRequest, FindAuthorizationResponse, PushAuthorizationRequest,
-    PushAuthorizationResponse,
+    PushAuthorizationResponse, ScopeAtResource,
 };
 use countersign_issuer::Ask;
 use countersign_issuer::authorize::{
     ApproveForm, Approving, AuthorizedDevice, Found, Guesser, Lodged, Lodging, PushForm,
     RedirectTo, Shown, user_code,
 };
-use countersign_issuer::model::UserCode;
+use countersign_issuer::model::{ScopeAt, UserCode};
 use countersign_jose::UnixTime;
 
 use super::{caller, duration, resources, scopes, timestamp, unix_time};
@@ -138,5 +138,15 @@ pub(crate) fn shown(shown: &Shown) -> Authorization {
             .collect(),
         prompts: shown.wishes.prompts.words().map(str::to_owned).collect(),
         authorization_details: shown.details.to_json(),
+        scopes_at_resources: shown.scopes.iter().map(scope_at).collect(),
+    }
+}
+
+fn scope_at(at: &ScopeAt) -> ScopeAtResource {
+    let description = at.description.as_ref();
+    ScopeAtResource {
+        scope: at.scope.as_str().to_owned(),
+        resource: at.resource.as_str().to_owned(),
+        description: description.map_or_else(String::new, ToString::to_string),
     }
 }

@@ -7,7 +7,7 @@ use crate::comes::{Comes, check};
 use crate::harness::{CALLBACK, ORDERS, Service, inner, person_client, service_client, strings};
 use crate::proof::Key;
 
-fn mask(paths: &[&str]) -> Option<FieldMask> {
+pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask {
         paths: strings(paths),
     })
@@ -122,6 +122,13 @@ async fn a_resource_is_created_shown_changed_and_removed() {
     );
 }
 
+pub(crate) fn words(scope: &str, description: &str) -> admin::ScopeDescription {
+    admin::ScopeDescription {
+        scope: scope.to_owned(),
+        description: description.to_owned(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn resources_that_are_not_right_are_refused_by_field() {
     let service = Service::start().await;
@@ -188,6 +195,24 @@ async fn resources_that_are_not_right_are_refused_by_field() {
                 ..right()
             }),
             Comes::Scope,
+        ),
+        (
+            "words for a scope that it does not have",
+            Some(admin::Resource {
+                scopes: strings(&["orders.read"]),
+                scope_descriptions: vec![words("orders.write", "Change your orders")],
+                ..right()
+            }),
+            Comes::R("resource.scope_descriptions"),
+        ),
+        (
+            "words on two lines",
+            Some(admin::Resource {
+                scopes: strings(&["orders.read"]),
+                scope_descriptions: vec![words("orders.read", "See\nall")],
+                ..right()
+            }),
+            Comes::R("resource.scope_descriptions[0].description"),
         ),
         ("right", Some(right()), Comes::Ok),
     ] {

@@ -5,6 +5,7 @@ mod audit;
 mod authority;
 mod authorization;
 mod comes;
+mod described;
 mod descriptors;
 mod details;
 mod details_attacks;

@@ -68,6 +68,7 @@ impl Records {
             uri: self.orders.clone(),
             display_name: self.name.clone(),
             scopes: self.scopes.clone(),
+            scope_descriptions: Default::default(),
             access_token_lifetime: None,
             access_token_format: AccessTokenFormat::Jwt,
             created_at: self.registered,

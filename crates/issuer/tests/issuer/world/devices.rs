@@ -49,6 +49,7 @@ impl World {
             id.copied(),
             known.map(|known| &known.value),
             client.as_ref(),
+            &self.catalogue(),
             &self.issuer,
             self.now,
         )

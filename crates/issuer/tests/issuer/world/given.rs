@@ -97,6 +97,7 @@ pub(crate) fn resource(uri: &str, scopes: &[&str]) -> Resource {
         uri: ResourceUri::parse(uri).unwrap(),
         display_name: DisplayName::default(),
         scopes: Scopes::parse(scopes).unwrap(),
+        scope_descriptions: Default::default(),
         access_token_lifetime: None,
         access_token_format: AccessTokenFormat::Jwt,
         created_at: START,

@@ -3,7 +3,9 @@
 use countersign::admin::v1 as message;
 use countersign_issuer::Version;
 use countersign_issuer::model::{AccessTokenFormat, Resource};
-use countersign_issuer::register::{DetailsTypeForm, DurationForm, FormatForm, ResourceForm, etag};
+use countersign_issuer::register::{
+    DetailsTypeForm, DurationForm, FormatForm, ResourceForm, ScopeDescriptionForm, etag,
+};
 
 use super::needed;
 use crate::refused::Refused;
@@ -29,6 +31,14 @@ pub(crate) fn resource_form(resource: Option<message::Resource>) -> Result<Resou
                 schema: kind.schema,
             })
             .collect(),
+        scope_descriptions: resource
+            .scope_descriptions
+            .into_iter()
+            .map(|described| ScopeDescriptionForm {
+                scope: described.scope,
+                description: described.description,
+            })
+            .collect(),
         etag: resource.etag,
     })
 }
@@ -50,6 +60,14 @@ pub(crate) fn resource(resource: &Resource, version: Version) -> message::Resour
             .map(|(kind, schema)| message::DetailsType {
                 name: kind.as_str().to_owned(),
                 schema: schema.as_str().to_owned(),
+            })
+            .collect(),
+        scope_descriptions: resource
+            .scope_descriptions
+            .iter()
+            .map(|(scope, description)| message::ScopeDescription {
+                scope: scope.as_str().to_owned(),
+                description: description.as_str().to_owned(),
             })
             .collect(),
     }

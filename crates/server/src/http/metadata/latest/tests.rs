@@ -37,6 +37,7 @@ fn resource(uri: &str, kind: &str) -> Change {
         uri: ResourceUri::parse(uri).expect("a URI"),
         display_name: DisplayName::default(),
         scopes: Scopes::parse(&["use"]).expect("scopes"),
+        scope_descriptions: Default::default(),
         access_token_lifetime: None,
         access_token_format: AccessTokenFormat::Jwt,
         details_types: RegisteredTypes::from_iter([(kind, schema)]),
