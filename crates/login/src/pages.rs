@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
 
-pub(crate) use account::account;
+pub(crate) use account::{Own, account};
 pub(crate) use consent::{Consenting, consent};
 pub(crate) use device::device;
 pub(crate) use login::{LoggingIn, login};
@@ -135,9 +135,32 @@ fn in_words(wait: Duration) -> String {
     }
 }
 
+/// Since when, roughly: no page knows the time zone of who reads it.
+fn ago(age: Duration) -> String {
+    match age.as_secs() / 60 {
+        0 | 1 => "just now".to_owned(),
+        minutes @ 2..=119 => format!("{minutes} minutes ago"),
+        minutes => format!("{} hours ago", minutes / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_are_told_in_words() {
+        for (secs, words) in [
+            (0, "just now"),
+            (119, "just now"),
+            (120, "2 minutes ago"),
+            (7_199, "119 minutes ago"),
+            (7_200, "2 hours ago"),
+            (43_200, "12 hours ago"),
+        ] {
+            assert_eq!(ago(Duration::from_secs(secs)), words);
+        }
+    }
 
     #[test]
     fn waits_are_told_in_words() {

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `account` / name | `AccountRecord` | never |
 //! | `session` / hash of the cookie, 32 bytes | `SessionRecord` | when the session is over |
+//! | `session-of` / name / hash of the cookie, 32 bytes | `SessionOfRecord` | when it ends in the end |
 //! | `consent` / subject / hash, 32 bytes | `ConsentRecord` | never |
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use crate::account::{Account, Name};
 use crate::consent::{Consent, ConsentId};
 use crate::event::{Event, EventKind};
 use crate::password::Hash;
-use crate::session::{RequestHash, Session};
+use crate::session::{BrowserName, RequestHash, Session};
 
 /// A record is not what its key says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Error)]
@@ -47,6 +48,15 @@ pub(crate) fn account_key(name: &Name) -> Key {
 
 pub(crate) fn session_key(hash: &[u8; 32]) -> Key {
     Key::of("session").and(hash)
+}
+
+/// Where it is said which sessions an account has.
+pub(crate) fn sessions_of(name: &Name) -> Key {
+    Key::of("session-of").and(name.as_str())
+}
+
+pub(crate) fn session_of_key(name: &Name, hash: &[u8; 32]) -> Key {
+    sessions_of(name).and(hash)
 }
 
 /// Where the consents of a person are.
@@ -97,7 +107,19 @@ pub(crate) fn session(session: &Session) -> Bytes {
         ends_millis: session.ends_at.as_millis(),
         generation: session.generation,
         proved_for: proved_for.unwrap_or_default().into(),
+        browser: session.browser.as_str().to_owned(),
     })
+}
+
+pub(crate) fn session_of(hash: &[u8; 32]) -> Bytes {
+    bytes_of(&stored::SessionOfRecord {
+        session_hash: Bytes::copy_from_slice(hash),
+    })
+}
+
+pub(crate) fn read_session_of(bytes: &[u8]) -> Result<[u8; 32], Damaged> {
+    let record: stored::SessionOfRecord = message_of(bytes)?;
+    record.session_hash[..].try_into().map_err(|_| Damaged)
 }
 
 pub(crate) fn read_session(bytes: &[u8]) -> Result<Session, Damaged> {
@@ -116,6 +138,7 @@ pub(crate) fn read_session(bytes: &[u8]) -> Result<Session, Damaged> {
         used_at: UnixTime::from_millis(record.used_millis),
         ends_at: UnixTime::from_millis(record.ends_millis),
         proved_for,
+        browser: BrowserName::of(&record.browser),
     })
 }
 

@@ -33,11 +33,43 @@ pub(crate) struct Session {
     pub(crate) ends_at: UnixTime,
     /// The request that the password was given for.
     pub(crate) proved_for: Option<RequestHash>,
+    /// For people who look at their sessions. Nothing is decided by it: it can say anything.
+    pub(crate) browser: BrowserName,
 }
+
+/// What a browser calls itself (`User-Agent`), as far as it fits on a page: printable ASCII, at most
+/// 160 characters.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct BrowserName(String);
+
+/// The name of a session that is no secret: its browser's cookie does not follow from it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SessionName(pub(crate) [u8; 32]);
 
 /// The hash of an authorization request's name.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RequestHash(pub(crate) [u8; 32]);
+
+impl BrowserName {
+    pub(crate) fn of(text: &str) -> Self {
+        let printable = text.chars().filter(|c| matches!(c, ' '..='~'));
+        Self(printable.take(160).collect())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SessionName {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        base64url::decode_array(text).ok().map(Self)
+    }
+
+    pub(crate) fn text(self) -> String {
+        base64url::encode(self.0)
+    }
+}
 
 impl BrowserId {
     pub(crate) const fn of(random: [u8; 32]) -> Self {
@@ -84,7 +116,12 @@ impl RequestHash {
 
 impl Session {
     /// The session of somebody who has just given the password.
-    pub(crate) fn begun(account: &Account, handle: Option<&str>, now: UnixTime) -> Self {
+    pub(crate) fn begun(
+        account: &Account,
+        handle: Option<&str>,
+        browser: BrowserName,
+        now: UnixTime,
+    ) -> Self {
         Self {
             account: account.name.clone(),
             generation: account.generation,
@@ -92,6 +129,7 @@ impl Session {
             used_at: now,
             ends_at: now.plus(ABSOLUTE),
             proved_for: handle.map(RequestHash::of),
+            browser,
         }
     }
 
@@ -144,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_idle_and_in_the_end() {
-        let session = Session::begun(&ann(), None, NOW);
+        let session = Session::begun(&ann(), None, BrowserName::default(), NOW);
         let almost = NOW.plus(IDLE).minus(Duration::from_millis(1));
         assert!(session.stands(&ann(), almost));
         assert!(!session.stands(&ann(), NOW.plus(IDLE)));
@@ -162,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_with_its_account() {
-        let session = Session::begun(&ann(), None, NOW);
+        let session = Session::begun(&ann(), None, BrowserName::default(), NOW);
         let disabled = Account {
             disabled: true,
             ..ann()
@@ -178,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_password_is_asked_for_again_once() {
-        let session = |handle| Session::begun(&ann(), handle, NOW);
+        let session = |handle| Session::begun(&ann(), handle, BrowserName::default(), NOW);
         let later = NOW.plus(Duration::from_secs(60));
         let asked = |ago: Option<u64>, login_again| Asked {
             authenticated_since: ago.map(|secs| later.minus(Duration::from_secs(secs))),
@@ -209,5 +247,12 @@ mod tests {
         assert!(!format!("{id:?}").contains(&id.reveal()));
         assert!(BrowserId::parse(&id.reveal()).is_some());
         assert!(BrowserId::parse("short").is_none());
+    }
+
+    #[test]
+    fn what_a_browser_calls_itself_is_short_and_printable() {
+        assert_eq!(BrowserName::of("A/1.0 (x)").as_str(), "A/1.0 (x)");
+        assert_eq!(BrowserName::of("a\u{202e}b\nc").as_str(), "abc");
+        assert_eq!(BrowserName::of(&"x".repeat(10_000)).as_str().len(), 160);
     }
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use countersign_client::random;
 use countersign_jose::UnixTime;
-use countersign_store::{Change, Commit, Store, Version, Write};
+use countersign_store::{Change, Commit, Key, Store, Versioned, Write};
 
-use crate::account::Account;
+use crate::account::{Account, Name};
 use crate::accounts::{Accounts, AccountsError};
 use crate::event::{Event, EventKind};
 use crate::record;
-use crate::session::{BrowserId, Session};
+use crate::session::{BrowserId, Session, SessionName};
+
+/// The most that a person is shown. Whoever has more logs out everywhere.
+const SHOWN_MAX: usize = 100;
 
 /// Keeps sessions. A browser that is not logged in has none: strangers fill no store.
 #[derive(Clone)]
@@ -24,6 +27,13 @@ pub(crate) struct Sessions {
 pub(crate) struct LoggedIn {
     pub(crate) session: Session,
     pub(crate) account: Account,
+}
+
+/// One of a person's sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    pub(crate) name: SessionName,
+    pub(crate) session: Session,
 }
 
 impl Sessions {
@@ -43,9 +53,11 @@ impl Sessions {
         id: &BrowserId,
         now: UnixTime,
     ) -> Result<Option<LoggedIn>, AccountsError> {
-        let Some((session, version)) = self.load(id).await? else {
+        let hash = id.hash();
+        let Some(found) = self.load(&record::session_key(&hash)).await? else {
             return Ok(None);
         };
+        let session = record::read_session(&found.value)?;
         let Some(account) = self.accounts.account(&session.account).await? else {
             return Ok(None);
         };
@@ -53,8 +65,8 @@ impl Sessions {
             return Ok(None);
         }
         if let Some(used) = session.used(now) {
-            let key = record::session_key(&id.hash());
-            let write = Write::replace(key, version, record::session(&used))
+            let key = record::session_key(&hash);
+            let write = Write::replace(key, found.version, record::session(&used))
                 .expiring_at(used.expires_at().as_millis());
             // Somebody else's note is as good, and a session that was ended stays so.
             self.store.commit(Change::of([write])).await?;
@@ -70,10 +82,19 @@ impl Sessions {
         subject: &str,
     ) -> Result<BrowserId, AccountsError> {
         let id = Self::new_id()?;
-        let write = Write::create(record::session_key(&id.hash()), record::session(session))
-            .expiring_at(session.expires_at().as_millis());
+        let hash = id.hash();
+        let writes = [
+            Write::create(record::session_key(&hash), record::session(session))
+                .expiring_at(session.expires_at().as_millis()),
+            // As long as it can last: uses of it are not noted here.
+            Write::create(
+                record::session_of_key(&session.account, &hash),
+                record::session_of(&hash),
+            )
+            .expiring_at(session.ends_at.as_millis()),
+        ];
         let event = Event::of_person(EventKind::LoggedIn, subject, session.authenticated_at);
-        let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
+        let change = Change::of(writes).append(record::AUDIT, record::audit_entry(&event));
         if let Commit::Conflict(_) = self.store.commit(change).await? {
             return Err(AccountsError::Fault("a session of that name was there"));
         }
@@ -87,10 +108,69 @@ impl Sessions {
         id: &BrowserId,
         told: Option<&Event<'_>>,
     ) -> Result<(), AccountsError> {
+        self.end_at(&id.hash(), None, told).await
+    }
+
+    /// Ends that session, if it is one of this account, and says so.
+    pub(crate) async fn end_one_of(
+        &self,
+        account: &Account,
+        session: SessionName,
+        now: UnixTime,
+    ) -> Result<(), AccountsError> {
+        let told = Event::of_person(EventKind::LoggedOut, &account.subject, now);
+        self.end_at(&session.0, Some(&account.name), Some(&told))
+            .await
+    }
+
+    /// The sessions of an account that count, besides that of this browser: the one that was used
+    /// last comes first. Those that began before they were listed are not among them.
+    pub(crate) async fn elsewhere(
+        &self,
+        account: &Account,
+        here: &BrowserId,
+        now: UnixTime,
+    ) -> Result<Vec<Elsewhere>, AccountsError> {
+        let prefix = record::sessions_of(&account.name);
+        let page = self.store.scan(&prefix, None, SHOWN_MAX).await?;
+        let mut hashes = Vec::with_capacity(page.records.len());
+        for (_, found) in &page.records {
+            hashes.push(record::read_session_of(&found.value)?);
+        }
+        hashes.retain(|hash| *hash != here.hash());
+        let keys: Vec<Key> = hashes.iter().map(record::session_key).collect();
+        let mut sessions = Vec::with_capacity(keys.len());
+        for (hash, found) in hashes.into_iter().zip(self.store.load(&keys).await?) {
+            let Some(found) = found else { continue };
+            let session = record::read_session(&found.value)?;
+            if session.account == account.name && session.stands(account, now) {
+                let name = SessionName(hash);
+                sessions.push(Elsewhere { name, session });
+            }
+        }
+        sessions.sort_by_key(|it| std::cmp::Reverse(it.session.used_at));
+        Ok(sessions)
+    }
+
+    async fn end_at(
+        &self,
+        hash: &[u8; 32],
+        only_of: Option<&Name>,
+        told: Option<&Event<'_>>,
+    ) -> Result<(), AccountsError> {
+        let key = record::session_key(hash);
         // Again where a note of its use came between.
-        while let Some((_, version)) = self.load(id).await? {
-            let write = Write::delete(record::session_key(&id.hash()), version);
-            let change = Change::of([write]);
+        while let Some(found) = self.load(&key).await? {
+            let account = record::read_session(&found.value)?.account;
+            if only_of.is_some_and(|only| *only != account) {
+                return Ok(());
+            }
+            let listed = record::session_of_key(&account, hash);
+            let mut writes = vec![Write::delete(key.clone(), found.version)];
+            if let Some(of) = self.load(&listed).await? {
+                writes.push(Write::delete(listed, of.version));
+            }
+            let change = Change::of(writes);
             let change = match told {
                 Some(event) => change.append(record::AUDIT, record::audit_entry(event)),
                 None => change,
@@ -102,11 +182,8 @@ impl Sessions {
         Ok(())
     }
 
-    async fn load(&self, id: &BrowserId) -> Result<Option<(Session, Version)>, AccountsError> {
-        let found = self.store.load(&[record::session_key(&id.hash())]).await?;
-        let Some(found) = found.into_iter().next().flatten() else {
-            return Ok(None);
-        };
-        Ok(Some((record::read_session(&found.value)?, found.version)))
+    async fn load(&self, key: &Key) -> Result<Option<Versioned>, AccountsError> {
+        let found = self.store.load(std::slice::from_ref(key)).await?;
+        Ok(found.into_iter().next().flatten())
     }
 }

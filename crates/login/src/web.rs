@@ -162,6 +162,12 @@ impl App {
                 }),
             )
             .route(
+                &at("end-session"),
+                post(|State(app): State<Self>, sent: Sent| async move {
+                    app.answer(account::ended(&app.0, sent).await)
+                }),
+            )
+            .route(
                 &at("logout"),
                 post(|State(app): State<Self>, sent: Sent| async move {
                     app.answer(leave::left(&app.0, sent).await)

@@ -2,13 +2,33 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Place, asked};
+use countersign_jose::UnixTime;
+
+use super::{Page, Place, ago, asked};
 use crate::account::Account;
 use crate::consent::Consent;
-use crate::sessions::LoggedIn;
+use crate::sessions::{Elsewhere, LoggedIn};
+
+/// What the page shows.
+pub(crate) struct Own<'a> {
+    /// The form token of the browser.
+    pub(crate) token: &'a str,
+    pub(crate) who: &'a LoggedIn,
+    pub(crate) consents: &'a [Consent],
+    /// The sessions in other browsers.
+    pub(crate) elsewhere: &'a [Elsewhere],
+    pub(crate) now: UnixTime,
+}
 
 /// The page.
-pub(crate) fn account(place: &Place, token: &str, who: &LoggedIn, consents: &[Consent]) -> Page {
+pub(crate) fn account(place: &Place, own: &Own<'_>) -> Page {
+    let &Own {
+        token,
+        who,
+        consents,
+        elsewhere,
+        now,
+    } = own;
     let main = html! {
         h1 { "Your account" }
         (name(&who.account))
@@ -18,6 +38,13 @@ pub(crate) fn account(place: &Place, token: &str, who: &LoggedIn, consents: &[Co
         }
         ul.consents {
             @for consent in consents { li { (remembered(place, token, consent)) } }
+        }
+        h2 { "Where else you are logged in" }
+        @if elsewhere.is_empty() {
+            p { "Nowhere." }
+        }
+        ul.consents {
+            @for it in elsewhere { li { (session(place, token, it, now)) } }
         }
         h2 { "Leave" }
         form method="post" action=(place.path("logout")) {
@@ -58,6 +85,26 @@ fn remembered(place: &Place, token: &str, consent: &Consent) -> Markup {
             input type="hidden" name="token" value=(token);
             input type="hidden" name="consent" value=(id);
             button.quiet type="submit" aria-describedby={ "c-" (id) } { "Ask me again" }
+        }
+    }
+}
+
+fn session(place: &Place, token: &str, it: &Elsewhere, now: UnixTime) -> Markup {
+    let id = it.name.text();
+    let browser = match it.session.browser.as_str() {
+        "" => "A browser that does not say what it is",
+        name => name,
+    };
+    html! {
+        h3 id={ "s-" (id) } { bdi { (browser) } }
+        p {
+            "Logged in " (ago(now.since(it.session.authenticated_at)))
+            ", last used " (ago(now.since(it.session.used_at))) "."
+        }
+        form method="post" action=(place.path("end-session")) {
+            input type="hidden" name="token" value=(token);
+            input type="hidden" name="session" value=(id);
+            button.quiet type="submit" aria-describedby={ "s-" (id) } { "Log out there" }
         }
     }
 }

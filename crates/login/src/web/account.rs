@@ -1,10 +1,13 @@
 //! What a person sees of themselves: what they allowed, and how to take it back.
 
+use tracing::info;
+
 use super::Inner;
 use super::asking::{Asking, Sent};
 use super::reply::{Reply, Stop};
 use crate::consent::ConsentId;
 use crate::pages;
+use crate::session::SessionName;
 
 pub(super) async fn shown(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
     let id = &asking.browser.id;
@@ -12,7 +15,17 @@ pub(super) async fn shown(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
         return Ok(Reply::redirect(app.place.path("")));
     };
     let consents = app.consents.of(&who.account.subject).await?;
-    let page = pages::account(&app.place, &id.form_token(), &who, &consents);
+    let now = app.now();
+    let page = pages::account(
+        &app.place,
+        &pages::Own {
+            token: &id.form_token(),
+            who: &who,
+            consents: &consents,
+            elsewhere: &app.sessions.elsewhere(&who.account, id, now).await?,
+            now,
+        },
+    );
     Ok(Reply::page(page))
 }
 
@@ -22,6 +35,18 @@ pub(super) async fn forgotten(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
         let id = id.ok_or(Stop::Malformed)?;
         let subject = &who.account.subject;
         app.consents.forget(subject, id, app.now()).await?;
+    }
+    Ok(Reply::redirect(app.place.path("account")))
+}
+
+/// Ends one of the person's sessions, in whichever browser it is. One of somebody else's stays.
+pub(super) async fn ended(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
+    if let Some(who) = app.sessions.find(&sent.browser.id, app.now()).await? {
+        let name = sent.fields.one("session").and_then(SessionName::parse);
+        let name = name.ok_or(Stop::Malformed)?;
+        let ending = app.sessions.end_one_of(&who.account, name, app.now());
+        ending.await?;
+        info!(account = %who.account.name, "somebody ended a session elsewhere");
     }
     Ok(Reply::redirect(app.place.path("account")))
 }

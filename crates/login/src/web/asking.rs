@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use cookie::Cookie;
 use countersign_jose::UnixTime;
-use http::header::{CONTENT_TYPE, COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
@@ -14,7 +14,7 @@ use super::{App, fields::Fields};
 use crate::address::Address;
 use crate::csrf;
 use crate::named::Named;
-use crate::session::BrowserId;
+use crate::session::{BrowserId, BrowserName};
 use crate::sessions::Sessions;
 
 /// A browser, by its cookie.
@@ -35,6 +35,8 @@ pub(crate) struct Asking {
 pub(crate) struct Sent {
     pub(crate) browser: Browser,
     pub(crate) address: Address,
+    /// What the browser calls itself.
+    pub(crate) agent: BrowserName,
     pub(crate) fields: Fields,
 }
 
@@ -84,6 +86,8 @@ impl FromRequest<App> for Sent {
             return Err(stop(Stop::Malformed));
         }
         let address = Address::of_request(&parts, app.0.proxies);
+        let agent = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+        let agent = BrowserName::of(&String::from_utf8_lossy(agent.unwrap_or_default()));
         let bytes = Bytes::from_request(Request::from_parts(parts, body), &()).await;
         let bytes = bytes.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => stop(Stop::TooLarge),
@@ -97,6 +101,7 @@ impl FromRequest<App> for Sent {
         Ok(Self {
             browser: Browser { id, is_new: false },
             address,
+            agent,
             fields,
         })
     }

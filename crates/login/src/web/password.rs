@@ -52,7 +52,8 @@ pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     };
     app.throttle.right(&attempt);
     // Under a new name: whoever knew the old one knows nothing of this session.
-    let session = Session::begun(&account, named.map(|named| named.handle), app.now());
+    let handle = named.map(|named| named.handle);
+    let session = Session::begun(&account, handle, sent.agent.clone(), app.now());
     let beginning = app
         .sessions
         .begin(&sent.browser.id, &session, &account.subject);

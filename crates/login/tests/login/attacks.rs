@@ -23,7 +23,13 @@ async fn a_form_of_another_site_is_refused_whatever_it_is_for() {
         ("consent", "x"),
     ];
     let own = world.origin.as_str();
-    for path in ["/password", "/decision", "/logout", "/forget"] {
+    for path in [
+        "/password",
+        "/decision",
+        "/logout",
+        "/forget",
+        "/end-session",
+    ] {
         // With everything right but where it comes from.
         for said in [
             &[][..],

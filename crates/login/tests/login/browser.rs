@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -22,6 +22,8 @@ pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, String>,
     /// What a proxy says of where it is.
     pub(crate) forwarded: Option<String>,
+    /// What it calls itself.
+    pub(crate) agent: Option<&'static str>,
 }
 
 /// What it got.
@@ -38,6 +40,7 @@ impl Browser {
             origin: origin.to_owned(),
             cookies: BTreeMap::new(),
             forwarded: None,
+            agent: None,
         }
     }
 
@@ -90,6 +93,9 @@ impl Browser {
         }
         if let Some(forwarded) = &self.forwarded {
             request = request.header("x-forwarded-for", forwarded);
+        }
+        if let Some(agent) = self.agent {
+            request = request.header(USER_AGENT, agent);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -246,7 +246,11 @@ async fn the_store_holds_neither_passwords_nor_cookies() {
     let cookie = browser.session().unwrap();
     let all = countersign_store::Key::new(Vec::<Vec<u8>>::new());
     let page = world.store.scan(&all, None, 1_000).await.unwrap();
-    assert_eq!(page.records.len(), 2, "an account and a session");
+    assert_eq!(
+        page.records.len(),
+        3,
+        "an account, a session, and whose it is"
+    );
     let id = countersign_jose::base64url::decode(cookie).unwrap();
     for (key, found) in page.records {
         for bytes in [key.as_bytes(), &found.value[..]] {

@@ -9,6 +9,7 @@ mod device;
 mod headers;
 mod logging_in;
 mod platform;
+mod sessions;
 mod stepping_up;
 mod told;
 mod world;
