@@ -1,6 +1,7 @@
 //! A program of `interop/clients/` as a child process: it says what came of its requests, and asks
 //! a person to decide them.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -36,16 +37,20 @@ impl Program {
     ) -> Result<Self, Problem> {
         let mut command = Command::new(launcher);
         command.arg(sources(folder)).args(words);
-        Self::of(&mut command, &stand.ca())
+        Self::of(&mut command, &stand.ca(), &[])
     }
 
-    /// Starts what the command says, which is told whom to trust.
-    pub(crate) fn of(command: &mut Command, ca: &Path) -> Result<Self, Problem> {
+    /// Starts what the command says, which is told whom to trust, and has these variables.
+    pub(crate) fn of(
+        command: &mut Command,
+        ca: &Path,
+        variables: &[(&'static str, OsString)],
+    ) -> Result<Self, Problem> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        service::unconfigured(command);
+        service::unconfigured(command).envs(variables.iter().cloned());
         // How each platform is told of an authority: Node, Python's requests, Python itself, and
         // the launchers that make Java's store of it.
         for name in [

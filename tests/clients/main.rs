@@ -1,13 +1,15 @@
 //! OAuth clients and resource servers that know nothing of Countersign, as they are published,
-//! against the running binary, over TLS: `interop/clients/`; and the programs in other languages
-//! that the pages of `docs/grants/` show.
+//! against the running binary, over TLS: `interop/clients/`; and the programs and
+//! commands that the pages of `docs/grants/` show.
 //!
 //! Each test needs what `tests/tools/install.sh` installs for it, and `curl`, which plays the
 //! browser. Without it the test is reported as *ignored*, loudly; where `COUNTERSIGN_REQUIRE_PARTS`
 //! is set it fails.
 
 mod browser;
+mod by_hand;
 mod certificates;
+mod desk;
 mod dialogue;
 mod javascript;
 mod nimbus;
@@ -52,6 +54,18 @@ fn trials() -> Vec<Trial> {
             "spring::resource_server",
             spring::resource_server,
         ),
+        trial(
+            "curl",
+            "by_hand::client_credentials",
+            by_hand::client_credentials,
+        ),
+        trial(
+            "curl",
+            "by_hand::authorization_code",
+            by_hand::authorization_code,
+        ),
+        trial("grpcurl", "by_hand::device", by_hand::device),
+        trial("curl", "by_hand::refresh_token", by_hand::refresh_token),
         Trial::test("samples::all_are_run", || {
             samples::all_are_run().map_err(Into::into)
         }),

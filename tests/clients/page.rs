@@ -8,6 +8,9 @@ use countersign_testkit::Problem;
 /// Where the service of the pages is.
 const SERVICE: &str = "http://127.0.0.1:7443";
 
+/// The same where a command wants host and port alone.
+const HOST: &str = "127.0.0.1:7443";
+
 /// The languages of samples that are programs of their own.
 pub(crate) const LANGUAGES: &[&str] = &["python", "js"];
 
@@ -23,8 +26,16 @@ pub(crate) struct Page {
     text: String,
 }
 
+/// A command, and what it says.
+pub(crate) struct Typed {
+    pub(crate) command: String,
+    pub(crate) says: String,
+}
+
 /// A fenced block.
 struct Block {
+    /// The heading that it stands below.
+    section: String,
     language: String,
     text: String,
 }
@@ -33,8 +44,9 @@ impl Page {
     /// The page of this name, for a service somewhere else.
     pub(crate) fn read(name: &str, service: &str) -> Result<Self, Problem> {
         let text = fs::read_to_string(folder().join(name))?;
+        let host = service.rsplit("//").next().unwrap_or_default();
         Ok(Self {
-            text: text.replace(SERVICE, service),
+            text: text.replace(SERVICE, service).replace(HOST, host),
         })
     }
 
@@ -78,33 +90,78 @@ impl Page {
         commands
     }
 
-    /// What stands behind `$ `, with the lines that go on.
     fn commands(&self) -> Vec<String> {
         let mut commands = Vec::new();
         let consoles = self.blocks().into_iter();
         for block in consoles.filter(|block| block.language == "console") {
-            let text = block.text.replace("\\\n", "");
-            commands.extend(text.lines().filter_map(|line| {
-                let words = line.strip_prefix("$ ")?.split_whitespace();
-                Some(words.collect::<Vec<_>>().join(" "))
-            }));
+            commands.extend(block.typed().into_iter().map(|typed| typed.command));
         }
         commands
     }
 
+    /// What is typed below *By hand*, block by block, without what registers.
+    pub(crate) fn by_hand(&self) -> Result<Vec<Vec<Typed>>, Problem> {
+        let blocks = self
+            .blocks()
+            .into_iter()
+            .filter(|block| block.section == "## By hand" && block.language == "console");
+        let registers = |typed: &Typed| {
+            REGISTER
+                .iter()
+                .any(|begin| typed.command.starts_with(begin))
+        };
+        let mut all: Vec<Vec<Typed>> = Vec::new();
+        for block in blocks {
+            let typed = block.typed().into_iter();
+            all.push(typed.filter(|typed| !registers(typed)).collect());
+        }
+        if all.iter().all(Vec::is_empty) {
+            return Err("nothing is typed by hand".into());
+        }
+        Ok(all)
+    }
+
     fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
+        let mut section = "";
         let mut lines = self.text.lines();
         while let Some(line) = lines.next() {
-            if let Some(language) = line.strip_prefix("```") {
+            if line.starts_with("## ") {
+                section = line;
+            } else if let Some(language) = line.strip_prefix("```") {
                 let inside = lines.by_ref().take_while(|line| *line != "```");
                 blocks.push(Block {
+                    section: section.to_owned(),
                     language: language.to_owned(),
                     text: inside.map(|line| format!("{line}\n")).collect(),
                 });
             }
         }
         blocks
+    }
+}
+
+impl Block {
+    /// What stands behind `$ `, with the lines that go on, and what stands below it.
+    fn typed(&self) -> Vec<Typed> {
+        let mut all: Vec<Typed> = Vec::new();
+        for line in self.text.replace("\\\n", "").lines() {
+            match (line.strip_prefix("$ "), all.last_mut()) {
+                (Some(command), _) => {
+                    let words = command.split_whitespace();
+                    all.push(Typed {
+                        command: words.collect::<Vec<_>>().join(" "),
+                        says: String::new(),
+                    });
+                }
+                (None, Some(typed)) => {
+                    typed.says.push_str(line);
+                    typed.says.push('\n');
+                }
+                (None, None) => {}
+            }
+        }
+        all
     }
 }
 
