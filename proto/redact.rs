@@ -39,7 +39,7 @@ redact! {
     authorization::v1::Authorization { client_id, client_display_name, redirect_uri, scopes, resources, expire_time, device }
     authorization::v1::ApproveAuthorizationRequest { scopes }
     authorization::v1::ApproveAuthorizationResponse {}
-    authorization::v1::DenyAuthorizationRequest {}
+    authorization::v1::DenyAuthorizationRequest { reason }
     authorization::v1::DenyAuthorizationResponse {}
     admin::v1::CreateClientResponse { client }
     admin::v1::RotateClientSecretResponse {}

@@ -87,7 +87,10 @@ impl Person {
                 self.runtime.block_on(approved)?.into_inner().redirect_to
             }
             Decides::Decline => {
-                let deny = DenyAuthorizationRequest { request_uri };
+                let deny = DenyAuthorizationRequest {
+                    request_uri,
+                    ..DenyAuthorizationRequest::default()
+                };
                 let denied = authorizations.deny_authorization(deny);
                 self.runtime.block_on(denied)?.into_inner().redirect_to
             }

@@ -3,6 +3,7 @@
 mod authorization;
 mod certificate;
 mod client;
+mod denial;
 mod described;
 mod details;
 mod distinguished_name;
@@ -26,6 +27,7 @@ pub use client::{
     Authentication, Client, GrantType, GrantTypes, PERMISSIONS_MAX, REDIRECT_URIS_MAX, RefreshKey,
     SERVES_MAX,
 };
+pub use denial::Denial;
 pub use described::{ScopeAt, ScopeDescription, ScopeDescriptions};
 pub use details::{
     DETAIL_DEPTH_MAX, DETAILS_BYTES_MAX, DETAILS_MAX, DETAILS_TYPES_MAX, Detail, Details,

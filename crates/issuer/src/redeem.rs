@@ -169,8 +169,8 @@ impl Authorization {
     /// When nothing is decided by the record any more.
     pub(crate) fn record_ends_at(&self) -> UnixTime {
         let ends_at = match &self.stage {
-            Stage::Pending | Stage::Returning(None) | Stage::Denied => self.expires_at,
-            Stage::Returning(Some(approval)) | Stage::Approved(approval) => {
+            Stage::Pending | Stage::Returning(Err(_)) | Stage::Denied => self.expires_at,
+            Stage::Returning(Ok(approval)) | Stage::Approved(approval) => {
                 self.expires_at.max(approval.code_expires_at)
             }
             Stage::Redeemed { approval, .. } => approval.code_expires_at.plus(REDEEMED_REMEMBERED),

@@ -46,5 +46,7 @@ pub use address::{Address, Proxies};
 pub use event::{LoginRefused, Witness};
 pub use over_grpc::OverGrpc;
 pub use password::{NotHashed, Passwords};
-pub use token_service::{ACR_PASSWORD, Approval, Asked, ScopeAt, TokenService, Trouble, Typed};
+pub use token_service::{
+    ACR_PASSWORD, Approval, Asked, Denial, ScopeAt, TokenService, Trouble, Typed,
+};
 pub use web::{App, Settings, SettingsError};

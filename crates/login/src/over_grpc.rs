@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
 use countersign::authorization::v1::{
-    ApproveAuthorizationRequest, Authorization, DenyAuthorizationRequest, FindAuthorizationRequest,
-    GetAuthorizationRequest,
+    ApproveAuthorizationRequest, Authorization, DenialReason, DenyAuthorizationRequest,
+    FindAuthorizationRequest, GetAuthorizationRequest,
 };
 use countersign::error::v1::Reason;
 use countersign_client::outcome::Refused;
@@ -14,7 +14,7 @@ use countersign_client::{ConnectError, Countersign, GuardedChannel};
 use countersign_jose::UnixTime;
 use tonic::Status;
 
-use crate::token_service::{Approval, Asked, ScopeAt, TokenService, Trouble, Typed};
+use crate::token_service::{Approval, Asked, Denial, ScopeAt, TokenService, Trouble, Typed};
 
 /// The scope that the application's client needs.
 const SCOPE: &str = "authorizations.decide";
@@ -60,11 +60,8 @@ impl TokenService for OverGrpc {
             .redirect_to)
     }
 
-    async fn deny(&self, handle: &str) -> Result<String, Trouble> {
-        let request = DenyAuthorizationRequest {
-            request_uri: handle.to_owned(),
-        };
-        let answer = self.0.clone().deny_authorization(request).await;
+    async fn deny(&self, handle: &str, why: Denial) -> Result<String, Trouble> {
+        let answer = self.0.clone().deny_authorization(why.said_of(handle)).await;
         Ok(answer
             .map_err(|status| trouble(&status))?
             .into_inner()
@@ -89,6 +86,7 @@ impl From<Authorization> for Asked {
             scopes_at: scopes_at.collect(),
             details: asked.authorization_details,
             device: asked.device,
+            acr_values: asked.acr_values,
             authenticated_since: asked.authenticated_since.as_ref().map(unix_time),
             login_again: prompts("login") || prompts("select_account"),
             ask_again: prompts("consent"),
@@ -119,6 +117,22 @@ impl Approval {
             acr: self.acr.to_owned(),
             // All that was asked for: the page offers no choice among them.
             authorization_details: String::new(),
+        }
+    }
+}
+
+impl Denial {
+    /// The message that says so of a request.
+    pub fn said_of(self, handle: &str) -> DenyAuthorizationRequest {
+        let reason = match self {
+            Self::Declined => DenialReason::AccessDenied,
+            Self::LoginRequired => DenialReason::LoginRequired,
+            Self::ConsentRequired => DenialReason::ConsentRequired,
+            Self::Unmet => DenialReason::UnmetAuthenticationRequirements,
+        };
+        DenyAuthorizationRequest {
+            request_uri: handle.to_owned(),
+            reason: reason.into(),
         }
     }
 }

@@ -32,12 +32,21 @@ pub struct Asked {
     pub device: bool,
     /// The person must have given the password since then.
     pub authenticated_since: Option<UnixTime>,
+    /// How they should prove who they are, the best first (RFC 9470 §4); empty where any way will do.
+    pub acr_values: Vec<String>,
     /// They have to give it for this request (`prompt=login`, `select_account`).
     pub login_again: bool,
     /// They have to be shown what they allow, whatever they allowed before (`prompt=consent`).
     pub ask_again: bool,
     /// They must be shown nothing (`prompt=none`): what cannot go on without them is declined.
     pub silently: bool,
+}
+
+impl Asked {
+    /// Whether somebody who gave a password has proved who they are as the client wants it.
+    pub fn is_met_by_password(&self) -> bool {
+        self.acr_values.is_empty() || self.acr_values.iter().any(|acr| acr == ACR_PASSWORD)
+    }
 }
 
 /// A scope at a resource.
@@ -62,6 +71,19 @@ pub struct Approval {
     pub auth_time: UnixTime,
     /// How they proved who they are.
     pub acr: &'static str,
+}
+
+/// Why a request is declined, as the client is told.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Denial {
+    /// The person declined (RFC 6749 §4.1.2.1).
+    Declined,
+    /// They would have to log in, and must be shown nothing (OpenID Connect Core §3.1.2.6).
+    LoginRequired,
+    /// They would have to allow it, and must be shown nothing (there).
+    ConsentRequired,
+    /// A password is not enough (RFC 9470 §5).
+    Unmet,
 }
 
 /// A user code (RFC 8628 §3.3).
@@ -102,6 +124,6 @@ pub trait TokenService: Send + Sync + 'static {
     /// They approve. Where the browser goes next; empty for a device.
     async fn approve(&self, handle: &str, approval: &Approval) -> Result<String, Trouble>;
 
-    /// They decline. Where the browser goes next; empty for a device.
-    async fn deny(&self, handle: &str) -> Result<String, Trouble>;
+    /// It is declined. Where the browser goes next; empty for a device.
+    async fn deny(&self, handle: &str, why: Denial) -> Result<String, Trouble>;
 }

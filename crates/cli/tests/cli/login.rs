@@ -148,7 +148,10 @@ async fn decide(service: &Service, request_uri: String, approves: bool) -> Strin
         let approved = desk.approve_authorization(approve).await.unwrap();
         return approved.into_inner().redirect_to;
     }
-    let denied = desk.deny_authorization(DenyAuthorizationRequest { request_uri });
+    let denied = desk.deny_authorization(DenyAuthorizationRequest {
+        request_uri,
+        ..DenyAuthorizationRequest::default()
+    });
     denied.await.unwrap().into_inner().redirect_to
 }
 

@@ -204,7 +204,7 @@ pub fn resume(
         return Decision::refuse(not_returning());
     }
     let (stage, redirect_to) = match approved {
-        Some(approval) => {
+        Ok(approval) => {
             let code = handle(HandleKind::Code, id, issuer);
             let answer = [("code", code.reveal())];
             // The code is out from now on, and of what was approved then.
@@ -214,8 +214,8 @@ pub fn resume(
             });
             (stage, redirect(&to.uri, to.state.as_ref(), &answer, issuer))
         }
-        None => {
-            let answer = [("error", to.denied())];
+        Err(denial) => {
+            let answer = [("error", denial.error())];
             let redirect_to = redirect(&to.uri, to.state.as_ref(), &answer, issuer);
             (Stage::Denied, redirect_to)
         }

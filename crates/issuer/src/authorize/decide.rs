@@ -13,15 +13,12 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::handle::HandleKind;
 use crate::issuer::Issuer;
 use crate::model::{
-    Acr, Approval, Authorization, Catalogue, Client, ClientId, Details, DisplayName, Malformed,
-    Permissions, RecordId, Redirect, RedirectUri, ScopeAt, Scopes, Stage, State, Subject, Way,
+    Acr, Approval, Authorization, Catalogue, Client, ClientId, Denial, Details, DisplayName,
+    Malformed, Permissions, RecordId, RedirectUri, ScopeAt, Scopes, Stage, State, Subject, Way,
     Wishes,
 };
 use crate::policy;
 use crate::refusal::{FieldFault, Refusal, ScopeCause};
-
-/// RFC 6749 §4.1.2.1.
-const ACCESS_DENIED: &str = "access_denied";
 
 /// How far the clock of the login application may be ahead, or behind.
 const AUTH_TIME_SKEW: Duration = Duration::from_secs(10);
@@ -201,19 +198,21 @@ pub fn approve(
         granted: None,
     };
     let stage = match authorization.returns() {
-        true => Stage::Returning(Some(approval)),
+        true => Stage::Returning(Ok(approval)),
         false => Stage::Approved(approval),
     };
     decided(id, known, stage).event(event).answer(redirect_to)
 }
 
-/// Records that the person declined. `client` is the one that lodged the request, `decider` the
-/// login application.
+/// Records that the request was declined. `client` is the one that lodged the request, `decider` the
+/// login application, `denial` what it says why: of none, [`Wishes::denial`] has it. A device learns
+/// that it was declined, and no more (RFC 8628 §3.5).
 pub fn deny(
     named: Named,
     known: Option<&Known<Authorization>>,
     client: Option<&Client>,
     decider: &ClientId,
+    denial: Option<Denial>,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Decision<Option<RedirectTo>> {
@@ -222,11 +221,11 @@ pub fn deny(
         Err(refusal) => return Decision::refuse(refusal),
     };
     let id = named.record;
-    let error = match &authorization.way {
-        Way::Redirect(redirect) => redirect.denied(),
-        Way::Device(_) => ACCESS_DENIED,
+    let denial = match &authorization.way {
+        Way::Redirect(redirect) => denial.unwrap_or(redirect.wishes.denial()),
+        Way::Device(_) => Denial::AccessDenied,
     };
-    let redirect_to = sent_to(id, authorization, ("error", error), issuer);
+    let redirect_to = sent_to(id, authorization, ("error", denial.error()), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationDenied,
@@ -237,7 +236,7 @@ pub fn deny(
         granted: None,
     };
     let stage = match authorization.returns() {
-        true => Stage::Returning(None),
+        true => Stage::Returning(Err(denial)),
         false => Stage::Denied,
     };
     decided(id, known, stage).event(event).answer(redirect_to)
@@ -335,17 +334,6 @@ impl Authorization {
         match &self.way {
             Way::Redirect(redirect) => redirect.browser.is_some(),
             Way::Device(_) => false,
-        }
-    }
-}
-
-impl Redirect {
-    /// What the client is told of a person who declined (RFC 6749 §4.1.2.1); of one who was not to
-    /// be asked anything, OpenID Connect Core §3.1.2.6.
-    pub(super) const fn denied(&self) -> &'static str {
-        match self.wishes.prompts.none {
-            true => "interaction_required",
-            false => ACCESS_DENIED,
         }
     }
 }

@@ -7,7 +7,7 @@ use countersign_jose::{Thumbprint, UnixTime};
 use crate::holder::Holder;
 
 use super::{
-    Acr, Client, ClientId, CodeChallenge, Epoch, FamilyId, GrantedDetails, Permissions,
+    Acr, Client, ClientId, CodeChallenge, Denial, Epoch, FamilyId, GrantedDetails, Permissions,
     RedirectUri, SecretHash, State, Subject, Wishes,
 };
 
@@ -70,8 +70,9 @@ pub struct Polling {
 pub enum Stage {
     /// Waits for the person.
     Pending,
-    /// Decided, and the browser that it began in has not come back: what was approved, or nothing.
-    Returning(Option<Approval>),
+    /// Decided, and the browser that it began in has not come back: what was approved, or why it was
+    /// declined.
+    Returning(Result<Approval, Denial>),
     /// The code is out; a device code can be redeemed.
     Approved(Approval),
     /// The person declined.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_jose::UnixTime;
 
-use super::{Acr, Malformed};
+use super::{Acr, Denial, Malformed};
 
 /// More ways to log in than anybody has.
 const ACR_VALUES_MAX: usize = 8;
@@ -73,6 +73,15 @@ impl Prompts {
 }
 
 impl Wishes {
+    /// Why a request was declined where nobody said it: the person did, unless they were not to be
+    /// asked anything.
+    pub const fn denial(&self) -> Denial {
+        match self.prompts.none {
+            true => Denial::InteractionRequired,
+            false => Denial::AccessDenied,
+        }
+    }
+
     /// What a request that came at that time wishes.
     pub(crate) fn at(self, lodged_at: UnixTime, max_age: Option<Duration>) -> Self {
         let since = match (self.prompts.login, max_age) {

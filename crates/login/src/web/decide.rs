@@ -4,23 +4,20 @@ use tracing::info;
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::{Standing, approved, back_to, gone_on, standing};
+use super::enter::{Standing, approved, back_to, declined, standing};
 use super::reply::{Reply, Stop};
 use crate::consent;
 use crate::named::Named;
 use crate::pages::{self, Consenting, Problem};
 use crate::sessions::LoggedIn;
-use crate::token_service::Asked;
+use crate::token_service::{Asked, Denial};
 
 pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     let named = sent.request(app.now()).ok_or(Stop::Gone)?;
     match sent.fields.one("decision") {
         Some("allow") => allowed(app, &sent, named).await,
         // Also by who is not logged in: going back is always possible.
-        Some("deny") => {
-            let to = app.tokens.deny(named.handle).await?;
-            Ok(gone_on(to, || pages::device_denied(&app.place)))
-        }
+        Some("deny") => declined(app, named.handle, Denial::Declined).await,
         _ => Err(Stop::Malformed),
     }
 }

@@ -8,10 +8,12 @@ use crate::named::Named;
 use crate::pages::{self, Consenting, LoggingIn};
 use crate::session::BrowserId;
 use crate::sessions::LoggedIn;
-use crate::token_service::{ACR_PASSWORD, Approval, Asked};
+use crate::token_service::{ACR_PASSWORD, Approval, Asked, Denial};
 
 /// How far the person has come with a request.
 pub(super) enum Standing {
+    /// Nobody can prove here who they are in one of the ways that are asked for.
+    Unmet,
     /// They have to log in first.
     LoginNeeded,
     /// They are logged in, and have to give the password once more.
@@ -39,6 +41,7 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         return silently(app, named.handle, standing, asked).await;
     }
     let page = match standing {
+        Standing::Unmet => return declined(app, named.handle, Denial::Unmet).await,
         Standing::LoginNeeded => {
             let token = id.form_token();
             pages::login(&app.place, &LoggingIn::to_go_on(&token, named, &asked))
@@ -73,17 +76,28 @@ async fn silently(
     standing: Standing,
     asked: Asked,
 ) -> Result<Reply, Stop> {
-    if let Standing::MayDecide(who) = standing
-        && app.consents.covers(&who.account.subject, &asked).await?
-    {
-        return approved(app, handle, &who, asked.scopes).await;
-    }
-    let to = app.tokens.deny(handle).await?;
+    let why = match standing {
+        Standing::Unmet => Denial::Unmet,
+        Standing::LoginNeeded | Standing::ProofNeeded(_) => Denial::LoginRequired,
+        Standing::MayDecide(who) => {
+            if app.consents.covers(&who.account.subject, &asked).await? {
+                return approved(app, handle, &who, asked.scopes).await;
+            }
+            Denial::ConsentRequired
+        }
+    };
+    declined(app, handle, why).await
+}
+
+pub(super) async fn declined(app: &Inner, handle: &str, why: Denial) -> Result<Reply, Stop> {
+    let to = app.tokens.deny(handle, why).await?;
     Ok(gone_on(to, || pages::device_denied(&app.place)))
 }
 
 pub(super) fn standing(found: Option<LoggedIn>, handle: &str, asked: &Asked) -> Standing {
     match found {
+        // RFC 9470 §5: before anybody types a password that is not enough.
+        _ if !asked.is_met_by_password() => Standing::Unmet,
         None => Standing::LoginNeeded,
         Some(who) if who.session.must_be_proved_again(handle, asked) => Standing::ProofNeeded(who),
         Some(who) => Standing::MayDecide(who),
@@ -108,7 +122,7 @@ pub(super) async fn approved(
 }
 
 /// A device learns of it by itself: the person is told.
-pub(super) fn gone_on(to: String, told: impl FnOnce() -> pages::Page) -> Reply {
+fn gone_on(to: String, told: impl FnOnce() -> pages::Page) -> Reply {
     if to.is_empty() {
         Reply::page(told())
     } else {

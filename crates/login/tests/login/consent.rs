@@ -1,6 +1,6 @@
 //! What is allowed, denied and remembered.
 
-use countersign_login::{ACR_PASSWORD, Asked, ScopeAt};
+use countersign_login::{ACR_PASSWORD, Asked, Denial, ScopeAt};
 
 use crate::world::{PASSWORD, World, decide, desk, log_in};
 
@@ -94,7 +94,8 @@ async fn a_person_denies_logged_in_or_not() {
         seen.location(),
         "https://desk.example/back?error=access_denied"
     );
-    assert_eq!(*world.tokens.denied.lock(), ["h", "i"]);
+    let declined = ["h", "i"].map(|handle| (handle.to_owned(), Denial::Declined));
+    assert_eq!(*world.tokens.denied.lock(), declined);
     assert!(world.tokens.approved.lock().is_empty());
 }
 

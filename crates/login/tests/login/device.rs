@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_login::Asked;
+use countersign_login::{Asked, Denial};
 
 use crate::browser::{Browser, Seen};
 use crate::world::{PASSWORD, World, decide, desk, log_in};
@@ -57,7 +57,10 @@ async fn a_code_leads_to_what_the_device_asks_for_and_is_shown_beside_it() {
     let page = browser.get(&at).await;
     let seen = decide(&mut browser, &page, "deny", &[], false).await;
     seen.says(200, "Nothing was allowed");
-    assert_eq!(*world.tokens.denied.lock(), ["i"]);
+    assert_eq!(
+        *world.tokens.denied.lock(),
+        [("i".to_owned(), Denial::Declined)]
+    );
 
     // By whom and from where: attempts are counted by that.
     let said = world.tokens.typed.lock();

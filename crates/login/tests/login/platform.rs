@@ -36,6 +36,14 @@ async fn started() -> Result<(Platform, Countersign, World), Problem> {
 
 /// Lodges a request: its name, and the PKCE verifier.
 pub(crate) async fn pushed(desk: &Countersign) -> Result<(String, String), Problem> {
+    pushed_wanting(desk, &[]).await
+}
+
+/// The same, where the person has to prove who they are in one of these ways.
+async fn pushed_wanting(
+    desk: &Countersign,
+    acr_values: &[&str],
+) -> Result<(String, String), Problem> {
     let tokens = desk.token_service();
     let verifier = base64url::encode(random::bytes::<32>()?);
     let request = PushAuthorizationRequest {
@@ -44,6 +52,7 @@ pub(crate) async fn pushed(desk: &Countersign) -> Result<(String, String), Probl
         state: "kept".to_owned(),
         code_challenge: base64url::encode(sha256(&[verifier.as_bytes()])),
         code_challenge_method: "S256".to_owned(),
+        acr_values: acr_values.iter().map(|&acr| acr.to_owned()).collect(),
         ..PushAuthorizationRequest::default()
     };
     let pushed = AuthorizationServiceClient::new(tokens.channel())
@@ -136,4 +145,18 @@ async fn a_token_service_that_is_away_is_told_to_the_person() -> Result<(), Prob
     seen.says(503, "Try again in a moment.");
     assert_eq!(seen.header("retry-after"), "5");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_wants_more_than_a_password_is_told_so() -> Result<(), Problem> {
+    let (platform, desk, world) = started().await?;
+    let (handle, _) = pushed_wanting(&desk, &["phr", "mfa"]).await?;
+    let seen = world.browser().get(&entry(&handle)).await;
+    let error = parameter(seen.location(), "error");
+    assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"));
+    assert_eq!(parameter(seen.location(), "state").as_deref(), Some("kept"));
+    let (handle, _) = pushed_wanting(&desk, &["phr", "pwd"]).await?;
+    let page = world.browser().get(&entry(&handle)).await;
+    page.says(200, "<h1>Log in</h1>");
+    platform.stop().await
 }

@@ -125,13 +125,13 @@ async fn a_request_that_must_show_nothing_goes_on_with_what_is_remembered_or_is_
     // Nobody is logged in.
     world.tokens.asks("nobody", silent.clone());
     let seen = world.browser().get("/?interaction=nobody").await;
-    assert!(seen.location().ends_with("error=access_denied"));
+    assert!(seen.location().ends_with("error=login_required"));
 
     // Somebody is, and has allowed nothing.
     let mut browser = world.anns_browser().await;
     world.tokens.asks("unasked", silent.clone());
     let seen = browser.get("/?interaction=unasked").await;
-    assert!(seen.location().ends_with("error=access_denied"));
+    assert!(seen.location().ends_with("error=consent_required"));
     assert!(world.tokens.approved.lock().is_empty());
 
     world.tokens.asks("h", desk());
@@ -150,5 +150,46 @@ async fn a_request_that_must_show_nothing_goes_on_with_what_is_remembered_or_is_
     };
     world.tokens.asks("old", young);
     let seen = browser.get("/?interaction=old").await;
-    assert!(seen.location().ends_with("error=access_denied"));
+    assert!(seen.location().ends_with("error=login_required"));
+}
+
+#[tokio::test]
+async fn a_way_to_log_in_that_is_not_there_is_said_before_anybody_types_a_password() {
+    let world = World::new().await;
+    let wants = |acr_values: &[&str], silently| Asked {
+        acr_values: acr_values.iter().map(|&acr| acr.to_owned()).collect(),
+        silently,
+        ..desk()
+    };
+    let unmet = "error=unmet_authentication_requirements";
+    let mut ann = world.anns_browser().await;
+    for silently in [false, true] {
+        for mut browser in [world.browser(), ann.clone()] {
+            world.tokens.asks("h", wants(&["phr", "mfa"], silently));
+            let seen = browser.get("/?interaction=h").await;
+            assert!(seen.location().ends_with(unmet), "{}", seen.location());
+        }
+    }
+    // Whoever goes around it by sending the decision gets there, too.
+    world.tokens.asks("first", desk());
+    let page = ann.get("/?interaction=first").await;
+    world.tokens.asks("h", wants(&["phr"], false));
+    let token = page.token();
+    let fields = [
+        ("token", token.as_str()),
+        ("interaction", "h"),
+        ("decision", "allow"),
+        ("scope", "orders.read"),
+    ];
+    let seen = ann.post("/decision", &fields).await;
+    assert_eq!(seen.location(), "/?interaction=h");
+    assert!(world.tokens.approved.lock().is_empty());
+    // One of several ways is enough.
+    world.tokens.asks("h", wants(&["phr", "pwd"], false));
+    let page = ann.get("/?interaction=h").await;
+    page.says(200, "Allow access?");
+    decide(&mut ann, &page, "allow", BOTH, false)
+        .await
+        .location();
+    assert_eq!(world.tokens.last().acr, "pwd");
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_jose::UnixTime;
 use countersign_login::{
-    AccountForm, Accounts, App, Approval, Asked, LoginRefused, Passwords, Proxies, Settings,
-    TokenService, Trouble, Typed, Witness,
+    AccountForm, Accounts, App, Approval, Asked, Denial, LoginRefused, Passwords, Proxies,
+    Settings, TokenService, Trouble, Typed, Witness,
 };
 use countersign_store::{MemoryStore, Store};
 use parking_lot::Mutex;
@@ -84,7 +84,7 @@ pub(crate) struct MadeUp {
     /// How long who types a code has to wait.
     pub(crate) paused: Mutex<Option<Duration>>,
     pub(crate) approved: Mutex<Vec<(String, Approval)>>,
-    pub(crate) denied: Mutex<Vec<String>>,
+    pub(crate) denied: Mutex<Vec<(String, Denial)>>,
 }
 
 impl MadeUp {
@@ -133,10 +133,16 @@ impl TokenService for MadeUp {
         Ok(answered(&asked, "code=made-up"))
     }
 
-    async fn deny(&self, handle: &str) -> Result<String, Trouble> {
+    async fn deny(&self, handle: &str, why: Denial) -> Result<String, Trouble> {
         let asked = self.waiting.lock().remove(handle).ok_or(Trouble::Gone)?;
-        self.denied.lock().push(handle.to_owned());
-        Ok(answered(&asked, "error=access_denied"))
+        self.denied.lock().push((handle.to_owned(), why));
+        let error = match why {
+            Denial::Declined => "access_denied",
+            Denial::LoginRequired => "login_required",
+            Denial::ConsentRequired => "consent_required",
+            Denial::Unmet => "unmet_authentication_requirements",
+        };
+        Ok(answered(&asked, &format!("error={error}")))
     }
 }
 

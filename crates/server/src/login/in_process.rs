@@ -4,7 +4,7 @@
 use countersign::error::v1::Reason;
 use countersign_issuer::authorize::Named;
 use countersign_issuer::model::ClientId;
-use countersign_login::{Approval, Asked, TokenService, Trouble, Typed};
+use countersign_login::{Approval, Asked, Denial, TokenService, Trouble, Typed};
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 
@@ -67,13 +67,19 @@ impl TokenService for InProcess {
         Ok(wire::authorization::redirect_to(redirect_to.as_ref()))
     }
 
-    async fn deny(&self, handle: &str) -> Result<String, Trouble> {
+    async fn deny(&self, handle: &str, why: Denial) -> Result<String, Trouble> {
         let named = self.named(handle)?;
+        let denial = wire::authorization::denial(&why.said_of(handle));
+        let denial = denial.map_err(|refused| trouble(&refused))?;
         let decider = self.decider.clone();
         let redirect_to = self
             .desk
             .engine
-            .decide(&Deny { named, decider })
+            .decide(&Deny {
+                named,
+                denial,
+                decider,
+            })
             .instrument(spans::authorize("deny"))
             .await
             .map_err(|refused| trouble(&refused))?

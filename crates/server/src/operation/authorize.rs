@@ -4,7 +4,7 @@
 use countersign_issuer::authorize::{
     Approving, Lodged, Lodging, Named, RedirectTo, Shown, approve, deny, push, shown,
 };
-use countersign_issuer::model::{Authorization, Catalogue, Client, ClientId, RecordId};
+use countersign_issuer::model::{Authorization, Catalogue, Client, ClientId, Denial, RecordId};
 use countersign_issuer::{Decision, Known};
 use countersign_jose::Thumbprint;
 
@@ -33,9 +33,11 @@ pub(crate) struct Approve {
     pub(crate) approving: Approving,
 }
 
-/// The person declined.
+/// The request is declined.
 pub(crate) struct Deny {
     pub(crate) named: Named,
+    /// Why, if the login application said so.
+    pub(crate) denial: Option<Denial>,
     /// The login application.
     pub(crate) decider: ClientId,
 }
@@ -125,6 +127,7 @@ impl Operation for Deny {
             known.as_ref(),
             client.as_ref(),
             &self.decider,
+            self.denial,
             at.issuer,
             at.now,
         ))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_issuer::model::{
-    Acr, Approval, Authorization, ClientId, CodeChallenge, Epoch, FamilyId, Polling, Prompts,
-    RecordId, Redirect, RedirectUri, SecretHash, Stage, State, Subject, Way, Wishes,
+    Acr, Approval, Authorization, ClientId, CodeChallenge, Denial, Epoch, FamilyId, Polling,
+    Prompts, RecordId, Redirect, RedirectUri, SecretHash, Stage, State, Subject, Way, Wishes,
 };
 use countersign_jose::UnixTime;
 
@@ -19,8 +19,8 @@ impl Recorded for Authorization {
         use stored::AuthorizationStage as At;
         let (stage, approval, family) = match &self.stage {
             Stage::Pending => (At::Pending, None, None),
-            Stage::Returning(Some(approval)) => (At::ApprovedAway, Some(approval), None),
-            Stage::Returning(None) => (At::DeniedAway, None, None),
+            Stage::Returning(Ok(approval)) => (At::ApprovedAway, Some(approval), None),
+            Stage::Returning(Err(_)) => (At::DeniedAway, None, None),
             Stage::Approved(approval) => (At::Approved, Some(approval), None),
             Stage::Denied => (At::Denied, None, None),
             Stage::Redeemed { approval, family } => (At::Redeemed, Some(approval), Some(*family)),
@@ -40,6 +40,9 @@ impl Recorded for Authorization {
             }),
             ..stored::AuthorizationRecord::default()
         };
+        if let Stage::Returning(Err(denial)) = &self.stage {
+            record.denial = denial_number(*denial).into();
+        }
         match &self.way {
             Way::Redirect(redirect) => {
                 record.redirect_uri = redirect.uri.as_str().to_owned();
@@ -141,8 +144,8 @@ fn stage(record: &stored::AuthorizationRecord) -> Result<Stage, Damaged> {
     match record.stage() {
         At::Unspecified => Err(Damaged),
         At::Pending => Ok(Stage::Pending),
-        At::ApprovedAway => Ok(Stage::Returning(Some(approval(record)?))),
-        At::DeniedAway => Ok(Stage::Returning(None)),
+        At::ApprovedAway => Ok(Stage::Returning(Ok(approval(record)?))),
+        At::DeniedAway => Ok(Stage::Returning(Err(denial(record)?))),
         At::Approved => Ok(Stage::Approved(approval(record)?)),
         At::Denied => Ok(Stage::Denied),
         At::Redeemed => Ok(Stage::Redeemed {
@@ -152,6 +155,29 @@ fn stage(record: &stored::AuthorizationRecord) -> Result<Stage, Damaged> {
             )?)),
         }),
     }
+}
+
+const fn denial_number(denial: Denial) -> stored::AuthorizationDenial {
+    use stored::AuthorizationDenial as Number;
+    match denial {
+        Denial::AccessDenied => Number::AccessDenied,
+        Denial::LoginRequired => Number::LoginRequired,
+        Denial::ConsentRequired => Number::ConsentRequired,
+        Denial::InteractionRequired => Number::InteractionRequired,
+        Denial::UnmetAuthenticationRequirements => Number::UnmetAuthenticationRequirements,
+    }
+}
+
+fn denial(record: &stored::AuthorizationRecord) -> Result<Denial, Damaged> {
+    use stored::AuthorizationDenial as Number;
+    Ok(match read(Number::try_from(record.denial))? {
+        Number::Unspecified => wishes(record)?.denial(),
+        Number::AccessDenied => Denial::AccessDenied,
+        Number::LoginRequired => Denial::LoginRequired,
+        Number::ConsentRequired => Denial::ConsentRequired,
+        Number::InteractionRequired => Denial::InteractionRequired,
+        Number::UnmetAuthenticationRequirements => Denial::UnmetAuthenticationRequirements,
+    })
 }
 
 fn approval(record: &stored::AuthorizationRecord) -> Result<Approval, Damaged> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_issuer::model::{
     AccessTokenFormat, Acr, Approval, Authentication, Authorization, CertificateName, Client,
-    CodeChallenge, Detail, Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family,
+    CodeChallenge, Denial, Detail, Details, DetailsSchema, DetailsType, DisplayName, Epoch, Family,
     Generation, GrantTypes, GrantedDetail, GrantedDetails, KeyId, KeyPurpose, KeyState, Lock,
     Permissions, Polling, Prompts, Redirect, RedirectUri, RefreshKey, Resource, Revoked,
     RevokedCause, Scope, ScopeDescription, Scopes, SealedKey, SecretHash, ServiceKey, Stage, State,
@@ -273,8 +273,12 @@ fn authorizations_read_back_at_every_stage() {
     };
     for stage in [
         Stage::Pending,
-        Stage::Returning(Some(approval.clone())),
-        Stage::Returning(None),
+        Stage::Returning(Ok(approval.clone())),
+        Stage::Returning(Err(Denial::AccessDenied)),
+        Stage::Returning(Err(Denial::LoginRequired)),
+        Stage::Returning(Err(Denial::ConsentRequired)),
+        Stage::Returning(Err(Denial::InteractionRequired)),
+        Stage::Returning(Err(Denial::UnmetAuthenticationRequirements)),
         Stage::Approved(approval.clone()),
         Stage::Denied,
         Stage::Redeemed {
@@ -312,6 +316,27 @@ fn authorizations_read_back_at_every_stage() {
                 details: granted(),
             });
         }
+    }
+}
+
+/// Those did not note why: the prompts say it.
+#[test]
+fn a_denial_of_earlier_releases_says_what_they_said() {
+    for (prompts, expected) in [
+        (&[][..], Denial::AccessDenied),
+        (&["login"], Denial::AccessDenied),
+        (&["none"], Denial::InteractionRequired),
+    ] {
+        let record = stored::AuthorizationRecord {
+            client_id: "shop".to_owned(),
+            redirect_uri: "https://shop.example/cb".to_owned(),
+            code_challenge: vec![5; 32].into(),
+            stage: stored::AuthorizationStage::DeniedAway.into(),
+            prompts: prompts.iter().map(|&word| word.to_owned()).collect(),
+            ..stored::AuthorizationRecord::default()
+        };
+        let read = Authorization::decode(&bytes_of(&record)).expect("a record");
+        assert_eq!(read.stage, Stage::Returning(Err(expected)), "{prompts:?}");
     }
 }
 

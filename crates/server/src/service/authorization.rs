@@ -104,11 +104,16 @@ impl AuthorizationService for Authorizations {
     ) -> Result<Response<DenyAuthorizationResponse>, Status> {
         self.charge(&request)?;
         let named = self.named(&request.get_ref().request_uri)?;
+        let denial = wire::authorization::denial(request.get_ref())?;
         let decider = permitted_client(&request)?;
         let redirect_to = self
             .desk
             .engine
-            .decide(&Deny { named, decider })
+            .decide(&Deny {
+                named,
+                denial,
+                decider,
+            })
             .instrument(spans::authorize("deny"))
             .await?
             .answer;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, Authorization, AuthorizeDeviceRequest, AuthorizeDeviceResponse,
-    FindAuthorizationRequest, FindAuthorizationResponse, PushAuthorizationRequest,
-    PushAuthorizationResponse, ScopeAtResource,
+    DenialReason, DenyAuthorizationRequest, FindAuthorizationRequest, FindAuthorizationResponse,
+    PushAuthorizationRequest, PushAuthorizationResponse, ScopeAtResource,
 };
 use countersign_issuer::Ask;
 use countersign_issuer::authorize::{
     ApproveForm, Approving, AuthorizedDevice, Found, Guesser, Lodged, Lodging, PushForm,
     RedirectTo, Shown, user_code,
 };
-use countersign_issuer::model::{ScopeAt, UserCode};
+use countersign_issuer::model::{Denial, ScopeAt, UserCode};
 use countersign_jose::UnixTime;
 
 use super::{caller, duration, resources, scopes, timestamp, unix_time};
@@ -108,6 +108,24 @@ pub(crate) fn approving(
         },
         now,
     )?)
+}
+
+/// Why a request is declined, if the login application says so.
+pub(crate) fn denial(message: &DenyAuthorizationRequest) -> Result<Option<Denial>, Refused> {
+    let reason = DenialReason::try_from(message.reason).map_err(|_| Refused::Field {
+        field: "reason",
+        expected: "must be one of DenialReason",
+    })?;
+    Ok(match reason {
+        DenialReason::Unspecified => None,
+        DenialReason::AccessDenied => Some(Denial::AccessDenied),
+        DenialReason::LoginRequired => Some(Denial::LoginRequired),
+        DenialReason::ConsentRequired => Some(Denial::ConsentRequired),
+        DenialReason::InteractionRequired => Some(Denial::InteractionRequired),
+        DenialReason::UnmetAuthenticationRequirements => {
+            Some(Denial::UnmetAuthenticationRequirements)
+        }
+    })
 }
 
 pub(crate) fn lodged(lodged: &Lodged) -> PushAuthorizationResponse {

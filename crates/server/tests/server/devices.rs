@@ -126,6 +126,7 @@ pub(crate) async fn decline_by(service: &Service, login: &Client, user_code: &st
     let found = find(service, login, user_code, "ann", "").await;
     let message = authorization::DenyAuthorizationRequest {
         request_uri: found.expect("found").request_uri,
+        ..authorization::DenyAuthorizationRequest::default()
     };
     let request = service.guarded(login, DENY, message).await;
     let mut authorizations = service.authorizations().await;

@@ -324,6 +324,7 @@ async fn the_login_application_sees_what_is_asked_and_may_decline() {
 
     let deny = authorization::DenyAuthorizationRequest {
         request_uri: lodged.request_uri,
+        ..authorization::DenyAuthorizationRequest::default()
     };
     let request = service.guarded(&login, DENY, deny.clone()).await;
     let denied = inner(authorizations.deny_authorization(request).await)

@@ -142,6 +142,7 @@ impl Person {
             None => {
                 desk.deny_authorization(DenyAuthorizationRequest {
                     request_uri: handle,
+                    ..DenyAuthorizationRequest::default()
                 })
                 .await?
                 .into_inner()

@@ -105,6 +105,7 @@ impl World {
             known.as_ref(),
             client.as_ref(),
             &decider,
+            None,
             issuer,
             now,
         );

@@ -71,6 +71,7 @@ async fn every_operation_leaves_its_event_and_nothing_secret() {
     let declined = lodge().await;
     let deny = authorization::DenyAuthorizationRequest {
         request_uri: declined.clone(),
+        ..authorization::DenyAuthorizationRequest::default()
     };
     let request = service.guarded(&login, DENY, deny).await;
     inner(

@@ -102,8 +102,14 @@ impl World {
     }
 
     pub(super) async fn deny(&self, handle: &str) -> Result<String, Status> {
+        self.deny_for(handle, 0).await
+    }
+
+    /// Ann does not get on, for that reason.
+    pub(super) async fn deny_for(&self, handle: &str, reason: i32) -> Result<String, Status> {
         let deny = authorization::DenyAuthorizationRequest {
             request_uri: handle.to_owned(),
+            reason,
         };
         let request = self.service.guarded(&self.login, DENY, deny).await;
         let mut authorizations = self.service.authorizations().await;

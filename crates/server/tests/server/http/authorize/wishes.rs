@@ -1,6 +1,6 @@
 //! What a client wants of the login: told to the login application, and held it to.
 
-use countersign::authorization::v1::ApproveAuthorizationRequest;
+use countersign::authorization::v1::{ApproveAuthorizationRequest, DenialReason};
 use countersign_jose::UnixTime;
 
 use super::browser::{World, borrowed, check_back, interaction, location, parameter, plain};
@@ -85,4 +85,37 @@ async fn who_must_not_be_asked_is_declined_for_that() {
     let redirect_to = world.deny(&handle).await.expect("declined");
     let done = browser.open(&world.way_back(&redirect_to)).await;
     check_back("none", &world.service, &done, "interaction_required");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_is_told_why_it_was_declined() {
+    let world = World::new().await;
+    for (prompt, reason, error) in [
+        ("consent", DenialReason::Unspecified, "access_denied"),
+        ("none", DenialReason::AccessDenied, "access_denied"),
+        ("none", DenialReason::LoginRequired, "login_required"),
+        ("none", DenialReason::ConsentRequired, "consent_required"),
+        (
+            "consent",
+            DenialReason::InteractionRequired,
+            "interaction_required",
+        ),
+        (
+            "consent",
+            DenialReason::UnmetAuthenticationRequirements,
+            "unmet_authentication_requirements",
+        ),
+    ] {
+        let (mut browser, handle) = begun(&world, &[("prompt", prompt)]).await;
+        let redirect_to = world.deny_for(&handle, reason.into()).await;
+        let way_back = world.way_back(&redirect_to.expect("declined"));
+        // Nothing of it stands in the address that the browser is sent to first.
+        assert!(!way_back.contains(error), "{way_back}");
+        let done = browser.open(&way_back).await;
+        check_back(error, &world.service, &done, error);
+    }
+    let (_, handle) = begun(&world, &[]).await;
+    let refused = world.deny_for(&handle, 99).await;
+    check("a reason of tomorrow", &refused, Comes::R("reason"));
+    world.deny(&handle).await.expect("it still waits");
 }
