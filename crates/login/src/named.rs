@@ -92,15 +92,10 @@ mod tests {
                 Some(("x", Some("BCDF-GHJK"))),
             ),
             (&format!("interaction=y&typed={sealed}"), Some(("y", None))),
-            (
-                &format!("interaction=x&typed={sealed}&typed={sealed}"),
-                Some(("x", None)),
-            ),
             ("interaction=x&typed=BCDF-GHJK", Some(("x", None))),
             ("interaction=x&user_code=BCDF-GHJK", Some(("x", None))),
             ("interaction=", None),
             (&format!("typed={sealed}"), None),
-            ("interaction=x&interaction=y", None),
         ] {
             let fields = Fields::parse(query.as_bytes()).unwrap();
             let named = Named::of(&fields, &browser, now);

@@ -11,14 +11,16 @@ mod source;
 
 use std::time::Duration;
 
+use countersign_jose::{base64url, sha256};
 use maud::{DOCTYPE, Markup, html};
+use url::Url;
 
 pub(crate) use account::{Own, account};
 pub(crate) use consent::{Consenting, consent};
 pub(crate) use device::device;
 pub(crate) use login::{LoggingIn, login};
 pub(crate) use short::{
-    busy, device_allowed, device_denied, fault, forged, gone, leave, logged_out, malformed,
+    busy, device_allowed, device_denied, fault, forged, gone, late, leave, logged_out, malformed,
     no_such_page,
 };
 pub(crate) use source::source_of;
@@ -31,6 +33,8 @@ pub(crate) const STYLE: &str = include_str!("pages/style.css");
 pub(crate) struct Place {
     /// The path of its URL, without a slash at its end.
     pub(crate) base: String,
+    /// What its cookie is called.
+    pub(crate) cookie_name: String,
     /// The issuer's origin, as a policy's source.
     pub(crate) issuer: String,
 }
@@ -57,6 +61,26 @@ pub(crate) enum Problem {
 }
 
 impl Place {
+    /// Of the application at that URL, for an issuer.
+    pub(crate) fn at(url: &Url, issuer: String) -> Self {
+        let base = url.path().trim_end_matches('/').to_owned();
+        let origin = url.origin().ascii_serialization();
+        // A host's applications share their cookies, whatever their paths and ports are: each has a
+        // name of its own. `__Host-`: sent over TLS alone, and set by this host alone (RFC 6265bis
+        // §4.1.3.2).
+        let which = sha256(&[
+            b"countersign login cookie\0",
+            origin.as_bytes(),
+            base.as_bytes(),
+        ]);
+        let which = base64url::encode(&which[..12]);
+        Self {
+            base,
+            cookie_name: format!("__Host-countersign-login-{which}"),
+            issuer,
+        }
+    }
+
     /// The path of a page.
     pub(crate) fn path(&self, page: &str) -> String {
         format!("{}/{page}", self.base)
@@ -159,6 +183,24 @@ mod tests {
             (43_200, "12 hours ago"),
         ] {
             assert_eq!(ago(Duration::from_secs(secs)), words);
+        }
+    }
+
+    #[test]
+    fn each_application_of_a_host_has_a_cookie_of_its_own() {
+        let name = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            Place::at(&url, String::new()).cookie_name
+        };
+        let ours = name("https://id.example/a/login");
+        assert_eq!(name("https://id.example/a/login/"), ours);
+        for other in [
+            "https://id.example/b/login",
+            "https://id.example/login",
+            "https://id.example:8443/a/login",
+            "https://www.example/a/login",
+        ] {
+            assert_ne!(name(other), ours, "{other}");
         }
     }
 

@@ -20,6 +20,8 @@ use axum::routing::{MethodRouter, get, post};
 use countersign_client::clock::Clock;
 use countersign_jose::UnixTime;
 use countersign_store::Store;
+use http::HeaderValue;
+use http::header::ALLOW;
 use thiserror::Error;
 use url::Url;
 
@@ -101,10 +103,7 @@ impl App {
         let issuer = Url::parse(&settings.issuer).map_err(|_| SettingsError::Issuer)?;
         let issuer = pages::source_of(&issuer).ok_or(SettingsError::Issuer)?;
         Ok(Self(Arc::new(Inner {
-            place: Place {
-                base: url.path().trim_end_matches('/').to_owned(),
-                issuer,
-            },
+            place: Place::at(&url, issuer),
             origin: url.origin().ascii_serialization(),
             proxies: settings.proxies,
             sessions: Sessions::new(Arc::clone(store), accounts.clone()),
@@ -198,11 +197,19 @@ impl App {
     }
 }
 
-/// Where browsers arrive.
+/// Where browsers arrive. Looking at it first (`HEAD`) would decide what need not be asked.
 fn entrance() -> MethodRouter<App> {
+    let other = |State(app): State<App>| async move {
+        let mut response = app.answer(Err(Stop::Method));
+        let allowed = HeaderValue::from_static("GET");
+        response.headers_mut().insert(ALLOW, allowed);
+        response
+    };
     get(|State(app): State<App>, asking: Asking| async move {
         app.answer(enter::entered(&app.0, &asking).await)
     })
+    .head(other)
+    .fallback(other)
 }
 
 /// A cookie that must be sent over TLS is also sent to this machine itself.

@@ -10,17 +10,19 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("dpop", &["jose"]),
     ("store", &[]),
     ("telemetry", &[]),
+    ("form", &[]),
     ("issuer", &["jose", "dpop", "store"]),
     ("client", &["jose", "dpop", "contracts", "telemetry"]),
     (
         "guard",
         &["client", "jose", "dpop", "contracts", "telemetry"],
     ),
-    ("login", &["client", "jose", "store", "contracts"]),
+    ("login", &["client", "form", "jose", "store", "contracts"]),
     (
         "server",
         &[
             "login",
+            "form",
             "issuer",
             "store",
             "guard",

@@ -24,6 +24,17 @@ pub(crate) fn malformed(place: &Place) -> Page {
     )
 }
 
+/// The rest of a form did not come.
+pub(crate) fn late(place: &Place) -> Page {
+    told(
+        "The form did not arrive",
+        &html! {
+            p { "The connection was too slow, or broke off." }
+            p { a href=(place.path("")) { "Begin again" } }
+        },
+    )
+}
+
 pub(crate) fn no_such_page(place: &Place) -> Page {
     told(
         "There is no such page",

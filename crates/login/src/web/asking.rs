@@ -1,21 +1,30 @@
 //! What every request is asked first: which browser it is, and, of a form, whether it is ours.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use cookie::Cookie;
+use countersign_form::is_form;
 use countersign_jose::UnixTime;
-use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, USER_AGENT};
+use http::header::{COOKIE, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use tokio::time::timeout;
 
-use super::reply::{COOKIE_NAME, Stop};
+use super::reply::Stop;
 use super::{App, fields::Fields};
 use crate::address::Address;
 use crate::csrf;
 use crate::named::Named;
+use crate::pages::Place;
 use crate::session::{BrowserId, BrowserName};
 use crate::sessions::Sessions;
+
+/// The rest of a form comes within this time. Less than a new connection has for its first request
+/// (five seconds where the token service serves it), so that who is late is told so.
+const BODY_DUE: Duration = Duration::from_secs(4);
 
 /// A browser, by its cookie.
 #[derive(Clone, Debug)]
@@ -58,7 +67,7 @@ impl FromRequestParts<App> for Asking {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let browser = match browser(&parts.headers) {
+        let browser = match browser(&parts.headers, &app.0.place) {
             Some(id) => Browser { id, is_new: false },
             None => Browser {
                 id: Sessions::new_id().map_err(|error| app.answer(Err(error.into())))?,
@@ -66,7 +75,7 @@ impl FromRequestParts<App> for Asking {
             },
         };
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let query = Fields::parse(query).ok_or_else(|| app.answer(Err(Stop::Malformed)))?;
+        let query = Fields::parse(query).map_err(|_| app.answer(Err(Stop::Malformed)))?;
         Ok(Self { browser, query })
     }
 }
@@ -81,19 +90,23 @@ impl FromRequest<App> for Sent {
         if !csrf::from_our_page(&parts.headers, &app.0.origin) {
             return Err(stop(Stop::Forged));
         }
-        let id = browser(&parts.headers).ok_or_else(|| stop(Stop::Forged))?;
+        let id = browser(&parts.headers, &app.0.place).ok_or_else(|| stop(Stop::Forged))?;
         if !is_form(&parts.headers) {
-            return Err(stop(Stop::Malformed));
+            return Err(stop(Stop::MediaType));
         }
         let address = Address::of_request(&parts, app.0.proxies);
         let agent = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
         let agent = BrowserName::of(&String::from_utf8_lossy(agent.unwrap_or_default()));
-        let bytes = Bytes::from_request(Request::from_parts(parts, body), &()).await;
-        let bytes = bytes.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => stop(Stop::TooLarge),
-            _ => stop(Stop::Malformed),
-        })?;
-        let fields = Fields::parse(&bytes).ok_or_else(|| stop(Stop::Malformed))?;
+        let whole = Bytes::from_request(Request::from_parts(parts, body), &());
+        let bytes = timeout(BODY_DUE, whole).await;
+        let bytes =
+            bytes
+                .map_err(|_| stop(Stop::Late))?
+                .map_err(|rejection| match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => stop(Stop::TooLarge),
+                    _ => stop(Stop::Malformed),
+                })?;
+        let fields = Fields::parse(&bytes).map_err(|_| stop(Stop::Malformed))?;
         let token = fields.one("token").unwrap_or_default();
         if !csrf::is_token_of(&id, token) {
             return Err(stop(Stop::Forged));
@@ -107,7 +120,7 @@ impl FromRequest<App> for Sent {
     }
 }
 
-fn browser(headers: &HeaderMap) -> Option<BrowserId> {
+fn browser(headers: &HeaderMap, place: &Place) -> Option<BrowserId> {
     let cookies = headers
         .get_all(COOKIE)
         .iter()
@@ -115,16 +128,6 @@ fn browser(headers: &HeaderMap) -> Option<BrowserId> {
     cookies
         .flat_map(Cookie::split_parse)
         .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == COOKIE_NAME)
+        .find(|cookie| cookie.name() == place.cookie_name)
         .and_then(|cookie| BrowserId::parse(cookie.value()))
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|text| {
-        let essence = text.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
 }

@@ -19,9 +19,6 @@ use crate::password::NotHashed;
 use crate::session::BrowserId;
 use crate::token_service::Trouble;
 
-/// `__Host-`: sent over TLS alone, and set by this host alone (RFC 6265bis §4.1.3.2).
-pub(crate) const COOKIE_NAME: &str = "__Host-countersign-login";
-
 /// What is said where the token service does not say how long to wait.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -29,8 +26,16 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Reply {
     status: StatusCode,
     body: Content,
-    cookie: Option<Cookie<'static>>,
+    cookie: Option<Keeps>,
     retry_after: Option<Duration>,
+}
+
+/// What the browser is told to keep.
+enum Keeps {
+    /// Who it is from now on.
+    Name(String),
+    /// Nothing.
+    Nothing,
 }
 
 enum Content {
@@ -47,6 +52,10 @@ pub(crate) enum Stop {
     /// A request that no page of ours makes.
     Malformed,
     TooLarge,
+    /// No form, or a compressed one.
+    MediaType,
+    /// The rest of a form did not come.
+    Late,
     NoSuchPage,
     Method,
     /// No authorization request of that name waits.
@@ -90,6 +99,8 @@ impl Stop {
             Self::Forged => (StatusCode::FORBIDDEN, None),
             Self::Malformed | Self::Gone => (StatusCode::BAD_REQUEST, None),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+            Self::Late => (StatusCode::REQUEST_TIMEOUT, None),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, None),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, None),
             Self::Busy(wait) => (StatusCode::SERVICE_UNAVAILABLE, Some(*wait)),
@@ -97,7 +108,10 @@ impl Stop {
         };
         let page = match self {
             Self::Forged => pages::forged(place),
-            Self::Malformed | Self::TooLarge | Self::Method => pages::malformed(place),
+            Self::Malformed | Self::TooLarge | Self::MediaType | Self::Method => {
+                pages::malformed(place)
+            }
+            Self::Late => pages::late(place),
             Self::NoSuchPage => pages::no_such_page(place),
             Self::Gone => pages::gone(),
             Self::Busy(_) => pages::busy(),
@@ -156,26 +170,25 @@ impl Reply {
 
     /// The browser is known by this from now on.
     pub(crate) fn known_as(mut self, id: &BrowserId) -> Self {
-        self.cookie = Some(cookie(id.reveal()));
+        self.cookie = Some(Keeps::Name(id.reveal()));
         self
     }
 
     /// The browser forgets who it was.
     pub(crate) fn forgotten(mut self) -> Self {
-        let mut cookie = cookie(String::new());
-        cookie.make_removal();
-        self.cookie = Some(cookie);
+        self.cookie = Some(Keeps::Nothing);
         self
     }
 
     pub(crate) fn response(self, place: &Place) -> Response {
+        let cookie = self.cookie.map(|keeps| keeps.cookie(place));
         let (body, targets) = match self.body {
             Content::Page(page) => (page.html(place), page.form_targets),
             Content::Redirect(to) => match HeaderValue::try_from(to) {
                 Ok(to) => {
                     let mut response = self.status.into_response();
                     response.headers_mut().insert(LOCATION, to);
-                    return finished(response, place, &[], self.cookie);
+                    return finished(response, place, &[], cookie);
                 }
                 Err(_) => {
                     error!("the token service sends browsers to what is no URL");
@@ -192,18 +205,28 @@ impl Reply {
             let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, secs.into());
         }
-        finished(response, place, &targets, self.cookie)
+        finished(response, place, &targets, cookie)
     }
 }
 
-fn cookie(value: String) -> Cookie<'static> {
-    Cookie::build((COOKIE_NAME, value))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        // Sent when another site leads here, as clients do, and with no form of another site.
-        .same_site(SameSite::Lax)
-        .build()
+impl Keeps {
+    fn cookie(self, place: &Place) -> Cookie<'static> {
+        let (value, is_gone) = match self {
+            Self::Name(name) => (name, false),
+            Self::Nothing => (String::new(), true),
+        };
+        let mut cookie = Cookie::build((place.cookie_name.clone(), value))
+            .path("/")
+            .secure(true)
+            .http_only(true)
+            // Sent when another site leads here, as clients do, and with no form of another site.
+            .same_site(SameSite::Lax)
+            .build();
+        if is_gone {
+            cookie.make_removal();
+        }
+        cookie
+    }
 }
 
 fn finished(

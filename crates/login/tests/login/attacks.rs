@@ -3,7 +3,6 @@
 use countersign_login::{Asked, ScopeAt};
 use http::Method;
 
-use crate::browser::COOKIE_NAME;
 use crate::world::{PASSWORD, World, decide, desk, log_in};
 
 #[tokio::test]
@@ -59,7 +58,7 @@ async fn a_form_of_another_site_is_refused_whatever_it_is_for() {
         browser
             .post(path, &twice)
             .await
-            .says(403, "This form cannot be taken");
+            .says(400, "cannot be understood");
         // Without the cookie.
         let mut bare = browser.clone();
         bare.cookies.clear();
@@ -70,7 +69,7 @@ async fn a_form_of_another_site_is_refused_whatever_it_is_for() {
         let headers = [("content-type", "text/plain"), ("origin", own)];
         let body = format!("token={token}&interaction=h&decision=allow&scope=orders.read");
         let seen = browser.send(Method::POST, path, &body, &headers).await;
-        assert_eq!(seen.status, 400);
+        assert_eq!(seen.status, 415);
         // As a link.
         let link = format!("{path}?{body}");
         let seen = browser.get(&link).await;
@@ -111,10 +110,7 @@ async fn cookies_that_are_none_of_ours_are_passed_over() {
         &"A".repeat(5_000),
         "\"; drop",
     ] {
-        let mut browser = world.browser();
-        browser
-            .cookies
-            .insert(COOKIE_NAME.to_owned(), cookie.to_owned());
+        let mut browser = world.browser().showing(cookie).await;
         assert_eq!(browser.get("/account").await.location(), "/", "{cookie}");
         browser.get("/").await.says(200, "Log in");
     }
@@ -260,4 +256,115 @@ async fn requests_that_no_page_makes_are_refused() {
         "/account"
     );
     assert!(world.tokens.approved.lock().is_empty() && world.tokens.denied.lock().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_that_can_be_read_in_two_ways_is_read_in_none() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let token = browser.get("/").await.token();
+    let origin = world.origin.clone();
+    let right = format!("token={token}&name=ann&password=correct+horse+battery");
+    const FORM: &str = "application/x-www-form-urlencoded";
+    for (what, body, content_type, coding, status) in [
+        ("an escape", format!("{right}&x=%zz"), FORM, None, 400),
+        ("half an escape", format!("{right}%4"), FORM, None, 400),
+        ("no UTF-8", format!("{right}%ff"), FORM, None, 400),
+        ("NUL", format!("{right}%00"), FORM, None, 400),
+        (
+            "no UTF-8 in a name",
+            format!("{right}&%ff=x"),
+            FORM,
+            None,
+            400,
+        ),
+        ("twice", format!("{right}&x=1&x=1"), FORM, None, 400),
+        (
+            "two passwords",
+            format!("{right}&password=x"),
+            FORM,
+            None,
+            400,
+        ),
+        (
+            "escaped twice",
+            format!("{right}&p%61ssword=x"),
+            FORM,
+            None,
+            400,
+        ),
+        ("compressed", right.clone(), FORM, Some("gzip"), 415),
+        ("as it is", right.clone(), FORM, Some("identity"), 415),
+        ("JSON", right.clone(), "application/json", None, 415),
+        (
+            "another charset",
+            right.clone(),
+            "application/x-www-form-urlencoded; charset=utf-16",
+            None,
+            415,
+        ),
+        (
+            "parts",
+            right.clone(),
+            "multipart/form-data; boundary=x",
+            None,
+            415,
+        ),
+    ] {
+        let mut headers = vec![("content-type", content_type), ("origin", origin.as_str())];
+        headers.extend(coding.map(|coding| ("content-encoding", coding)));
+        let seen = browser
+            .send(Method::POST, "/password", &body, &headers)
+            .await;
+        assert_eq!(seen.status, status, "{what}: {}", seen.text);
+        assert_eq!(browser.get("/account").await.location(), "/", "{what}");
+    }
+    for query in ["interaction=%zz", "interaction=%ff", "a=1&a=1"] {
+        let seen = browser.get(&format!("/?{query}")).await;
+        seen.says(400, "cannot be understood");
+    }
+    // The same without any of it.
+    let headers = [
+        (
+            "content-type",
+            "application/x-www-form-urlencoded; charset=UTF-8",
+        ),
+        ("origin", origin.as_str()),
+    ];
+    let seen = browser
+        .send(Method::POST, "/password", &right, &headers)
+        .await;
+    assert_eq!(seen.location(), "/account");
+}
+
+#[tokio::test]
+async fn looking_at_a_request_first_decides_nothing() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("first", desk());
+    let page = browser.get("/?interaction=first").await;
+    let both = &["orders.read", "orders.write"];
+    decide(&mut browser, &page, "allow", both, true)
+        .await
+        .location();
+    let silent = Asked {
+        silently: true,
+        ..desk()
+    };
+    for (what, asked, mut browser, ends) in [
+        ("remembered", desk(), browser.clone(), "code=made-up"),
+        ("silent", silent.clone(), browser, "code=made-up"),
+        ("nobody", silent, world.browser(), "error=login_required"),
+    ] {
+        world.tokens.asks("h", asked);
+        for path in ["/?interaction=h", "?interaction=h"] {
+            let seen = browser.send(Method::HEAD, path, "", &[]).await;
+            assert_eq!(seen.status, 405, "{what}");
+            assert_eq!(seen.header("allow"), "GET", "{what}");
+        }
+        let seen = browser.send(Method::PUT, "/?interaction=h", "", &[]).await;
+        assert_eq!(seen.header("allow"), "GET", "{what}");
+        let seen = browser.get("/?interaction=h").await;
+        assert!(seen.location().ends_with(ends), "{what}");
+    }
 }

@@ -11,8 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use url::form_urlencoded;
 
-/// The name of the application's cookie.
-pub(crate) const COOKIE_NAME: &str = "__Host-countersign-login";
+/// What the name of the application's cookie begins with.
+pub(crate) const COOKIE_NAME: &str = "__Host-countersign-login-";
 
 /// A person's browser.
 #[derive(Clone)]
@@ -122,7 +122,21 @@ impl Browser {
     }
 
     pub(crate) fn session(&self) -> Option<&str> {
-        self.cookies.get(COOKIE_NAME).map(String::as_str)
+        let mut cookies = self.cookies.iter();
+        let (_, value) = cookies.find(|(name, _)| name.starts_with(COOKIE_NAME))?;
+        Some(value.as_str())
+    }
+
+    /// The browser, with that value in the application's cookie.
+    pub(crate) async fn showing(mut self, session: &str) -> Self {
+        self.cookies.clear();
+        self.get("/").await;
+        let mut cookies = self.cookies.iter_mut();
+        let (_, value) = cookies
+            .find(|(name, _)| name.starts_with(COOKIE_NAME))
+            .expect("the first page gives it one");
+        *value = session.to_owned();
+        self
     }
 }
 

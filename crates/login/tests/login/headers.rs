@@ -1,10 +1,14 @@
 //! Every answer is protected, whatever it says.
 
-use countersign_login::{Asked, Proxies};
-use http::Method;
+use std::time::Duration;
 
-use crate::browser::Seen;
-use crate::world::{World, desk, log_in};
+use countersign_login::{Asked, Proxies};
+use http::{HeaderMap, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::browser::{Browser, COOKIE_NAME, Seen};
+use crate::world::{PASSWORD, World, desk, log_in};
 
 fn is_protected(seen: &Seen, what: &str) {
     let policy = seen.header("content-security-policy");
@@ -51,6 +55,13 @@ async fn every_answer_has_the_policy_and_is_not_kept() {
     let fields = [("token", login.token()), ("x", "y".repeat(70_000))];
     let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
     seen.push(("too large", nobody.post("/password", &fields).await));
+    seen.push((
+        "no form",
+        nobody
+            .send(Method::POST, "/password", "", &own(&world))
+            .await,
+    ));
+    seen.push(("late", half_sent(&world, &nobody).await));
     let mut browser = world.anns_browser().await;
     let account = browser.get("/account").await;
     seen.push(("leave", browser.get("/logout").await));
@@ -71,6 +82,8 @@ async fn every_answer_has_the_policy_and_is_not_kept() {
         ("method", 405),
         ("forged", 403),
         ("too large", 413),
+        ("no form", 415),
+        ("late", 408),
     ] {
         assert!(
             statuses.contains(&expected),
@@ -96,12 +109,76 @@ async fn every_answer_has_the_policy_and_is_not_kept() {
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
 }
 
+/// As a page of ours, but with nothing that says what it is.
+fn own(world: &World) -> [(&str, &str); 1] {
+    [("origin", world.origin.as_str())]
+}
+
+/// A form whose end does not come, from that browser.
+async fn half_sent(world: &World, browser: &Browser) -> Seen {
+    let host = world.origin.strip_prefix("http://").unwrap();
+    let (name, value) = browser.cookies.first_key_value().unwrap();
+    let head = format!(
+        "POST /password HTTP/1.1\r\nHost: {host}\r\nOrigin: {}\r\nCookie: {name}={value}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ntoken=",
+        world.origin
+    );
+    let mut connection = TcpStream::connect(host).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = connection.read_to_string(&mut answer);
+    let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+    read.expect("it answers, and ends the connection").unwrap();
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+    let headers = lines.map(|line| {
+        let (name, value) = line.split_once(": ").unwrap();
+        (name.parse().unwrap(), value.parse().unwrap())
+    });
+    Seen {
+        status: status.parse().unwrap(),
+        headers: headers.collect::<HeaderMap>(),
+        text: text.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn two_applications_of_a_host_do_not_take_each_others_cookies() {
+    let [a, b] = ["/a", "/b"].map(|base| World::at(base, Proxies::None));
+    let (a, b) = (a.await, b.await);
+    let mut at_a = Browser::new(&a.origin);
+    let mut at_b = Browser::new(&b.origin);
+    let account = |base: &str| format!("{base}/account");
+    let page = at_a.get("/a").await;
+    log_in_at(&mut at_a, "/a", &page).await;
+    // Browsers do not tell ports apart.
+    at_b.cookies.clone_from(&at_a.cookies);
+    let page = at_b.get("/b").await;
+    log_in_at(&mut at_b, "/b", &page).await;
+    at_a.cookies.clone_from(&at_b.cookies);
+    assert_eq!(at_a.cookies.len(), 2, "{:?}", at_a.cookies);
+    at_a.get(&account("/a")).await.says(200, "Ann Lee");
+    at_b.get(&account("/b")).await.says(200, "Ann Lee");
+}
+
+async fn log_in_at(browser: &mut Browser, base: &str, page: &Seen) {
+    let token = page.token();
+    let fields = [
+        ("token", token.as_str()),
+        ("name", "ann"),
+        ("password", PASSWORD),
+    ];
+    let seen = browser.post(&format!("{base}/password"), &fields).await;
+    assert_eq!(seen.location(), format!("{base}/account"));
+}
+
 #[tokio::test]
 async fn the_cookie_is_for_this_host_over_tls_and_no_script() {
     let world = World::new().await;
     let cookie = world.browser().get("/").await;
     let cookie = cookie.header("set-cookie");
-    assert!(cookie.starts_with("__Host-countersign-login="), "{cookie}");
+    assert!(cookie.starts_with(COOKIE_NAME), "{cookie}");
     for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
         assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
     }

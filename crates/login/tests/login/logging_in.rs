@@ -5,7 +5,6 @@ use std::time::Duration;
 use countersign_login::{Name, Proxies};
 use zeroize::Zeroizing;
 
-use crate::browser::COOKIE_NAME;
 use crate::world::{OPERATOR, PASSWORD, World, desk, log_in};
 
 #[tokio::test]
@@ -30,7 +29,7 @@ async fn a_person_logs_in_and_out() {
     out.says(200, "You are logged out");
     assert!(browser.session().is_none());
     // The cookie that somebody kept is worth nothing.
-    browser.cookies.insert(COOKIE_NAME.to_owned(), cookie);
+    let mut browser = browser.showing(&cookie).await;
     assert_eq!(browser.get("/account").await.location(), "/");
 }
 
@@ -160,8 +159,7 @@ async fn the_cookie_is_another_one_after_every_login() {
     assert_ne!(fixed, first);
 
     // Who knew the one from before is nobody.
-    let mut attacker = world.browser();
-    attacker.cookies.insert(COOKIE_NAME.to_owned(), fixed);
+    let mut attacker = world.browser().showing(&fixed).await;
     assert_eq!(attacker.get("/account").await.location(), "/");
 
     // Logging in over it ends the session that was there.
@@ -174,7 +172,7 @@ async fn the_cookie_is_another_one_after_every_login() {
     log_in(&mut browser, &page, "ann", PASSWORD).await;
     let second = browser.session().unwrap().to_owned();
     assert_ne!(first, second);
-    attacker.cookies.insert(COOKIE_NAME.to_owned(), first);
+    let mut attacker = attacker.showing(&first).await;
     assert_eq!(attacker.get("/account").await.location(), "/");
 }
 

@@ -5,10 +5,11 @@ use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign_form::decode;
 use countersign_issuer::model::ClientId;
 use countersign_issuer::{AuthenticationCause, Presented, Refusal, subject};
 
-use super::form::{Form, decode};
+use super::form::Form;
 use crate::operation::Caller;
 use crate::refused::Refused;
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ::http::{HeaderMap, Uri};
 use axum::body::Body;
+use countersign_form::{NotAForm, Rules, is_form};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -17,13 +17,11 @@ use crate::wire::MESSAGE_BYTES_MAX;
 /// late is told that it was the request.
 const BODY_DUE: Duration = Duration::from_secs(5);
 
-/// Parameters that may be there several times (RFC 8707 §2).
-const LISTS: [&str; 1] = ["resource"];
-
-/// More than any request has, and few enough that looking for one among them costs nothing.
-const PARAMETERS_MAX: usize = 64;
-
-const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+/// Resources may be several (RFC 8707 §2). 64 parameters are more than any request has.
+const RULES: Rules = Rules {
+    lists: &["resource"],
+    fields_max: 64,
+};
 
 /// The parameters of a request. Holds secrets, so it does not print them.
 pub(super) struct Form(Vec<(String, String)>);
@@ -35,7 +33,7 @@ impl Form {
         if uri.query().is_some() {
             return Err(wrong("query", "must be absent: parameters go in the body"));
         }
-        if !is_form(headers) || headers.contains_key(CONTENT_ENCODING) {
+        if !is_form(headers) {
             return Err(Misfit::MediaType.into());
         }
         let whole = timeout(BODY_DUE, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await;
@@ -54,31 +52,14 @@ impl Form {
 
     /// `place` is where they stand: what is refused there names it.
     fn parse(place: &'static str, bytes: &[u8]) -> Result<Self, Problem> {
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        for pair in bytes.split(|byte| *byte == b'&') {
-            if pair.is_empty() {
-                continue;
-            }
-            if parameters.len() == PARAMETERS_MAX {
-                return Err(wrong(place, "must have at most 64 parameters"));
-            }
-            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-                Some(at) => (&pair[..at], &pair[at + 1..]),
-                None => (pair, &[][..]),
+        let parameters = countersign_form::parse(bytes, RULES).map_err(|not_a_form| {
+            let expected = match not_a_form {
+                NotAForm::TooMany => "must have at most 64 parameters",
+                NotAForm::Encoding => "must be UTF-8, percent-encoded as HTML forms are",
+                NotAForm::Twice => "must not have a parameter twice",
             };
-            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
-                return Err(wrong(
-                    place,
-                    "must be UTF-8, percent-encoded as HTML forms are",
-                ));
-            };
-            // RFC 6749 §3.2: no parameter twice, known or not.
-            if !LISTS.contains(&name.as_str()) && parameters.iter().any(|(other, _)| *other == name)
-            {
-                return Err(wrong(place, "must not have a parameter twice"));
-            }
-            parameters.push((name, value));
-        }
+            wrong(place, expected)
+        })?;
         Ok(Self(parameters))
     }
 
@@ -115,75 +96,9 @@ fn wrong(field: &'static str, expected: &'static str) -> Problem {
     Refused::Field { field, expected }.into()
 }
 
-/// Whether exactly one `Content-Type` says that it is a form, in UTF-8.
-fn is_form(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return false;
-    };
-    let Ok(value) = value.to_str() else {
-        return false;
-    };
-    let mut parts = value.split(';').map(str::trim);
-    let is_form = parts
-        .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_TYPE));
-    let is_utf8 = parts
-        .filter_map(|part| part.split_once('='))
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
-    is_form && is_utf8
-}
-
-/// `application/x-www-form-urlencoded`: `+` is a space, `%` begins two hexadecimal digits, and all of
-/// it is UTF-8. Anything else is nothing. NUL is never part of a parameter.
-pub(super) fn decode(bytes: &[u8]) -> Option<String> {
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.iter();
-    while let Some(byte) = rest.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => (digit(rest.next())? << 4) | digit(rest.next())?,
-            other => *other,
-        });
-    }
-    String::from_utf8(decoded)
-        .ok()
-        .filter(|text| !text.contains('\0'))
-}
-
-fn digit(byte: Option<&u8>) -> Option<u8> {
-    let value = char::from(*byte?).to_digit(16)?;
-    u8::try_from(value).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use ::http::HeaderValue;
-
     use super::*;
-
-    #[test]
-    fn what_is_encoded_is_decoded_or_refused() {
-        for (text, expected) in [
-            ("plain", Some("plain")),
-            ("a+b%20c", Some("a b c")),
-            ("%2B%25", Some("+%")),
-            ("%c3%a9", Some("é")),
-            ("é", Some("é")),
-            ("", Some("")),
-            ("%", None),
-            ("%4", None),
-            ("%zz", None),
-            ("%+1", None),
-            ("%c3", None),
-            ("%ff", None),
-            ("%00", None),
-        ] {
-            assert_eq!(decode(text.as_bytes()).as_deref(), expected, "{text}");
-        }
-        assert_eq!(decode(b"\xff"), None);
-    }
 
     #[test]
     fn parameters_are_there_once() {
@@ -200,32 +115,5 @@ mod tests {
         let many: Vec<_> = (0..65).map(|n| format!("p{n}=1")).collect();
         assert!(Form::parse("body", many[..64].join("&").as_bytes()).is_ok());
         assert!(Form::parse("body", many.join("&").as_bytes()).is_err());
-    }
-
-    #[test]
-    fn a_form_says_that_it_is_one() {
-        for (values, expected) in [
-            (&[MEDIA_TYPE][..], true),
-            (&["Application/X-WWW-Form-URLEncoded; charset=UTF-8"], true),
-            (
-                &["application/x-www-form-urlencoded;charset=\"utf-8\""],
-                true,
-            ),
-            (
-                &["application/x-www-form-urlencoded; charset=latin1"],
-                false,
-            ),
-            (&["application/json"], false),
-            (&["multipart/form-data; boundary=x"], false),
-            (&["text/plain, application/x-www-form-urlencoded"], false),
-            (&[MEDIA_TYPE, MEDIA_TYPE], false),
-            (&[], false),
-        ] {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
-            }
-            assert_eq!(is_form(&headers), expected, "{values:?}");
-        }
     }
 }
