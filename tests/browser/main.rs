@@ -31,8 +31,10 @@ fn trials() -> Vec<Trial> {
             scenes::login_on_a_desktop,
         ),
         parts::needing(PART, "login_by_keyboard_alone", scenes::login_by_keyboard),
-        parts::needing(PART, "denial", scenes::denial),
-        parts::needing(PART, "step_up", scenes::step_up),
+        parts::needing(PART, "denial_on_a_phone", scenes::denial_on_a_phone),
+        parts::needing(PART, "denial_on_a_desktop", scenes::denial_on_a_desktop),
+        parts::needing(PART, "step_up_on_a_phone", scenes::step_up_on_a_phone),
+        parts::needing(PART, "step_up_on_a_desktop", scenes::step_up_on_a_desktop),
         parts::needing(
             PART,
             "device_code_entry_on_a_phone",

@@ -178,11 +178,11 @@ pub(crate) fn login_by_keyboard(launcher: &Path) -> Result<(), String> {
     })
 }
 
-pub(crate) fn denial(launcher: &Path) -> Result<(), String> {
+fn denial(launcher: &Path, screen: Screen) -> Result<(), String> {
     play(async {
         let world = World::new().await?;
         let pending = world.asks().push().await?;
-        let outcome = walked(launcher, "denial", DESKTOP, json!({"url": pending.url()})).await?;
+        let outcome = walked(launcher, "denial", screen, json!({"url": pending.url()})).await?;
         match pending.check(text(&outcome, "at")?) {
             Err(error) if error.to_string().contains("access_denied") => {}
             other => return Err(format!("{other:?}").into()),
@@ -191,13 +191,21 @@ pub(crate) fn denial(launcher: &Path) -> Result<(), String> {
     })
 }
 
-pub(crate) fn step_up(launcher: &Path) -> Result<(), String> {
+pub(crate) fn denial_on_a_phone(launcher: &Path) -> Result<(), String> {
+    denial(launcher, PHONE)
+}
+
+pub(crate) fn denial_on_a_desktop(launcher: &Path) -> Result<(), String> {
+    denial(launcher, DESKTOP)
+}
+
+fn step_up(launcher: &Path, screen: Screen) -> Result<(), String> {
     play(async {
         let world = World::new().await?;
         let first = world.asks().push().await?;
         let again = world.asks().prompts([Prompt::Login]).push().await?;
         let asked = json!({"url": first.url(), "again": again.url()});
-        let outcome = walked(launcher, "step_up", PHONE, asked).await?;
+        let outcome = walked(launcher, "step_up", screen, asked).await?;
         let before = redeemed(&world, &first, text(&outcome, "first")?, SCOPES).await?;
         let after = redeemed(&world, &again, text(&outcome, "at")?, SCOPES).await?;
         if before["sub"] != after["sub"]
@@ -207,6 +215,14 @@ pub(crate) fn step_up(launcher: &Path) -> Result<(), String> {
         }
         world.platform.stop().await
     })
+}
+
+pub(crate) fn step_up_on_a_phone(launcher: &Path) -> Result<(), String> {
+    step_up(launcher, PHONE)
+}
+
+pub(crate) fn step_up_on_a_desktop(launcher: &Path) -> Result<(), String> {
+    step_up(launcher, DESKTOP)
 }
 
 fn device(launcher: &Path, screen: Screen) -> Result<(), String> {
