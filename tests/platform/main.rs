@@ -19,6 +19,7 @@ mod invariants;
 mod jaeger;
 mod key_program;
 mod measured;
+mod mtls_page;
 mod orders;
 mod packages;
 mod releases;
@@ -75,6 +76,7 @@ fn trials() -> Vec<Trial> {
         trial!(durability::an_acknowledged_rotation_survives_kill),
         trial!(durability::a_rotation_is_synced_before_its_answer, needs "strace"),
         trial!(key_program::the_example_has_the_key, needs "python3"),
+        trial!(mtls_page::its_commands_do_what_it_says, needs "openssl"),
         trial!(grpcurl::looks_around, needs "grpcurl"),
         trial!(grpcurl::issues_and_calls, needs "grpcurl"),
         trial!(traces::one_trace_tells_the_whole_call, needs "jaeger"),
