@@ -18,7 +18,7 @@ const SECTIONS: [(&str, usize); 12] = [
     ("Client assertion", 12),
     ("PKCE, code, PAR", 20),
     ("Device", 18),
-    ("Mutual TLS", 27),
+    ("Mutual TLS", 28),
     ("Resources", 10),
 ];
 

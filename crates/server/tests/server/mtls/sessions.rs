@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use countersign::admin::v1 as admin;
 use countersign::admin::v1::client::TlsClientAuth;
+use countersign::token::v1::token_service_client::TokenServiceClient;
 use countersign_server::Occasion;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
@@ -14,6 +16,7 @@ use rustls::{ClientConfig, HandshakeKind, SignatureScheme};
 use super::certificates::{Ca, DNS, Identity, client};
 use super::stand::{Answered, MTLS, Stand};
 use super::{Nobody, Token};
+use crate::harness::{Client, ISSUE, ORDERS, credentials, inner, service_client, with_proof};
 use crate::http::web::TOKEN;
 
 /// Notes whether it was asked for a certificate, and has none.
@@ -108,6 +111,71 @@ async fn a_resumed_session_shows_the_certificate_that_it_began_with() {
     let mutual = stand.again(&config, "pinned").await;
     assert_eq!(mutual.handshake, Some(HandshakeKind::Full));
     assert_eq!(mutual.status, 200, "{mutual:?}");
+}
+
+/// How a client authenticates makes no difference, nor which version resumes, nor whether the
+/// connection is new: what it was opened with counts within its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_opened_with_a_certificate_is_worth_nothing_after_its_time() {
+    let stand = Stand::start().await;
+    let mut brief = client();
+    brief.not_after = rcgen::date_time_ymd(2027, 2, 1);
+    let (issued, own) = (stand.ca.sign(&brief), Identity::by_itself(&brief));
+    let name = TlsClientAuth::TlsClientAuthSanDns(DNS.to_owned());
+    let named = stand.named("named", name).await;
+    let pinned = stand.pinned("pinned", &[&own]).await;
+    // It has a secret, and the certificate for its tokens alone.
+    let bound = admin::Client {
+        tls_client_certificate_bound_access_tokens: true,
+        ..service_client("bound", &[(ORDERS, &["orders.read"])])
+    };
+    let bound = stand.service.add(bound).await;
+    let ask = async |config: &Arc<ClientConfig>, client: &Client| {
+        let proof = stand.proof(MTLS, TOKEN);
+        let headers = [("dpop", proof.as_str())];
+        let id = ("client_id", client.id.as_str());
+        let mut parameters = vec![("grant_type", "client_credentials"), id];
+        parameters.extend(client.secret.as_deref().map(|it| ("client_secret", it)));
+        let config = Arc::clone(config);
+        stand
+            .post(stand.mutual(), config, TOKEN, &headers, &parameters)
+            .await
+    };
+
+    let mut sessions = Vec::new();
+    for (client, identity) in [(&named, &issued), (&pinned, &own), (&bound, &own)] {
+        for version in [&TLS12, &TLS13] {
+            let config = Arc::new(stand.config_speaking(&[version], Some(identity)));
+            for handshake in [HandshakeKind::Full, HandshakeKind::Resumed] {
+                let answered = ask(&config, client).await;
+                let what = format!("{} {version:?}", client.id);
+                assert_eq!(answered.handshake, Some(handshake), "{what}");
+                assert_eq!(answered.status, 200, "{what}: {answered:?}");
+            }
+            sessions.push((client, version, config));
+        }
+    }
+    let open = stand.channel(stand.mutual(), Some(&issued)).await;
+    let over_the_open_one = async || {
+        let request = with_proof(credentials(&named), &stand.proof(MTLS, ISSUE));
+        let mut tokens = TokenServiceClient::new(open.clone());
+        inner(tokens.issue_token(request).await)
+    };
+    over_the_open_one().await.expect("issued");
+
+    stand
+        .service
+        .clock
+        .advance(std::time::Duration::from_secs(30 * 86_400));
+    for (client, version, config) in sessions {
+        let what = format!("resumed too late: {} {version:?}", client.id);
+        let late = ask(&config, client).await;
+        assert_eq!(late.handshake, Some(HandshakeKind::Resumed), "{what}");
+        assert_eq!(late.status, 401, "{what}: {late:?}");
+        assert_eq!(late.json["error"], "invalid_client", "{what}");
+    }
+    let late = over_the_open_one().await.expect_err("open for too long");
+    assert_eq!(late.code(), tonic::Code::Unauthenticated, "{late}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
