@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign_server::Config;
 use countersign_server::config::Tls;
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SerialNumber, date_time_ymd,
@@ -57,6 +58,15 @@ impl Authority {
             key: key.serialize_pem(),
             der: certificate.der().to_vec(),
         }
+    }
+
+    /// Has a service greet with a certificate that it signed, as the issuer `https://localhost:7443`.
+    pub(crate) fn greet(&self, config: &mut Config) {
+        let folder = config.store.directory.parent().expect("a folder");
+        let tls = files(folder);
+        self.sign(1).write(&tls);
+        config.tls = Some(tls);
+        config.issuer = Some("https://localhost:7443".to_owned());
     }
 
     /// How to reach a service that it signed for.

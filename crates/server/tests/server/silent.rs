@@ -1,13 +1,11 @@
 //! Three thousand connections that ask for nothing are gone after seconds, and nobody notices.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
-use countersign_server::config::Tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,6 +17,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::authority::Authority;
 use crate::harness::{ISSUE, Service};
 
 const CONNECTIONS: usize = 3_000;
@@ -55,24 +54,11 @@ fn halves() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A service with TLS, and the certificate of its issuer in PEM.
+/// A service with TLS, and the certificate of its authority in PEM.
 async fn service_with_tls() -> (Service, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let ca = made.cert.pem();
-    let service = Service::start_cold(|config| {
-        let folder = config.store.directory.parent().expect("a folder");
-        let tls = Tls {
-            certificate_file: folder.join("tls.crt"),
-            key_file: folder.join("tls.key"),
-            client_authorities_file: None,
-        };
-        fs::write(&tls.certificate_file, &ca).expect("written");
-        fs::write(&tls.key_file, made.signing_key.serialize_pem()).expect("written");
-        config.tls = Some(tls);
-        config.issuer = Some("https://localhost:7443".to_owned());
-    })
-    .await;
-    (service, ca)
+    let authority = Authority::new();
+    let service = Service::start_cold(|config| authority.greet(config)).await;
+    (service, authority.pem().to_owned())
 }
 
 /// TLS as the silent ones begin it.

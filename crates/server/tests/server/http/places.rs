@@ -1,18 +1,18 @@
 //! Where the endpoints are: with gRPC, apart from it, nowhere; below an issuer's path; behind TLS.
 
-use std::fs;
 use std::sync::Arc;
 
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
-use countersign_server::config::{HttpPlace, Tls};
-use rustls::pki_types::{CertificateDer, ServerName};
+use countersign_server::config::HttpPlace;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::web::{Ask, HEALTH, KEYS, METADATA, TOKEN, Web, raw};
+use crate::authority::Authority;
 use crate::comes::Comes;
 use crate::harness::{ORDERS, Service, WARM, service_client};
 use crate::proof::Key;
@@ -108,29 +108,12 @@ async fn grpc_by_http_1_1_is_no_grpc() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_versions_are_negotiated_by_tls() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let service = Service::start_cold(|config| {
-        let folder = config
-            .store
-            .directory
-            .parent()
-            .expect("a folder")
-            .to_owned();
-        let tls = Tls {
-            certificate_file: folder.join("tls.crt"),
-            key_file: folder.join("tls.key"),
-            client_authorities_file: None,
-        };
-        fs::write(&tls.certificate_file, made.cert.pem()).expect("written");
-        fs::write(&tls.key_file, made.signing_key.serialize_pem()).expect("written");
-        config.tls = Some(tls);
-        config.issuer = Some("https://localhost:7443".to_owned());
-    })
-    .await;
+    let authority = Authority::new();
+    let service = Service::start_cold(|config| authority.greet(config)).await;
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from(made.cert.der().to_vec()))
-        .expect("a certificate");
+        .add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM"))
+        .expect("an authority");
     let plain = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();

@@ -18,7 +18,7 @@ use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::certificates::{Ca, Identity};
-use crate::authority::{Authority, files};
+use crate::authority::Authority;
 use crate::harness::{
     Client, ISSUE, ORDERS, Service, WARM, credentials, inner, service_client, with_proof,
 };
@@ -52,19 +52,11 @@ impl Stand {
     pub(super) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let (server, ca) = (Authority::new(), Ca::new());
         let service = Service::start_cold(|config| {
-            let folder = config
-                .store
-                .directory
-                .parent()
-                .expect("a folder")
-                .to_owned();
-            let mut tls = files(&folder);
-            server.sign(1).write(&tls);
-            let authorities = folder.join("clients.crt");
+            server.greet(config);
+            let tls = config.tls.as_mut().expect("it greets");
+            let authorities = tls.certificate_file.with_file_name("clients.crt");
             fs::write(&authorities, &ca.pem).expect("written");
             tls.client_authorities_file = Some(authorities);
-            config.tls = Some(tls);
-            config.issuer = Some(ISSUER.to_owned());
             config.mtls.address = Some(([127, 0, 0, 1], 0).into());
             config.mtls.url = Some(MTLS.to_owned());
             change(config);
