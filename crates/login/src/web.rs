@@ -125,7 +125,9 @@ impl App {
     /// The same where somebody in front takes a part of its URL's path off: below `base`.
     pub fn router_below(&self, base: &str) -> Router {
         let at = |path: &str| format!("{base}/{path}");
+        // A path of its URL that begins with `:` or `*` is that path.
         let mut router = Router::new()
+            .without_v07_checks()
             .route(&at(""), entrance())
             .route(
                 &at("password"),

@@ -12,12 +12,23 @@ use crate::typed_code;
 /// The longest text that is looked up: a code with a space between any two of its letters fits.
 const TYPED_BYTES_MAX: usize = 64;
 
+/// The longest code of a link; those of the token service have nine characters.
+const LINKED_BYTES_MAX: usize = 16;
+
 pub(super) fn asked(app: &Inner, asking: &Asking) -> Reply {
     let browser = &asking.browser;
-    // A code in the link is filled in, and not looked up: nobody can be led past typing it.
-    let typed = asking.query.one("user_code").unwrap_or_default();
+    // A code in the link is filled in, and not looked up: nobody can be led past typing it. What
+    // cannot be one is not shown: the page says nothing in the name of whoever made the link.
+    let linked = asking.query.one("user_code").filter(|text| is_code(text));
+    let typed = linked.unwrap_or_default();
     let page = pages::device(&app.place, &browser.id.form_token(), typed, None);
     Reply::page(page).for_browser(browser)
+}
+
+/// Whether a text reads like a code, and not like a sentence.
+fn is_code(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.len() <= LINKED_BYTES_MAX && text.bytes().all(plain)
 }
 
 pub(super) async fn typed(app: &Inner, sent: &Sent) -> Result<Reply, Stop> {

@@ -98,6 +98,10 @@ async fn a_link_fills_the_code_in_and_goes_no_further() {
     page.says(200, &format!("value=\"{CODE}\""));
     page.says(200, "Continue");
     assert!(world.tokens.typed.lock().is_empty());
+    for sentence in ["Win+a+prize%21", "CALL-0900-123456-NOW"] {
+        let page = browser.get(&format!("/device?user_code={sentence}")).await;
+        page.says(200, "name=\"user_code\" value=\"\"");
+    }
 
     // The name of the request alone shows nothing that could be allowed, whatever stands beside it.
     for beside in [

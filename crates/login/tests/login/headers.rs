@@ -216,21 +216,24 @@ async fn a_page_lets_its_form_lead_to_its_own_client_and_no_other() {
 
 #[tokio::test]
 async fn below_a_path_everything_stays_below_it() {
-    let world = World::at("/people", Proxies::None).await;
-    for path in ["/people", "/people/"] {
-        let mut browser = world.browser();
-        let page = browser.get(path).await;
-        page.says(200, "action=\"/people/password\"");
-        page.says(200, "href=\"/people/style.css\"");
-        let fields = [
-            ("token", page.token()),
-            ("name", "ann".to_owned()),
-            ("password", crate::world::PASSWORD.to_owned()),
-        ];
-        let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        let seen = browser.post("/people/password", &fields).await;
-        assert_eq!(seen.location(), "/people/account");
-        browser.get("/people/account").await.says(200, "Ann Lee");
+    for base in ["/people", "/:people/*all"] {
+        let world = World::at(base, Proxies::None).await;
+        for path in [base.to_owned(), format!("{base}/")] {
+            let mut browser = world.browser();
+            let page = browser.get(&path).await;
+            page.says(200, &format!("action=\"{base}/password\""));
+            page.says(200, &format!("href=\"{base}/style.css\""));
+            let fields = [
+                ("token", page.token()),
+                ("name", "ann".to_owned()),
+                ("password", crate::world::PASSWORD.to_owned()),
+            ];
+            let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            let seen = browser.post(&format!("{base}/password"), &fields).await;
+            let account = format!("{base}/account");
+            assert_eq!(seen.location(), account);
+            browser.get(&account).await.says(200, "Ann Lee");
+        }
+        assert_eq!(world.browser().get("/").await.status, 404);
     }
-    assert_eq!(world.browser().get("/").await.status, 404);
 }
