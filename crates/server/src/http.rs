@@ -158,7 +158,6 @@ pub(crate) fn endpoints(edge: Arc<Edge>, config: &Config) -> Router {
         .route(METADATA, for_scripts(only(get(metadata::show))))
         .route(HEALTH, only(get(health::check)))
         .fallback(nothing_here)
-        .layer(from_fn(host::check))
         .with_state(edge)
 }
 
@@ -173,12 +172,16 @@ pub(crate) fn aliases(edge: Arc<Edge>) -> Router {
         .route(INTROSPECT, only(post(introspection::introspect)))
         .route(HEALTH, only(get(health::check)))
         .fallback(elsewhere::tell)
-        .layer(from_fn(host::check))
         .with_state(edge)
 }
 
 fn only(endpoint: MethodRouter<Arc<Edge>>) -> MethodRouter<Arc<Edge>> {
     endpoint.fallback(other_method)
+}
+
+/// The same for requests that are for one host and end once, and for no others.
+pub(crate) fn said_once(endpoints: Router) -> Router {
+    endpoints.layer(from_fn(host::check))
 }
 
 /// RFC 6749 §3.1: both methods. Looking at it first (`HEAD`) would use a request up.

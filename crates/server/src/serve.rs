@@ -6,6 +6,7 @@
 
 mod calls;
 mod connection;
+mod heads;
 mod life;
 mod linger;
 mod metered;
@@ -32,6 +33,7 @@ use tower_service::Service;
 use crate::listen::{self, Listener, Places};
 use crate::tls::Certificates;
 use crate::wire::MESSAGE_BYTES_MAX;
+pub(crate) use heads::EndsTwice;
 pub(crate) use life::Peers;
 pub(crate) use workers::Workers;
 

@@ -211,7 +211,7 @@ fn layered(platform: &Platform, endpoints: Router, calls: TaskTracker) -> impl A
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
         // The login application counts by where requests come from.
         .map_request(login::with_peer)
-        .service(endpoints)
+        .service(http_edge::said_once(endpoints))
 }
 
 /// What answers browsers of a login application that is alone.
@@ -226,7 +226,7 @@ pub(crate) fn people(app: Router, scheme: &'static str, calls: TaskTracker) -> i
         })
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
         .map_request(login::with_peer)
-        .service(app)
+        .service(http_edge::said_once(app))
 }
 
 /// What answers on the Unix socket of a login application that is alone.

@@ -1,23 +1,44 @@
-//! Whom a request of HTTP/1.1 is for is said once (RFC 9112 §3.2). The service goes by no host, but a
-//! proxy in front may, and must not be told another one than the service is.
+//! Whom a request of HTTP/1.1 is for, and where it ends, is said once (RFC 9112 §3.2, §6.3). The
+//! service goes by no host, but a proxy in front may, and must not be told another one than the
+//! service is; nor may the two differ about where the next request begins.
 //!
-//! Where a request ends is hyper's affair: it refuses what says two lengths, and ends the connection
-//! after a request that has both a length and an encoding (§6.3).
+//! Two lengths hyper refuses. Of a length and an encoding it hands on the encoding alone, so the
+//! edge tells what it saw ([`EndsTwice`]).
 
-use ::http::header::HOST;
+use ::http::header::{HOST, TRANSFER_ENCODING};
 use ::http::{HeaderMap, Version};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::problem::{Misfit, Problem};
+use crate::serve::EndsTwice;
 
 pub(super) async fn check(request: Request, next: Next) -> Response {
-    if is_said_once(request.version(), request.headers()) {
-        next.run(request).await
-    } else {
-        Problem::from(Misfit::Host).into_response()
+    match fault(&request) {
+        None => next.run(request).await,
+        Some(misfit) => Problem::from(misfit).into_response(),
     }
+}
+
+fn fault(request: &Request) -> Option<Misfit> {
+    let headers = request.headers();
+    if !is_said_once(request.version(), headers) {
+        return Some(Misfit::Host);
+    }
+    if !headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    if request.extensions().get::<EndsTwice>().is_some() {
+        return Some(Misfit::EndsTwice);
+    }
+    // RFC 9112 §6.1: whoever does not undo a coding does not read what is below it.
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = match (codings.next(), codings.next()) {
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    (!is_chunked).then_some(Misfit::Coding)
 }
 
 fn is_said_once(version: Version, headers: &HeaderMap) -> bool {

@@ -47,6 +47,10 @@ pub(crate) enum Misfit {
     Cut,
     /// Whom the request is for is not said, or twice (RFC 9112 §3.2).
     Host,
+    /// It says twice where its body ends (RFC 9112 §6.3).
+    EndsTwice,
+    /// Its body has a transfer coding that is not known here (RFC 9112 §6.1).
+    Coding,
 }
 
 /// What a page says of a problem.
@@ -74,6 +78,8 @@ impl Misfit {
             Self::Late => "http_late",
             Self::Cut => "http_cut",
             Self::Host => "http_host",
+            Self::EndsTwice => "http_ends_twice",
+            Self::Coding => "http_coding",
         }
     }
 
@@ -84,7 +90,8 @@ impl Misfit {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
-            Self::Cut | Self::Host => StatusCode::BAD_REQUEST,
+            Self::Cut | Self::Host | Self::EndsTwice => StatusCode::BAD_REQUEST,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
         }
     }
 
@@ -99,13 +106,22 @@ impl Misfit {
             Self::Late => "the rest of the request did not come in time",
             Self::Cut => "the body is not whole",
             Self::Host => "the request must have one Host",
+            Self::EndsTwice => {
+                "the request must have Content-Length or Transfer-Encoding, and not both"
+            }
+            Self::Coding => "the only transfer coding is chunked",
         }
     }
 
     /// Whether what follows on the connection may be a part of this request.
     const fn ends_connection(self) -> bool {
         match self {
-            Self::Late | Self::Cut | Self::Host | Self::TooLarge => true,
+            Self::Late
+            | Self::Cut
+            | Self::Host
+            | Self::TooLarge
+            | Self::EndsTwice
+            | Self::Coding => true,
             Self::NotFound | Self::Method | Self::MediaType => false,
         }
     }

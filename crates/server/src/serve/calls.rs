@@ -9,6 +9,7 @@ use bytes::Bytes;
 use countersign_guard::PeerCertificate as PeerCertificateOfGuard;
 use countersign_issuer::model::PeerCertificate;
 use futures_util::future::Either;
+use http::header::TRANSFER_ENCODING;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -19,6 +20,7 @@ use tower::util::Oneshot;
 
 use super::Answers;
 use super::connection::Edge;
+use super::heads::EndsTwice;
 use super::traffic::{InFlight, Traffic, UnderWay};
 
 /// What hyper calls for every request of one connection. `I` is who is connected.
@@ -55,6 +57,10 @@ where
                 certificate.thumbprint,
             ));
             extensions.insert(Arc::clone(certificate));
+        }
+        // Only one that has an encoding can be it. The connection ends after that one.
+        if self.traffic.one_ends_twice() && request.headers().contains_key(TRANSFER_ENCODING) {
+            request.extensions_mut().insert(EndsTwice);
         }
         let mut service = self.edge.service.clone();
         // Our layers are always ready: who is full refuses. So a call is counted when its head

@@ -10,10 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::io::InspectReader;
 use tonic::transport::server::Connected;
 use tracing::debug;
 
 use super::calls::Calls;
+use super::heads::Heads;
 use super::life::{Life, Verdict};
 use super::metered::Metered;
 use super::traffic::Traffic;
@@ -100,6 +102,13 @@ where
 {
     let edge = Arc::clone(&calls.edge);
     let traffic = Arc::clone(&calls.traffic);
+    let mut heads = Heads::default();
+    let looks = Arc::clone(&traffic);
+    let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        if heads.read(bytes) {
+            looks.ends_twice();
+        }
+    });
     let mut connection = pin!(edge.http.serve_connection(TokioIo::new(stream), calls));
     let stop = edge.stop.begun.child_token();
     let mut stopping = pin!(stop.cancelled());

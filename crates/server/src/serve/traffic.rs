@@ -31,6 +31,7 @@ pub(super) struct Traffic {
     /// Never more than what was received: nobody saves up.
     paid_bytes: AtomicU64,
     whole: AtomicBool,
+    ends_twice: AtomicBool,
     in_flight: AtomicUsize,
     under_way: AtomicUsize,
     /// Since `opened`, as the next.
@@ -49,6 +50,7 @@ impl Traffic {
             received_bytes: AtomicU64::new(0),
             paid_bytes: AtomicU64::new(0),
             whole: AtomicBool::new(false),
+            ends_twice: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             idle_since_millis: AtomicU64::new(0),
@@ -90,6 +92,16 @@ impl Traffic {
         if !self.whole.load(Ordering::Relaxed) {
             self.whole.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The head of a request says twice where its body ends.
+    pub(super) fn ends_twice(&self) {
+        self.ends_twice.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one did.
+    pub(super) fn one_ends_twice(&self) -> bool {
+        self.ends_twice.load(Ordering::Relaxed)
     }
 
     /// The head of a call has come.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::web::{HEALTH, Speaks, Web, raw};
-use crate::harness::Service;
+use super::web::{FORM, HEALTH, Speaks, TOKEN, Web, basic, form, raw};
+use crate::harness::{ORDERS, Service, service_client};
+use crate::proof::Key;
 
 /// Status lines of all answers that came.
 fn statuses(text: &str) -> Vec<&str> {
@@ -19,75 +20,168 @@ fn statuses(text: &str) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_could_end_twice_is_refused_and_its_connection_ends() {
     let service = Service::start().await;
+    service.add_orders().await;
+    let client = service
+        .add(service_client("batch", &[(ORDERS, &["orders.read"])]))
+        .await;
+    let key = Key::new();
+    let form = form(&[("grant_type", "client_credentials"), ("resource", ORDERS)]);
+    let whole = form.len();
+    let chunked = format!("{whole:x}\r\n{form}\r\n0\r\n\r\n");
+    let all = chunked.len();
+    let one_length = format!("Content-Length: {whole}");
     let smuggled = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-    let post = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-    for (what, request) in [
+    let longer = whole + smuggled.len();
+    // Every other part of it is right: what is not refused for its framing gets a token.
+    let good = |fields: &str, body: &str| {
+        let secret = client.secret.as_deref().expect("a secret");
+        format!(
+            "POST /token HTTP/1.1\r\nContent-Type: {FORM}\r\nAuthorization: {}\r\nDPoP: {}\r\n\
+             {fields}\r\n\r\n{body}",
+            basic(&client.id, secret),
+            service.proof(&key, TOKEN),
+        )
+    };
+    for (what, fields, body, expected) in [
+        (
+            "a length",
+            format!("Host: x\r\n{one_length}"),
+            &form,
+            &["200", "200"][..],
+        ),
+        (
+            "an encoding",
+            "Host: x\r\nTransfer-Encoding: Chunked".to_owned(),
+            &chunked,
+            &["200", "200"],
+        ),
         (
             "length and encoding",
-            format!(
-                "{post}Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
-            ),
+            format!("Host: x\r\nContent-Length: {all}\r\nTransfer-Encoding: chunked"),
+            &chunked,
+            &["400"],
         ),
         (
             "encoding and length",
-            format!(
-                "{post}Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{smuggled}"
-            ),
+            format!("Host: x\r\nTransfer-Encoding: chunked\r\nX: y\r\ncontent-length: {all}"),
+            &chunked,
+            &["400"],
+        ),
+        (
+            "an encoding and a length that is none",
+            "Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: x".to_owned(),
+            &chunked,
+            &["400"],
         ),
         (
             "two lengths",
-            format!("{post}Host: x\r\nContent-Length: 0\r\nContent-Length: 36\r\n\r\n{smuggled}"),
+            format!("Host: x\r\n{one_length}\r\nContent-Length: {longer}"),
+            &form,
+            &["400"],
         ),
         (
             "two lengths in one field",
-            format!("{post}Host: x\r\nContent-Length: 0, 36\r\n\r\n{smuggled}"),
+            format!("Host: x\r\nContent-Length: {whole}, {longer}"),
+            &form,
+            &["400"],
         ),
         (
             "a length with a sign",
-            format!("{post}Host: x\r\nContent-Length: +0\r\n\r\n{smuggled}"),
+            format!("Host: x\r\nContent-Length: +{whole}"),
+            &form,
+            &["400"],
         ),
         (
             "an encoding that is not known",
-            format!("{post}Host: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{smuggled}"),
+            "Host: x\r\nTransfer-Encoding: xchunked".to_owned(),
+            &chunked,
+            &["400"],
         ),
         (
-            "two encodings",
-            format!(
-                "{post}Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n{smuggled}"
-            ),
+            "an encoding below the one that is known",
+            "Host: x\r\nTransfer-Encoding: gzip, chunked".to_owned(),
+            &chunked,
+            &["501"],
+        ),
+        (
+            "the same in two fields",
+            "Host: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked".to_owned(),
+            &chunked,
+            &["501"],
+        ),
+        (
+            "encoded twice",
+            "Host: x\r\nTransfer-Encoding: chunked, chunked".to_owned(),
+            &chunked,
+            &["501"],
+        ),
+        (
+            "an encoding after the one that is known",
+            "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity".to_owned(),
+            &chunked,
+            &["400"],
         ),
         (
             "a space before the colon",
-            format!("{post}Host: x\r\nContent-Length : 36\r\n\r\n{smuggled}"),
+            format!("Host: x\r\nContent-Length : {whole}"),
+            &form,
+            &["400"],
         ),
         (
             "a continued line",
-            format!("{post}Host: x\r\nX: a\r\n Content-Length: 36\r\n\r\n{smuggled}"),
+            format!("Host: x\r\nX: a\r\n Content-Length: {whole}"),
+            &form,
+            &["400"],
         ),
-        (
-            "no host",
-            format!("{post}Content-Length: 0\r\n\r\n{smuggled}"),
-        ),
+        ("no host", one_length.clone(), &form, &["400"]),
         (
             "two hosts",
-            format!("{post}Host: x\r\nHost: y\r\nContent-Length: 0\r\n\r\n{smuggled}"),
+            format!("Host: x\r\nHost: y\r\n{one_length}"),
+            &form,
+            &["400"],
         ),
         (
             "a chunk size that is none",
-            format!("{post}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n{smuggled}"),
+            "Host: x\r\nTransfer-Encoding: chunked".to_owned(),
+            &format!("0x{chunked}"),
+            &["400"],
         ),
     ] {
-        // Reads until the service closes.
-        let answers = raw(&service, request.as_bytes(), usize::MAX).await;
-        let found = statuses(&answers);
-        assert!(found.len() <= 1, "{what}: {answers}");
-        // Of both a length and an encoding hyper takes the encoding, as RFC 9112 §6.3 allows: then
-        // it is a request of no client.
-        let refused = |status: &&str| matches!(*status, "400" | "401");
-        assert!(found.iter().all(refused), "{what}: {answers}");
+        // Reads until the service closes, or until it has answered what was smuggled.
+        let request = format!("{}{smuggled}", good(&fields, body));
+        let answers = raw(&service, request.as_bytes(), 2).await;
+        assert_eq!(statuses(&answers), expected, "{what}: {answers}");
+        // Behind a good request of the same connection, in the same packet.
+        let behind = format!("{smuggled}{}{smuggled}", good(&fields, body));
+        let answers = raw(&service, behind.as_bytes(), 3).await;
+        let expected = [&["200"], expected].concat();
+        assert_eq!(
+            statuses(&answers),
+            expected,
+            "{what}, behind another: {answers}"
+        );
     }
     let one = Web::speaking(&service, Speaks::One);
     assert_eq!(one.get(HEALTH).await.status, 200, "and it goes on");
+}
+
+/// What the pages of a person are is refused in front of them, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_takes_a_request_that_could_end_twice() {
+    let service = Service::start_cold(|config| config.login.serve = true).await;
+    let twice = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for path in [
+        "/login/password",
+        "/login",
+        "/device",
+        "/authorize",
+        "/nothing",
+    ] {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{twice}");
+        let answers = raw(&service, request.as_bytes(), usize::MAX).await;
+        assert_eq!(statuses(&answers), ["400"], "{path}: {answers}");
+        assert!(answers.contains("connection: close"), "{path}: {answers}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
