@@ -36,8 +36,14 @@ impl Address {
         self.0.map(|byte| format!("{byte:02x}")).concat()
     }
 
-    /// Of a request. One whose origin is not known shares its pauses with all such.
-    pub(crate) fn of_request(parts: &Parts, proxies: Proxies) -> Self {
+    /// Of whoever is connected. All of whom nothing is known are one.
+    pub fn of_peer(address: Option<IpAddr>) -> Self {
+        address.map_or(Self([0; 8]), Self::of)
+    }
+
+    /// Of a request, among whose extensions is its peer. One whose origin is not known shares its
+    /// pauses with all such.
+    pub fn of_request(parts: &Parts, proxies: Proxies) -> Self {
         let peer = || {
             let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
             peer.map(|ConnectInfo(address)| address.ip())
@@ -46,7 +52,7 @@ impl Address {
             Proxies::None => peer(),
             Proxies::One => forwarded(parts),
         };
-        found.map_or(Self([0; 8]), Self::of)
+        Self::of_peer(found)
     }
 }
 

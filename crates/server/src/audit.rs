@@ -160,6 +160,7 @@ impl Audit {
             | Refused::RateLimited { .. }
             | Refused::WatchesTaken { .. }
             | Refused::Guessing { .. }
+            | Refused::Crowd { .. }
             | Refused::Field { .. }
             | Refused::CursorTooOld
             | Refused::Store(_)

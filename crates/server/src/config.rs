@@ -187,6 +187,8 @@ pub struct Limits {
     pub client_calls_per_sec: u32,
     /// Wrong user codes a minute, of everybody together.
     pub wrong_user_codes_per_min: u32,
+    /// Authorization requests a minute from one address, of clients that show nothing. 0: any number.
+    pub public_requests_per_min: u32,
     /// Calls a second of a method, by its name without the service. Each name stands once.
     pub method_calls_per_sec: Vec<(String, u32)>,
 }
@@ -320,6 +322,10 @@ impl Default for Config {
                 // Twenty times what ten thousand people mistype who log a device in each hour; at
                 // this rate, a year of guessing at a thousand living codes finds one.
                 wrong_user_codes_per_min: 60,
+                // Five thousand people behind one address who log in within ten minutes stay below.
+                // In the ten minutes that a request lives an address has 6,600 of them at most: 33
+                // MiB at worst.
+                public_requests_per_min: 600,
                 method_calls_per_sec: Vec::new(),
             },
             stop: Stop {

@@ -21,7 +21,8 @@
 //!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, asking: Asking) -> Result<Response, Problem> {
 //!        let client = asking.client()?;                                       // exactly one method
 //!        let lodging = lodging(&asking.form)?;                                // parse
-//!        let lodged = edge.desk.push(client.caller(), lodging, asking.along()).await?; // decide
+//!        let from = asking.from(edge.proxies);
+//!        let lodged = edge.desk.push(client.caller(), lodging, asking.along(), from).await?; // decide
 //!        let response = answer::created(&Lodged::of(&lodged.answer));         // word
 //!        Ok(answer::with_nonce(response, lodged.nonce))
 //!    }
@@ -60,6 +61,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
+use countersign_login::Proxies;
 use tonic::body::Body;
 
 use crate::config::{Config, LoginUrl, VerificationUri};
@@ -110,6 +112,8 @@ pub(crate) struct Edge {
     verification: VerificationUri,
     /// Where it is what is not served where clients are asked for certificates.
     elsewhere: Elsewhere,
+    /// Whether a proxy says where requests come from.
+    proxies: Proxies,
 }
 
 impl Edge {
@@ -125,6 +129,7 @@ impl Edge {
             only_pushed: config.http.only_pushed,
             verification: VerificationUri::of(config, &issuer),
             elsewhere: Elsewhere::new(&issuer, config),
+            proxies: login::proxies(config.login.behind_proxy),
         }
     }
 }

@@ -9,12 +9,14 @@
 
 mod answers;
 mod arrival;
+mod bucket;
 mod guesses;
 mod lane;
 mod queue;
 mod share;
 mod shed;
 mod spread;
+mod strangers;
 mod taken;
 mod tally;
 mod waiting;
@@ -33,6 +35,8 @@ use lane::path_of;
 pub(crate) use share::{Share, Visit};
 pub(crate) use shed::Seen;
 use shed::ShedLayer;
+use strangers::Strangers;
+pub(crate) use strangers::Visitor;
 use taken::Taken;
 use tally::Tally;
 use waiting::Waiting;
@@ -57,6 +61,8 @@ pub(crate) struct Overload {
     pub(crate) revoked_tokens: Share,
     /// User codes that were wrong.
     pub(crate) guesses: Guesses,
+    /// Requests of clients that show nothing.
+    pub(crate) strangers: Strangers,
 }
 
 /// What is configured.
@@ -84,6 +90,7 @@ impl Overload {
             introspections: Share::new(limits.client_calls_per_sec),
             revoked_tokens: Share::new(TOKENS_REVOKED_PER_SEC),
             guesses: Guesses::new(limits.wrong_user_codes_per_min),
+            strangers: Strangers::new(limits.public_requests_per_min),
         })
     }
 
@@ -99,6 +106,7 @@ impl Overload {
         self.tokens.replace(limits.client_calls_per_sec);
         self.introspections.replace(limits.client_calls_per_sec);
         self.guesses.replace(limits.wrong_user_codes_per_min);
+        self.strangers.replace(limits.public_requests_per_min);
     }
 
     /// The layer that sheds calls of a protocol: of what `seen` sees of those that it takes on. It

@@ -32,6 +32,8 @@ pub(crate) enum Refused {
     },
     /// There were too many wrong user codes.
     Guessing { retry_after: Duration },
+    /// Too many requests of clients that show nothing came from one address.
+    Crowd { retry_after: Duration },
     /// A field of the request breaks a rule that only this edge has.
     Field {
         /// Its path in the request.
@@ -102,6 +104,7 @@ impl Refused {
             Self::RateLimited { .. } => "rate_limited",
             Self::WatchesTaken { .. } => "watches_taken",
             Self::Guessing { .. } => "user_codes_guessed",
+            Self::Crowd { .. } => "crowd",
             Self::Field { field, .. } => field,
             Self::Proof { refusal, .. } => refusal.label(),
             Self::Ledger(refusal) => refusal.label(),

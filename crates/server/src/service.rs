@@ -16,6 +16,7 @@ pub(crate) mod token;
 use countersign_guard::PermitExt as _;
 use countersign_issuer::Actor;
 use countersign_issuer::model::ClientId;
+use countersign_login::Address;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
@@ -46,6 +47,11 @@ fn permitted_client<T>(request: &Request<T>) -> Result<ClientId, Status> {
     let permit = request.permit()?;
     // A token of ours names a client as it was registered.
     ClientId::parse(permit.client_id()).map_err(|_| Refused::Fault(Fault::LayerMissing).into())
+}
+
+/// Where a call comes from.
+fn from<T>(request: &Request<T>) -> Address {
+    Address::of_peer(request.remote_addr().map(|address| address.ip()))
 }
 
 /// What came along with a call.

@@ -116,7 +116,8 @@ fn answer(refused: &Refused) -> Answer {
         Refused::Ledger(LedgerRefusal::KeyFull)
         | Refused::RateLimited { .. }
         | Refused::WatchesTaken { .. }
-        | Refused::Guessing { .. } => plain(Code::ResourceExhausted, Reason::RateLimited),
+        | Refused::Guessing { .. }
+        | Refused::Crowd { .. } => plain(Code::ResourceExhausted, Reason::RateLimited),
         Refused::Ledger(LedgerRefusal::Full) | Refused::Overloaded { .. } => {
             plain(Code::ResourceExhausted, Reason::Overloaded)
         }
@@ -254,6 +255,7 @@ pub(crate) fn fault(refused: &Refused) -> Option<(String, String)> {
         | Refused::RateLimited { .. }
         | Refused::WatchesTaken { .. }
         | Refused::Guessing { .. }
+        | Refused::Crowd { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)
         | Refused::CursorTooOld
@@ -270,7 +272,8 @@ pub(crate) fn retry_after(refused: &Refused) -> Option<Duration> {
     match refused {
         Refused::Overloaded { retry_after }
         | Refused::RateLimited { retry_after }
-        | Refused::Guessing { retry_after } => Some(*retry_after),
+        | Refused::Guessing { retry_after }
+        | Refused::Crowd { retry_after } => Some(*retry_after),
         Refused::Issuer(
             Refusal::AuthorizationPending { interval } | Refusal::SlowDown { interval },
         ) => Some(*interval),
@@ -306,6 +309,7 @@ pub(crate) fn message(refused: &Refused) -> String {
              process (limits.caller_watchers_max)"
         ),
         Refused::Guessing { .. } => "too many user codes were wrong".to_owned(),
+        Refused::Crowd { .. } => "too many requests came from this address".to_owned(),
         Refused::Field { field, expected } => format!("{field}: {expected}"),
         Refused::Proof {
             challenge: Some(_), ..

@@ -3,6 +3,7 @@
 use countersign_issuer::Ask;
 use countersign_issuer::authorize::{AuthorizedDevice, Lodged, Lodging};
 use countersign_issuer::model::RecordId;
+use countersign_login::Address;
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 
@@ -20,6 +21,7 @@ impl Desk {
         caller: Caller<'a>,
         lodging: Lodging,
         along: Along<'a>,
+        from: Address,
     ) -> Result<Answered<Lodged>, Refused> {
         let caller = caller.over(along.called.certificate());
         let share = &self.overload.tokens;
@@ -30,6 +32,7 @@ impl Desk {
             lodging,
             proof: proof.as_ref().map(|proof| proof.jkt),
             id: RecordId::from_bytes(random::bytes()),
+            visitor: self.overload.strangers.visitor(from),
         };
         let decided = self
             .engine
@@ -45,6 +48,7 @@ impl Desk {
         caller: Caller<'a>,
         ask: Ask,
         along: Along<'a>,
+        from: Address,
         proof: ProofIs,
     ) -> Result<Answered<AuthorizedDevice>, Refused> {
         let caller = caller.over(along.called.certificate());
@@ -56,6 +60,7 @@ impl Desk {
             proof: proof.as_ref().map(|proof| proof.jkt),
             id: RecordId::from_bytes(random::bytes()),
             user_codes: device::user_codes(),
+            visitor: self.overload.strangers.visitor(from),
         };
         let decided = self
             .engine

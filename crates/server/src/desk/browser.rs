@@ -1,11 +1,12 @@
 //! Browsers, on their way through the authorization endpoint. They show nothing but what they bring,
-//! so nobody's share is charged: the endpoint can be limited as a whole.
+//! so what they have written down is counted by where they come from.
 
 use std::time::Duration;
 
 use countersign_issuer::authorize::{Arrived, Begun, Lodging, RedirectTo, Return};
 use countersign_issuer::model::{ClientId, ClientSecret, Malformed, RecordId};
 use countersign_issuer::{FieldFault, HandleText, Refusal};
+use countersign_login::Address;
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
 
@@ -51,6 +52,7 @@ impl Desk {
         client: ClientId,
         back: Return,
         lodging: Option<Lodging>,
+        from: Address,
     ) -> Result<Onward, Refused> {
         let keeps = ClientSecret::from_random(&random::bytes());
         let arrive = Arrive {
@@ -59,6 +61,7 @@ impl Desk {
             lodging,
             id: RecordId::from_bytes(random::bytes()),
             browser: keeps.hash(),
+            visitor: self.overload.strangers.visitor(from),
         };
         let span = spans::authorize("begin");
         let arrived = self.engine.decide(&arrive).instrument(span).await?.answer;

@@ -12,6 +12,7 @@ use countersign_issuer::model::{FamilyId, RecordId, Scopes, Subject, TokenId};
 use countersign_issuer::register::NewClient;
 use countersign_issuer::{Actor, Claims, Revoking};
 use countersign_jose::{Thumbprint, base64url};
+use countersign_login::Address;
 use futures_util::poll;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -22,7 +23,7 @@ use crate::health::Health;
 use crate::operation::authorize::Push;
 use crate::operation::register::CreateClient;
 use crate::operation::revoke::Revoke;
-use crate::overload::Share;
+use crate::overload::{Overload, Share};
 use crate::{opening, random, record, start, wire};
 
 const ISSUER: &str = "http://localhost:7443";
@@ -114,6 +115,7 @@ async fn who_cancels_is_charged_and_strangers_charge_nobody() {
         ("a stranger", &stranger, SCOPE, End::Refused, false),
     ] {
         let share = Share::new(1);
+        let overload = Overload::new(&Config::default().limits);
         let message = push(caller, scope);
         let visit = || {
             let (caller, _) = wire::authorization::pushed(&message)?;
@@ -126,6 +128,7 @@ async fn who_cancels_is_charged_and_strangers_charge_nobody() {
             lodging,
             proof: None,
             id: RecordId::from_bytes(random::bytes()),
+            visitor: overload.strangers.visitor(Address::of_peer(None)),
         };
         let first = visit().expect("let in");
         let mut call = Box::pin(engine.decide_for(Some(&first), &push, None));
@@ -148,6 +151,7 @@ async fn a_flood_of_made_up_clients_leaves_one_row() {
     let app = client(&engine, "app", AuthenticationMethod::ClientSecret).await;
     let records = engine.records.clone();
     let log = record::AUDIT;
+    let overload = Overload::new(&Config::default().limits);
     let before = records.store().last_number(log).await.expect("a number");
     for nth in 0..100_000 {
         let stranger = ClientAuthentication {
@@ -161,6 +165,7 @@ async fn a_flood_of_made_up_clients_leaves_one_row() {
             lodging,
             proof: None,
             id: RecordId::from_bytes(random::bytes()),
+            visitor: overload.strangers.visitor(Address::of_peer(None)),
         };
         assert!(engine.decide_for(None, &push, None).await.is_err());
     }
@@ -176,6 +181,7 @@ async fn a_flood_of_made_up_clients_leaves_one_row() {
         lodging,
         proof: None,
         id: RecordId::from_bytes(random::bytes()),
+        visitor: overload.strangers.visitor(Address::of_peer(None)),
     };
     assert!(engine.decide_for(None, &refused, None).await.is_err());
 

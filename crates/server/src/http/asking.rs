@@ -1,7 +1,8 @@
 //! What a client sends to an endpoint of OAuth: a form, with header fields along.
 
-use ::http::HeaderMap;
+use ::http::request::Parts;
 use axum::extract::{FromRequest, Request};
+use countersign_login::{Address, Proxies};
 
 use super::client::Shown;
 use super::form::Form;
@@ -13,20 +14,25 @@ use crate::refused::{Fault, Refused};
 /// A request of a client, read whole.
 pub(super) struct Asking {
     pub(super) form: Form,
-    headers: HeaderMap,
+    head: Parts,
     called: Called,
 }
 
 impl Asking {
     /// Who the client is, and what it shows: one method, and no more than one (RFC 6749 §2.3).
     pub(super) fn client(&self) -> Result<Shown, Refused> {
-        Shown::read(&self.headers, &self.form)
+        Shown::read(&self.head.headers, &self.form)
+    }
+
+    /// Where it comes from.
+    pub(super) fn from(&self, proxies: Proxies) -> Address {
+        Address::of_request(&self.head, proxies)
     }
 
     /// What came along, for the desk.
     pub(super) fn along(&self) -> Along<'_> {
         Along {
-            headers: &self.headers,
+            headers: &self.head.headers,
             called: &self.called,
         }
     }
@@ -42,10 +48,6 @@ impl<S: Sync> FromRequest<S> for Asking {
             .remove::<Called>()
             .ok_or(Refused::Fault(Fault::LayerMissing))?;
         let form = Form::read(&head.uri, &head.headers, body).await?;
-        Ok(Self {
-            form,
-            headers: head.headers,
-            called,
-        })
+        Ok(Self { form, head, called })
     }
 }

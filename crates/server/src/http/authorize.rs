@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use ::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::authorize::{Return, brought, returning};
 use countersign_issuer::model::{self, ClientId, Malformed, RedirectUri};
+use countersign_login::Address;
 
 use super::cookie::Cookies;
 use super::form::Form;
@@ -56,7 +58,7 @@ async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {
             resumed(edge, way_back, &head.headers).await
         }
         Some(_) => Err(Refused::field("resume", Malformed::Resume).into()),
-        None => arrived(edge, login, &form, &head.headers).await,
+        None => arrived(edge, login, &form, &head).await,
     }
 }
 
@@ -64,12 +66,12 @@ async fn arrived(
     edge: &Edge,
     login: &LoginUrl,
     form: &Form,
-    headers: &HeaderMap,
+    head: &Parts,
 ) -> Result<Goes, Problem> {
     let client = ClientId::parse(form.text("client_id"))
         .map_err(|problem| Refused::field("client_id", problem))?;
     let Some(request_uri) = form.get("request_uri") else {
-        return with_parameters(edge, login, client, form, headers).await;
+        return with_parameters(edge, login, client, form, head).await;
     };
     // RFC 9101 §5: not both. Whatever else stands outside counts for nothing (§6.3): what was
     // lodged is what is asked.
@@ -82,7 +84,7 @@ async fn arrived(
     }
     let id = brought(request_uri, &edge.desk.engine.issuer().mac_keys)?;
     let handover = edge.desk.begin(client, id).await?;
-    Ok(edge.hand_over(login, &handover, headers))
+    Ok(edge.hand_over(login, &handover, &head.headers))
 }
 
 async fn with_parameters(
@@ -90,7 +92,7 @@ async fn with_parameters(
     login: &LoginUrl,
     client: ClientId,
     form: &Form,
-    headers: &HeaderMap,
+    head: &Parts,
 ) -> Result<Goes, Problem> {
     let back = Return {
         redirect_uri: RedirectUri::parse(form.text("redirect_uri"))
@@ -102,8 +104,9 @@ async fn with_parameters(
         Ok(lodging) => (Some(lodging), None),
         Err(wrong) => (None, Some(wrong)),
     };
-    match edge.desk.arrive(client, back, lodging).await? {
-        Onward::Login(handover) => Ok(edge.hand_over(login, &handover, headers)),
+    let from = Address::of_request(head, edge.proxies);
+    match edge.desk.arrive(client, back, lodging, from).await? {
+        Onward::Login(handover) => Ok(edge.hand_over(login, &handover, &head.headers)),
         Onward::Back(back, found) => {
             // One of the two: what is right and allowed is begun.
             let refused = found.or(wrong);

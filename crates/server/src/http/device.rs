@@ -36,9 +36,10 @@ pub(super) async fn authorize(
     let ask = Ask::parse(&scopes, &resources)?.and_details(details)?;
     // RFC 9449 §5: a proof is for the token endpoint. One that is here already binds the device code.
     let optional = ProofIs::Optional;
+    let from = asking.from(edge.proxies);
     let waits = edge
         .desk
-        .device(client.caller(), ask, asking.along(), optional)
+        .device(client.caller(), ask, asking.along(), from, optional)
         .await?;
     let response = Waiting::response(&waits.answer, &edge.verification);
     Ok(answer::with_nonce(response, waits.nonce))

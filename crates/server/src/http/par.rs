@@ -28,7 +28,11 @@ pub(super) async fn lodge(
     let client = asking.client()?;
     let lodging = lodging(&asking.form)?;
     let caller = client.caller();
-    let lodged = edge.desk.push(caller, lodging, asking.along()).await?;
+    let from = asking.from(edge.proxies);
+    let lodged = edge
+        .desk
+        .push(caller, lodging, asking.along(), from)
+        .await?;
     let response = answer::created(&Lodged::of(&lodged.answer));
     Ok(answer::with_nonce(response, lodged.nonce))
 }

@@ -10,6 +10,7 @@ use countersign_jose::Thumbprint;
 
 use super::Caller;
 use crate::engine::{Moment, Operation};
+use crate::overload::Visitor;
 use crate::records::Records;
 use crate::refused::Refused;
 
@@ -20,6 +21,7 @@ pub(crate) struct Push<'a> {
     /// The key of the proof that came with it, if one did (RFC 9449 §10.1).
     pub(crate) proof: Option<Thumbprint>,
     pub(crate) id: RecordId,
+    pub(crate) visitor: Visitor<'a>,
 }
 
 /// The login application asks what there is to approve.
@@ -53,6 +55,9 @@ impl Operation for Push<'_> {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Lodged>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
+        if client.client().is_public() {
+            self.visitor.lodges()?;
+        }
         let concerned = self.lodging.ask().concerns(client.client());
         let catalogue = records.catalogue(concerned).await?;
         Ok(push(

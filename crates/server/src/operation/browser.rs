@@ -8,6 +8,7 @@ use countersign_issuer::model::{Catalogue, Client, ClientId, RecordId, SecretHas
 
 use super::authorize::lodged;
 use crate::engine::{Moment, Operation};
+use crate::overload::Visitor;
 use crate::records::Records;
 use crate::refused::Refused;
 
@@ -20,13 +21,14 @@ pub(crate) struct Begin {
 }
 
 /// A browser brings a request in plain parameters.
-pub(crate) struct Arrive {
+pub(crate) struct Arrive<'a> {
     pub(crate) client: ClientId,
     pub(crate) back: Return,
     /// `None` where something of it is wrong.
     pub(crate) lodging: Option<Lodging>,
     pub(crate) id: RecordId,
     pub(crate) browser: SecretHash,
+    pub(crate) visitor: Visitor<'a>,
 }
 
 /// A browser is back from the login application.
@@ -56,7 +58,7 @@ impl Operation for Begin {
 }
 
 #[tonic::async_trait]
-impl Operation for Arrive {
+impl Operation for Arrive<'_> {
     type Answer = Arrived;
 
     async fn decide(
@@ -67,6 +69,8 @@ impl Operation for Arrive {
         let client = registered(records, &self.client).await?;
         let catalogue = match (&client, &self.lodging) {
             (Some(client), Some(lodging)) => {
+                // A browser shows nothing, whatever its client could.
+                self.visitor.lodges()?;
                 records.catalogue(lodging.ask().concerns(client)).await?
             }
             _ => Catalogue::default(),

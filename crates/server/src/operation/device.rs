@@ -8,7 +8,7 @@ use countersign_jose::Thumbprint;
 use super::Caller;
 use super::authorize::{concerned, lodged};
 use crate::engine::{Engine, Moment, Operation};
-use crate::overload::Guesses;
+use crate::overload::{Guesses, Visitor};
 use crate::random;
 use crate::records::Records;
 use crate::refused::Refused;
@@ -25,6 +25,7 @@ pub(crate) struct AuthorizeDevice<'a> {
     pub(crate) proof: Option<Thumbprint>,
     pub(crate) id: RecordId,
     pub(crate) user_codes: [UserCode; CHOICES],
+    pub(crate) visitor: Visitor<'a>,
 }
 
 /// A person typed a user code at the login application.
@@ -74,6 +75,9 @@ impl Operation for AuthorizeDevice<'_> {
     ) -> Result<Decision<AuthorizedDevice>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
+        if client.client().is_public() {
+            self.visitor.lodges()?;
+        }
         let concerned = self.ask.concerns(client.client());
         let catalogue = records.catalogue(concerned).await?;
         let user_code = self.free(records, at.issuer).await?;

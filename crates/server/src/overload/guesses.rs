@@ -15,6 +15,7 @@ use countersign_issuer::model::{ClientId, Subject};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::bucket::Bucket;
 use super::spread::{Spread, wait};
 use crate::refused::Refused;
 
@@ -24,21 +25,11 @@ const EACH: u32 = 5;
 /// In which one more is earned: in the life of a code they are fifteen, of 25,600,000,000.
 const EACH_EARNED: Duration = Duration::from_secs(60);
 
-/// All together earn in this time as many as they may have at once.
-const TOTAL_EARNED: Duration = Duration::from_secs(60);
-
 /// The wrong codes that were looked up.
 pub(crate) struct Guesses {
     total: ArcSwap<Bucket>,
     had: Mutex<Had>,
     spread: Spread,
-}
-
-/// So many at once, and one more in each interval.
-#[derive(Copy, Clone)]
-struct Bucket {
-    interval: Duration,
-    burst: u32,
 }
 
 /// Until when what was had has to be earned.
@@ -67,7 +58,7 @@ impl Guesses {
     /// `per_min` wrong codes a minute, of everybody together.
     pub(super) fn new(per_min: u32) -> Self {
         Self {
-            total: ArcSwap::from_pointee(Bucket::total(per_min)),
+            total: ArcSwap::from_pointee(Bucket::per_min(per_min)),
             had: Mutex::default(),
             spread: Spread::default(),
         }
@@ -75,7 +66,7 @@ impl Guesses {
 
     /// Another number from now on.
     pub(super) fn replace(&self, per_min: u32) {
-        self.total.store(Arc::new(Bucket::total(per_min)));
+        self.total.store(Arc::new(Bucket::per_min(per_min)));
     }
 
     /// Lets one code be looked up, for a visitor of that login application.
@@ -141,26 +132,6 @@ const EACH_BUCKET: Bucket = Bucket {
     interval: EACH_EARNED,
     burst: EACH,
 };
-
-impl Bucket {
-    fn total(per_min: u32) -> Self {
-        let burst = per_min.max(1);
-        Self {
-            interval: TOTAL_EARNED / burst,
-            burst,
-        }
-    }
-
-    /// How long it is until one more can be had.
-    fn late(self, until: Option<Instant>, now: Instant) -> Duration {
-        let next = until.map_or(now, |until| until.max(now)) + self.interval;
-        next.saturating_duration_since(now + self.interval * self.burst)
-    }
-
-    fn charged(self, until: Option<Instant>, now: Instant) -> Instant {
-        until.map_or(now, |until| until.max(now)) + self.interval
-    }
-}
 
 #[cfg(test)]
 mod tests {

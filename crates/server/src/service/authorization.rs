@@ -12,7 +12,7 @@ use countersign_telemetry::spans;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
-use super::{along, answered, permitted_client};
+use super::{along, answered, from, permitted_client};
 use crate::config::VerificationUri;
 use crate::desk::{Desk, ProofIs};
 use crate::operation::authorize::{Approve, Deny, Show};
@@ -32,7 +32,10 @@ impl AuthorizationService for Authorizations {
         request: Request<PushAuthorizationRequest>,
     ) -> Result<Response<PushAuthorizationResponse>, Status> {
         let (caller, lodging) = wire::authorization::pushed(request.get_ref())?;
-        let lodged = self.desk.push(caller, lodging, along(&request)?).await?;
+        let lodged = self
+            .desk
+            .push(caller, lodging, along(&request)?, from(&request))
+            .await?;
         answered(lodged, |lodged| wire::authorization::lodged(&lodged))
     }
 
@@ -41,9 +44,13 @@ impl AuthorizationService for Authorizations {
         request: Request<AuthorizeDeviceRequest>,
     ) -> Result<Response<AuthorizeDeviceResponse>, Status> {
         let (caller, ask) = wire::authorization::device(request.get_ref())?;
-        let device = self
-            .desk
-            .device(caller, ask, along(&request)?, ProofIs::Required);
+        let device = self.desk.device(
+            caller,
+            ask,
+            along(&request)?,
+            from(&request),
+            ProofIs::Required,
+        );
         answered(device.await?, |device| {
             wire::authorization::device_authorized(&device, &self.verification)
         })

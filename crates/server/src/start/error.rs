@@ -129,6 +129,7 @@ pub(crate) fn unreadable(directory: &Path, refused: Refused) -> StartError {
         | Refused::RateLimited { .. }
         | Refused::WatchesTaken { .. }
         | Refused::Guessing { .. }
+        | Refused::Crowd { .. }
         | Refused::Field { .. }
         | Refused::Proof { .. }
         | Refused::Ledger(_)

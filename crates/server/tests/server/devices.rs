@@ -41,7 +41,7 @@ pub(crate) async fn television() -> (Service, Client, Client) {
     (service, login, tv)
 }
 
-fn device_request(client: &Client) -> authorization::AuthorizeDeviceRequest {
+pub(crate) fn device_request(client: &Client) -> authorization::AuthorizeDeviceRequest {
     authorization::AuthorizeDeviceRequest {
         client: client.authentication(),
         scopes: strings(&["orders.read"]),
@@ -50,7 +50,7 @@ fn device_request(client: &Client) -> authorization::AuthorizeDeviceRequest {
     }
 }
 
-async fn ask(
+pub(crate) async fn ask(
     service: &Service,
     request: Request<authorization::AuthorizeDeviceRequest>,
 ) -> Result<Device, Status> {

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod codes;
+mod crowd;
 mod devices;
 mod floods;
 mod introspection;

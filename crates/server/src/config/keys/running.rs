@@ -90,6 +90,23 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "limits.public_requests_per_min",
+        default: "600",
+        values: "0 to 1000000",
+        meaning: "Requests for a person's decision a minute from one address (of IPv6, from a \
+                  network of 64 bits), with bursts of as many, of clients that show nothing: in \
+                  plain parameters at /authorize, and of public clients, pushed or of devices. Where \
+                  a proxy stands in front, see login.behind_proxy. 0: any number.",
+        takes_effect: TakesEffect::Reload,
+        set: |config, value| {
+            config.limits.public_requests_per_min = value.count(&(0..=1_000_000))?;
+            Ok(())
+        },
+        copy: |to, from| {
+            to.limits.public_requests_per_min = from.limits.public_requests_per_min;
+        },
+    },
+    Key {
         name: "limits.method_calls_per_sec",
         default: "none",
         values: "list, as in IssueToken=5000",

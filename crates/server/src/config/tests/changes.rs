@@ -103,6 +103,7 @@ fn each_key_copies_itself_and_nothing_else() {
         ("limits.caller_watchers_max", "7"),
         ("limits.client_calls_per_sec", "7"),
         ("limits.wrong_user_codes_per_min", "7"),
+        ("limits.public_requests_per_min", "7"),
         ("limits.method_calls_per_sec", "IssueToken=7"),
         ("stop.notice_secs", "7"),
         ("stop.drain_secs", "7"),

@@ -24,6 +24,7 @@ use countersign_issuer::{
 use countersign_jose::{
     Algorithm, PublishedKey, SigningKey, Thumbprint, UnixTime, base64url, jwks, sha256,
 };
+use countersign_login::Address;
 use countersign_store::{Key, MemoryStore, Store as _};
 use shuttle::future::{block_on, spawn};
 use zeroize::Zeroizing;
@@ -39,7 +40,7 @@ use crate::operation::redeem::Redeem;
 use crate::operation::register::{CreateClient, EnsureOwnResource};
 use crate::operation::revoke::Revoke;
 use crate::operation::rotate::Rotate;
-use crate::overload::Share;
+use crate::overload::{Overload, Share};
 use crate::proof::Proofs;
 use crate::records::Records;
 use crate::wire;
@@ -364,6 +365,7 @@ fn assertion(key: &SigningKey) -> String {
 }
 
 async fn approve(engine: &Engine, client: &ClientAuthentication, id: RecordId) {
+    let overload = Overload::new(&Config::default().limits);
     let message = PushAuthorizationRequest {
         client: Some(client.clone()),
         redirect_uri: CALLBACK.to_owned(),
@@ -377,6 +379,7 @@ async fn approve(engine: &Engine, client: &ClientAuthentication, id: RecordId) {
         lodging,
         proof: None,
         id,
+        visitor: overload.strangers.visitor(Address::of_peer(None)),
     };
     let lodged = engine.decide(&push).await.expect("lodged").answer;
     let named = Named::parse(lodged.request_uri.reveal(), &mac_keys()).expect("a name");

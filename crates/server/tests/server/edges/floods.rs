@@ -385,7 +385,7 @@ async fn half_a_million_scopes_do_not_get_through_the_edge() {
 }
 
 /// Every record by its key, and how many entries the logs have.
-async fn held(service: &Service) -> (BTreeMap<Vec<u8>, Vec<u8>>, [u64; 2]) {
+pub(super) async fn held(service: &Service) -> (BTreeMap<Vec<u8>, Vec<u8>>, [u64; 2]) {
     let store = EmbeddedStore::open(&service.config.store.directory, Options::default())
         .expect("the service has stopped");
     let page = store
