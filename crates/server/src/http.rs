@@ -27,7 +27,7 @@
 //!        Ok(answer::with_nonce(response, lodged.nonce))
 //!    }
 //!    ```
-//! 4. A line in `endpoints`: with which method, and whether other origins' scripts may read it. If
+//! 4. A line in `endpoints`, with its method; one in `cors` if other origins' scripts may read it. If
 //!    clients authenticate there, one in `aliases`, too; if not, one in `elsewhere`.
 //! 5. Its member in `metadata`.
 //! 6. Its attacks in `tests/server/http*.rs`, and its section in `docs/http.md`.
@@ -71,6 +71,7 @@ use crate::login;
 use crate::refused::Refused;
 use asking::Asking;
 use cookie::Cookies;
+pub(crate) use cors::ScriptsLayer;
 use elsewhere::Elsewhere;
 pub(crate) use place::Place;
 use problem::{Misfit, Problem};
@@ -145,22 +146,17 @@ pub(crate) fn route_of(uri: &Uri) -> Option<&'static str> {
     route(uri.path()).or_else(|| login::page(uri.path()))
 }
 
-/// All endpoints. Scripts of the configured origins may read those that a browser has business with.
-pub(crate) fn endpoints(edge: Arc<Edge>, config: &Config) -> Router {
-    let cors = cors::layer(&config.http.cors_origins);
-    let for_scripts = |endpoint: MethodRouter<Arc<Edge>>| match &cors {
-        Some(cors) => endpoint.layer(cors.clone()),
-        None => endpoint,
-    };
+/// All endpoints.
+pub(crate) fn endpoints(edge: Arc<Edge>) -> Router {
     Router::new()
         .route(AUTHORIZE, authorization())
-        .route(TOKEN, for_scripts(only(post(token::issue))))
-        .route(PAR, for_scripts(only(post(par::lodge))))
+        .route(TOKEN, only(post(token::issue)))
+        .route(PAR, only(post(par::lodge)))
         .route(DEVICE, only(post(device::authorize)))
-        .route(REVOKE, for_scripts(only(post(revocation::revoke))))
+        .route(REVOKE, only(post(revocation::revoke)))
         .route(INTROSPECT, only(post(introspection::introspect)))
-        .route(KEYS, for_scripts(only(get(keys::list))))
-        .route(METADATA, for_scripts(only(get(metadata::show))))
+        .route(KEYS, only(get(keys::list)))
+        .route(METADATA, only(get(metadata::show)))
         .route(HEALTH, only(get(health::check)))
         .fallback(nothing_here)
         .with_state(edge)

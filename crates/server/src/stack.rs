@@ -36,7 +36,7 @@ use crate::config::{Config, VerificationUri};
 use crate::desk::Desk;
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::http::{self as http_edge, Edge, Place};
+use crate::http::{self as http_edge, Edge, Place, ScriptsLayer};
 use crate::keyring::keeper::Keeper;
 use crate::login;
 use crate::overload::{Overload, Seen};
@@ -167,7 +167,7 @@ pub(crate) fn http(
     login: Option<Router>,
     calls: TaskTracker,
 ) -> impl Answers {
-    let mut endpoints = http_edge::endpoints(edge, config);
+    let mut endpoints = http_edge::endpoints(edge);
     if let Some(login) = login {
         let issuer = platform.engine.issuer();
         let typed_at = get(login::device_page(issuer.name.as_str()));
@@ -175,17 +175,22 @@ pub(crate) fn http(
             .nest_service(login::PATH, login)
             .route(login::DEVICE, typed_at);
     }
-    layered(platform, endpoints, calls)
+    layered(platform, endpoints, &config.http.cors_origins, calls)
 }
 
 /// What answers HTTP where clients are asked for certificates: nothing that browsers go to.
 pub(crate) fn aliases(platform: &Platform, edge: Arc<Edge>, calls: TaskTracker) -> impl Answers {
-    layered(platform, http_edge::aliases(edge), calls)
+    layered(platform, http_edge::aliases(edge), &[], calls)
 }
 
 /// The same layers as for gRPC, but for the guard, since every endpoint authenticates clients by
 /// itself or is public.
-fn layered(platform: &Platform, endpoints: Router, calls: TaskTracker) -> impl Answers + use<> {
+fn layered(
+    platform: &Platform,
+    endpoints: Router,
+    cors_origins: &[String],
+    calls: TaskTracker,
+) -> impl Answers + use<> {
     let issuer = platform.engine.issuer().name.as_str().to_owned();
     let scheme = match issuer.starts_with("https:") {
         true => "https",
@@ -201,6 +206,8 @@ fn layered(platform: &Platform, endpoints: Router, calls: TaskTracker) -> impl A
             *request.uri_mut() = place.below(uri);
             request
         })
+        // Before anything that refuses: scripts of other origins read refusals, too.
+        .layer(ScriptsLayer::of(cors_origins))
         .layer(platform.overload.layer(Seen::Requests(seen)))
         .layer(seen)
         .layer(DeadlineLayer {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use countersign::error::v1::Reason;
+use countersign_dpop::Refusal as ProofRefusal;
 use countersign_guard::LedgerRefusal;
 use countersign_issuer::Refusal;
 use countersign_store::StoreError;
@@ -314,6 +315,10 @@ pub(crate) fn message(refused: &Refused) -> String {
         Refused::Proof {
             challenge: Some(_), ..
         } => "the proof must carry the nonce of this answer".to_owned(),
+        Refused::Proof {
+            refusal: ProofRefusal::ProofMissing,
+            challenge: None,
+        } => "a DPoP proof must be there".to_owned(),
         Refused::Proof {
             challenge: None, ..
         }

@@ -32,7 +32,9 @@ pub enum Malformed {
     #[error("must be at most 512 bytes")]
     State,
     /// Not a scope (RFC 6749 §3.3).
-    #[error("must be 1 to 128 printable ASCII characters other than space, '\"' and '\\'")]
+    #[error(
+        "must be 1 to 128 printable ASCII characters other than space, quotation mark and backslash"
+    )]
     Scope,
     /// Too many scopes.
     #[error("must be at most 100 scopes")]
@@ -192,7 +194,9 @@ pub enum Malformed {
     #[error("must be JWT for the service's own interface")]
     AccessTokenFormatOwn,
     /// Not the name of a type of authorization details.
-    #[error("must be 1 to 128 printable ASCII characters other than space, '\"' and '\\'")]
+    #[error(
+        "must be 1 to 128 printable ASCII characters other than space, quotation mark and backslash"
+    )]
     DetailsType,
     /// A type that the resource does not have.
     #[error("must be a type of authorization details of the resource")]

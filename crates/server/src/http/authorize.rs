@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use ::http::header::{ALLOW, CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::body::Body;
@@ -39,7 +39,11 @@ pub(super) async fn visit(State(edge): State<Arc<Edge>>, request: Request<Body>)
 
 /// As [`super::other_method`], for people.
 pub(super) async fn other_method() -> Response {
-    page::of(&Misfit::Method.into())
+    let mut response = page::of(&Misfit::Method.into());
+    // Of itself the router would add HEAD to it, and nothing to the answer to HEAD.
+    let methods = HeaderValue::from_static("GET, POST");
+    response.headers_mut().insert(ALLOW, methods);
+    response
 }
 
 async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ::http::{HeaderMap, Uri};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use countersign_form::{NotAForm, Rules, is_form};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -35,6 +35,10 @@ impl Form {
         }
         if !is_form(headers) {
             return Err(Misfit::MediaType.into());
+        }
+        // By the length that is said, before anything of it is waited for or asked for (`Expect`).
+        if body.size_hint().lower() > MESSAGE_BYTES_MAX as u64 {
+            return Err(Misfit::TooLarge.into());
         }
         let whole = timeout(BODY_DUE, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await;
         match whole {

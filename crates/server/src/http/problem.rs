@@ -9,10 +9,12 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use countersign::error::v1::Reason;
+use countersign_issuer::Refusal;
 use serde::Serialize;
 use tracing::error;
 
 use super::answer;
+use super::token::GRANT_TYPES;
 use crate::refused::{Challenge, Refused};
 use crate::status;
 
@@ -254,6 +256,10 @@ pub(super) fn of(refused: &Refused) -> Response<Bytes> {
 
 /// What is wrong, for people.
 fn description(refused: &Refused) -> String {
+    if matches!(refused, Refused::Issuer(Refusal::UnsupportedGrantType)) {
+        // Here it is a text, and may be any.
+        return format!("grant_type: must be one of {}", GRANT_TYPES.join(", "));
+    }
     match status::fault(refused) {
         Some((field, problem)) => format!("{}: {problem}", parameter(&field)),
         None => status::message(refused),

@@ -147,7 +147,7 @@ impl fmt::Display for DetailsCause {
             Self::NotAnObject => "must be a JSON object",
             Self::TooDeep => "must be nested at most 8 deep",
             Self::Type => {
-                "must be 1 to 128 printable ASCII characters other than space, '\"' and '\\'"
+                "must be 1 to 128 printable ASCII characters other than space, quotation mark and backslash"
             }
             Self::Location => "must be an array of resources that the token is for",
             Self::Twice => "must not be listed twice",

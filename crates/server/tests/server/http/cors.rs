@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::web::{Ask, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web};
+use super::web::{Ask, FORM, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web, raw};
 use crate::harness::Service;
 
 /// Where a browser takes a person's request.
@@ -90,6 +90,52 @@ async fn no_script_reads_what_a_browser_is_sent_to() {
             assert_eq!(allowed, [""; 0], "{what}, {origin}");
         }
     }
+}
+
+/// A script must know that it is to wait, and how long; and what its browser asks beforehand is no
+/// call of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_read_what_is_refused_in_front_of_the_endpoints() {
+    let service = Service::start_cold(|config| {
+        config.http.cors_origins = vec![APP.to_owned()];
+        config.limits.method_calls_per_sec = vec![("token".to_owned(), 1)];
+        config.limits.in_flight_max = 1;
+    })
+    .await;
+    let web = Web::of(&service);
+    for _ in 0..10 {
+        let allowed = web.send(preflight(TOKEN, APP)).await;
+        assert_eq!(allowed.status, StatusCode::OK);
+    }
+    let ask = || Ask::post(TOKEN, &[]).header("origin", APP);
+    web.send(ask())
+        .await
+        .check_error("the first", 401, "invalid_client");
+    // A slow machine may ask less often than once a second.
+    let limited = loop {
+        let answer = web.send(ask()).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            break answer;
+        }
+    };
+    let readable = |header: &str| {
+        let readable = limited.header("access-control-expose-headers");
+        readable.is_some_and(|headers| headers.contains(header))
+    };
+    assert!(limited.header("retry-after").is_some() && readable("retry-after"));
+    assert_eq!(limited.header("access-control-allow-origin"), Some(APP));
+    let allowed = web.send(preflight(TOKEN, APP)).await;
+    assert_eq!(allowed.status, StatusCode::OK);
+
+    // The only place is taken, and the rest of the request does not come.
+    let head = format!(
+        "POST /par HTTP/1.1\r\nHost: x\r\nOrigin: {APP}\r\nContent-Type: {FORM}\r\n\
+         Content-Length: 9\r\n\r\na="
+    );
+    let shed = raw(&service, head.as_bytes(), 1).await;
+    assert!(shed.starts_with("HTTP/1.1 503 "), "{shed}");
+    let allows = format!("access-control-allow-origin: {APP}\r\n");
+    assert!(shed.contains(&allows), "{shed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,16 @@
 //! Bodies that are no form, or say a thing twice; the service goes on.
 
+use std::time::{Duration, Instant};
+
 use http::Method;
 
-use super::web::{Ask, FORM, PAR, Speaks, TOKEN, Web, form};
+use super::web::{Ask, FORM, PAR, Speaks, TOKEN, Web, form, raw};
 use crate::comes::Comes;
 use crate::harness::{Client, ORDERS, Service, service_client};
 use crate::proof::Key;
+
+/// How long the rest of a request is waited for.
+const BODY_DUE: Duration = Duration::from_secs(5);
 
 async fn service() -> (Service, Client) {
     let service = Service::start().await;
@@ -248,4 +253,62 @@ async fn a_pushed_request_is_checked() {
     web.send(implicit)
         .await
         .check_error("implicit", 400, "unsupported_response_type");
+}
+
+/// Before any of it is there, and without asking for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_that_it_is_too_long_is_refused_by_what_it_says() {
+    let service = Service::start().await;
+    for expect in ["", "Expect: 100-continue\r\n"] {
+        let head = format!(
+            "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n{expect}\
+             Content-Length: 10000000\r\n\r\n"
+        );
+        let begun = Instant::now();
+        let answer = raw(&service, head.as_bytes(), 1).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert!(begun.elapsed() < BODY_DUE, "it waited for the rest");
+    }
+}
+
+/// What a person reads who has to find out what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn descriptions_say_what_would_be_right() {
+    let service = Service::start().await;
+    service.add_orders().await;
+    let client = service
+        .add(service_client("batch", &[(ORDERS, &["orders.read"])]))
+        .await;
+    let web = Web::of(&service);
+    let grant = ("grant_type", "client_credentials");
+    for (what, ask, proven, expected) in [
+        (
+            "no proof",
+            Ask::post(TOKEN, &[grant]),
+            false,
+            "a DPoP proof must be there",
+        ),
+        (
+            "another grant",
+            Ask::post(TOKEN, &[("grant_type", "password")]),
+            true,
+            "grant_type: must be one of authorization_code, client_credentials, refresh_token, \
+             urn:ietf:params:oauth:grant-type:device_code",
+        ),
+        (
+            "a scope with a quotation mark",
+            Ask::post(TOKEN, &[grant, ("scope", "a\"b")]),
+            true,
+            "scope: must be 1 to 128 printable ASCII characters other than space, quotation mark and \
+             backslash",
+        ),
+    ] {
+        let ask = match proven {
+            true => ask.proven(&service, &Key::new()),
+            false => ask,
+        };
+        let answer = web.send(ask.basic(&client)).await;
+        assert_eq!(answer.text("error_description"), expected, "{what}");
+    }
 }

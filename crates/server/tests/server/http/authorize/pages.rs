@@ -190,3 +190,19 @@ async fn a_request_uri_is_brought_once_by_its_client_in_its_time() {
         .advance(std::time::Duration::from_secs(600));
     check_page("expired", &browser.open(&path).await, 400, not_waiting);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_method_is_told_those_that_there_are() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for method in [Method::HEAD, Method::PUT, Method::OPTIONS, Method::DELETE] {
+        let ask = Ask {
+            method: method.clone(),
+            ..Ask::get(AUTHORIZE)
+        };
+        let answer = browser.send(ask).await;
+        assert_eq!(answer.status, 405, "{method}");
+        // RFC 9110 §15.5.6.
+        assert_eq!(answer.header("allow"), Some("GET, POST"), "{method}");
+    }
+}
