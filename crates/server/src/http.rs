@@ -68,6 +68,7 @@ use crate::config::{Config, LoginUrl, VerificationUri};
 use crate::desk::Desk;
 use crate::health::Health;
 use crate::login;
+use crate::protocol::Words;
 use crate::refused::Refused;
 use asking::Asking;
 use cookie::Cookies;
@@ -146,6 +147,17 @@ pub(crate) fn route_of(uri: &Uri) -> Option<&'static str> {
     route(uri.path()).or_else(|| login::page(uri.path()))
 }
 
+/// What a path in front of which something is refused answers in: where a browser goes, a page.
+pub(crate) fn words(path: &str) -> Words {
+    let below_login = path
+        .strip_prefix(login::PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match below_login || matches!(path, AUTHORIZE | login::DEVICE) {
+        true => Words::Page,
+        false => Words::Json,
+    }
+}
+
 /// All endpoints.
 pub(crate) fn endpoints(edge: Arc<Edge>) -> Router {
     Router::new()
@@ -198,9 +210,19 @@ pub(crate) fn refused(refused: Refused) -> Response<Body> {
     Problem::from(refused).answer().map(Body::new)
 }
 
+/// As [`refused`], as a page.
+pub(crate) fn refused_page(refused: Refused) -> Response<Body> {
+    page::of(&refused.into()).map(Body::new)
+}
+
 /// The refusal, to be sent again and again. Nobody is told that there was one.
 pub(crate) fn prepared(refused: &Refused) -> Response<Bytes> {
     problem::of(refused)
+}
+
+/// As [`prepared`], as a page.
+pub(crate) fn prepared_page(refused: Refused) -> Response<Bytes> {
+    page::made(&refused.into())
 }
 
 /// `Allow` is added on the way out (RFC 9110 §15.5.6).

@@ -12,6 +12,16 @@ pub(crate) enum Protocol {
     Http,
 }
 
+/// What a layer in front of everything words its refusals in.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Words {
+    Grpc,
+    /// RFC 6749 §5.2.
+    Json,
+    /// For a person with a browser.
+    Page,
+}
+
 impl Protocol {
     /// By version and content type: gRPC needs HTTP/2, and names itself in every request.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {

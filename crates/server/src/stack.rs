@@ -40,7 +40,7 @@ use crate::http::{self as http_edge, Edge, Place, ScriptsLayer};
 use crate::keyring::keeper::Keeper;
 use crate::login;
 use crate::overload::{Overload, Seen};
-use crate::protocol::Protocol;
+use crate::protocol::Words;
 use crate::records::Records;
 use crate::reflection;
 use crate::revoked::Revoked;
@@ -211,7 +211,7 @@ fn layered(
         .layer(platform.overload.layer(Seen::Requests(seen)))
         .layer(seen)
         .layer(DeadlineLayer {
-            protocol: Protocol::Http,
+            words: http_edge::words,
             long: &[],
         })
         .layer(CalledLayer)
@@ -228,7 +228,7 @@ pub(crate) fn people(app: Router, scheme: &'static str, calls: TaskTracker) -> i
         // Its pages have no names of their own: what stands in a path or a query is not told.
         .layer(HttpServerLayer::new(scheme, |_| None))
         .layer(DeadlineLayer {
-            protocol: Protocol::Http,
+            words: |_| Words::Page,
             long: &[],
         })
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
@@ -253,7 +253,7 @@ pub(crate) fn accounts(
         .layer(UnderWayLayer { calls })
         .layer(SEEN)
         .layer(DeadlineLayer {
-            protocol: Protocol::Grpc,
+            words: |_| Words::Grpc,
             long: &[],
         })
         .layer(CalledLayer)
@@ -319,7 +319,7 @@ pub(crate) fn public(platform: Platform, guard: &Guard, calls: TaskTracker) -> i
         // Before the handlers, whose signature checks are what a late call would cost us, and who
         // wait for the end of a message. (The guard drops late calls by itself.)
         .layer(DeadlineLayer {
-            protocol: Protocol::Grpc,
+            words: |_| Words::Grpc,
             long: &[],
         })
         // Innermost: what a proof must name.
@@ -395,7 +395,7 @@ pub(crate) fn admin(
         .layer(UnderWayLayer { calls })
         .layer(SEEN)
         .layer(DeadlineLayer {
-            protocol: Protocol::Grpc,
+            words: |_| Words::Grpc,
             long: &LONG,
         })
         .layer(CalledLayer)

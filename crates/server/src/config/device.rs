@@ -1,9 +1,10 @@
 //! Device authorization (RFC 8628): how long, how often, and where people type their codes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use countersign_issuer::IssuerName;
+use tracing::warn;
 use url::Url;
 
 use super::check::{contradiction, is_loopback};
@@ -22,26 +23,45 @@ pub struct Device {
 
 /// Where people type user codes (RFC 8628 §3.2).
 #[derive(Clone, Debug)]
-pub(crate) struct VerificationUri(Arc<str>);
+pub(crate) struct VerificationUri {
+    uri: Arc<str>,
+    /// Where this service has no page there, and nobody has said that somebody else has: whether the
+    /// operator was told.
+    untold: Option<Arc<Once>>,
+}
 
 impl VerificationUri {
     /// What is configured, or what the issuer serves.
     pub(crate) fn of(config: &Config, issuer: &str) -> Self {
         let said = config.device.verification_uri.as_deref();
-        Self(said.map_or_else(
-            || format!("{}/device", issuer.trim_end_matches('/')).into(),
-            Into::into,
-        ))
+        let is_served = said.is_some() || config.login.serve;
+        Self {
+            uri: said.map_or_else(
+                || format!("{}/device", issuer.trim_end_matches('/')).into(),
+                Into::into,
+            ),
+            untold: (!is_served).then(|| Arc::new(Once::new())),
+        }
     }
 
-    /// The text.
+    /// The text, for a device. The first time the operator hears of it where it leads nowhere.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        if let Some(untold) = &self.untold {
+            untold.call_once(|| {
+                warn!(
+                    uri = &*self.uri,
+                    "a device sends people to an address where this service has no page: serve the \
+                     login application (login.serve), or say where codes are typed \
+                     (device.verification_uri)"
+                );
+            });
+        }
+        &self.uri
     }
 
     /// With a user code in it (RFC 8628 §3.3.1): letters and a hyphen.
     pub(crate) fn complete(&self, user_code: &str) -> String {
-        format!("{}?user_code={user_code}", self.0)
+        format!("{}?user_code={user_code}", self.uri)
     }
 }
 
@@ -74,5 +94,28 @@ impl Device {
             "must be an https URL (http for loopback) of at most 255 bytes without user, query or \
              fragment, as in https://login.example.com/device",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_is_known_to_have_a_page_the_operator_hears_of_it_once() {
+        let is_untold = |config: &Config| {
+            let uri = VerificationUri::of(config, "https://a.internal");
+            let before = uri.untold.is_some();
+            assert!(uri.as_str().starts_with("https://"));
+            assert!(uri.untold.is_none_or(|untold| untold.is_completed()));
+            before
+        };
+        let mut config = Config::default();
+        assert!(is_untold(&config));
+        config.login.serve = true;
+        assert!(!is_untold(&config));
+        config.login.serve = false;
+        config.device.verification_uri = Some("https://b.internal/device".to_owned());
+        assert!(!is_untold(&config));
     }
 }

@@ -13,6 +13,7 @@ use countersign_jose::{Algorithm, Algorithms};
 use countersign_login::ACR_PASSWORD;
 use serde::Serialize;
 
+use super::token::{AUTHORIZATION_CODE, GRANT_TYPES};
 use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer, kept};
 use crate::config::{Config, LoginUrl, Tls};
 use crate::desk::Desk;
@@ -66,7 +67,7 @@ struct Metadata {
     jwks_uri: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
-    grant_types_supported: [&'static str; 4],
+    grant_types_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
@@ -154,7 +155,7 @@ impl Metadata {
             device_authorization_endpoint: at(DEVICE),
             jwks_uri: at(KEYS),
             scopes_supported: Vec::new(),
-            grant_types_supported: super::token::GRANT_TYPES,
+            grant_types_supported: grant_types(login.is_some()),
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             code_challenge_methods_supported: ["S256"],
@@ -193,6 +194,14 @@ impl Metadata {
         // Texts and lists of them.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// RFC 8414 §2: codes are for whom there is an endpoint that sends browsers to a login. (Where there
+/// is none, whoever pushes a request can have an application of the operator's decide it, which
+/// nothing here tells anybody.)
+fn grant_types(people_log_in: bool) -> Vec<&'static str> {
+    let is_there = |grant: &&str| people_log_in || *grant != AUTHORIZATION_CODE;
+    GRANT_TYPES.into_iter().filter(is_there).collect()
 }
 
 /// RFC 9470 §7: how people log in at the application that they are sent to.

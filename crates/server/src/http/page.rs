@@ -8,11 +8,12 @@ use ::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use ::http::{HeaderMap, HeaderValue};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use countersign_jose::sha256;
 
 use super::answer;
@@ -22,6 +23,16 @@ const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;m
 padding:0 1.25rem;color:#1c1c1e;background:#fff}h1{font-size:1.5rem}p{overflow-wrap:anywhere}\
 .why{color:#545458;font-size:.95rem}\
 @media(prefers-color-scheme:dark){body{color:#f2f2f7;background:#1c1c1e}.why{color:#aeaeb2}}";
+
+/// What is to be done about it: title, and what comes below.
+const NOT_SO: (&str, &str) = (
+    "This request cannot go on",
+    "Go back to the application that you came from, and begin again there.",
+);
+const NOT_NOW: (&str, &str) = (
+    "This does not work right now",
+    "Wait a moment, and load this page again.",
+);
 
 /// The one style is let in by its hash, and nothing else.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
@@ -36,20 +47,28 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     ))
 });
 
-/// The problem as a page.
+/// The problem as a page, and a word of it in the trace.
 pub(super) fn of(problem: &Problem) -> Response {
     problem.noted();
+    made(problem).map(Body::from)
+}
+
+/// The problem as a page.
+pub(super) fn made(problem: &Problem) -> ::http::Response<Bytes> {
     let told = problem.told();
+    let (title, advice) = match told.status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => NOT_NOW,
+        _ => NOT_SO,
+    };
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>This request cannot go on</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <main>\n<h1>This request cannot go on</h1>\n\
-         <p>Go back to the application that you came from, and begin again there.</p>\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <main>\n<h1>{title}</h1>\n<p>{advice}</p>\n\
          <p class=\"why\">For whoever runs it: {}</p>\n</main>\n</body>\n</html>\n",
         escaped(&told.description)
     );
-    let mut response = Response::new(Body::from(html));
+    let mut response = ::http::Response::new(Bytes::from(html));
     *response.status_mut() = told.status;
     let headers = response.headers_mut();
     headers.insert(

@@ -19,7 +19,7 @@ use crate::refused::Refused;
 use crate::wire::token::TOKEN_TYPE;
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
-const AUTHORIZATION_CODE: &str = "authorization_code";
+pub(super) const AUTHORIZATION_CODE: &str = "authorization_code";
 const REFRESH_TOKEN: &str = "refresh_token";
 /// RFC 8628 §3.4.
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

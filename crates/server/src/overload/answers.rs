@@ -9,7 +9,7 @@ use tonic::body::Body;
 
 use super::spread::{Spread, VARIANTS, wait};
 use crate::http as http_edge;
-use crate::protocol::Protocol;
+use crate::protocol::Words;
 use crate::refused::Refused;
 use crate::status;
 
@@ -20,10 +20,11 @@ pub(super) struct Answers {
     spread: Spread,
 }
 
-/// One refusal in the words of both protocols.
+/// One refusal in all words.
 struct Prepared {
     grpc: Vec<Response<Bytes>>,
-    http: Vec<Response<Bytes>>,
+    json: Vec<Response<Bytes>>,
+    page: Vec<Response<Bytes>>,
 }
 
 impl Answers {
@@ -36,19 +37,20 @@ impl Answers {
     }
 
     /// There is more work than can be done.
-    pub(super) fn overloaded(&self, protocol: Protocol) -> Response<Body> {
-        self.answer(&self.overloaded, protocol)
+    pub(super) fn overloaded(&self, words: Words) -> Response<Body> {
+        self.answer(&self.overloaded, words)
     }
 
     /// The method has had its share.
-    pub(super) fn limited(&self, protocol: Protocol) -> Response<Body> {
-        self.answer(&self.limited, protocol)
+    pub(super) fn limited(&self, words: Words) -> Response<Body> {
+        self.answer(&self.limited, words)
     }
 
-    fn answer(&self, prepared: &Prepared, protocol: Protocol) -> Response<Body> {
-        let variants = match protocol {
-            Protocol::Grpc => &prepared.grpc,
-            Protocol::Http => &prepared.http,
+    fn answer(&self, prepared: &Prepared, words: Words) -> Response<Body> {
+        let variants = match words {
+            Words::Grpc => &prepared.grpc,
+            Words::Json => &prepared.json,
+            Words::Page => &prepared.page,
         };
         let response = variants[self.spread.next()].clone();
         response.map(|bytes| match bytes.is_empty() {
@@ -63,9 +65,10 @@ impl Prepared {
         let refusals = || (0..VARIANTS).map(|nth| refused(wait(nth, Duration::ZERO)));
         Self {
             grpc: refusals().map(|refused| trailers(&refused)).collect(),
-            http: refusals()
+            json: refusals()
                 .map(|refused| http_edge::prepared(&refused))
                 .collect(),
+            page: refusals().map(http_edge::prepared_page).collect(),
         }
     }
 }
@@ -98,27 +101,35 @@ mod tests {
         };
         let mut waits = Vec::new();
         for _ in 0..VARIANTS {
-            let (reason, wait) = read(answers.overloaded(Protocol::Grpc));
+            let (reason, wait) = read(answers.overloaded(Words::Grpc));
             assert_eq!(reason, "REASON_OVERLOADED");
             waits.push(wait);
         }
         waits.sort_unstable();
         waits.dedup();
         assert_eq!(waits.len(), VARIANTS);
-        assert_eq!(
-            read(answers.limited(Protocol::Grpc)).0,
-            "REASON_RATE_LIMITED"
-        );
+        assert_eq!(read(answers.limited(Words::Grpc)).0, "REASON_RATE_LIMITED");
     }
 
     #[test]
     fn over_http_each_has_its_status_and_a_time_to_wait() {
         let answers = Answers::prepare();
-        for (response, status) in [
-            (answers.overloaded(Protocol::Http), 503),
-            (answers.limited(Protocol::Http), 429),
+        for (response, status, kind) in [
+            (answers.overloaded(Words::Json), 503, "application/json"),
+            (answers.limited(Words::Json), 429, "application/json"),
+            (
+                answers.overloaded(Words::Page),
+                503,
+                "text/html; charset=utf-8",
+            ),
+            (
+                answers.limited(Words::Page),
+                429,
+                "text/html; charset=utf-8",
+            ),
         ] {
             assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["content-type"], kind);
             let wait = response.headers()["retry-after"].to_str().expect("ASCII");
             assert!(wait.parse::<u64>().expect("whole seconds") >= 1);
         }

@@ -23,7 +23,8 @@ use super::Overload;
 use super::arrival::{Arrived, Watched};
 use super::lane::Lane;
 use super::waiting::Queues;
-use crate::protocol::Protocol;
+use crate::http as http_edge;
+use crate::protocol::{Protocol, Words};
 
 /// How long the rest of a request may take to arrive while its lane is half full. Head and message
 /// of an honest call travel together. Without this, 4,096 heads without a message would hold every
@@ -55,6 +56,13 @@ impl Seen {
         }
     }
 
+    fn words(&self, path: &str) -> Words {
+        match self {
+            Self::Calls(_) => Words::Grpc,
+            Self::Requests(_) => http_edge::words(path),
+        }
+    }
+
     fn measure<B>(&self, request: &Request<B>, answer: &Response<Body>) {
         match self {
             Self::Calls(layer) => layer.answered_before(request.uri().path(), answer.headers()),
@@ -71,7 +79,7 @@ enum Shed {
 }
 
 /// A place for a call to `path`, if there is one.
-fn admit(overload: &Arc<Overload>, protocol: Protocol, path: &str) -> Result<Place, Shed> {
+fn admit(overload: &Arc<Overload>, seen: &Seen, path: &str) -> Result<Place, Shed> {
     let Overload {
         rules,
         taken,
@@ -80,7 +88,7 @@ fn admit(overload: &Arc<Overload>, protocol: Protocol, path: &str) -> Result<Pla
         ..
     } = &**overload;
     let rules = rules.load();
-    let lane = Lane::of(protocol, path);
+    let lane = Lane::of(seen.protocol(), path);
     if !taken.enter(lane, rules.in_flight_max) {
         tally.overloaded();
         return Err(Shed::Overloaded);
@@ -95,7 +103,7 @@ fn admit(overload: &Arc<Overload>, protocol: Protocol, path: &str) -> Result<Pla
         overload: Arc::clone(overload),
         queues,
         lane,
-        protocol,
+        words: seen.words(path),
         waits: true,
     };
     // Last, so that a call which is shed uses up nothing.
@@ -111,7 +119,8 @@ struct Place {
     overload: Arc<Overload>,
     queues: Arc<Queues>,
     lane: Lane,
-    protocol: Protocol,
+    /// What it is answered in when the rest of it does not come.
+    words: Words,
     waits: bool,
 }
 
@@ -174,8 +183,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let protocol = self.seen.protocol();
-        match admit(&self.overload, protocol, request.uri().path()) {
+        let path = request.uri().path();
+        match admit(&self.overload, &self.seen, path) {
             Ok(place) => {
                 let arrived = Arrived::default();
                 let request = request.map(|body| Body::new(Watched::new(body, arrived.clone())));
@@ -188,9 +197,10 @@ where
             }
             Err(shed) => {
                 let answers = &self.overload.answers;
+                let words = self.seen.words(path);
                 let answer = match shed {
-                    Shed::Overloaded => answers.overloaded(protocol),
-                    Shed::Limited => answers.limited(protocol),
+                    Shed::Overloaded => answers.overloaded(words),
+                    Shed::Limited => answers.limited(words),
                 };
                 self.seen.measure(&request, &answer);
                 ShedFuture::Shed {
@@ -252,7 +262,7 @@ where
                 overload.tally.overloaded();
                 Poll::Ready(Ok(overload
                     .answers
-                    .overloaded(place.protocol)
+                    .overloaded(place.words)
                     .map(Either::Right)))
             }
             ShedProjection::Shed { answer } => {

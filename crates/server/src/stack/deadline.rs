@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::http as http_edge;
-use crate::protocol::Protocol;
+use crate::protocol::Words;
 use crate::refused::Refused;
 
 /// A call takes milliseconds, and a commit to a slow disk a second. What takes longer was not sent
@@ -26,8 +26,8 @@ const CALL_DUE: Duration = Duration::from_secs(10);
 /// waits for the opening.
 #[derive(Copy, Clone)]
 pub(crate) struct DeadlineLayer {
-    /// What the refusal is worded in.
-    pub(crate) protocol: Protocol,
+    /// What the refusal is worded in, by the path.
+    pub(crate) words: fn(&str) -> Words,
     /// The paths of calls that take as long as they take: only who calls sets them a time.
     pub(crate) long: &'static [&'static str],
 }
@@ -39,10 +39,7 @@ impl<S> Layer<S> for DeadlineLayer {
         DeadlineService {
             inner,
             long: self.long,
-            refused: match self.protocol {
-                Protocol::Grpc => grpc_refused,
-                Protocol::Http => http_refused,
-            },
+            words: self.words,
         }
     }
 }
@@ -52,7 +49,7 @@ impl<S> Layer<S> for DeadlineLayer {
 pub(crate) struct DeadlineService<S> {
     inner: S,
     long: &'static [&'static str],
-    refused: fn() -> Response<Body>,
+    words: fn(&str) -> Words,
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>
@@ -69,8 +66,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let given = given(request.headers());
+        let words = (self.words)(request.uri().path());
         if given.is_some_and(|given| given.is_zero()) {
-            return Either::Left(ready(Ok((self.refused)())));
+            return Either::Left(ready(Ok(refused(words))));
         }
         let most = if self.long.contains(&request.uri().path()) {
             // What does not fit on the clock is never.
@@ -81,7 +79,7 @@ where
         let due = given.map_or(most, |given| given.min(most));
         Either::Right(Due {
             answer: timeout(due, self.inner.call(request)),
-            refused: self.refused,
+            words,
         })
     }
 }
@@ -93,7 +91,7 @@ pin_project! {
     pub(crate) struct Due<F> {
         #[pin]
         answer: Timeout<F>,
-        refused: fn() -> Response<Body>,
+        words: Words,
     }
 }
 
@@ -106,16 +104,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let ended = ready!(this.answer.poll(cx));
-        Poll::Ready(ended.unwrap_or_else(|_| Ok((this.refused)())))
+        Poll::Ready(ended.unwrap_or_else(|_| Ok(refused(*this.words))))
     }
 }
 
-fn grpc_refused() -> Response<Body> {
-    tonic::Status::from(Refused::DeadlinePassed).into_http()
-}
-
-fn http_refused() -> Response<Body> {
-    http_edge::refused(Refused::DeadlinePassed)
+fn refused(words: Words) -> Response<Body> {
+    let refused = Refused::DeadlinePassed;
+    match words {
+        Words::Grpc => tonic::Status::from(refused).into_http(),
+        Words::Json => http_edge::refused(refused),
+        Words::Page => http_edge::refused_page(refused),
+    }
 }
 
 /// The time that the caller gives. `grpc-timeout` is relative: a caller, or a proxy that counts
@@ -189,7 +188,7 @@ mod tests {
         });
         let begun = Instant::now();
         let layer = DeadlineLayer {
-            protocol: Protocol::Grpc,
+            words: |_| Words::Grpc,
             long: &["/long"],
         };
         let answer = layer.layer(silent).call(request).await;

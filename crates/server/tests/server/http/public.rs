@@ -10,7 +10,10 @@ use crate::harness::Service;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_say_what_there_is_and_where() {
-    let service = Service::start().await;
+    let service = Service::start_cold(|config| {
+        config.http.login_url = Some("https://login.example.com/enter".to_owned());
+    })
+    .await;
     for speaks in [Speaks::One, Speaks::Two] {
         let answer = Web::speaking(&service, speaks).get(METADATA).await;
         assert_eq!(answer.status, StatusCode::OK);
@@ -18,6 +21,7 @@ async fn metadata_say_what_there_is_and_where() {
         let metadata = answer.json();
         assert_eq!(metadata["issuer"], service.issuer());
         for (member, path) in [
+            ("authorization_endpoint", "/authorize"),
             ("token_endpoint", "/token"),
             ("introspection_endpoint", "/introspect"),
             ("revocation_endpoint", "/revoke"),
@@ -45,6 +49,22 @@ async fn metadata_say_what_there_is_and_where() {
             ])
         );
     }
+}
+
+/// RFC 8414 §2: there is no grant by codes without an endpoint that hands them out.
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_name_no_grant_that_has_no_endpoint() {
+    let service = Service::start().await;
+    let metadata = Web::of(&service).get(METADATA).await.json();
+    assert_eq!(metadata.get("authorization_endpoint"), None);
+    assert_eq!(
+        metadata["grant_types_supported"],
+        json!([
+            "client_credentials",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code"
+        ])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,9 @@
 //! What must not be sent anywhere is shown as a page.
 
-use super::super::web::{Ask, form};
+use super::super::web::{Ask, FORM, Web, form, raw};
 use super::browser::{AUTHORIZE, World, borrowed, check_page, interaction, plain};
 use crate::flow::pkce;
-use crate::harness::CALLBACK;
+use crate::harness::{CALLBACK, Service};
 use countersign::admin::v1::AuthenticationMethod;
 use http::Method;
 
@@ -204,5 +204,53 @@ async fn another_method_is_told_those_that_there_are() {
         assert_eq!(answer.status, 405, "{method}");
         // RFC 9110 §15.5.6.
         assert_eq!(answer.header("allow"), Some("GET, POST"), "{method}");
+    }
+}
+
+/// Where a person is, nobody answers with JSON: not what sheds, and not what gives up, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_in_front_of_a_page_is_a_page() {
+    let service = Service::start_cold(|config| {
+        config.login.serve = true;
+        config.limits.method_calls_per_sec = vec![("authorize".to_owned(), 1)];
+        config.limits.in_flight_max = 1;
+    })
+    .await;
+    let web = Web::of(&service);
+    // A slow machine may ask less often than once a second.
+    let limited = loop {
+        let answer = web.get(AUTHORIZE).await;
+        if answer.status == 429 {
+            break answer;
+        }
+    };
+    check_page("limited", &limited, 429, "too many calls");
+    assert!(limited.header("retry-after").is_some());
+    // What a caller gives as its time has passed.
+    for path in [AUTHORIZE, "/login", "/login/password", "/device"] {
+        // At /authorize it may be limited instead.
+        let answer = web.send(Ask::get(path).header("grpc-timeout", "0m")).await;
+        if answer.status != 429 {
+            check_page(path, &answer, 503, "the deadline had passed");
+        }
+    }
+    let json = web.send(Ask::get("/jwks").header("grpc-timeout", "0m"));
+    json.await
+        .check_error("keys", 503, "temporarily_unavailable");
+    // The only place is taken, and the rest of the form does not come.
+    let head = format!(
+        "POST /login/password HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\
+         Content-Length: 9\r\n\r\na="
+    );
+    let shed = raw(&service, head.as_bytes(), 1).await;
+    assert!(shed.starts_with("HTTP/1.1 503 "), "{shed}");
+    for part in [
+        "content-type: text/html",
+        "content-security-policy: default-src 'none'",
+        "x-frame-options: DENY",
+        "retry-after: ",
+        "This does not work right now",
+    ] {
+        assert!(shed.contains(part), "{part}: {shed}");
     }
 }
