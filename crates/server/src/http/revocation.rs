@@ -19,8 +19,10 @@ pub(super) async fn revoke(
         Some(token) => Target::Token(token),
         None => Target::Nothing,
     };
-    // RFC 7009 knows no proofs, so a client that authenticates needs none. What is a public client's
-    // is given up with its key, whatever certificate the connection has.
+    // RFC 7009 knows no proofs, so a client that authenticates needs none, and one that shows its name
+    // alone may authenticate by the connection's certificate. A public client that is not asked for a
+    // proof here, because its connection has one, gives up nothing without it: what is its own is
+    // compared with the key.
     let along = asking.along();
     let proof = match client.is_name_alone() && along.called.certificate().is_none() {
         true => ProofIs::Required,

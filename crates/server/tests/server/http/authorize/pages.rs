@@ -213,7 +213,6 @@ async fn what_is_refused_in_front_of_a_page_is_a_page() {
     let service = Service::start_cold(|config| {
         config.login.serve = true;
         config.limits.method_calls_per_sec = vec![("authorize".to_owned(), 1)];
-        config.limits.in_flight_max = 1;
     })
     .await;
     let web = Web::of(&service);
@@ -238,8 +237,13 @@ async fn what_is_refused_in_front_of_a_page_is_a_page() {
     json.await
         .check_error("keys", 503, "temporarily_unavailable");
     // The only place is taken, and the rest of the form does not come.
+    let service = Service::start_cold(|config| {
+        config.login.serve = true;
+        config.limits.in_flight_max = 1;
+    })
+    .await;
     let head = format!(
-        "POST /login/password HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\
+        "POST {AUTHORIZE} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\
          Content-Length: 9\r\n\r\na="
     );
     let shed = raw(&service, head.as_bytes(), 1).await;
