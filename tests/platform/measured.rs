@@ -23,7 +23,7 @@ use crate::work::in_a_runtime;
 const STRANGE: &str = "x0123456789abcdefghijklmnop";
 
 /// The pages of the login application; with `POST`, those that are only sent to.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("GET", "/login"),
     ("GET", "/login/device"),
     ("GET", "/login/account"),
@@ -33,6 +33,7 @@ const PAGES: [(&str, &str); 9] = [
     ("POST", "/login/password"),
     ("POST", "/login/decision"),
     ("POST", "/login/forget"),
+    ("POST", "/login/end-session"),
 ];
 
 /// Requests of both protocols, good and bad ones, and what is read back after the service has

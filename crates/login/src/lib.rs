@@ -49,4 +49,4 @@ pub use password::{NotHashed, Passwords};
 pub use token_service::{
     ACR_PASSWORD, Approval, Asked, Denial, ScopeAt, TokenService, Trouble, Typed,
 };
-pub use web::{App, Settings, SettingsError};
+pub use web::{App, PAGES, Settings, SettingsError};

@@ -40,6 +40,19 @@ use reply::{Reply, Stop};
 /// The longest form: a hundred scopes of the longest that there are fit.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Every page and form, below the path of the application.
+pub const PAGES: [&str; 9] = [
+    "",
+    "password",
+    "decision",
+    "device",
+    "account",
+    "forget",
+    "end-session",
+    "logout",
+    "style.css",
+];
+
 /// How the application is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -231,5 +244,19 @@ impl Inner {
     /// By a clock that never jumps.
     fn steady(&self) -> Duration {
         self.clock.steady()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_pages_are_named() {
+        // Of this file, and not of its test.
+        let (source, _) = include_str!("web.rs").split_once("#[cfg(test)]").unwrap();
+        let routes = source.split("&at(\"").skip(1);
+        let routes: Vec<_> = routes.map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(routes, PAGES);
     }
 }

@@ -35,13 +35,14 @@ pub(crate) const PATH: &str = "/login";
 pub(crate) const DEVICE: &str = "/device";
 
 /// The pages below [`PATH`], and the short address that leads to one of them.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     PATH,
     "/login/password",
     "/login/decision",
     "/login/device",
     "/login/account",
     "/login/forget",
+    "/login/end-session",
     "/login/logout",
     "/login/style.css",
     DEVICE,
@@ -157,4 +158,21 @@ pub(crate) fn with_peer(mut request: Request<Body>) -> Request<Body> {
         request.extensions_mut().insert(ConnectInfo(address));
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_pages_have_their_names() {
+        for below in countersign_login::PAGES {
+            let path = format!("{PATH}/{below}");
+            let path = path.trim_end_matches('/');
+            assert_eq!(page(path), Some(path));
+        }
+        assert_eq!(PAGES.len(), countersign_login::PAGES.len() + 1);
+        assert_eq!(page(DEVICE), Some(DEVICE));
+        assert_eq!(page("/login/none"), None);
+    }
 }
