@@ -1,15 +1,13 @@
 //! Authorization requests: attacks.md, "PKCE, code, PAR", up to the code.
 
-use countersign_issuer::authorize::{ApproveForm, Named, PushForm, shown};
-use countersign_issuer::model::{
-    GrantTypes, RedirectUri, Resource, Scope, ScopeAt, ScopeDescription, Stage,
-};
+use countersign_issuer::authorize::{ApproveForm, Named, PushForm};
+use countersign_issuer::model::{GrantTypes, RedirectUri, Stage};
 use countersign_issuer::{EventKind, Refusal};
 use countersign_jose::UnixTime;
 
 use crate::world::{
-    CHALLENGE, ISSUER, KEY_A, KEY_B, ORDERS, REDIRECT, START, World, all_grants, approving,
-    outcome, parameter, pushing,
+    CHALLENGE, ISSUER, KEY_A, KEY_B, START, World, all_grants, approving, outcome, parameter,
+    pushing,
 };
 
 /// The label of the refusal and the field that it names.
@@ -233,98 +231,6 @@ fn the_port_of_a_loopback_address_may_differ_and_nothing_else() {
         );
         assert_eq!(answer.is_ok(), accepted, "{uri}");
     }
-}
-
-#[test]
-fn a_person_is_shown_what_was_asked_for() {
-    let mut world = World::new();
-    let form = PushForm {
-        scopes: &["orders.read"],
-        ..pushing()
-    };
-    let lodged = world.push("checkout", &form).unwrap();
-    assert_eq!(lodged.expires_in.as_secs(), 600);
-    assert!(
-        lodged
-            .request_uri
-            .reveal()
-            .starts_with("urn:ietf:params:oauth:request_uri:csp_")
-    );
-
-    let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-    let known = &world.authorizations[&named.record].value;
-    let client = world.client("checkout");
-    let (catalogue, issuer) = (world.catalogue(), &world.issuer);
-    let page = shown(
-        named,
-        Some(known),
-        Some(&client),
-        &catalogue,
-        issuer,
-        world.now,
-    )
-    .unwrap();
-    assert_eq!(page.client.as_str(), "checkout");
-    assert_eq!(page.client_display_name.as_str(), "A client");
-    assert_eq!(page.redirect_uri.as_ref().unwrap().as_str(), REDIRECT);
-    assert_eq!(
-        page.permissions,
-        crate::world::permissions(&[(ORDERS, &["orders.read"])])
-    );
-    assert_eq!(page.expires_at.as_secs(), START.as_secs() + 600);
-}
-
-/// Each scope at each resource that it is asked for at, in the words that the resource has now.
-#[test]
-fn a_person_is_told_what_scopes_allow_where() {
-    let mut world = World::new();
-    let lodged = world.push("checkout", &pushing()).unwrap();
-    let words = |world: &World| {
-        let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-        let known = &world.authorizations[&named.record].value;
-        let client = world.client("checkout");
-        let (catalogue, issuer) = (world.catalogue(), &world.issuer);
-        let page = shown(
-            named,
-            Some(known),
-            Some(&client),
-            &catalogue,
-            issuer,
-            world.now,
-        );
-        let told = |at: &ScopeAt| {
-            let words = at.description.as_ref().map(ToString::to_string);
-            (at.resource.to_string(), at.scope.to_string(), words)
-        };
-        page.unwrap().scopes.iter().map(told).collect::<Vec<_>>()
-    };
-    let told = |scope: &str, words: Option<&str>| {
-        (
-            ORDERS.to_owned(),
-            scope.to_owned(),
-            words.map(str::to_owned),
-        )
-    };
-    assert_eq!(
-        words(&world),
-        [told("orders.read", None), told("orders.write", None)]
-    );
-    let described = (
-        Scope::parse("orders.read").unwrap(),
-        ScopeDescription::parse("See your orders").unwrap(),
-    );
-    world.register(Resource {
-        scope_descriptions: [described].into_iter().collect(),
-        ..crate::world::resource(ORDERS, &["orders.read"])
-    });
-    // What it asked for is asked for, also where the resource has it no more.
-    assert_eq!(
-        words(&world),
-        [
-            told("orders.read", Some("See your orders")),
-            told("orders.write", None)
-        ]
-    );
 }
 
 #[test]

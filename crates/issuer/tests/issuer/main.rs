@@ -30,6 +30,7 @@ mod revoke_all;
 mod rotation;
 mod rotation_laws;
 mod set_back;
+mod shown;
 mod user_codes;
 mod values;
 mod world;

@@ -1,6 +1,6 @@
 //! The person allows or denies.
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Inner;
 use super::asking::Sent;
@@ -46,7 +46,10 @@ async fn allowed(app: &Inner, sent: &Sent, named: Named<'_>) -> Result<Reply, St
     info!(client = %asked.client_id, account = %who.account.name, "somebody allowed a client");
     if remembered && consent::can_be_remembered(&asked) {
         let remembering = app.consents.remember(&subject, &asked, &chosen, app.now());
-        remembering.await?;
+        // It is allowed by now, and the browser has to go back with it: next time it is asked again.
+        if let Err(problem) = remembering.await {
+            warn!(%problem, "a consent was not remembered");
+        }
     }
     Ok(reply)
 }
