@@ -8,7 +8,7 @@ use ::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use ::http::{HeaderMap, HeaderValue, StatusCode};
+use ::http::{HeaderMap, HeaderValue};
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
@@ -56,10 +56,7 @@ pub(super) fn of(problem: &Problem) -> Response {
 /// The problem as a page.
 pub(super) fn made(problem: &Problem) -> ::http::Response<Bytes> {
     let told = problem.told();
-    let (title, advice) = match told.status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => NOT_NOW,
-        _ => NOT_SO,
-    };
+    let (title, advice) = if told.passes() { NOT_NOW } else { NOT_SO };
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

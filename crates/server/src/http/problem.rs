@@ -62,6 +62,16 @@ pub(super) struct ToldPerson {
     pub(super) retry_after_secs: Option<u64>,
 }
 
+impl ToldPerson {
+    /// Whether the same may succeed a little later.
+    pub(super) fn passes(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        )
+    }
+}
+
 /// RFC 6749 §5.2.
 #[derive(Serialize)]
 struct Said<'a> {
