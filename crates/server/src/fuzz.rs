@@ -5,7 +5,7 @@ use std::path::Path;
 use countersign_store::Key;
 
 use crate::wire::admin::page_key;
-use crate::{Config, ConfigError, set_back};
+use crate::{Config, ConfigError, http, set_back};
 
 /// A configuration from the text of a file.
 ///
@@ -22,6 +22,11 @@ pub fn config(text: &str) -> Result<Config, ConfigError> {
 pub fn set_back(note: &str) -> Option<(&'static str, u32)> {
     let (how, uid) = set_back::parse(note)?;
     Some((how.label(), uid))
+}
+
+/// The parameters of a body or a query, in their order, if it is a form.
+pub fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    http::parameters(bytes)
 }
 
 /// The key that a page token leads to, if it is one below `prefix`.

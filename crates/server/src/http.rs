@@ -74,6 +74,8 @@ use asking::Asking;
 use cookie::Cookies;
 pub(crate) use cors::ScriptsLayer;
 use elsewhere::Elsewhere;
+#[cfg(feature = "fuzz")]
+pub(crate) use form::parameters;
 pub(crate) use place::Place;
 use problem::{Misfit, Problem};
 

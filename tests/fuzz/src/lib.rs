@@ -20,6 +20,8 @@ pub mod backup;
 pub mod challenge;
 #[path = "targets/config.rs"]
 pub mod config;
+#[path = "targets/form.rs"]
+pub mod form;
 #[path = "targets/handle.rs"]
 pub mod handle;
 #[path = "targets/json.rs"]

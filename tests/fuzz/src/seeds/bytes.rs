@@ -34,6 +34,32 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Bodies as clients of each endpoint send them, and what is wrong with a body.
+pub(crate) fn forms() -> Vec<Vec<u8>> {
+    let code = "grant_type=authorization_code&code=csc_AAAA&redirect_uri=https%3A%2F%2Fshop.example.com%2Fcallback&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let push = "response_type=code&scope=orders.read+orders.write&resource=https://orders.example.com&resource=https://billing.example.com&state=%C3%A9&code_challenge_method=S256";
+    let many: Vec<_> = (0..64)
+        .map(|number| format!("p{number}={number}"))
+        .collect();
+    let many = many.join("&");
+    [
+        code,
+        push,
+        "client_id=batch%3A1&client_secret=%2B%25%26%3D&token=x&token_type_hint=",
+        "&&grant_type=client_credentials&",
+        "authorization_details=%5B%7B%22type%22%3A%22account%22%7D%5D",
+        "a=1&%61=2",
+        "a=%00",
+        "a=%ff",
+        "a=%4",
+        "=&=",
+        "a&b&a",
+        many.as_str(),
+    ]
+    .map(|body| body.as_bytes().to_vec())
+    .into()
+}
+
 /// Plans of backups, and whole ones.
 pub(crate) fn backups() -> Vec<Vec<u8>> {
     let record = [3, 4, 12, b'r', b'a', 0, 1];

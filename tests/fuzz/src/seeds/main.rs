@@ -30,6 +30,17 @@ fn main() -> io::Result<()> {
             ]
             .concat(),
         ),
+        (
+            "form",
+            [
+                rows::of(&[
+                    "crates/server/src/http/form.rs",
+                    "crates/server/tests/server/http/forms.rs",
+                ])?,
+                bytes::forms(),
+            ]
+            .concat(),
+        ),
         ("handle", bytes::handles()),
         ("json", rows::of(&["crates/jose/tests/jose/json.rs"])?),
         ("jwk", rows::keys()?),
