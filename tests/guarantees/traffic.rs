@@ -1,6 +1,7 @@
 //! Clients of all kinds at once, what each of them sent and what was
 //! acknowledged, and whether it all holds after a restart.
 
+mod devices;
 mod families;
 mod keys;
 mod registrations;
@@ -17,13 +18,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::counts;
+use devices::Devices;
 use families::Families;
 use keys::Keys;
 use registrations::Registrations;
 use told::{AuditLog, Told};
 
-/// Rotations, sign-ins with revocations, and registrations, each from as many
-/// clients at once. Keys are changed by one client for each purpose.
+/// Rotations, sign-ins with revocations, devices that are let in, and registrations,
+/// each from as many clients at once. Keys are changed by one client for each purpose.
 const EACH: usize = 3;
 
 /// A retry is answered for as long as a restart takes on a busy machine. A key set
@@ -36,6 +38,7 @@ const CALL_SECS_MAX: Duration = Duration::from_secs(20);
 /// Clients that write down what they know.
 pub(crate) struct Traffic {
     families: Arc<Families>,
+    devices: Arc<Devices>,
     registrations: Arc<Registrations>,
     keys: Arc<Keys>,
     acknowledged: Arc<Acknowledged>,
@@ -78,7 +81,9 @@ impl Traffic {
         let desk = Desk::open(service).await?;
         let admin = service.admin_channel().await?;
         let families = Families::begin(desk, EACH, Arc::clone(&acknowledged)).await?;
+        let devices = Devices::begin(service, Arc::clone(&acknowledged)).await?;
         Ok(Self {
+            devices: Arc::new(devices),
             log: tokio::sync::Mutex::new(AuditLog::new(admin.clone())),
             families: Arc::new(families),
             keys: Arc::new(Keys::new(admin.clone(), Arc::clone(&acknowledged))),
@@ -105,6 +110,8 @@ impl Traffic {
             clients.spawn(async move { families.rotate(client).await });
             let families = Arc::clone(&self.families);
             clients.spawn(async move { families.sign_in_and_revoke().await });
+            let devices = Arc::clone(&self.devices);
+            clients.spawn(async move { devices.let_in().await });
             let registrations = Arc::clone(&self.registrations);
             clients.spawn(async move { registrations.register(client).await });
         }
@@ -129,6 +136,7 @@ impl Traffic {
     pub(crate) async fn holds(&self) -> Result<(), Problem> {
         self.keys.hold().await?;
         self.families.hold().await?;
+        self.devices.hold().await?;
         self.registrations.hold().await
     }
 
@@ -147,6 +155,7 @@ impl Traffic {
         let mut log = self.log.lock().await;
         log.read_on().await?;
         self.registrations.are_told(&log)?;
+        self.devices.are_told(&log)?;
         self.keys.are_told(&log).await?;
         let told = std::mem::take(&mut *self.acknowledged.told.lock());
         for told in &told {

@@ -232,12 +232,12 @@ impl Family {
     }
 }
 
-fn token(issued: &Issued) -> Result<Secret, Problem> {
+pub(super) fn token(issued: &Issued) -> Result<Secret, Problem> {
     Ok(issued.refresh_token.clone().ok_or("no refresh token")?)
 }
 
 /// A refusal is a surprise; anything else means that the service has gone.
-fn gone(error: &TokenError, what: &str) -> Result<(), Problem> {
+pub(super) fn gone(error: &TokenError, what: &str) -> Result<(), Problem> {
     match error {
         TokenError::Refused(..) => Err(format!("{what} was refused: {error}").into()),
         _ => Ok(()),

@@ -51,6 +51,8 @@ pub(super) struct AuditLog {
     told: HashSet<Told>,
     /// The events by what they are about, in their order.
     about: HashMap<String, Vec<String>>,
+    /// How many families came of device codes.
+    device_codes: usize,
 }
 
 impl AuditLog {
@@ -60,6 +62,7 @@ impl AuditLog {
             last: (0, chain::origin(Log::named("audit"))),
             told: HashSet::new(),
             about: HashMap::new(),
+            device_codes: 0,
         }
     }
 
@@ -98,6 +101,9 @@ impl AuditLog {
         let event = event.trim_start_matches("AUDIT_EVENT_").to_owned();
         let about = self.about.entry(entry.object.clone()).or_default();
         about.push(event.clone());
+        if event == "CODE_REDEEMED" && entry.reason == "device_code" {
+            self.device_codes += 1;
+        }
         let is_token = !entry.token_id.is_empty();
         let told = Told {
             event,
@@ -108,6 +114,11 @@ impl AuditLog {
             return Err(format!("entry {number} tells of a token for the second time").into());
         }
         Ok(())
+    }
+
+    /// How many families came of device codes.
+    pub(super) fn device_codes_redeemed(&self) -> usize {
+        self.device_codes
     }
 
     /// What happened to an object.

@@ -69,6 +69,11 @@ fn a_code_redeems_once_by_any_schedule() {
 }
 
 #[test]
+fn a_device_code_redeems_once_by_any_schedule() {
+    holds(Race::Device);
+}
+
+#[test]
 fn an_assertion_spends_once_by_any_schedule() {
     holds(Race::Assertion);
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::admin::v1::{self as admin, AuthenticationMethod, GrantType, RefreshKey};
-use countersign::authorization::v1::{ApproveAuthorizationRequest, PushAuthorizationRequest};
+use countersign::authorization::v1::{
+    ApproveAuthorizationRequest, AuthorizeDeviceRequest, PushAuthorizationRequest,
+};
 use countersign::token::v1::client_authentication::Credential;
 use countersign::token::v1::issue_token_request::Grant;
 use countersign::token::v1::{
-    AuthorizationCode, ClientAuthentication, ClientCredentials, IssueTokenRequest,
+    AuthorizationCode, ClientAuthentication, ClientCredentials, DeviceCode, IssueTokenRequest,
     RotateTokenRequest,
 };
 use countersign_dpop::{Limits, NonceKey};
@@ -35,6 +37,7 @@ use crate::config::Config;
 use crate::desk::Asked;
 use crate::engine::Engine;
 use crate::operation::authorize::{Approve, Push};
+use crate::operation::device::{AuthorizeDevice, user_codes};
 use crate::operation::issue::Issue;
 use crate::operation::redeem::Redeem;
 use crate::operation::register::{CreateClient, EnsureOwnResource};
@@ -61,6 +64,8 @@ pub(super) enum Race {
     Rotation,
     /// One code.
     Redemption,
+    /// One device code that a person approved.
+    Device,
     /// One client assertion.
     Assertion,
     /// One family: the first racer revokes it, the others rotate.
@@ -74,6 +79,7 @@ pub(super) struct Setting {
     records: Vec<(Key, Bytes)>,
     client: ClientAuthentication,
     code: String,
+    device_code: String,
     refresh_token: String,
 }
 
@@ -117,7 +123,7 @@ impl Setting {
     /// What one racer does. Returns the refresh token that it got, if it got something.
     async fn run(&self, engine: &Engine, racer: u8) -> Option<String> {
         match (self.race, racer) {
-            (Race::Redemption, _) => self.redeem(engine, racer).await,
+            (Race::Redemption | Race::Device, _) => self.redeem(engine, racer).await,
             (Race::Assertion, _) => self.issue(engine, racer).await,
             (Race::Revocation, 0) => self.revoke(engine).await,
             (Race::Rotation | Race::Revocation, _) => {
@@ -129,7 +135,7 @@ impl Setting {
     /// What must be so when all racers are through.
     async fn judge(&self, engine: &Engine, won: &[String]) {
         match self.race {
-            Race::Rotation | Race::Redemption => {
+            Race::Rotation | Race::Redemption | Race::Device => {
                 assert_eq!(won.len(), 1, "one wins, and only one");
                 let late = self.rotate(engine, &won[0], 0).await;
                 assert_eq!(late, None, "after reuse the family is dead");
@@ -164,12 +170,16 @@ impl Setting {
     }
 
     async fn redeem(&self, engine: &Engine, racer: u8) -> Option<String> {
-        let code = AuthorizationCode {
-            code: self.code.clone(),
-            redirect_uri: CALLBACK.to_owned(),
-            code_verifier: base64url::encode(VERIFIER),
-        };
-        let message = self.ask(Grant::AuthorizationCode(code));
+        let message = self.ask(match self.race {
+            Race::Device => Grant::DeviceCode(DeviceCode {
+                device_code: self.device_code.clone(),
+            }),
+            _ => Grant::AuthorizationCode(AuthorizationCode {
+                code: self.code.clone(),
+                redirect_uri: CALLBACK.to_owned(),
+                code_verifier: base64url::encode(VERIFIER),
+            }),
+        });
         let Ok(Asked::Code(caller, redemption)) = wire::token::asked(&message, &engine.issuer())
         else {
             panic!("not a redemption");
@@ -281,10 +291,19 @@ async fn prepare(race: Race) -> Setting {
         records: Vec::new(),
         client,
         code: handle(HandleKind::Code, id),
+        device_code: handle(HandleKind::Device, id),
         refresh_token: String::new(),
     };
-    if race != Race::Assertion {
-        approve(&engine, &setting.client, id).await;
+    match race {
+        Race::Assertion => {}
+        Race::Device => {
+            let request_uri = wait(&engine, &setting.client, id).await;
+            approve(&engine, &request_uri).await;
+        }
+        Race::Rotation | Race::Redemption | Race::Revocation => {
+            let request_uri = push(&engine, &setting.client, id).await;
+            approve(&engine, &request_uri).await;
+        }
     }
     if matches!(race, Race::Rotation | Race::Revocation) {
         let token = setting.redeem(&engine, RACERS).await;
@@ -312,6 +331,7 @@ async fn register(engine: &Engine, signs: bool) -> ClientAuthentication {
         grant_types: [
             GrantType::ClientCredentials,
             GrantType::AuthorizationCode,
+            GrantType::DeviceCode,
             GrantType::RefreshToken,
         ]
         .map(i32::from)
@@ -364,7 +384,8 @@ fn assertion(key: &SigningKey) -> String {
     .expect("signs")
 }
 
-async fn approve(engine: &Engine, client: &ClientAuthentication, id: RecordId) {
+/// Lodges a request for a code; its name.
+async fn push(engine: &Engine, client: &ClientAuthentication, id: RecordId) -> String {
     let overload = Overload::new(&Config::default().limits);
     let message = PushAuthorizationRequest {
         client: Some(client.clone()),
@@ -382,7 +403,32 @@ async fn approve(engine: &Engine, client: &ClientAuthentication, id: RecordId) {
         visitor: overload.strangers.visitor(Address::of_peer(None)),
     };
     let lodged = engine.decide(&push).await.expect("lodged").answer;
-    let named = Named::parse(lodged.request_uri.reveal(), &mac_keys()).expect("a name");
+    lodged.request_uri.reveal().to_owned()
+}
+
+/// A device waits; the name of its request.
+async fn wait(engine: &Engine, client: &ClientAuthentication, id: RecordId) -> String {
+    let message = AuthorizeDeviceRequest {
+        client: Some(client.clone()),
+        ..AuthorizeDeviceRequest::default()
+    };
+    let (caller, ask) = wire::authorization::device(&message).expect("a request");
+    let overload = Overload::new(&Config::default().limits);
+    let waits = AuthorizeDevice {
+        caller,
+        ask,
+        // Whoever redeems it first has the tokens bound to its key.
+        proof: None,
+        id,
+        user_codes: user_codes(),
+        visitor: overload.strangers.visitor(Address::of_peer(None)),
+    };
+    engine.decide(&waits).await.expect("it waits");
+    handle(HandleKind::RequestUri, id)
+}
+
+async fn approve(engine: &Engine, request_uri: &str) {
+    let named = Named::parse(request_uri, &mac_keys()).expect("a name");
     let approval = ApproveAuthorizationRequest {
         subject: "ada".to_owned(),
         ..ApproveAuthorizationRequest::default()
