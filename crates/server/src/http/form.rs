@@ -99,7 +99,7 @@ impl Form {
 /// The parameters in these bytes, if they are a form: for `tests/fuzz`.
 #[cfg(feature = "fuzz")]
 pub(crate) fn parameters(bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    Form::parse(bytes).ok().map(|form| form.0)
+    Form::parse("body", bytes).ok().map(|form| form.0)
 }
 
 fn wrong(field: &'static str, expected: &'static str) -> Problem {

@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
             "form",
             [
                 rows::of(&[
-                    "crates/server/src/http/form.rs",
+                    "crates/form/src/lib.rs",
                     "crates/server/tests/server/http/forms.rs",
                 ])?,
                 bytes::forms(),
