@@ -15,6 +15,7 @@ use crate::stand::Expected;
 use crate::{counts, memory, scale};
 
 /// One call, and what may come back.
+#[derive(Clone)]
 pub(crate) struct Case {
     /// What it is counted as.
     pub(crate) group: &'static str,
@@ -152,19 +153,20 @@ async fn hold_for(class: &Class, method: Method) -> Result<(), String> {
     tell(class, method, &came)
 }
 
-/// Both times, and what the first cost is enough for the second.
+/// Both times the same bytes, and what the first cost is enough for the second: a token that is
+/// signed once more is another one, which a guard remembers, too.
 async fn twice(
     range: &Range,
     make: &dyn Fn(usize) -> Case,
     numbers: impl Iterator<Item = usize>,
 ) -> Result<Vec<Came>, String> {
-    let numbers: Vec<usize> = numbers.collect();
-    let once = pass(range, make, &numbers, None).await?;
+    let cases: Vec<Case> = numbers.map(make).collect();
+    let once = pass(range, &cases, None).await?;
     range.hang_up();
     let before = memory::settled().await;
-    pass(range, make, &numbers, Some(&once)).await?;
+    pass(range, &cases, Some(&once)).await?;
     range.hang_up();
-    memory::flat(before, memory::settled().await, numbers.len())?;
+    memory::flat(before, memory::settled().await, cases.len())?;
     Ok(once)
 }
 
@@ -176,18 +178,13 @@ struct Came {
 }
 
 /// Sends each case; the second time the same must come back as `before`.
-async fn pass(
-    range: &Range,
-    make: &dyn Fn(usize) -> Case,
-    numbers: &[usize],
-    before: Option<&[Came]>,
-) -> Result<Vec<Came>, String> {
+async fn pass(range: &Range, cases: &[Case], before: Option<&[Came]>) -> Result<Vec<Came>, String> {
     let handled = range.handled();
     let mut faults = Vec::new();
-    let mut came = Vec::with_capacity(numbers.len());
-    let mut answers = futures_util::stream::iter(numbers.iter().enumerate())
-        .map(|(at, number)| async move {
-            let mut case = make(*number);
+    let mut came = Vec::with_capacity(cases.len());
+    let mut answers = futures_util::stream::iter(cases.iter().enumerate())
+        .map(|(at, case)| async move {
+            let mut case = case.clone();
             if let Some(before) = before {
                 case.comes_as(before[at].letter);
             }

@@ -78,6 +78,7 @@ pub(crate) fn a_panic_is_heard() -> Result<(), String> {
 pub(crate) type Fields = Vec<(&'static str, Vec<u8>)>;
 
 /// What is sent.
+#[derive(Clone)]
 pub(crate) enum Sent {
     /// As metadata, where metadata can hold it; else as a header block.
     Fields(Fields),
