@@ -1,9 +1,26 @@
 //! What a person is shown of an authorization request.
 
-use countersign_issuer::authorize::{Named, PushForm, shown};
+use countersign_issuer::authorize::{Lodged, Named, PushForm, Shown, shown};
 use countersign_issuer::model::{Resource, Scope, ScopeAt, ScopeDescription};
 
 use crate::world::{ORDERS, REDIRECT, START, World, permissions, pushing, resource};
+
+/// What the person sees of a request of `checkout` now.
+fn page_of(world: &World, lodged: &Lodged) -> Shown {
+    let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
+    let known = &world.authorizations[&named.record].value;
+    let client = world.client("checkout");
+    let (catalogue, issuer) = (world.catalogue(), &world.issuer);
+    let page = shown(
+        named,
+        Some(known),
+        Some(&client),
+        &catalogue,
+        issuer,
+        world.now,
+    );
+    page.unwrap()
+}
 
 #[test]
 fn a_person_is_shown_what_was_asked_for() {
@@ -21,19 +38,7 @@ fn a_person_is_shown_what_was_asked_for() {
             .starts_with("urn:ietf:params:oauth:request_uri:csp_")
     );
 
-    let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-    let known = &world.authorizations[&named.record].value;
-    let client = world.client("checkout");
-    let (catalogue, issuer) = (world.catalogue(), &world.issuer);
-    let page = shown(
-        named,
-        Some(known),
-        Some(&client),
-        &catalogue,
-        issuer,
-        world.now,
-    )
-    .unwrap();
+    let page = page_of(&world, &lodged);
     assert_eq!(page.client.as_str(), "checkout");
     assert_eq!(page.client_display_name.as_str(), "A client");
     assert_eq!(page.redirect_uri.as_ref().unwrap().as_str(), REDIRECT);
@@ -47,23 +52,12 @@ fn a_person_is_told_what_scopes_allow_where() {
     let mut world = World::new();
     let lodged = world.push("checkout", &pushing()).unwrap();
     let words = |world: &World| {
-        let named = Named::parse(lodged.request_uri.reveal(), &world.issuer.mac_keys).unwrap();
-        let known = &world.authorizations[&named.record].value;
-        let client = world.client("checkout");
-        let (catalogue, issuer) = (world.catalogue(), &world.issuer);
-        let page = shown(
-            named,
-            Some(known),
-            Some(&client),
-            &catalogue,
-            issuer,
-            world.now,
-        );
+        let page = page_of(world, &lodged);
         let told = |at: &ScopeAt| {
             let words = at.description.as_ref().map(ToString::to_string);
             (at.resource.to_string(), at.scope.to_string(), words)
         };
-        page.unwrap().scopes.iter().map(told).collect::<Vec<_>>()
+        page.scopes.iter().map(told).collect::<Vec<_>>()
     };
     let told = |scope: &str, words: Option<&str>| {
         (

@@ -36,13 +36,7 @@ async fn a_person_logs_in_and_out() {
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_have_one_answer() {
     let world = World::new().await;
-    world.account("closed", "").await;
-    let closed = Name::parse("closed").unwrap();
-    world
-        .accounts
-        .disable(&closed, true, OPERATOR)
-        .await
-        .unwrap();
+    world.disabled_account("closed").await;
     let mut answers = Vec::new();
     for (name, password) in [
         ("ann", "wrong horse battery"),

@@ -123,13 +123,7 @@ async fn who_logs_in_and_out_and_what_they_let_be_remembered() {
 #[tokio::test]
 async fn logins_that_are_refused_are_counted_and_what_was_typed_is_not_told() {
     let world = World::new().await;
-    world.account("closed", "").await;
-    let closed = Name::parse("closed").unwrap();
-    world
-        .accounts
-        .disable(&closed, true, OPERATOR)
-        .await
-        .unwrap();
+    world.disabled_account("closed").await;
     let before = told(&world, &[]).await.len();
     for (name, password, subject, why) in [
         ("ann", "wrong horse battery", Some(ANN), "wrong_password"),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use countersign_client::clock::{Clock, SystemClock};
 use countersign_jose::UnixTime;
 use countersign_login::{
-    AccountForm, Accounts, App, Approval, Asked, Denial, LoginRefused, Passwords, Proxies,
+    AccountForm, Accounts, App, Approval, Asked, Denial, LoginRefused, Name, Passwords, Proxies,
     Settings, TokenService, Trouble, Typed, Witness,
 };
 use countersign_store::{MemoryStore, Store};
@@ -244,6 +244,13 @@ impl World {
             .create(&form, password, OPERATOR)
             .await
             .unwrap();
+    }
+
+    /// An account that an operator has disabled.
+    pub(crate) async fn disabled_account(&self, name: &str) {
+        self.account(name, "").await;
+        let name = Name::parse(name).unwrap();
+        self.accounts.disable(&name, true, OPERATOR).await.unwrap();
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -16,8 +16,23 @@ use tower_service::Service;
 
 use crate::kit::{Collector, SHUTDOWN, runtime, settings, texts};
 
-/// Answers each request with the status that it asks for.
-struct Answers;
+/// Answers each request with the status that it asks for, in the words of a protocol.
+struct Answers(fn(u16) -> Response<String>);
+
+/// Over HTTP.
+const HTTP: Answers = Answers(|status| {
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+});
+
+/// Over gRPC.
+const GRPC: Answers = Answers(|status| {
+    let mut response = Response::new(String::new());
+    let status = HeaderValue::from(status);
+    response.headers_mut().insert("grpc-status", status);
+    response
+});
 
 impl Service<Request<u16>> for Answers {
     type Response = Response<String>;
@@ -29,29 +44,7 @@ impl Service<Request<u16>> for Answers {
     }
 
     fn call(&mut self, request: Request<u16>) -> Self::Future {
-        let mut response = Response::new(String::new());
-        *response.status_mut() = StatusCode::from_u16(*request.body()).unwrap();
-        ready(Ok(response))
-    }
-}
-
-/// Answers each call with the gRPC status that it asks for.
-struct Calls;
-
-impl Service<Request<u16>> for Calls {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<String>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<u16>) -> Self::Future {
-        let mut response = Response::new(String::new());
-        let status = HeaderValue::from(*request.body());
-        response.headers_mut().insert("grpc-status", status);
-        ready(Ok(response))
+        ready(Ok((self.0)(*request.body())))
     }
 }
 
@@ -117,7 +110,7 @@ fn expected(lines: &[(&str, u64)]) -> BTreeMap<String, u64> {
 #[test]
 fn requests_are_counted_by_route_method_and_status() {
     let collector = measured(|| {
-        let mut service = HttpServerLayer::new("https", route).layer(Answers);
+        let mut service = HttpServerLayer::new("https", route).layer(HTTP);
         let brewed = Method::from_bytes(b"BREW").unwrap();
         for (method, path, version, status) in [
             (Method::POST, "/token", Version::HTTP_2, 200),
@@ -206,7 +199,7 @@ fn a_request_takes_until_its_head_is_answered_or_nobody_waits_for_it_any_more() 
 #[test]
 fn calls_are_counted_by_method_and_status() {
     let collector = measured(|| {
-        let mut service = ServerLayer::of(method).layer(Calls);
+        let mut service = ServerLayer::of(method).layer(GRPC);
         for (path, status) in [
             ("/shop.v1.Orders/Get", 0),
             ("/shop.v1.Orders/Get", 0),
@@ -228,7 +221,7 @@ fn calls_are_counted_by_method_and_status() {
         let shed = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from(14))]);
         ServerLayer::of(method).answered_before("/shop.v1.Orders/Get", &shed);
         // A server that has said no names.
-        let mut unnamed = ServerLayer::new().layer(Calls);
+        let mut unnamed = ServerLayer::new().layer(GRPC);
         let request = Request::post("/shop.v1.Orders/Get").body(0).unwrap();
         runtime().block_on(unnamed.call(request)).unwrap();
     });
@@ -263,7 +256,7 @@ fn what_is_answered_before_is_measured_alike() {
         let layer = HttpServerLayer::new("https", route);
         let request = |status| Request::post("/token").body(status).unwrap();
         layer.answered_before(&request(0), StatusCode::SERVICE_UNAVAILABLE);
-        let mut service = layer.layer(Answers);
+        let mut service = layer.layer(HTTP);
         runtime().block_on(service.call(request(503))).unwrap();
     });
     let points = collector.histogram(names::HTTP_SERVER_DURATION);
@@ -286,7 +279,7 @@ fn a_collector_that_is_deaf_does_not_hold_up_shutdown() {
     })
     .unwrap();
     tracing::dispatcher::with_default(&dispatch, || {
-        let mut service = HttpServerLayer::new("https", route).layer(Answers);
+        let mut service = HttpServerLayer::new("https", route).layer(HTTP);
         let request = Request::post("/token").body(200).unwrap();
         let answered = pin!(service.call(request));
         assert!(runtime().block_on(answered).is_ok());
