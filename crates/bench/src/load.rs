@@ -1,5 +1,6 @@
 //! Load: the calls of a batch, in a closed or an open loop.
 
+mod awake;
 mod open;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+pub(crate) use self::awake::Awake;
 pub(crate) use self::open::{Arrivals, PATIENCE, is_shed};
 pub use self::open::{Tally, open};
 use crate::call::{Batch, Failed, Failures, Link, count_in};

@@ -46,7 +46,8 @@ pub struct Figure {
     /// The part of the processor time that the kernel spent, 0 to 1.
     pub system_share: f64,
     /// The part of the time that the load was busy, 0 to 1: near 1, calls a
-    /// second are the load's limit and not the server's.
+    /// second are the load's limit and not the server's. Of `token_http2` and `token_http1`, whose
+    /// load never sleeps, it says nothing.
     pub load_share: f64,
     /// Calls that failed, of both sides.
     pub failures: Failures,

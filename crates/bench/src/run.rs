@@ -200,7 +200,10 @@ pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, B
     if cell.row == Row::ClientLayer {
         return client_layer::round(world, cell, side).await;
     }
-    if let (Side::Ours, Some(version)) = (side, cell.row.http()) {
+    let http = cell.row.http();
+    // Both sides of these: one writes for every answer, the other for many at once.
+    let _awake = http.map(|_| load::Awake::begin());
+    if let (Side::Ours, Some(version)) = (side, http) {
         return token_http::round(world, cell, version).await;
     }
     let batch = cell.row.batch(side, world, cell.calls).await?;

@@ -49,7 +49,8 @@ the calls, with 1 and 16 streams and with 64 over 16 connections. That takes
 about ten minutes. MiB is the memory of the measured process after a repeat,
 with what earlier rows left in it; client_layer measures the caller. The floor of
 token_http2 and token_http1 is the same token over gRPC; over HTTP/1.1 each stream
-has a connection of its own.
+has a connection of its own. The load of these two polls: waking it would be paid
+for by the server, once for each write, and is no part of serving a token.
 
 Ctrl-C ends the servers and removes what they kept.
 
