@@ -110,6 +110,7 @@ async fn unknown_method(channel: tonic::transport::Channel) {
 struct Told {
     http: BTreeMap<String, HistogramDataPoint>,
     rpc: BTreeMap<String, HistogramDataPoint>,
+    guard: BTreeMap<String, HistogramDataPoint>,
 }
 
 impl Told {
@@ -117,6 +118,7 @@ impl Told {
         let mut told = Self {
             http: BTreeMap::new(),
             rpc: BTreeMap::new(),
+            guard: BTreeMap::new(),
         };
         let sent = ExportMetricsServiceRequest::decode(bytes)?;
         let scopes = sent.resource_metrics.into_iter();
@@ -127,6 +129,7 @@ impl Told {
             let points = match metric.name.as_str() {
                 "http.server.request.duration" => &mut told.http,
                 "rpc.server.call.duration" => &mut told.rpc,
+                "countersign.guard.duration" => &mut told.guard,
                 other => return Err(format!("a metric that no page names: {other}").into()),
             };
             if metric.unit != "s" {
@@ -142,6 +145,7 @@ impl Told {
 
     fn check(&self) -> Result<(), Problem> {
         let told = self.http.keys().chain(self.rpc.keys());
+        let told = told.chain(self.guard.keys());
         if let Some(strange) = told.into_iter().find(|said| said.contains(STRANGE)) {
             return Err(format!("what a stranger sent became a name: {strange}").into());
         }
@@ -190,6 +194,14 @@ impl Told {
             .find(|(said, _)| said.contains("rpc.method=_OTHER"));
         if other.is_none_or(|(_, point)| point.count != 1) {
             return Err(format!("the unknown method is not there: {:?}", self.rpc.keys()).into());
+        }
+        // Clients authenticate themselves at the rest, which the guard does not look at.
+        let refused = "countersign.guard.decision=refused countersign.guard.protocol=grpc \
+                       countersign.refusal.cause=method_without_rule \
+                       countersign.refusal.reason=REASON_METHOD_NOT_ALLOWED";
+        self.counted(&self.guard, refused, 1)?;
+        if self.guard.len() != 1 {
+            return Err(format!("the guard decided more: {:?}", self.guard.keys()).into());
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use countersign_client::clock::Clock;
 use countersign_client::deadline;
 use countersign_dpop::{Ath, Call, Limits, NonceStanding, Origin, Paths, VerifiedProof};
 use countersign_jose::UnixTime;
-use countersign_telemetry::{Called, spans};
+use countersign_telemetry::{Called, Deciding, spans};
 
 use self::head::Edge;
 pub(crate) use self::head::Head;
@@ -78,19 +78,24 @@ const OBSERVER_WAITS: Duration = Duration::from_millis(250);
 
 impl Checks {
     pub(crate) fn check(&self, head: Head<'_>) -> Verdict {
-        match self.route(head) {
+        let deciding = Deciding::begin();
+        let verdict = match self.route(head) {
             Some(Route::Exempt) => Verdict::Decided(Decision::Exempt),
             Some(Route::Public) => Verdict::Decided(Decision::Public),
             Some(Route::Guarded(asked)) => {
                 let now = self.now();
-                self.guarded(head, asked, now)
+                self.guarded(head, asked, deciding, now)
                     .unwrap_or_else(|refusal| Verdict::Decided(self.refused(head, &refusal, now)))
             }
             None => {
                 let now = self.clock.now();
                 Verdict::Decided(self.refused(head, &Refusal::MethodNotAllowed, now))
             }
+        };
+        if let Verdict::Decided(decision) = &verdict {
+            decision.measure(deciding, head.edge);
         }
+        verdict
     }
 
     /// Waits for the answer; where the guard only observes, not for long.
@@ -116,6 +121,7 @@ impl Checks {
     /// Goes on with what was found out.
     pub(crate) fn resume(&self, head: Head<'_>, proven: Proven, found: Found) -> Decision {
         let now = self.now();
+        let deciding = proven.deciding;
         let verdict = match self.route(head) {
             Some(Route::Guarded(asked)) => match found {
                 Found::Keys => credentials::access_token(head.headers)
@@ -128,11 +134,13 @@ impl Checks {
             },
             _ => Err(Refusal::MethodNotAllowed),
         };
-        match verdict {
+        let decision = match verdict {
             Ok(Verdict::Decided(decision)) => decision,
             Ok(Verdict::Open(..)) => self.refused(head, &TokenRefusal::UnknownKey.into(), now),
             Err(refusal) => self.refused(head, &refusal, now),
-        }
+        };
+        decision.measure(deciding, head.edge);
+        decision
     }
 
     fn route(&self, head: Head<'_>) -> Option<&Route> {
@@ -156,9 +164,15 @@ impl Checks {
         self.authority.fetch_keys().await;
     }
 
-    fn guarded(&self, head: Head<'_>, asked: &Guarded, now: UnixTime) -> Result<Verdict, Refusal> {
+    fn guarded(
+        &self,
+        head: Head<'_>,
+        asked: &Guarded,
+        deciding: Deciding,
+        now: UnixTime,
+    ) -> Result<Verdict, Refusal> {
         let presented = credentials::access_token(head.headers)?;
-        let proven = self.prove(head, presented, now)?;
+        let proven = self.prove(head, presented, deciding, now)?;
         self.admit(head, presented.token, proven, asked, now)
     }
 
@@ -167,6 +181,7 @@ impl Checks {
         &self,
         head: Head<'_>,
         presented: Presented<'_>,
+        deciding: Deciding,
         now: UnixTime,
     ) -> Result<Proven, Refusal> {
         // Before any cryptography. HTTP has no deadlines.
@@ -181,7 +196,11 @@ impl Checks {
             // Accepted only under a grace; what it is decides as what it is refused.
             Scheme::Bearer => None,
         };
-        Ok(Proven { proof, ath })
+        Ok(Proven {
+            proof,
+            ath,
+            deciding,
+        })
     }
 
     fn proof(&self, head: Head<'_>, ath: &Ath, now: UnixTime) -> Result<VerifiedProof, Refusal> {

@@ -37,13 +37,15 @@
 //!
 //! **Both server layers measure**, where [`Settings::metrics`] says where to: how long requests and
 //! calls take, by route or method and by how they ended ([`names::HTTP_SERVER_DURATION`],
-//! [`names::RPC_SERVER_DURATION`]).
+//! [`names::RPC_SERVER_DURATION`]). So does a guard, by what it decided and why
+//! ([`names::GUARD_DURATION`]): see [`Deciding`].
 //!
 //! **What is not sampled costs next to nothing.** Whether a trace is recorded is
 //! decided once, where it begins; from there on no span is even built for one
 //! that is not, while its identifiers still travel and still stand in the logs.
 
 mod carry;
+mod decision;
 mod export;
 pub mod layer;
 mod logs;
@@ -58,6 +60,7 @@ mod setup;
 pub mod spans;
 
 pub use carry::{Carried, carry};
+pub use decision::{Decided, Deciding, Protocol};
 pub use export::Delivery;
 pub use layer::{
     CallBody, CallFuture, ClientCalls, ClientLayer, HttpServerLayer, MadeRequest, ServerCalls,

@@ -1,4 +1,4 @@
-//! How long requests and calls take, as histograms: how many there are, which of them fail, and
+//! How long requests, calls and a guard's decisions take, as histograms: how many there are, which of them fail, and
 //! how long they take are three readings of one.
 //!
 //! Whoever measures finds the histograms in the subscriber, as whoever makes spans does. Where
@@ -14,6 +14,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use tracing::dispatcher;
 
+use crate::decision::Decided;
 use crate::names;
 use crate::setup::Kept;
 
@@ -28,6 +29,7 @@ const BOUNDARIES: [f64; 18] = [
 pub(crate) struct Measures {
     http: Histogram<f64>,
     rpc: Histogram<f64>,
+    guard: Histogram<f64>,
 }
 
 impl Measures {
@@ -49,6 +51,10 @@ impl Measures {
             rpc: histogram(
                 names::RPC_SERVER_DURATION,
                 "Measures the duration of an incoming Remote Procedure Call (RPC).",
+            ),
+            guard: histogram(
+                names::GUARD_DURATION,
+                "How long a guard took to decide about a call or a request.",
             ),
         }
     }
@@ -116,6 +122,33 @@ impl Begun {
         }
         Measures::current(|measures| measures.http.record(took, said.all()));
     }
+
+    /// A guard has decided.
+    pub(crate) fn decision(self, protocol: &'static str, decided: Decided) {
+        let Some(begun) = self.0 else { return };
+        let took = begun.elapsed().as_secs_f64();
+        let mut said = Said::nothing();
+        said.add(names::GUARD_PROTOCOL, protocol);
+        match decided {
+            Decided::Permitted => said.add(names::GUARD_DECISION, names::PERMITTED),
+            Decided::PermittedBearer => {
+                said.add(names::GUARD_DECISION, names::PERMITTED);
+                said.add(names::BEARER_ACCEPTED, true);
+            }
+            Decided::Public => said.add(names::GUARD_DECISION, names::PUBLIC),
+            Decided::Refused { reason, cause } => {
+                said.add(names::GUARD_DECISION, names::REFUSED);
+                said.add(names::REFUSAL_REASON, reason);
+                said.add(names::REFUSAL_CAUSE, cause);
+            }
+            Decided::WouldRefuse { reason, cause } => {
+                said.add(names::GUARD_DECISION, names::WOULD_REFUSE);
+                said.add(names::OBSERVED_REASON, reason);
+                said.add(names::OBSERVED_CAUSE, cause);
+            }
+        }
+        Measures::current(|measures| measures.guard.record(took, said.all()));
+    }
 }
 
 /// What is said of a request.
@@ -138,7 +171,7 @@ pub(crate) enum Ended {
     GivenUp,
 }
 
-/// Attributes on the stack: as many as a request can have.
+/// Attributes on the stack: as many as a request can have, which are the most.
 struct Said {
     room: [KeyValue; 6],
     taken: usize,

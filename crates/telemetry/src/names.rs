@@ -54,6 +54,24 @@ pub const PROTOCOL_VERSION: &str = "network.protocol.version";
 pub const HTTP_SERVER_DURATION: &str = "http.server.request.duration";
 /// The same of gRPC calls.
 pub const RPC_SERVER_DURATION: &str = "rpc.server.call.duration";
+/// How long a guard took to decide, of gRPC calls and of HTTP requests: how many it lets through and
+/// refuses, why, and how long they waited for it, in one histogram.
+pub const GUARD_DURATION: &str = "countersign.guard.duration";
+/// What kind of request a guard decides: [`GRPC`] or [`HTTP`].
+pub const GUARD_PROTOCOL: &str = "countersign.guard.protocol";
+/// The other value of [`GUARD_PROTOCOL`].
+pub const HTTP: &str = "http";
+/// What a guard decided: [`PERMITTED`], [`PUBLIC`], [`REFUSED`] or [`WOULD_REFUSE`].
+pub const GUARD_DECISION: &str = "countersign.guard.decision";
+/// On to the handler, with a permit.
+pub const PERMITTED: &str = "permitted";
+/// On to the handler, whoever asks: the rule says so.
+pub const PUBLIC: &str = "public";
+/// No further: [`REFUSAL_REASON`] and [`REFUSAL_CAUSE`] say why.
+pub const REFUSED: &str = "refused";
+/// On to the handler although it is refused elsewhere, since the guard only looks:
+/// [`OBSERVED_REASON`] and [`OBSERVED_CAUSE`] say why.
+pub const WOULD_REFUSE: &str = "would_refuse";
 /// The value of [`ERROR_TYPE`] when whoever asked went away before there was an answer.
 pub const ERROR_CANCELLED: &str = "cancelled";
 /// What went wrong, where the call failed.

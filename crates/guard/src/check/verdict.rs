@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_dpop::{Ath, VerifiedProof};
+use countersign_telemetry::{Decided, Deciding, Protocol};
 
+use super::head::Edge;
 use crate::authority::online::{Answer, Asking};
 use crate::observe::WouldRefuse;
 use crate::permit::Permit;
 use crate::refusal::Refusal;
+use crate::respond::reason;
 use crate::streams::{EndCause, Place};
 
 /// What becomes of a call, or what must be done first.
@@ -91,4 +94,34 @@ pub(crate) struct Observation {
 pub(crate) struct Proven {
     pub(super) proof: Option<VerifiedProof>,
     pub(super) ath: Ath,
+    /// What is found out meanwhile is part of the decision.
+    pub(super) deciding: Deciding,
+}
+
+impl Decision {
+    /// Counts and times it.
+    pub(super) fn measure(&self, deciding: Deciding, edge: Edge) {
+        let decided = match self {
+            // Nothing was decided: the guard does not look at it.
+            Self::Exempt => return,
+            Self::Public => Decided::Public,
+            Self::Permitted(permitted) if permitted.permit.thumbprint().is_none() => {
+                Decided::PermittedBearer
+            }
+            Self::Permitted(_) => Decided::Permitted,
+            Self::Observed(observation) => Decided::WouldRefuse {
+                reason: observation.found.reason().as_str_name(),
+                cause: observation.found.cause(),
+            },
+            Self::Refused(refused) => Decided::Refused {
+                reason: reason(&refused.refusal).as_str_name(),
+                cause: refused.refusal.label(),
+            },
+        };
+        let protocol = match edge {
+            Edge::Grpc => Protocol::Grpc,
+            Edge::Http => Protocol::Http,
+        };
+        deciding.decided(protocol, decided);
+    }
 }

@@ -16,6 +16,7 @@ mod http_stand;
 mod key_service;
 mod keys;
 mod made_up;
+mod measured;
 mod nonce;
 mod observe;
 mod orders;
