@@ -4,13 +4,15 @@ pub(crate) mod access_tokens;
 pub(crate) mod batch;
 pub(crate) mod client_layer;
 pub(crate) mod floor;
+pub(crate) mod guard_http;
+mod http;
 pub(crate) mod token_http;
 mod tokens;
 
 use std::fmt;
 use std::str::FromStr;
 
-use self::token_http::Version;
+use self::http::Version;
 use crate::call::Failures;
 use crate::child::Floor;
 use crate::{Batch, BenchError, Process, World};
@@ -28,6 +30,8 @@ pub enum Row {
     GuardCached,
     /// A guarded call with a new token.
     GuardUncached,
+    /// A guarded request over HTTP/2 whose token was seen before.
+    GuardHttp,
     /// A token for a client with a secret.
     IssueSecret,
     /// A token for a client with a key.
@@ -63,10 +67,11 @@ pub enum Side {
 
 impl Row {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Echo,
         Self::GuardCached,
         Self::GuardUncached,
+        Self::GuardHttp,
         Self::IssueSecret,
         Self::IssuePrivateKeyJwt,
         Self::Redeem,
@@ -86,6 +91,7 @@ impl Row {
             Self::Echo => "echo",
             Self::GuardCached => "guard_cached",
             Self::GuardUncached => "guard_uncached",
+            Self::GuardHttp => "guard_http",
             Self::IssueSecret => "issue_secret",
             Self::IssuePrivateKeyJwt => "issue_private_key_jwt",
             Self::Redeem => "redeem",
@@ -116,6 +122,10 @@ impl Row {
             Self::GuardCached | Self::ClientLayer => proof(ORDER_ANSWER_BYTES),
             Self::GuardUncached => Floor {
                 token: true,
+                ..proof(ORDER_ANSWER_BYTES)
+            },
+            Self::GuardHttp => Floor {
+                http: true,
                 ..proof(ORDER_ANSWER_BYTES)
             },
             // Of the two over HTTP the other side is this row's own.
@@ -159,9 +169,13 @@ impl Row {
         world: &mut World,
         calls: usize,
     ) -> Result<Batch, BenchError> {
-        match (side, self.http()) {
-            (Side::Floor, None) => floor::batch(self, calls),
-            (Side::Floor, Some(_)) => batch::ours(Self::IssueSecret, world, calls).await,
+        match (side, self) {
+            // Neither side speaks gRPC.
+            (_, Self::GuardHttp) => Err(BenchError::Asked(format!("{self} has no gRPC calls"))),
+            (Side::Floor, Self::TokenHttp2 | Self::TokenHttp1) => {
+                batch::ours(Self::IssueSecret, world, calls).await
+            }
+            (Side::Floor, _) => floor::batch(self, calls),
             (Side::Ours, _) => batch::ours(self, world, calls).await,
         }
     }
@@ -178,7 +192,7 @@ impl Row {
         }
     }
 
-    /// What it speaks on our side, where that is not gRPC.
+    /// What it speaks on our side alone, where that is not gRPC.
     pub(crate) const fn http(self) -> Option<Version> {
         match self {
             Self::TokenHttp1 => Some(Version::Http1),
@@ -201,6 +215,7 @@ impl Row {
             Self::Rotate => Some(0.75),
             Self::Introspect => Some(0.65),
             Self::Echo
+            | Self::GuardHttp
             | Self::Redeem
             | Self::IntrospectJwt
             | Self::Revoke
@@ -230,6 +245,7 @@ impl Row {
             (_, Self::ClientLayer) | (Side::Ours, Self::GuardCached | Self::GuardUncached) => {
                 world.guarded(ORDER_ANSWER_BYTES)
             }
+            (Side::Ours, Self::GuardHttp) => world.guarded_http(ORDER_ANSWER_BYTES),
             (_, Self::TokenHttp2 | Self::TokenHttp1) => Ok(world.tokens().await?.process()),
             (Side::Floor, _) => world.floor(&self.floor()),
             (Side::Ours, Self::Echo) => world.twin(&self.floor()),

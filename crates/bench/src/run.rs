@@ -11,7 +11,7 @@ use crate::collector::Collector;
 use crate::plan::{Cell, Plan, Shape};
 use crate::process::Used;
 use crate::report::{Figure, OpenFigure, Sizes};
-use crate::rows::{Row, Side, client_layer, token_http};
+use crate::rows::{Row, Side, client_layer, guard_http, token_http};
 use crate::stats::{Latencies, Schedule, Spread};
 use crate::world::Setting;
 use crate::{BenchError, Measurement, World, load};
@@ -197,8 +197,10 @@ async fn measured(
 /// # Errors
 /// When it cannot be measured.
 pub async fn round(world: &mut World, cell: Cell, side: Side) -> Result<Round, BenchError> {
-    if cell.row == Row::ClientLayer {
-        return client_layer::round(world, cell, side).await;
+    match cell.row {
+        Row::ClientLayer => return client_layer::round(world, cell, side).await,
+        Row::GuardHttp => return guard_http::round(world, cell, side).await,
+        _ => {}
     }
     let http = cell.row.http();
     // Both sides of these: one writes for every answer, the other for many at once.
@@ -241,6 +243,10 @@ pub async fn open(
     let wrong = || BenchError::Asked(format!("{rate} calls a second are no rate"));
     if row == Row::ClientLayer {
         let text = "client_layer measures the caller; it has no open loop".to_owned();
+        return Err(BenchError::Asked(text));
+    }
+    if row == Row::GuardHttp {
+        let text = "guard_http has no open loop; guard_cached has one".to_owned();
         return Err(BenchError::Asked(text));
     }
     if row.http().is_some() {

@@ -39,6 +39,7 @@ pub struct World {
     /// The second of two equal servers: what their ratio is off 1 by is noise.
     twin: Option<Process>,
     guarded: Option<Process>,
+    guarded_http: Option<Process>,
     tokens: Option<TokenService>,
     tracing: Option<Tracing>,
 }
@@ -51,6 +52,7 @@ impl World {
             floors: HashMap::new(),
             twin: None,
             guarded: None,
+            guarded_http: None,
             tokens: None,
             tracing: None,
         }
@@ -109,13 +111,30 @@ impl World {
     pub fn guarded(&mut self, answer_bytes: usize) -> Result<&mut Process, BenchError> {
         let guarded = match self.guarded.take() {
             Some(guarded) => guarded,
-            None => self.start(&Spec::Guarded(Guarded {
-                answer_bytes,
-                tracing: self.tracing.clone(),
-                ..Guarded::default()
-            }))?,
+            None => self.start_guarded(answer_bytes, false)?,
         };
         Ok(self.guarded.insert(guarded))
+    }
+
+    /// The same over HTTP.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn guarded_http(&mut self, answer_bytes: usize) -> Result<&mut Process, BenchError> {
+        let guarded = match self.guarded_http.take() {
+            Some(guarded) => guarded,
+            None => self.start_guarded(answer_bytes, true)?,
+        };
+        Ok(self.guarded_http.insert(guarded))
+    }
+
+    fn start_guarded(&self, answer_bytes: usize, http: bool) -> Result<Process, BenchError> {
+        self.start(&Spec::Guarded(Guarded {
+            answer_bytes,
+            http,
+            tracing: self.tracing.clone(),
+            ..Guarded::default()
+        }))
     }
 
     /// The token service, with its clients registered.

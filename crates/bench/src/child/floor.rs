@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::http::HeaderMap;
 use countersign::example::v1::CreateOrderRequest;
 use countersign::example::v1::order_service_server::OrderServiceServer;
 use countersign_client::random;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use tonic::transport::Server;
 use tonic::{Request, metadata::MetadataMap};
 
+use super::http;
 use super::orders::{Orders, Work};
 use crate::child::Facts;
 use crate::{BenchError, keys};
@@ -24,6 +26,8 @@ const CLAIMS_BYTES: usize = 290;
 /// What a floor does on every call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Floor {
+    /// Speaks HTTP without gRPC. Of the rest it does only what `proof` says.
+    pub http: bool,
     /// Verifies the signature in `dpop`.
     pub proof: bool,
     /// Verifies the signature in `authorization`.
@@ -48,6 +52,12 @@ pub(super) async fn serve(floor: Floor) -> Result<(), BenchError> {
     let (url, listener) = super::listen().await?;
     let folder = store.as_ref().map(|store| store.folder.path().to_owned());
     let hands = Hands::new(&floor, store.as_ref().map(|store| Arc::clone(&store.store)))?;
+    if floor.http {
+        let hands = Arc::new(hands);
+        let orders = http::orders(floor.answer_bytes, move |headers| hands.take(headers));
+        super::ready(&super::only(url, None))?;
+        return http::serve(listener, orders).await;
+    }
     let orders = OrderServiceServer::new(Orders {
         work: hands,
         answer_bytes: floor.answer_bytes,
@@ -120,6 +130,15 @@ impl Hands {
             verify(&self.client, assertion)?;
         }
         Some(())
+    }
+
+    /// The same of a request that is not gRPC, whose body nothing is in.
+    fn take(&self, headers: &HeaderMap) -> bool {
+        let proven = || {
+            let proof = headers.get("dpop")?.to_str().ok()?;
+            verify(&self.caller, proof)
+        };
+        !self.floor.proof || proven().is_some()
     }
 
     fn signed(&self) -> Option<String> {

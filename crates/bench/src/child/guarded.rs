@@ -10,11 +10,12 @@ use countersign_guard::{
     Builder, Guard, KeySource, KeysUnavailable, Ledger, LedgerLimits, PublishedKeys,
 };
 use countersign_jose::{Algorithm, Jwks, PublicKey, PublishedKey, Thumbprint, jwks, sha256};
-use countersign_telemetry::ServerLayer;
+use countersign_telemetry::{HttpServerLayer, ServerLayer};
 use serde::{Deserialize, Serialize};
 use tonic::transport::Server;
 
 use super::clock::WarmClock;
+use super::http;
 use super::orders::{Nothing, Orders};
 use super::telemetry::{self, Tracing};
 use crate::{BenchError, keys};
@@ -40,6 +41,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 pub struct Guarded {
     /// The bytes of its answers.
     pub answer_bytes: usize,
+    /// Speaks HTTP without gRPC.
+    pub http: bool,
     /// Spent proofs that its ledger remembers from the start on, for longer than any
     /// run takes.
     pub spent: u64,
@@ -54,6 +57,20 @@ pub(super) async fn serve(spec: Guarded) -> Result<(), BenchError> {
     };
     let guard = guard(remembering(spec.spent)?).await?;
     let (url, listener) = super::listen().await?;
+    if spec.http {
+        super::ready(&super::only(url, None))?;
+        let orders = http::orders(spec.answer_bytes, |_| true).layer(guard.http_layer());
+        // Left out altogether where nobody wants spans.
+        let orders = match &telemetry {
+            None => orders,
+            Some(_) => orders.layer(HttpServerLayer::new("http", http::route)),
+        };
+        let served = http::serve(listener, orders).await;
+        if let Some(telemetry) = telemetry {
+            telemetry::end(telemetry).await;
+        }
+        return served;
+    }
     let orders = OrderServiceServer::new(Orders {
         work: Nothing,
         answer_bytes: spec.answer_bytes,
@@ -110,6 +127,10 @@ async fn guard(ledger: Ledger) -> Result<Guard, BenchError> {
     let guard = Builder::new(ISSUER)
         .serve(ORIGIN)
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
+        .rules(format!(
+            "[\"POST {}\"]\nscopes = [\"orders.write\"]",
+            http::PATH
+        ))
         .ledger(Arc::new(ledger))
         .clock(Arc::clone(&clock) as _)
         .key_source(Arc::new(OneKey(key)))

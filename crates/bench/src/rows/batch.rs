@@ -13,7 +13,7 @@ use crate::{BenchError, World};
 pub(super) async fn ours(row: Row, world: &mut World, calls: usize) -> Result<Batch, BenchError> {
     match row {
         Row::Echo => floor::batch(row, calls),
-        Row::GuardCached | Row::ClientLayer => guarded(calls, |_| 0),
+        Row::GuardCached | Row::GuardHttp | Row::ClientLayer => guarded(calls, |_| 0),
         Row::GuardUncached => guarded(calls, |number| number + 1),
         Row::IssueSecret | Row::TokenHttp2 | Row::TokenHttp1 => {
             tokens::issue_secret(world.tokens().await?, calls)

@@ -38,7 +38,7 @@ enum Message {
 fn carries(row: Row) -> Option<Carries> {
     let of = |token, message| Some(Carries { token, message });
     match row {
-        Row::Echo | Row::GuardCached | Row::ClientLayer => {
+        Row::Echo | Row::GuardCached | Row::GuardHttp | Row::ClientLayer => {
             of(Token::One, Message::Bytes(ORDER_REQUEST_BYTES))
         }
         Row::GuardUncached => of(Token::New, Message::Bytes(ORDER_REQUEST_BYTES)),

@@ -50,12 +50,14 @@ about ten minutes. MiB is the memory of the measured process after a repeat,
 with what earlier rows left in it; client_layer measures the caller. The floor of
 token_http2 and token_http1 is the same token over gRPC; over HTTP/1.1 each stream
 has a connection of its own. The load of these two polls: waking it would be paid
-for by the server, once for each write, and is no part of serving a token.
+for by the server, once for each write, and is no part of serving a token. The floor
+of guard_http, a guarded axum handler over HTTP/2, is a bare axum server.
 
 Ctrl-C ends the servers and removes what they kept.
 
-Rows: echo, guard_cached, guard_uncached, issue_secret, issue_private_key_jwt,
-redeem, rotate, introspect, introspect_jwt, revoke, list_keys, token_http2, token_http1, client_layer
+Rows: echo, guard_cached, guard_uncached, guard_http, issue_secret,
+issue_private_key_jwt, redeem, rotate, introspect, introspect_jwt, revoke, list_keys,
+token_http2, token_http1, client_layer
 
 Examples:
   countersign bench

@@ -20,10 +20,11 @@ use crate::program::{finish, program, wait};
 /// Longer than any end takes on a busy machine; only a hang gets there.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const ROWS: [&str; 14] = [
+const ROWS: [&str; 15] = [
     "echo",
     "guard_cached",
     "guard_uncached",
+    "guard_http",
     "issue_secret",
     "issue_private_key_jwt",
     "redeem",
@@ -89,7 +90,7 @@ fn every_row_is_measured_and_nothing_is_left() {
         let flat = figure.as_object().unwrap().values();
         assert!(flat.into_iter().all(|value| !value.is_object()));
     }
-    assert!(ran.err.contains("[14/14] client_layer"), "{}", ran.err);
+    assert!(ran.err.contains("[15/15] client_layer"), "{}", ran.err);
     assert_eq!(left_in(folder.path()), 0, "{ran:?}");
 }
 
@@ -252,6 +253,7 @@ fn what_cannot_be_measured_is_refused() {
     check(&["--streams", "0"], 2, "from 1 on");
     check(&["--rate", "100"], 2, "--rows");
     check(&["--rows", "echo", "--rate=-1"], 3, "no rate");
+    check(&["--rows", "guard_http", "--rate", "9"], 3, "guard_cached");
     check(&["--rows", "rotate", "--data", "/nowhere"], 1, "/nowhere");
     let rate = ["--rows", "rotate", "--rate", "10"];
     for secs in ["--secs=51", "--secs=0", "--secs=NaN", "--secs=-1"] {
