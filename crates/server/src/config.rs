@@ -27,6 +27,7 @@ use countersign_issuer::keys::Schedules;
 use countersign_jose::Algorithm;
 
 pub(crate) use change::Change;
+pub(crate) use check::is_loopback;
 pub use device::Device;
 pub(crate) use device::VerificationUri;
 pub use error::{ConfigError, Place};

@@ -41,6 +41,7 @@ mod cors;
 mod device;
 mod elsewhere;
 mod form;
+mod headers;
 mod health;
 mod host;
 mod introspection;
@@ -76,6 +77,7 @@ pub(crate) use cors::ScriptsLayer;
 use elsewhere::Elsewhere;
 #[cfg(feature = "fuzz")]
 pub(crate) use form::parameters;
+pub(crate) use headers::HeadersLayer;
 pub(crate) use place::Place;
 use problem::{Misfit, Problem};
 
@@ -225,6 +227,11 @@ pub(crate) fn prepared(refused: &Refused) -> Response<Bytes> {
 /// As [`prepared`], as a page.
 pub(crate) fn prepared_page(refused: Refused) -> Response<Bytes> {
     page::made(&refused.into())
+}
+
+/// As `other_method`, for people.
+pub(crate) async fn other_method_page() -> axum::response::Response {
+    page::of(&Misfit::Method.into())
 }
 
 /// `Allow` is added on the way out (RFC 9110 §15.5.6).

@@ -36,7 +36,7 @@ use crate::config::{Config, VerificationUri};
 use crate::desk::Desk;
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::http::{self as http_edge, Edge, Place, ScriptsLayer};
+use crate::http::{self as http_edge, Edge, HeadersLayer, Place, ScriptsLayer};
 use crate::keyring::keeper::Keeper;
 use crate::login;
 use crate::overload::{Overload, Seen};
@@ -171,6 +171,7 @@ pub(crate) fn http(
     if let Some(login) = login {
         let issuer = platform.engine.issuer();
         let typed_at = get(login::device_page(issuer.name.as_str()));
+        let typed_at = typed_at.fallback(http_edge::other_method_page);
         endpoints = endpoints
             .nest_service(login::PATH, login)
             .route(login::DEVICE, typed_at);
@@ -206,7 +207,9 @@ fn layered(
             *request.uri_mut() = place.below(uri);
             request
         })
-        // Before anything that refuses: scripts of other origins read refusals, too.
+        // Before anything that refuses: what is told to browsers goes for refusals, too.
+        .layer(HeadersLayer::of(&issuer, http_edge::words))
+        // For the same reason: scripts of other origins read refusals, too.
         .layer(ScriptsLayer::of(cors_origins))
         .layer(platform.overload.layer(Seen::Requests(seen)))
         .layer(seen)
@@ -221,10 +224,17 @@ fn layered(
         .service(http_edge::said_once(endpoints))
 }
 
-/// What answers browsers of a login application that is alone.
-pub(crate) fn people(app: Router, scheme: &'static str, calls: TaskTracker) -> impl Answers {
+/// What answers browsers of a login application that is alone, which they reach by `url`; `scheme` is
+/// that of its own listener.
+pub(crate) fn people(
+    app: Router,
+    url: &str,
+    scheme: &'static str,
+    calls: TaskTracker,
+) -> impl Answers + use<> {
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
+        .layer(HeadersLayer::of(url, |_| Words::Page))
         // Its pages have no names of their own: what stands in a path or a query is not told.
         .layer(HttpServerLayer::new(scheme, |_| None))
         .layer(DeadlineLayer {

@@ -216,6 +216,26 @@ async fn alone_it_has_a_store_and_a_socket_of_its_own() -> Result<(), Problem> {
         }
         app.stop().await?;
     }
+    // Behind a proxy that undoes https, browsers come by https all the same.
+    for (url, expected) in [
+        ("https://login.example.com", "max-age=31536000"),
+        ("http://127.0.0.1", ""),
+    ] {
+        let config = LoginConfig {
+            url: Some(url.to_owned()),
+            ..config.clone()
+        };
+        let tokens = Arc::new(OverGrpc::connect(&login, platform.url()).await?);
+        let app = LoginApp::start(&config, Arc::new(SystemClock), tokens).await?;
+        let mut browser = Browser::new(&format!("http://{}", app.address()));
+        for path in ["/", "/account", "/none"] {
+            let seen = browser.get(path).await;
+            let strict = seen.headers.get("strict-transport-security");
+            let strict = strict.map_or("", |value| value.to_str().unwrap_or("?"));
+            assert_eq!(strict, expected, "{url}{path}");
+        }
+        app.stop().await?;
+    }
     let exposed = LoginConfig {
         listen: "0.0.0.0:0".parse()?,
         ..config

@@ -132,7 +132,8 @@ fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), Config
     }
 }
 
-pub(super) fn is_loopback(url: &Url) -> bool {
+/// Whether nobody else's machine is reached by it.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),

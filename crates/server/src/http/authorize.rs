@@ -19,7 +19,7 @@ use countersign_login::Address;
 use super::cookie::Cookies;
 use super::form::Form;
 use super::problem::{self, Misfit, Problem};
-use super::{Edge, answer, page, par};
+use super::{Edge, answer, other_method_page, page, par};
 use crate::config::LoginUrl;
 use crate::desk::{Handover, Onward};
 use crate::refused::{Fault, Refused};
@@ -39,7 +39,7 @@ pub(super) async fn visit(State(edge): State<Arc<Edge>>, request: Request<Body>)
 
 /// As [`super::other_method`], for people.
 pub(super) async fn other_method() -> Response {
-    let mut response = page::of(&Misfit::Method.into());
+    let mut response = other_method_page().await;
     // Of itself the router would add HEAD to it, and nothing to the answer to HEAD.
     let methods = HeaderValue::from_static("GET, POST");
     response.headers_mut().insert(ALLOW, methods);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use ::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use ::http::{HeaderMap, HeaderValue};
 use axum::body::Body;
@@ -74,7 +74,6 @@ pub(super) fn made(problem: &Problem) -> ::http::Response<Bytes> {
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(answer::NO_STORE));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     unframed(headers);
     headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
     if let Some(secs) = told.retry_after_secs {

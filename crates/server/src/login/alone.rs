@@ -141,7 +141,7 @@ async fn started(
     );
     let app = app.map_err(|error| wrong(&error))?;
     let stop = Stop::default();
-    let people = stack::people(app.router(), scheme, stop.calls.clone());
+    let people = stack::people(app.router(), &url, scheme, stop.calls.clone());
     let health = Health::serving(&stack::ACCOUNTS).await;
     let operators = stack::accounts(accounts, records.clone(), &health, stop.calls.clone());
 

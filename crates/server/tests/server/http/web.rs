@@ -154,6 +154,8 @@ impl Answer {
         let (status, error) = match expected {
             Comes::Ok => {
                 assert!(self.status.is_success(), "{what}: {self:?}");
+                let sniffed = self.header("x-content-type-options");
+                assert_eq!(sniffed, Some("nosniff"), "{what}");
                 return;
             }
             Comes::P | Comes::Replayed => (400, "invalid_dpop_proof"),
@@ -205,6 +207,8 @@ impl Answer {
             "{what}"
         );
         assert_eq!(self.header("cache-control"), Some("no-store"), "{what}");
+        let sniffed = self.header("x-content-type-options");
+        assert_eq!(sniffed, Some("nosniff"), "{what}");
         let json = self.json();
         assert_eq!(json["error"], error, "{what}: {json}");
         let members = json.as_object().expect("an object");

@@ -1,6 +1,6 @@
 //! What must not be sent anywhere is shown as a page.
 
-use super::super::web::{Ask, FORM, Web, form, raw};
+use super::super::web::{Ask, FORM, HEALTH, KEYS, Web, form, raw};
 use super::browser::{AUTHORIZE, World, borrowed, check_page, interaction, plain};
 use crate::flow::pkce;
 use crate::harness::{CALLBACK, Service};
@@ -256,5 +256,71 @@ async fn what_is_refused_in_front_of_a_page_is_a_page() {
         "This does not work right now",
     ] {
         assert!(shed.contains(part), "{part}: {shed}");
+    }
+}
+
+/// RFC 6797: who was here by https does not come otherwise again. It goes for refusals, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_people_come_by_https_they_never_come_otherwise() {
+    let year = Some("max-age=31536000");
+    for (issuer, path, expected) in [
+        ("https://tokens.example.com", "", year),
+        ("https://tokens.example.com/a", "/a", year),
+        ("http://localhost:7443", "", None),
+        // Everybody's who develops there.
+        ("https://localhost:7443", "", None),
+    ] {
+        let service = Service::start_cold(|config| {
+            config.issuer = Some(issuer.to_owned());
+            config.login.serve = true;
+        })
+        .await;
+        let web = Web::of(&service);
+        for page in [
+            AUTHORIZE,
+            "/login",
+            "/login/account",
+            "/login/style.css",
+            "/login/none",
+            "/device",
+        ] {
+            let late = Ask::get(page).header("grpc-timeout", "0m");
+            let posted = Ask::post(page, &[]);
+            for mut ask in [Ask::get(page), late, posted] {
+                ask.path.insert_str(0, path);
+                let answer = web.send(ask).await;
+                let strict = answer.header("strict-transport-security");
+                assert_eq!(strict, expected, "{issuer}{page}");
+                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+            }
+        }
+        // Where no browser goes by itself it is not said.
+        for endpoint in [KEYS, HEALTH] {
+            let answer = web.get(&format!("{path}{endpoint}")).await;
+            assert_eq!(answer.status, 200, "{issuer}{endpoint}");
+            let strict = answer.header("strict-transport-security");
+            assert_eq!(strict, None, "{issuer}{endpoint}");
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_codes_are_typed_another_method_gets_a_page() {
+    let service = Service::start_cold(|config| config.login.serve = true).await;
+    let web = Web::of(&service);
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let ask = Ask {
+            method: method.clone(),
+            ..Ask::post("/device", &[("user_code", "BCDF-GHJK")])
+        };
+        let answer = web.send(ask).await;
+        check_page(
+            method.as_str(),
+            &answer,
+            405,
+            "the methods that Allow lists",
+        );
+        assert_eq!(answer.header("allow"), Some("GET,HEAD"), "{method}");
     }
 }
