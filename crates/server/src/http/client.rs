@@ -33,7 +33,10 @@ impl Shown {
     pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refused> {
         let basic = basic(headers)?;
         let secret = form.get("client_secret");
-        let assertion = form.get("client_assertion");
+        // Its type alone says that there is one (RFC 7521 §4.2): that is half of a second method beside
+        // another, and alone an assertion that is empty (RFC 6749 §3.2), which is right for nobody.
+        let announced = || form.get("client_assertion_type").map(|_| "");
+        let assertion = form.get("client_assertion").or_else(announced);
         let named = form.get("client_id");
         // RFC 6749 §2.3: not more than one method.
         match (basic, secret, assertion) {

@@ -282,6 +282,74 @@ async fn never_by_two_methods_at_once() {
     }
 }
 
+/// RFC 7521 §4.2: the type says that there is an assertion.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_assertion_is_a_method_too() {
+    let stand = Stand::new().await;
+    let (id, secret) = ("batch:1/x", stand.secret());
+    let half = ("client_assertion_type", JWT_BEARER);
+    let empty = ("client_assertion", "");
+    let by_form = [("client_id", id), ("client_secret", secret)];
+    for (what, parameters, header, expected) in [
+        ("beside the header", vec![half], true, Comes::R("body")),
+        (
+            "beside the header, with an empty assertion",
+            vec![half, empty],
+            true,
+            Comes::R("body"),
+        ),
+        (
+            "of another type, beside the header",
+            vec![("client_assertion_type", "x")],
+            true,
+            Comes::R("body"),
+        ),
+        (
+            "beside the form",
+            [&by_form[..], &[half]].concat(),
+            false,
+            Comes::R("body"),
+        ),
+        ("alone", vec![half], false, Comes::C),
+        (
+            "alone, with the name of who signs",
+            vec![half, ("client_id", "signing")],
+            false,
+            Comes::C,
+        ),
+        (
+            "alone, with the name of who has a secret",
+            vec![half, ("client_id", id)],
+            false,
+            Comes::C,
+        ),
+        // RFC 6749 §3.2: what has no value is not there.
+        (
+            "nothing of it has a value",
+            vec![("client_assertion_type", ""), empty],
+            true,
+            Comes::Ok,
+        ),
+        ("an empty assertion alone", vec![empty], true, Comes::Ok),
+    ] {
+        let ask = stand.ask(&parameters);
+        let ask = match header {
+            true => ask.header("authorization", basic(id, secret)),
+            false => ask,
+        };
+        stand.check(what, ask, expected).await;
+    }
+    // Who may come with a name alone comes with nothing else.
+    let name = ("client_id", "app");
+    let revoke = |more: &[_]| {
+        let parameters = [&[("token", "unknown"), name], more].concat();
+        Ask::post(REVOKE, &parameters).proven(&stand.service, &Key::new())
+    };
+    stand.check("a public client", revoke(&[]), Comes::Ok).await;
+    let half = revoke(&[half]);
+    stand.check("a public client's half", half, Comes::C).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_wants_a_client_that_is_one() {
     let stand = Stand::new().await;
