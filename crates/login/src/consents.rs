@@ -6,7 +6,7 @@ use countersign_jose::UnixTime;
 use countersign_store::{Change, Commit, Store, Version, Write};
 
 use crate::accounts::AccountsError;
-use crate::consent::{Consent, ConsentId};
+use crate::consent::{About, Consent, ConsentId};
 use crate::event::{Event, EventKind};
 use crate::record::{self, Damaged};
 use crate::token_service::Asked;
@@ -30,13 +30,14 @@ impl Consents {
 
     /// Whether the person allowed this before, and need not be asked.
     pub(crate) async fn covers(&self, subject: &str, asked: &Asked) -> Result<bool, AccountsError> {
-        let resources = asked.resources.iter().cloned().collect();
-        let id = ConsentId::of(&asked.client_id, &resources);
-        let found = self.load(subject, id).await?;
+        let Some(about) = About::of(asked) else {
+            return Ok(false);
+        };
+        let found = self.load(subject, about.id()).await?;
         Ok(found.is_some_and(|(consent, _)| consent.covers(asked)))
     }
 
-    /// Remembers what the person allowed, besides what they did before.
+    /// Remembers what the person allowed, besides what they did before. Nothing, where it cannot be.
     pub(crate) async fn remember(
         &self,
         subject: &str,
@@ -44,11 +45,13 @@ impl Consents {
         scopes: &[String],
         now: UnixTime,
     ) -> Result<(), AccountsError> {
-        let resources = asked.resources.iter().cloned().collect();
-        let id = ConsentId::of(&asked.client_id, &resources);
+        let Some(about) = About::of(asked) else {
+            return Ok(());
+        };
+        let id = about.id();
         for _ in 0..ATTEMPTS_MAX {
             let (before, version) = self.load(subject, id).await?.unzip();
-            let consent = Consent::given(asked, scopes, before, now);
+            let consent = Consent::given(&about, asked, scopes, before, now);
             let key = record::consent_key(subject, id);
             let value = record::consent(&consent);
             let write = match version {
@@ -93,9 +96,9 @@ impl Consents {
         while let Some((consent, version)) = self.load(subject, id).await? {
             let write = Write::delete(record::consent_key(subject, id), version);
             let event = Event {
-                client: &consent.client_id,
+                client: &consent.about.client_id,
                 scopes: consent.scopes.iter().cloned().collect(),
-                resources: consent.resources.iter().cloned().collect(),
+                resources: consent.about.resources.iter().cloned().collect(),
                 ..Event::of_person(EventKind::ConsentWithdrawn, subject, now)
             };
             let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
@@ -116,5 +119,68 @@ impl Consents {
             return Ok(None);
         };
         Ok(Some((record::read_consent(&found.value)?, found.version)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use countersign_store::MemoryStore;
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+    fn asked(client_created_at: UnixTime) -> Asked {
+        Asked {
+            client_id: "desk".to_owned(),
+            client_created_at: Some(client_created_at),
+            redirect_uri: "https://desk.example/back".to_owned(),
+            scopes: vec!["read".to_owned()],
+            ..Asked::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_store_has_of_a_registration_is_of_no_other() {
+        let store = MemoryStore::new();
+        let consents = Consents::new(Arc::new(store.reopen()));
+        let before = asked(NOW);
+        let after = asked(NOW.plus(Duration::from_millis(1)));
+        let scopes = &before.scopes;
+        consents
+            .remember("ann", &before, scopes, NOW)
+            .await
+            .unwrap();
+        // Another process reads what this one wrote.
+        let consents = Consents::new(Arc::new(store.reopen()));
+        assert!(consents.covers("ann", &before).await.unwrap());
+        assert!(!consents.covers("ann", &after).await.unwrap());
+        assert!(!consents.covers("bob", &before).await.unwrap());
+
+        // Each is kept, shown and taken back by itself.
+        consents.remember("ann", &after, scopes, NOW).await.unwrap();
+        let [first, second] = &consents.of("ann").await.unwrap()[..] else {
+            panic!("two are kept");
+        };
+        assert_ne!(first.about.id(), second.about.id());
+        let of_before = About::of(&before).unwrap();
+        consents.forget("ann", of_before.id(), NOW).await.unwrap();
+        assert!(!consents.covers("ann", &before).await.unwrap());
+        assert!(consents.covers("ann", &after).await.unwrap());
+    }
+
+    /// Also where the record stands under the name of another one.
+    #[tokio::test]
+    async fn a_record_says_itself_what_it_is_about() {
+        let store = Arc::new(MemoryStore::new());
+        let consents = Consents::new(store.clone());
+        let [one, other] = [asked(NOW), asked(NOW.plus(Duration::from_secs(1)))];
+        let given = Consent::given(&About::of(&one).unwrap(), &one, &one.scopes, None, NOW);
+        let key = record::consent_key("ann", About::of(&other).unwrap().id());
+        let write = Write::create(key, record::consent(&given));
+        store.commit(Change::of([write])).await.unwrap();
+        assert!(!consents.covers("ann", &other).await.unwrap());
     }
 }

@@ -79,6 +79,7 @@ impl From<Authorization> for Asked {
         });
         Self {
             client_id: asked.client_id,
+            client_created_at: asked.client_create_time.as_ref().map(unix_time),
             client_display_name: asked.client_display_name,
             redirect_uri: asked.redirect_uri,
             scopes: asked.scopes,

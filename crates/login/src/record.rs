@@ -17,7 +17,7 @@ use prost::Message;
 use thiserror::Error;
 
 use crate::account::{Account, Name};
-use crate::consent::{Consent, ConsentId};
+use crate::consent::{About, Consent, ConsentId};
 use crate::event::{Event, EventKind};
 use crate::password::Hash;
 use crate::session::{BrowserName, RequestHash, Session};
@@ -144,9 +144,11 @@ pub(crate) fn read_session(bytes: &[u8]) -> Result<Session, Damaged> {
 
 pub(crate) fn consent(consent: &Consent) -> Bytes {
     bytes_of(&stored::ConsentRecord {
-        client_id: consent.client_id.clone(),
+        client_id: consent.about.client_id.clone(),
+        client_created_millis: consent.about.client_created_at.as_millis(),
         client_display_name: consent.client_display_name.clone(),
-        resources: consent.resources.iter().cloned().collect(),
+        redirect_uri: consent.about.redirect_uri.clone(),
+        resources: consent.about.resources.iter().cloned().collect(),
         scopes: consent.scopes.iter().cloned().collect(),
         granted_millis: consent.granted_at.as_millis(),
     })
@@ -155,9 +157,13 @@ pub(crate) fn consent(consent: &Consent) -> Bytes {
 pub(crate) fn read_consent(bytes: &[u8]) -> Result<Consent, Damaged> {
     let record: stored::ConsentRecord = message_of(bytes)?;
     Ok(Consent {
-        client_id: record.client_id,
+        about: About {
+            client_id: record.client_id,
+            client_created_at: UnixTime::from_millis(record.client_created_millis),
+            redirect_uri: record.redirect_uri,
+            resources: record.resources.into_iter().collect(),
+        },
         client_display_name: record.client_display_name,
-        resources: record.resources.into_iter().collect(),
         scopes: record.scopes.into_iter().collect(),
         granted_at: UnixTime::from_millis(record.granted_millis),
     })

@@ -16,6 +16,9 @@ pub const ACR_PASSWORD: &str = "pwd";
 pub struct Asked {
     /// The client that asks.
     pub client_id: String,
+    /// When it was registered: another client may have had its identifier before. None where the
+    /// token service does not tell.
+    pub client_created_at: Option<UnixTime>,
     /// Its name for people; may be empty.
     pub client_display_name: String,
     /// Where the browser goes in the end; empty for a device.

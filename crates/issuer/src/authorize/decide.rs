@@ -30,6 +30,8 @@ pub struct Shown {
     pub client: ClientId,
     /// Its name for people.
     pub client_display_name: DisplayName,
+    /// When it was registered: another client may have had its identifier before.
+    pub client_created_at: UnixTime,
     /// Where the code will go; none for a device, which asks for it.
     pub redirect_uri: Option<RedirectUri>,
     /// What is asked for.
@@ -137,6 +139,7 @@ pub fn shown(
     Ok(Shown {
         client: client.id.clone(),
         client_display_name: client.display_name.clone(),
+        client_created_at: client.created_at,
         redirect_uri,
         wishes,
         permissions: authorization.permissions.clone(),

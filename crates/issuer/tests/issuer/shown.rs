@@ -41,6 +41,7 @@ fn a_person_is_shown_what_was_asked_for() {
     let page = page_of(&world, &lodged);
     assert_eq!(page.client.as_str(), "checkout");
     assert_eq!(page.client_display_name.as_str(), "A client");
+    assert_eq!(page.client_created_at, world.client("checkout").created_at);
     assert_eq!(page.redirect_uri.as_ref().unwrap().as_str(), REDIRECT);
     assert_eq!(page.permissions, permissions(&[(ORDERS, &["orders.read"])]));
     assert_eq!(page.expires_at.as_secs(), START.as_secs() + 600);

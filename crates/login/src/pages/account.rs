@@ -71,16 +71,17 @@ fn name(account: &Account) -> Markup {
 }
 
 fn remembered(place: &Place, token: &str, consent: &Consent) -> Markup {
-    let id = consent.id().text();
+    let id = consent.about.id().text();
     html! {
-        h3 id={ "c-" (id) } { (asked::named(&consent.client_display_name, &consent.client_id)) }
+        h3 id={ "c-" (id) } { (asked::named(&consent.client_display_name, &consent.about.client_id)) }
         p {
             @for (index, scope) in consent.scopes.iter().enumerate() {
                 @if index > 0 { ", " }
                 bdi { (scope) }
             }
         }
-        ul { @for resource in &consent.resources { li { bdi { (resource) } } } }
+        ul { @for resource in &consent.about.resources { li { bdi { (resource) } } } }
+        p { (asked::onward(&consent.about.redirect_uri)) }
         form method="post" action=(place.path("forget")) {
             input type="hidden" name="token" value=(token);
             input type="hidden" name="consent" value=(id);

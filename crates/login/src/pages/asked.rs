@@ -56,8 +56,13 @@ pub(super) fn destination(asked: &Asked) -> Markup {
     if asked.device {
         return html! { "The device goes on by itself." };
     }
-    let Ok(url) = Url::parse(&asked.redirect_uri) else {
-        return html! { "You go on to " bdi { (asked.redirect_uri) } "." };
+    onward(&asked.redirect_uri)
+}
+
+/// Where the browser goes with what came of it.
+pub(super) fn onward(redirect_uri: &str) -> Markup {
+    let Ok(url) = Url::parse(redirect_uri) else {
+        return html! { "You go on to " bdi { (redirect_uri) } "." };
     };
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {

@@ -1,8 +1,13 @@
 //! What is allowed, denied and remembered.
 
+use std::time::Duration;
+
 use countersign_login::{ACR_PASSWORD, Asked, Denial, ScopeAt};
 
 use crate::world::{PASSWORD, World, decide, desk, log_in};
+
+/// The smallest difference that the token service tells.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 const BOTH: &[&str] = &["orders.read", "orders.write"];
 
@@ -167,6 +172,28 @@ async fn what_is_remembered_is_not_asked_again_and_nothing_more() {
                 ..desk()
             },
         ),
+        // Registered anew: whoever that is has the identifier alone.
+        (
+            "registration",
+            Asked {
+                client_created_at: desk().client_created_at.map(|at| at.plus(A_MOMENT)),
+                ..desk()
+            },
+        ),
+        (
+            "unknown",
+            Asked {
+                client_created_at: None,
+                ..desk()
+            },
+        ),
+        (
+            "elsewhere",
+            Asked {
+                redirect_uri: "https://till.example/back".to_owned(),
+                ..desk()
+            },
+        ),
         (
             "details",
             Asked {
@@ -251,7 +278,12 @@ async fn what_is_remembered_is_shown_and_taken_back() {
         .location();
 
     let account = browser.get("/account").await;
-    for text in ["The Desk", "orders.write", "https://orders.example"] {
+    for text in [
+        "The Desk",
+        "orders.write",
+        "https://orders.example",
+        "<bdi>desk.example</bdi>",
+    ] {
         account.says(200, text);
     }
     let (token, consent) = (account.token(), account.field("consent"));

@@ -1,7 +1,10 @@
 //! The application in front of a real token service: what a person allows there becomes a token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use countersign::admin::v1::client_service_client::ClientServiceClient;
+use countersign::admin::v1::{Client, DeleteClientRequest, UpdateClientRequest};
 use countersign::authorization::v1::PushAuthorizationRequest;
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
 use countersign_client::clock::{Clock as _, SystemClock};
@@ -9,6 +12,7 @@ use countersign_client::{Code, Countersign, random};
 use countersign_jose::{base64url, sha256};
 use countersign_login::{OverGrpc, Proxies};
 use countersign_testkit::{Platform, Problem, person_client, service_client};
+use prost_types::FieldMask;
 use url::Url;
 
 use crate::world::{PASSWORD, World, decide, log_in};
@@ -145,6 +149,62 @@ async fn a_token_service_that_is_away_is_told_to_the_person() -> Result<(), Prob
     seen.says(503, "Try again in a moment.");
     assert_eq!(seen.header("retry-after"), "5");
     Ok(())
+}
+
+/// A client that has the identifier of another one, which was deleted, has nothing of what people
+/// allowed that one; nor has another redirect URI of the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
+    let (platform, desk, world) = started().await?;
+    let mut browser = world.anns_browser().await;
+    let (handle, _) = pushed(&desk).await?;
+    let page = browser.get(&entry(&handle)).await;
+    decide(&mut browser, &page, "allow", SCOPES, true)
+        .await
+        .location();
+    let (handle, _) = pushed(&desk).await?;
+    let seen = browser.get(&entry(&handle)).await;
+    assert!(parameter(seen.location(), "code").is_some());
+
+    // Changed, it is who it was.
+    let mut clients = ClientServiceClient::new(platform.admin().await?);
+    let renamed = Client {
+        client_id: "desk".to_owned(),
+        display_name: "The Desk".to_owned(),
+        ..Client::default()
+    };
+    let mask = FieldMask {
+        paths: vec!["display_name".to_owned()],
+    };
+    let update = UpdateClientRequest {
+        client: Some(renamed),
+        update_mask: Some(mask),
+    };
+    platform.clock().advance(Duration::from_secs(1));
+    clients.update_client(update).await?;
+    let (handle, _) = pushed(&desk).await?;
+    let seen = browser.get(&entry(&handle)).await;
+    assert!(parameter(seen.location(), "code").is_some());
+
+    let delete = DeleteClientRequest {
+        client_id: "desk".to_owned(),
+        etag: String::new(),
+    };
+    clients.delete_client(delete).await?;
+    platform.clock().advance(Duration::from_secs(1));
+    let desk = person_client("desk", BACK, RESOURCE, SCOPES);
+    let desk = platform.register(desk).await?;
+    let desk = platform.client(&desk).connect().await?;
+    let (handle, _) = pushed(&desk).await?;
+    let page = browser.get(&entry(&handle)).await;
+    page.says(200, "Allow access?");
+    decide(&mut browser, &page, "allow", SCOPES, true)
+        .await
+        .location();
+    let (handle, _) = pushed(&desk).await?;
+    let seen = browser.get(&entry(&handle)).await;
+    assert!(parameter(seen.location(), "code").is_some());
+    platform.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,7 @@ fn answered(asked: &Asked, answer: &str) -> String {
 pub(crate) fn desk() -> Asked {
     Asked {
         client_id: "desk".to_owned(),
+        client_created_at: Some(UnixTime::from_secs(1_700_000_000)),
         client_display_name: "The Desk".to_owned(),
         redirect_uri: "https://desk.example/back".to_owned(),
         scopes: vec!["orders.read".to_owned(), "orders.write".to_owned()],

@@ -157,6 +157,7 @@ pub(crate) fn shown(shown: &Shown) -> Authorization {
         prompts: shown.wishes.prompts.words().map(str::to_owned).collect(),
         authorization_details: shown.details.to_json(),
         scopes_at_resources: shown.scopes.iter().map(scope_at).collect(),
+        client_create_time: Some(timestamp(shown.client_created_at)),
     }
 }
 
