@@ -4,6 +4,7 @@
 mod account;
 mod audit;
 mod bench;
+pub(crate) mod certificate;
 mod client;
 pub(crate) mod connection;
 mod data;

@@ -13,6 +13,7 @@ use countersign_jose::SigningKey;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::command::certificate::{CertificateArgs, Shown};
 use crate::command::connection;
 use crate::exit::Failure;
 use crate::key_file;
@@ -134,14 +135,24 @@ pub(crate) struct Login {
     pub(crate) key_file: PathBuf,
     /// The thumbprint of the key that was there when the person logged in.
     pub(crate) jkt: String,
+    /// What its connections show of the client.
+    pub(crate) certificate: Option<Shown>,
     pub(crate) refresh_token: Secret,
 }
 
 impl Login {
+    /// The same, which shows this certificate from now on, if one is named.
+    pub(crate) fn showing(mut self, certificate: &CertificateArgs) -> Self {
+        if let Some(shown) = certificate.shown() {
+            self.certificate = Some(shown.absolute());
+        }
+        self
+    }
+
     /// A client that goes on where this left off.
     ///
     /// # Errors
-    /// The key is not there any more, or is another.
+    /// The key is not there any more, or is another; or the certificate is not good any more.
     pub(crate) async fn client(&self) -> Result<Countersign, Failure> {
         if !self.key_file.exists() {
             return Err(Failure::configuration(format!(
@@ -168,14 +179,24 @@ impl Login {
             &self.issuer,
             &self.client_id,
             key,
+            self.certificate.as_ref(),
         )
         .await
+        .map_err(|failure| failure.during("the login that is kept"))
     }
 
     fn parse(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
         let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
         let scopes = value.get("scopes")?.as_array()?.iter();
+        let certificate = match (text("certificate"), text("certificate_key")) {
+            (Some(certificate), Some(key)) => Some(Shown {
+                certificate: certificate.into(),
+                key: key.into(),
+            }),
+            (None, None) => None,
+            _ => return None,
+        };
         Some(Self {
             server: text("server")?,
             ca: text("ca").map(PathBuf::from),
@@ -187,6 +208,7 @@ impl Login {
             family_id: text("family_id")?,
             key_file: text("key_file").map(PathBuf::from)?,
             jkt: text("jkt")?,
+            certificate,
             refresh_token: text("refresh_token")?.into(),
         })
     }
@@ -201,24 +223,35 @@ impl Login {
             "family_id": self.family_id,
             "key_file": self.key_file,
             "jkt": self.jkt,
+            "certificate": self.certificate.as_ref().map(|shown| &shown.certificate),
+            "certificate_key": self.certificate.as_ref().map(|shown| &shown.key),
             "refresh_token": self.refresh_token.expose(),
         });
         Zeroizing::new(format!("{value:#}\n"))
     }
 }
 
-/// A public client of the token service at `server`, with this key.
+/// A client of the token service at `server` that has this key, and no credential but a certificate.
 pub(crate) async fn client(
     server: &str,
     ca: Option<&Path>,
     issuer: &str,
     client_id: &str,
     key: SigningKey,
+    certificate: Option<&Shown>,
 ) -> Result<Countersign, Failure> {
     let builder = Builder::new(server)
         .issuer(issuer)
         .client(client_id, Credential::Public)
         .proof_key(key);
+    let builder = match certificate {
+        Some(shown) => {
+            // Says what is wrong with the files, and what to do.
+            shown.identity()?;
+            builder.certificate(shown.files())
+        }
+        None => builder,
+    };
     let builder = match ca {
         Some(ca) => builder.trust_ca(connection::certificates(ca)?),
         None => builder,

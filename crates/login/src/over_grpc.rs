@@ -23,12 +23,15 @@ const SCOPE: &str = "authorizations.decide";
 pub struct OverGrpc(AuthorizationServiceClient<GuardedChannel>);
 
 impl OverGrpc {
-    /// Calls the service at `url` in the name of that client.
+    /// Calls the service at `url` in the name of that client, with tokens for its issuer: where it
+    /// asks for certificates, for one, is another address.
     ///
     /// # Errors
     /// The configuration is wrong.
     pub async fn connect(client: &Countersign, url: &str) -> Result<Self, ConnectError> {
-        let channel = client.channel(url).scopes([SCOPE]).connect().await?;
+        let tokens = client.token_service();
+        let channel = client.channel(url).resource(tokens.client().issuer());
+        let channel = channel.scopes([SCOPE]).connect().await?;
         Ok(Self(AuthorizationServiceClient::new(channel)))
     }
 }

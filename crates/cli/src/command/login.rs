@@ -9,6 +9,7 @@ use countersign_client::loopback::{LoopbackError, LoopbackReceiver};
 use countersign_client::{Countersign, Issued};
 use serde_json::json;
 
+use super::certificate::CertificateArgs;
 use super::connection::ServerArgs;
 use super::proof::ProofKeyArgs;
 use super::token::{self, CLIENT_ID_VARIABLE};
@@ -38,13 +39,17 @@ Examples:
   # several logins at a time
   countersign login --client-id orders-cli --login-file test.json
 
+  # a client with a certificate
+  countersign login --client-id desk --server https://tokens.internal:7444 \\
+    --client-certificate desk.crt --client-certificate-key desk.key
+
   # the client, registered by an operator
   countersign client add orders-cli --auth none \\
     --redirect-uri http://127.0.0.1/back \\
     --grant authorization-code,device-code,refresh-token \\
     --allow https://orders.internal:8443=orders.read")]
 pub(crate) struct LoginCommand {
-    /// The client that this program is: a public one
+    /// The client that this program is: a public one, or one that is known by its certificate
     #[arg(long, value_name = "ID", env = CLIENT_ID_VARIABLE)]
     client_id: String,
 
@@ -70,6 +75,9 @@ pub(crate) struct LoginCommand {
     no_browser: bool,
 
     #[command(flatten)]
+    certificate: CertificateArgs,
+
+    #[command(flatten)]
     kept: LoginArgs,
 
     #[command(flatten)]
@@ -83,10 +91,12 @@ impl LoginCommand {
     /// Logs in.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let (key_file, key) = self.key.key(output)?;
-        let issuer = token::issuer(self.server.connect().await?).await?;
-        let ca = self.server.ca.as_deref();
-        let client = kept_login::client(&self.server.server, ca, &issuer, &self.client_id, key);
-        let client = client.await?;
+        let shown = self.certificate.shown();
+        let identity = self.certificate.identity()?;
+        let issuer = token::issuer(self.server.connect_showing(identity).await?).await?;
+        let (server, ca) = (&self.server.server, self.server.ca.as_deref());
+        let client =
+            kept_login::client(server, ca, &issuer, &self.client_id, key, shown.as_ref()).await?;
         let issued = match self.device {
             true => self.by_code(&client, output).await?,
             false => self.by_browser(&client, output).await?,
@@ -107,6 +117,7 @@ impl LoginCommand {
             family_id: issued.family_id.unwrap_or_default(),
             key_file: kept_login::absolute(&key_file),
             jkt: client.thumbprint().to_string(),
+            certificate: shown.map(|shown| shown.absolute()),
             refresh_token,
         };
         self.keep(&login, output).await

@@ -15,6 +15,7 @@ use countersign_telemetry::{
     LogFormat, LogSink, Logs, Metrics, Service, Settings, Telemetry, Traces, start,
 };
 
+use super::certificate::CertificateArgs;
 use super::connection::ServerArgs;
 use super::serve::failure;
 use super::token;
@@ -41,7 +42,12 @@ Examples:
   countersign login-app --check --client-id login --client-key login.pem
   countersign login-app --client-id login --client-key login.pem \\
     --server https://tokens.internal:7443 --listen 0.0.0.0:8443 \\
-    --url https://login.example.com --tls-certificate tls.pem --tls-key tls.key")]
+    --url https://login.example.com --tls-certificate tls.pem --tls-key tls.key
+
+  # it shows a certificate where the token service asks for one
+  countersign login-app --client-id login \\
+    --server https://tokens.internal:7444 \\
+    --client-certificate login.crt --client-certificate-key login.key")]
 pub(crate) struct RunLoginApp {
     /// Say whether it can start and may decide for people, and exit
     #[arg(long)]
@@ -56,12 +62,19 @@ pub(crate) struct RunLoginApp {
 
     /// A file that holds the client's secret and nothing else, mode 0600; it may be replaced at
     /// any time
-    #[arg(long, value_name = "FILE", required_unless_present = "client_key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["client_key", "client_certificate"]
+    )]
     client_secret_file: Option<PathBuf>,
 
     /// The client's private key, for a client that signs assertions (`private_key_jwt`)
     #[arg(long, value_name = "FILE", conflicts_with = "client_secret_file")]
     client_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
 
     /// Where browsers connect
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7444")]
@@ -109,7 +122,8 @@ impl RunLoginApp {
     async fn serve(self, signals: &mut Signals, output: &Output) -> Result<(), Failure> {
         let url = self.server.server.clone();
         // Also: nobody logs in where the token service cannot be asked.
-        let issuer = token::issuer(self.server.connect().await?).await?;
+        let identity = self.certificate.identity()?;
+        let issuer = token::issuer(self.server.connect_showing(identity).await?).await?;
         let client = self.client(&url, &issuer).await?;
         let tokens = OverGrpc::connect(&client, &url).await;
         let tokens = tokens.map_err(|cause| Failure::configuration(cause.to_string()))?;
@@ -149,11 +163,15 @@ impl RunLoginApp {
         let credential = match (&self.client_secret_file, &self.client_key) {
             (Some(path), _) => Credential::SecretFile(path.clone()),
             (None, Some(path)) => Credential::KeyFile(KeyFile::new(path)),
+            // Then there is a certificate, which tells who it is.
             (None, None) => Credential::Public,
         };
         let mut builder = Builder::new(url)
             .issuer(issuer)
             .client(&self.client_id, credential);
+        if let Some(shown) = self.certificate.shown() {
+            builder = builder.certificate(shown.files());
+        }
         if let Some(pem) = self.server.ca_pem()? {
             builder = builder.trust_ca(pem);
         }

@@ -1,6 +1,5 @@
 //! `countersign token`: ask a token service for tokens, and about tokens.
 
-mod certificate;
 mod credential;
 mod details;
 mod introspect;

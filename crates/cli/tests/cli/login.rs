@@ -2,17 +2,21 @@
 //! and the login application that asks her.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
 use countersign::authorization::v1::{
     ApproveAuthorizationRequest, DenyAuthorizationRequest, FindAuthorizationRequest,
 };
 use countersign_client::{Builder, Credential, GuardedChannel, Secret};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 use crate::program::{Ran, Service};
@@ -98,9 +102,34 @@ impl Waiting {
 
 /// What the browser gets: its header fields.
 pub(crate) fn get(url: &str, cookie: &str) -> String {
-    let after_scheme = url.strip_prefix("http://").unwrap();
-    let (host, path) = after_scheme.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
+    let (host, path) = host_and_path(url);
+    asked(TcpStream::connect(host).unwrap(), host, path, cookie)
+}
+
+/// The same of this service, which may have a certificate.
+fn get_of(service: &Service, url: &str, cookie: &str) -> String {
+    if url.starts_with("http:") {
+        return get(url, cookie);
+    }
+    let (host, path) = host_and_path(url);
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(service.file("ca.crt")).unwrap();
+    roots.add(authority).unwrap();
+    let terms = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let tls = ClientConnection::new(Arc::new(terms), name).unwrap();
+    let stream = StreamOwned::new(tls, TcpStream::connect(host).unwrap());
+    asked(stream, host, path, cookie)
+}
+
+fn host_and_path(url: &str) -> (&str, &str) {
+    let (_, after_scheme) = url.split_once("://").unwrap();
+    after_scheme.split_once('/').unwrap()
+}
+
+fn asked(mut stream: impl Read + Write, host: &str, path: &str, cookie: &str) -> String {
     write!(
         stream,
         "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n"
@@ -120,14 +149,13 @@ fn field<'a>(answer: &'a str, name: &str) -> &'a str {
 /// The login application.
 async fn desk(service: &Service) -> AuthorizationServiceClient<GuardedChannel> {
     let secret = fs::read_to_string(service.file("login.secret")).unwrap();
-    let login = Builder::new(&service.url)
-        .client(
-            "login",
-            Credential::ClientSecret(Secret::from(secret.trim())),
-        )
-        .connect()
-        .await
-        .unwrap();
+    let credential = Credential::ClientSecret(Secret::from(secret.trim()));
+    let login = Builder::new(&service.url).client("login", credential);
+    let login = match fs::read(service.file("ca.crt")) {
+        Ok(authority) => login.trust_ca(authority),
+        Err(_) => login,
+    };
+    let login = login.connect().await.unwrap();
     let channel = login
         .channel(&service.url)
         .scopes(["authorizations.decide"])
@@ -160,15 +188,15 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Ann opens the address, decides, and her browser goes back to the program: the page it shows.
-fn ann_decides(service: &Service, url: &str, approves: bool) -> String {
-    let handed_over = get(url, "");
+pub(crate) fn ann_decides(service: &Service, url: &str, approves: bool) -> String {
+    let handed_over = get_of(service, url, "");
     let cookie = field(&handed_over, "set-cookie").split(';').next().unwrap();
     let handle = field(&handed_over, "location")
         .split_once("interaction=")
         .unwrap()
         .1;
     let back = run(decide(service, handle.to_owned(), approves));
-    let sent_back = get(&back, cookie);
+    let sent_back = get_of(service, &back, cookie);
     get(field(&sent_back, "location"), "")
 }
 

@@ -1,5 +1,6 @@
 //! Clients with certificates (RFC 8705): how they are registered, and how the commands call with one.
 
+mod login;
 mod registration;
 
 use std::fs::{self, Permissions};
@@ -51,7 +52,8 @@ fn start() -> Service {
         let file = |name: &str| folder.join(name).display().to_string();
         let config = format!(
             "[tls]\ncertificate_file = \"{}\"\nkey_file = \"{}\"\n\
-             client_authorities_file = \"{}\"\n[mtls]\naddress = \"127.0.0.1:0\"\n",
+             client_authorities_file = \"{}\"\n[mtls]\naddress = \"127.0.0.1:0\"\n\
+             [http]\nlogin_url = \"https://login.example/enter\"\n",
             file("tls.crt"),
             file("tls.key"),
             file("ca.crt"),

@@ -8,7 +8,7 @@ use countersign_client::clock::{Clock, SystemClock};
 use countersign_client::{AssertionKey, Client, Credential, Secret};
 use tonic::transport::Channel;
 
-use super::certificate::CertificateArgs;
+use crate::command::certificate::CertificateArgs;
 use crate::command::connection::ServerArgs;
 use crate::exit::Failure;
 use crate::hyphened::Hyphened;

@@ -8,14 +8,17 @@ use countersign::token::v1::RotateTokenResponse;
 use countersign_client::TokenError;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::command::certificate::CertificateArgs;
 use crate::exit::Failure;
-use crate::kept_login::LoginArgs;
+use crate::kept_login::{Login, LoginArgs};
 use crate::key_file;
 use crate::output::Output;
 
 /// How it is used.
 pub(crate) const EXAMPLES: &str = "\
 Uses what `countersign login` kept, and keeps the next refresh token in its place.
+A certificate that the login was begun with is shown again; another that is named
+here is kept for the next time.
 
 Examples:
   countersign login --client-id orders-cli
@@ -43,18 +46,24 @@ pub(crate) struct Renew {
 
     #[command(flatten)]
     kept: LoginArgs,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
 }
 
 impl Renew {
     /// Rotates, keeps the successor, and prints the access token.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), Failure> {
         let file = self.kept.hold()?;
-        let mut login = file.read()?;
+        let mut login = file.read()?.showing(&self.certificate);
         let client = login.client().await?;
         let family = client
             .refresh_token(login.refresh_token.clone())
             .narrowed(self.scopes.clone(), self.resources.clone());
-        let issued = family.rotate().await.map_err(|error| over(&error))?;
+        let issued = family
+            .rotate()
+            .await
+            .map_err(|error| over(&error, &login))?;
         if let Some(successor) = &issued.refresh_token {
             login.refresh_token = successor.clone();
             // First of all: the one before works once.
@@ -103,11 +112,18 @@ impl Renew {
 }
 
 /// Why there is no token. A refresh token that is refused ends the login.
-fn over(error: &TokenError) -> Failure {
+fn over(error: &TokenError, login: &Login) -> Failure {
     let failure = Failure::untokened(error);
     match error {
         TokenError::Refused(refused, _) if refused.reason == Reason::GrantInvalid => {
-            failure.next("the login is over: log in anew with `countersign login --client-id ID`")
+            failure.next(match login.certificate {
+                None => "the login is over: log in anew with `countersign login --client-id ID`",
+                // A public client's is bound to it (RFC 8705 §4), and not consumed by another.
+                Some(_) => {
+                    "show the certificate that the login was begun with; with that one, the login is \
+                     over: log in anew with `countersign login --client-id ID`"
+                }
+            })
         }
         _ => failure,
     }
