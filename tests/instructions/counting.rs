@@ -15,7 +15,7 @@ use serde_json::Value;
 pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// The crates with a bench `instructions`.
-const CRATES: [&str; 4] = ["jose", "dpop", "issuer", "guard"];
+const CRATES: [&str; 5] = ["jose", "dpop", "issuer", "telemetry", "guard"];
 
 /// Builds the benches as released code is built, and runs them.
 pub(crate) fn count() -> Result<Counts, String> {

@@ -85,11 +85,11 @@ impl Published {
         Some(response)
     }
 
-    /// Where the resource of a request describes itself: the one that its rule `named`, or else
-    /// the one of its host.
-    pub(crate) fn url<B>(&self, request: &Request<B>, named: Option<&Arc<str>>) -> Option<&str> {
+    /// Where the resource of a request describes itself: the one that its rule or its token
+    /// `named`, or else the one of its host.
+    pub(crate) fn url<B>(&self, request: &Request<B>, named: Option<&str>) -> Option<&str> {
         let document = match named {
-            Some(named) => self.0.iter().find(|document| document.resource == *named),
+            Some(named) => self.0.iter().find(|document| *document.resource == *named),
             None => self.pick(request, |_| true),
         };
         document.map(|document| document.url.as_str())

@@ -195,6 +195,11 @@ impl Place {
         self.open.poll_ended(direction as usize, cx)
     }
 
+    /// What has ended the stream by now.
+    pub(crate) fn ended(&self) -> Option<EndCause> {
+        self.open.ended.get().copied()
+    }
+
     pub(crate) fn watched(&self) -> Watched {
         Watched {
             streams: Arc::clone(&self.streams),

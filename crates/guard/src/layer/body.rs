@@ -3,12 +3,12 @@
 
 mod open;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -130,6 +130,28 @@ impl StreamEnd {
         }
     }
 
+    /// What has ended the stream by now. Nobody is woken when something does later.
+    pub(super) fn has_come(&self) -> Option<EndCause> {
+        let over = || (self.at <= Instant::now()).then_some(self.cause);
+        self.place.ended().or_else(over)
+    }
+
+    /// What there is `more`, or the end if that comes first. It is only waited for, with a timer,
+    /// where there is something to wait for.
+    pub(super) fn or<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        more: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, EndCause>> {
+        if let Some(cause) = self.has_come() {
+            return Poll::Ready(Err(cause));
+        }
+        match more(cx) {
+            Poll::Ready(came) => Poll::Ready(Ok(came)),
+            Poll::Pending => self.poll(cx).map(Err),
+        }
+    }
+
     /// Ready when the stream has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndCause> {
         if let Poll::Ready(cause) = self.place.poll_ended(self.direction, cx) {
@@ -235,16 +257,20 @@ impl Body for AskedBody {
         let Some(asked) = &mut self.open else {
             return Poll::Ready(None);
         };
-        if let Poll::Ready(cause) = asked.end.poll(cx) {
-            // What has come and was not read goes, too: nobody may read it any more.
-            self.open = None;
-            return Poll::Ready(Some(Err(respond::stream_over(cause))));
+        let Asked { inner, end } = asked;
+        match ready!(end.or(cx, |cx| Pin::new(inner).poll_frame(cx))) {
+            Ok(frame) => {
+                if let Some(Err(_)) | None = frame {
+                    self.open = None;
+                }
+                Poll::Ready(frame)
+            }
+            Err(cause) => {
+                // What has come and was not read goes, too: nobody may read it any more.
+                self.open = None;
+                Poll::Ready(Some(Err(respond::stream_over(cause))))
+            }
         }
-        let polled = Pin::new(&mut asked.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_)) | None) = polled {
-            self.open = None;
-        }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {

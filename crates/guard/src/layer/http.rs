@@ -1,5 +1,6 @@
 //! The layer that stands in front of HTTP handlers, such as axum's.
 
+mod begun;
 mod body;
 mod future;
 

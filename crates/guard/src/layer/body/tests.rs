@@ -11,7 +11,7 @@ use crate::authority::Claims;
 use crate::streams::OpenStreams;
 use crate::streams::tests::everything;
 
-const LIFE: Duration = Duration::from_secs(60);
+pub(in crate::layer) const LIFE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// What a poll came to.
@@ -24,7 +24,7 @@ enum Came {
     End,
 }
 
-pub(super) fn end(streams: &Arc<OpenStreams>) -> StreamEnd {
+pub(in crate::layer) fn end(streams: &Arc<OpenStreams>) -> StreamEnd {
     let payload = br#"{"iss":"i","sub":"s","client_id":"c","jti":"j","aud":"a","iat":1,"exp":2}"#;
     let payload = json::object(payload).unwrap();
     let signer = Thumbprint::from_bytes([1; 32]);

@@ -1,5 +1,8 @@
 //! The bodies of a guarded request: what is asked and what is answered end with the token.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,8 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::BodyError;
+use super::begun::{Begun, Given};
 use crate::layer::body::{Came, Open, StreamEnd};
 use crate::respond;
+use crate::streams::EndCause;
 
 pin_project! {
     /// The body of a request that a guard let through: the one that was received, which fails with
@@ -39,8 +44,10 @@ pin_project! {
     enum Content<R> {
         Own { text: Bytes },
         Handlers { #[pin] inner: R },
+        /// All of the handler's, not sent yet.
+        Whole { whole: Bytes, end: StreamEnd },
         /// That may be ended.
-        Open { open: Open<R> },
+        Open { open: Open<Begun<R>> },
         Over,
     }
 }
@@ -82,20 +89,20 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        if let Some(end) = this.end
-            && let Poll::Ready(cause) = end.poll(cx)
-        {
+        let polled = match this.end {
+            Some(end) => end.or(cx, |cx| inner.poll_frame(cx)),
+            None => inner.poll_frame(cx).map(Ok),
+        };
+        let frame = match ready!(polled) {
+            Ok(frame) => frame.map(|frame| frame.map_err(Into::into)),
             // What has come and was not read goes, too: nobody may read it any more.
-            this.inner.set(None);
-            *this.end = None;
-            return Poll::Ready(Some(Err(TokenEnded(respond::end_reason(cause)).into())));
-        }
-        let polled = inner.poll_frame(cx);
-        if let Poll::Ready(Some(Err(_)) | None) = polled {
+            Err(cause) => Some(Err(TokenEnded(respond::end_reason(cause)).into())),
+        };
+        if let Some(Err(_)) | None = frame {
             this.inner.set(None);
             *this.end = None;
         }
-        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -116,14 +123,18 @@ impl<R> HttpGuardBody<R> {
         }
     }
 
-    pub(super) fn of(inner: R, end: Option<StreamEnd>) -> Self
+    pub(super) fn of(inner: R, end: Option<StreamEnd>, cx: &mut Context<'_>) -> Self
     where
         R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BodyError>,
     {
         // Where all is said in the headers, nothing is left to end.
         let content = match end.filter(|_| !inner.is_end_stream()) {
-            Some(end) => Content::Open {
-                open: Open::new(inner, end),
+            Some(end) => match Given::of(inner, cx) {
+                Given::Whole(whole) => Content::Whole { whole, end },
+                Given::Begun(begun) => Content::Open {
+                    open: Open::new(begun, end),
+                },
             },
             None => Content::Handlers { inner },
         };
@@ -163,12 +174,17 @@ where
             ContentProj::Handlers { inner } => {
                 ready!(inner.poll_frame(cx)).map(|frame| frame.map_err(Into::into))
             }
+            ContentProj::Whole { whole, end } => {
+                let came = match end.has_come() {
+                    None => Ok(Frame::data(std::mem::take(whole))),
+                    Some(cause) => Err(ended(cause)),
+                };
+                content.set(Content::Over);
+                return Poll::Ready(Some(came));
+            }
             ContentProj::Open { open } => match ready!(open.poll_frame(cx)) {
-                Came::Frame(frame) => frame.map(|frame| frame.map_err(Into::into)),
-                Came::End(cause) => {
-                    respond::note_end(cause);
-                    Some(Err(TokenEnded(respond::end_reason(cause)).into()))
-                }
+                Came::Frame(frame) => frame,
+                Came::End(cause) => Some(Err(ended(cause))),
             },
         };
         // What has ended does not end once more with its token.
@@ -182,6 +198,7 @@ where
         match &self.content {
             Content::Own { text } => text.is_empty(),
             Content::Handlers { inner } => inner.is_end_stream(),
+            Content::Whole { .. } => false,
             Content::Open { open } => open.is_end_stream(),
             Content::Over => true,
         }
@@ -191,11 +208,18 @@ where
         match &self.content {
             Content::Own { text } => SizeHint::with_exact(text.len() as u64),
             Content::Handlers { inner } => inner.size_hint(),
+            Content::Whole { whole, .. } => SizeHint::with_exact(whole.len() as u64),
             // HTTP's way to say that there is less than was to come.
             Content::Open { open } => open.size_hint(),
             Content::Over => SizeHint::with_exact(0),
         }
     }
+}
+
+/// Told once.
+fn ended(cause: EndCause) -> BodyError {
+    respond::note_end(cause);
+    TokenEnded(respond::end_reason(cause)).into()
 }
 
 impl<B> fmt::Debug for HttpRequestBody<B> {

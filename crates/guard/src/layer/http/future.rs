@@ -19,6 +19,7 @@ use super::BodyError;
 use super::body::{HttpGuardBody, HttpRequestBody};
 use crate::check::{Checks, Decision, Found, Head, Proven, Verdict};
 use crate::layer::after::After;
+use crate::permit::Permit;
 use crate::respond::http::NO_STORE;
 
 pin_project! {
@@ -104,7 +105,7 @@ where
         let after = match After::of(decision, request.extensions_mut()) {
             Ok(after) => after,
             Err(refused) => {
-                let metadata = checks.published.url(&request, refused.resource.as_ref());
+                let metadata = checks.published.url(&request, refused.resource.as_deref());
                 let response = checks.responder.refuse_http(&refused, metadata);
                 return Self::Answered {
                     response: Some(response),
@@ -112,9 +113,10 @@ where
             }
         };
         // Only whoever is ended is told where to look.
+        let called = request.extensions().get().map(Permit::audience);
         let metadata = after
             .end()
-            .and_then(|_| checks.published.url(&request, None))
+            .and_then(|_| checks.published.url(&request, called))
             .map(Box::from);
         let request = request.map(|asked| HttpRequestBody::new(asked, after.end()));
         let span = after.span();
@@ -162,7 +164,7 @@ where
                 } => {
                     match handler.poll(cx) {
                         Poll::Ready(answer) => {
-                            return Poll::Ready(answer.map(|response| treat(after, response)));
+                            return Poll::Ready(answer.map(|response| treat(after, response, cx)));
                         }
                         // A request that outlives its token, before there is a response.
                         Poll::Pending => {
@@ -186,16 +188,21 @@ where
     }
 }
 
-fn treat<R>(after: &mut After, response: Response<R>) -> Response<HttpGuardBody<R>>
+fn treat<R>(
+    after: &mut After,
+    response: Response<R>,
+    cx: &mut Context<'_>,
+) -> Response<HttpGuardBody<R>>
 where
     R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BodyError>,
 {
     let (mut head, body) = response.into_parts();
     if after.treat(&mut head.headers) {
         // RFC 9449 §8.2: a nonce is not to be told again from a cache.
         head.headers.insert(CACHE_CONTROL, NO_STORE);
     }
-    Response::from_parts(head, HttpGuardBody::of(body, after.take_end()))
+    Response::from_parts(head, HttpGuardBody::of(body, after.take_end(), cx))
 }
 
 impl<S, B, F> fmt::Debug for HttpGuardFuture<S, B, F> {

@@ -25,6 +25,10 @@ scopes = ["orders.read"]
 ["GET /slow"]
 scopes = ["orders.read"]
 
+["GET /ledger"]
+scopes = ["orders.read"]
+resource = "https://books.test/ledger"
+
 ["POST /upload"]
 scopes = ["orders.read"]
 "#;
@@ -50,6 +54,7 @@ fn router(stand: &Stand) -> Router {
     Router::new()
         .route("/events", get(events))
         .route("/slow", get(async || std::future::pending::<()>().await))
+        .route("/ledger", get(async || std::future::pending::<()>().await))
         .route("/upload", post(upload))
         .layer(stand.guard.http_layer())
 }
@@ -130,6 +135,26 @@ async fn a_handler_that_has_not_answered_is_answered_for() {
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(problem["reason"], "REASON_TOKEN_EXPIRED");
+}
+
+/// As whoever is refused is: not of the server's first resource.
+#[tokio::test]
+async fn whoever_is_answered_for_is_told_where_the_resource_describes_itself() {
+    let stand = stand().await;
+    let mut claims = stand.claims();
+    claims["exp"] = (stand.now() + 1).into();
+    claims["aud"] = "https://books.test/ledger".into();
+    let shown = shown(&stand, "GET", "/ledger", &stand.token_of(&claims));
+    let asked = request("GET", "/ledger", &shown, Body::empty());
+    let answer = timeout(LONG, router(&stand).oneshot(asked))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(
+        answer.headers()["www-authenticate"],
+        "DPoP algs=\"ES256 Ed25519\", resource_metadata=\"https://books.test/.well-known/oauth-protected-resource/ledger\""
+    );
 }
 
 #[tokio::test]
