@@ -4,6 +4,8 @@
 mod encoding;
 mod media_type;
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 pub use encoding::decode;
@@ -31,6 +33,11 @@ pub enum NotAForm {
     #[error("a field is there twice")]
     Twice,
 }
+
+/// Among the extensions of a request: how long the rest of it may take, from its head on, so that who is
+/// late is told so before the connection is cut. Whoever reads forms gives them no longer than this.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct RestDue(pub Duration);
 
 /// Names and values, in order. A field without `=` has an empty value; between two `&` there may be
 /// nothing.

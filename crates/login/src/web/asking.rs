@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use cookie::Cookie;
-use countersign_form::is_form;
+use countersign_form::{RestDue, is_form};
 use countersign_jose::UnixTime;
 use http::header::{COOKIE, HeaderValue, USER_AGENT};
 use http::request::Parts;
@@ -22,9 +22,8 @@ use crate::pages::Place;
 use crate::session::{BrowserId, BrowserName};
 use crate::sessions::Sessions;
 
-/// The rest of a form comes within this time. Less than a new connection has for its first request
-/// (five seconds where the token service serves it), so that who is late is told so.
-const BODY_DUE: Duration = Duration::from_secs(4);
+/// The rest of a form comes within this time, if not sooner ([`RestDue`]).
+const BODY_DUE: Duration = Duration::from_secs(5);
 
 /// A browser, by its cookie.
 #[derive(Clone, Debug)]
@@ -97,8 +96,10 @@ impl FromRequest<App> for Sent {
         let address = Address::of_request(&parts, app.0.proxies);
         let agent = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
         let agent = BrowserName::of(&String::from_utf8_lossy(agent.unwrap_or_default()));
+        let due = parts.extensions.get::<RestDue>();
+        let due = due.map_or(BODY_DUE, |rest| rest.0.min(BODY_DUE));
         let whole = Bytes::from_request(Request::from_parts(parts, body), &());
-        let bytes = timeout(BODY_DUE, whole).await;
+        let bytes = timeout(due, whole).await;
         let bytes =
             bytes
                 .map_err(|_| stop(Stop::Late))?

@@ -47,7 +47,7 @@ impl<S: Sync> FromRequest<S> for Asking {
             .extensions
             .remove::<Called>()
             .ok_or(Refused::Fault(Fault::LayerMissing))?;
-        let form = Form::read(&head.uri, &head.headers, body).await?;
+        let form = Form::read(&head, body).await?;
         Ok(Self { form, head, called })
     }
 }

@@ -53,7 +53,7 @@ async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {
     let (head, body) = request.into_parts();
     // RFC 6749 §3.1: either way, and each parameter once.
     let form = match head.method {
-        Method::POST => Form::read(&head.uri, &head.headers, body).await?,
+        Method::POST => Form::read(&head, body).await?,
         _ => Form::of_query(&head.uri)?,
     };
     match form.get("resume") {

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use ::http::{HeaderMap, Uri};
+use ::http::Uri;
+use ::http::request::Parts;
 use axum::body::{Body, HttpBody as _};
-use countersign_form::{NotAForm, Rules, is_form};
+use countersign_form::{NotAForm, RestDue, Rules, is_form};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -13,8 +14,8 @@ use super::problem::{Misfit, Problem};
 use crate::refused::Refused;
 use crate::wire::MESSAGE_BYTES_MAX;
 
-/// The rest of a request comes within this time. Less than a call may take in all, so that who is
-/// late is told that it was the request.
+/// The rest of a request comes within this time, if not sooner ([`RestDue`]). Less than a call may take
+/// in all, so that who is late is told that it was the request.
 const BODY_DUE: Duration = Duration::from_secs(5);
 
 /// Resources may be several (RFC 8707 §2). 64 parameters are more than any request has.
@@ -28,19 +29,21 @@ pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads the body.
-    pub(super) async fn read(uri: &Uri, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+    pub(super) async fn read(head: &Parts, body: Body) -> Result<Self, Problem> {
         // RFC 6749 §3.2: in the body, and nowhere else: paths are logged.
-        if uri.query().is_some() {
+        if head.uri.query().is_some() {
             return Err(wrong("query", "must be absent: parameters go in the body"));
         }
-        if !is_form(headers) {
+        if !is_form(&head.headers) {
             return Err(Misfit::MediaType.into());
         }
         // By the length that is said, before anything of it is waited for or asked for (`Expect`).
         if body.size_hint().lower() > MESSAGE_BYTES_MAX as u64 {
             return Err(Misfit::TooLarge.into());
         }
-        let whole = timeout(BODY_DUE, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await;
+        let due = head.extensions.get::<RestDue>();
+        let due = due.map_or(BODY_DUE, |rest| rest.0.min(BODY_DUE));
+        let whole = timeout(due, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await;
         match whole {
             Err(_) => Err(Misfit::Late.into()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Misfit::TooLarge.into()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
+use countersign_form::RestDue;
 use countersign_guard::PeerCertificate as PeerCertificateOfGuard;
 use countersign_issuer::model::PeerCertificate;
 use futures_util::future::Either;
@@ -14,6 +15,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
@@ -21,6 +23,7 @@ use tower::util::Oneshot;
 use super::Answers;
 use super::connection::Edge;
 use super::heads::EndsTwice;
+use super::life::Greeting;
 use super::traffic::{InFlight, Traffic, UnderWay};
 
 /// What hyper calls for every request of one connection. `I` is who is connected.
@@ -30,6 +33,7 @@ pub(super) struct Calls<S, I> {
     pub(super) peer: I,
     /// What the connection was opened with (RFC 8705).
     pub(super) certificate: Option<Arc<PeerCertificate>>,
+    pub(super) greeting: Greeting,
 }
 
 impl<S, I> hyper::service::Service<Request<Incoming>> for Calls<S, I>
@@ -57,6 +61,10 @@ where
                 certificate.thumbprint,
             ));
             extensions.insert(Arc::clone(certificate));
+        }
+        if !self.traffic.has_greeted() {
+            let rest = self.greeting.rest(Instant::now());
+            request.extensions_mut().insert(RestDue(rest));
         }
         // Only one that has an encoding can be it. The connection ends after that one.
         if self.traffic.one_ends_twice() && request.headers().contains_key(TRANSFER_ENCODING) {

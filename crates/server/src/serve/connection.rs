@@ -56,6 +56,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
             edge: Arc::clone(&edge),
             traffic: Arc::clone(&traffic),
             certificate: None,
+            greeting: life.greeting(),
         };
         let stream = Metered::new(stream, traffic);
         match &edge.manner.tls {
@@ -67,7 +68,7 @@ pub(super) async fn serve<L: Listener, S: Answers>(
                     None => pair.terms(edge.manner.speaks),
                 };
                 let acceptor = TlsAcceptor::from(Arc::clone(terms));
-                let shaken = timeout_at(life.greeting_due(), acceptor.accept(stream));
+                let shaken = timeout_at(life.greeting().cut_due(), acceptor.accept(stream));
                 // Boxed: a session is large, and a handshake is over soon.
                 let stream = Box::pin(shaken).await??;
                 if let Some(clock) = &edge.manner.asks {

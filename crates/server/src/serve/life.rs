@@ -56,12 +56,19 @@ pub(crate) enum Peers {
     Operators,
 }
 
+/// The time that a connection has for its first whole request.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Greeting {
+    opened: Instant,
+    takes: Duration,
+}
+
 /// The times of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     peers: Peers,
     opened: Instant,
-    greeting: Duration,
+    greeting: Greeting,
     age: Duration,
     /// When it was asked to end.
     asked: Option<Instant>,
@@ -95,6 +102,27 @@ pub(super) enum Verdict {
     Cut,
 }
 
+impl Greeting {
+    /// When a connection that has not greeted is asked to end.
+    fn ask_due(self) -> Instant {
+        self.opened + self.takes * 4 / 5
+    }
+
+    /// When it is cut.
+    pub(super) fn cut_due(self) -> Instant {
+        self.opened + self.takes
+    }
+
+    /// How long the rest of a request may take whose head has come `now`. Who is late is told so before
+    /// he is cut, and after he was asked to end: with the answer he leaves, and half a request is no way
+    /// to stay. But a request that comes in one piece is read, however late it begins.
+    pub(super) fn rest(self, now: Instant) -> Duration {
+        let least = self.takes / 20;
+        let left = self.ask_due() + least;
+        left.saturating_duration_since(now).max(least)
+    }
+}
+
 impl Life {
     /// Of a connection that was accepted at `opened`, when places may have been `scarce`. `draw` is
     /// any number: it decides how old the connection of a caller becomes.
@@ -103,10 +131,13 @@ impl Life {
         Self {
             peers,
             opened,
-            greeting: if scarce {
-                GREETING_DUE_SHORT
-            } else {
-                GREETING_DUE
+            greeting: Greeting {
+                opened,
+                takes: if scarce {
+                    GREETING_DUE_SHORT
+                } else {
+                    GREETING_DUE
+                },
             },
             age: Duration::from_secs(least + draw % (most - least + 1)),
             asked: None,
@@ -114,9 +145,9 @@ impl Life {
         }
     }
 
-    /// When a connection that has not greeted is cut.
-    pub(super) fn greeting_due(&self) -> Instant {
-        self.opened + self.greeting
+    /// How long it has to greet.
+    pub(super) fn greeting(&self) -> Greeting {
+        self.greeting
     }
 
     /// It was asked to end.
@@ -171,10 +202,9 @@ impl Life {
     /// GOAWAY first, so that a caller that is about to speak after all knows where it stands: what
     /// is on its way still counts, and what is not goes to another connection.
     fn before_greeting(&self, now: Instant) -> Verdict {
-        let cut = self.greeting_due();
-        let ask = self.opened + self.greeting * 4 / 5;
+        let cut = self.greeting.cut_due();
         if self.asked.is_none() && now < cut {
-            return due(ask, Verdict::Ask, now);
+            return due(self.greeting.ask_due(), Verdict::Ask, now);
         }
         due(cut, Verdict::Cut, now)
     }
@@ -279,6 +309,26 @@ mod tests {
             expected,
             "{seen:?}, asked at {asked:?}, {age} s old"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_late_with_his_first_request_is_told_before_he_is_cut() {
+        let opened = Instant::now();
+        // Whether places run short; when the head comes, and how long the rest may take.
+        for (scarce, head_millis, expected_millis) in [
+            (false, 0, 4_250),
+            (false, 1_500, 2_750),
+            (false, 4_000, 250),
+            (false, 4_900, 250),
+            (false, 6_000, 250),
+            (true, 0, 850),
+            (true, 900, 50),
+        ] {
+            let life = Life::new(Peers::Callers, opened, scarce, 0);
+            let head = opened + Duration::from_millis(head_millis);
+            let rest = life.greeting().rest(head);
+            assert_eq!(rest.as_millis(), expected_millis, "{scarce} {head_millis}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -66,7 +66,7 @@ impl Traffic {
             (calls.load(Ordering::Relaxed) == 0).then_some(self.opened + millis)
         };
         Seen {
-            whole: self.whole.load(Ordering::Relaxed),
+            whole: self.has_greeted(),
             idle_since: since(&self.in_flight, &self.idle_since_millis),
             answered_since: since(&self.under_way, &self.answered_since_millis),
             offers: self.offers.load(Ordering::Relaxed) > 0,
@@ -89,9 +89,14 @@ impl Traffic {
 
     /// A request has come whole, or was answered.
     pub(super) fn whole(&self) {
-        if !self.whole.load(Ordering::Relaxed) {
+        if !self.has_greeted() {
             self.whole.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether one has.
+    pub(super) fn has_greeted(&self) -> bool {
+        self.whole.load(Ordering::Relaxed)
     }
 
     /// The head of a request says twice where its body ends.

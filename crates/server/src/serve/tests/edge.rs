@@ -5,7 +5,9 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use countersign_form::RestDue;
 use h2::client::SendRequest;
+use http::StatusCode;
 use http_body::Frame;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc};
@@ -55,6 +57,17 @@ impl Service<Request<Body>> for Echo {
                     Result<Frame<Bytes>, Infallible>,
                 >()),
             ))))),
+            // As forms are read.
+            "/rest" => Right(Box::pin(async move {
+                let rest = request.extensions().get::<RestDue>().copied();
+                let rest = rest.map_or(LATER, |rest| rest.0);
+                let body = http_body_util::BodyExt::collect(request.into_body());
+                let mut response = Response::new(Body::empty());
+                if timeout(rest, body).await.is_err() {
+                    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+                }
+                Ok(response)
+            })),
             "/whole" => Right(Box::pin(async move {
                 let mut body = request.into_body();
                 while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {

@@ -2,11 +2,10 @@
 
 use http::{Method, StatusCode};
 
-use super::web::{Ask, FORM, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web, raw};
+use super::web::{AUTHORIZE, Ask, FORM, INTROSPECT, KEYS, METADATA, PAR, REVOKE, TOKEN, Web, raw};
 use crate::harness::Service;
 
 /// Where a browser takes a person's request.
-const AUTHORIZE: &str = "/authorize";
 const APP: &str = "https://app.example.com";
 
 fn preflight(path: &str, origin: &str) -> Ask {

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_util::future::join_all;
+use http::Request;
+use http::header::CONTENT_TYPE;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use super::web::{FORM, HEALTH, Speaks, TOKEN, Web, basic, form, raw};
+use super::web::{AUTHORIZE, FORM, HEALTH, PAR, Speaks, TOKEN, Web, basic, form, raw};
 use crate::harness::{ORDERS, Service, service_client};
 use crate::proof::Key;
+
+/// A few seconds, on a machine that does much else at the same time.
+const WITHIN: Duration = Duration::from_secs(50);
 
 /// Status lines of all answers that came.
 fn statuses(text: &str) -> Vec<&str> {
@@ -207,25 +214,68 @@ async fn a_head_over_the_limit_is_refused() {
     assert_eq!(statuses(&answers), ["431"], "{answers}");
 }
 
+/// Whoever waits is told so, on the first request of a connection as on any other; the service goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_half_way_is_given_up() {
-    let service = Service::start().await;
+    let service = Service::start_cold(|config| config.login.serve = true).await;
     let address = service.running().http_address().expect("it serves HTTP");
-    let head = "POST /token HTTP/1.1\r\nHost: x\r\n\
-                Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_";
-    // One goes away, another waits.
+    let half = |path: &str, before: &str| {
+        format!(
+            "{before}POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\
+             Content-Length: 100\r\n\r\ngrant_"
+        )
+    };
+    // One goes away.
     let mut gone = TcpStream::connect(address).await.expect("connects");
-    gone.write_all(head.as_bytes()).await.expect("sent");
+    let sent = gone.write_all(half(TOKEN, "").as_bytes()).await;
+    sent.expect("sent");
     drop(gone);
-    let mut waits = TcpStream::connect(address).await.expect("connects");
-    waits.write_all(head.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    let read = waits.read_to_end(&mut answer);
-    let ended = tokio::time::timeout(Duration::from_secs(60), read).await;
-    ended.expect("within its time").expect("closed");
-    let answer = String::from_utf8_lossy(&answer);
-    // The connection may have had its time before the request.
-    assert!(matches!(*statuses(&answer), [] | ["408"]), "{answer}");
+    // Others wait, all at once.
+    let earlier = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let [json, page] = ["application/json", "text/html; charset=utf-8"];
+    let rows = [
+        (TOKEN, "", json),
+        (PAR, "", json),
+        (AUTHORIZE, "", page),
+        (TOKEN, earlier, json),
+    ];
+    let over_one = rows.map(|(path, before, media_type)| {
+        let (service, request) = (&service, half(path, before));
+        async move {
+            let answers = timeout(WITHIN, raw(service, request.as_bytes(), usize::MAX)).await;
+            let answers = answers.expect("the connection ends");
+            let expected = if before.is_empty() {
+                vec!["408"]
+            } else {
+                vec!["200", "408"]
+            };
+            assert_eq!(statuses(&answers), expected, "{path}: {answers}");
+            let last = answers.rsplit("HTTP/1.1 ").next().unwrap_or_default();
+            let typed = format!("content-type: {media_type}\r\n");
+            assert!(last.contains(&typed), "{path}: {last}");
+            assert!(last.contains("did not come in time"), "{path}: {last}");
+        }
+    });
+    let over_two = [(TOKEN, json), (AUTHORIZE, page)].map(|(path, media_type)| async move {
+        let stream = TcpStream::connect(address).await.expect("connects");
+        let (sender, connection) = h2::client::handshake(stream).await.expect("greeted");
+        let ends = tokio::spawn(connection);
+        let request = Request::post(format!("http://localhost{path}")).header(CONTENT_TYPE, FORM);
+        let request = request.body(()).expect("a request");
+        let mut sender = sender.ready().await.expect("ready");
+        let (answer, mut body) = sender.send_request(request, false).expect("sent");
+        body.send_data("grant_".into(), false).expect("sent");
+        let answer = timeout(WITHIN, answer).await.expect("in time");
+        let answer = answer.expect("answered");
+        assert_eq!(answer.status(), 408, "{path}");
+        assert_eq!(answer.headers()[CONTENT_TYPE], media_type, "{path}");
+        // Half a request is no way to stay.
+        let ended = timeout(WITHIN, ends).await.expect("it ends");
+        let _ = ended.expect("no panic");
+        drop((sender, body));
+    });
+    let both = (join_all(over_one), join_all(over_two));
+    tokio::join!(both.0, both.1);
     let web = Web::speaking(&service, Speaks::One);
     assert_eq!(web.get(HEALTH).await.status, 200);
 }

@@ -14,6 +14,7 @@ use crate::comes::Comes;
 use crate::harness::{self, Service};
 use crate::proof::Key;
 
+pub(crate) const AUTHORIZE: &str = "/authorize";
 pub(crate) const TOKEN: &str = "/token";
 pub(crate) const INTROSPECT: &str = "/introspect";
 pub(crate) const REVOKE: &str = "/revoke";

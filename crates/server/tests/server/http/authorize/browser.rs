@@ -6,13 +6,13 @@ use http::StatusCode;
 use tonic::Status;
 use url::Url;
 
+pub(super) use super::super::web::AUTHORIZE;
 use super::super::web::{Answer, Ask, PAR, Speaks, Web, form};
 use crate::flow::{add_login, pkce};
 use crate::harness::{
     APPROVE, CALLBACK, Client, DENY, GET, ORDERS, Service, WARM, inner, person_client,
 };
 
-pub(super) const AUTHORIZE: &str = "/authorize";
 pub(super) const LOGIN: &str = "https://login.example.com/enter";
 
 /// The service, a login application, and a client with a secret.
