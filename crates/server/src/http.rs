@@ -59,7 +59,7 @@ use std::sync::Arc;
 
 use ::http::{Response, Uri};
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use countersign_login::Proxies;
@@ -196,9 +196,10 @@ fn only(endpoint: MethodRouter<Arc<Edge>>) -> MethodRouter<Arc<Edge>> {
     endpoint.fallback(other_method)
 }
 
-/// The same for requests that are for one host and end once, and for no others.
-pub(crate) fn said_once(endpoints: Router) -> Router {
-    endpoints.layer(from_fn(host::check))
+/// The same for requests that are for one host and end once, and for no others. What those are refused
+/// in is what `words` says of their path.
+pub(crate) fn said_once(endpoints: Router, words: fn(&str) -> Words) -> Router {
+    endpoints.layer(from_fn_with_state(words as host::Worded, host::check))
 }
 
 /// RFC 6749 §3.1: both methods. Looking at it first (`HEAD`) would use a request up.

@@ -221,7 +221,7 @@ fn layered(
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
         // The login application counts by where requests come from.
         .map_request(login::with_peer)
-        .service(http_edge::said_once(endpoints))
+        .service(http_edge::said_once(endpoints, http_edge::words))
 }
 
 /// What answers browsers of a login application that is alone, which they reach by `url`; `scheme` is
@@ -243,7 +243,7 @@ pub(crate) fn people(
         })
         .map_response(|response: Response<axum::body::Body>| response.map(Body::new))
         .map_request(login::with_peer)
-        .service(http_edge::said_once(app))
+        .service(http_edge::said_once(app, |_| Words::Page))
 }
 
 /// What answers on the Unix socket of a login application that is alone.

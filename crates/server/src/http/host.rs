@@ -7,17 +7,26 @@
 
 use ::http::header::{HOST, TRANSFER_ENCODING};
 use ::http::{HeaderMap, Version};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::page;
 use super::problem::{Misfit, Problem};
+use crate::protocol::Words;
 use crate::serve::EndsTwice;
 
-pub(super) async fn check(request: Request, next: Next) -> Response {
-    match fault(&request) {
-        None => next.run(request).await,
-        Some(misfit) => Problem::from(misfit).into_response(),
+/// What a path is answered in.
+pub(super) type Worded = fn(&str) -> Words;
+
+pub(super) async fn check(State(words): State<Worded>, request: Request, next: Next) -> Response {
+    let Some(misfit) = fault(&request) else {
+        return next.run(request).await;
+    };
+    let problem = Problem::from(misfit);
+    match words(request.uri().path()) {
+        Words::Page => page::of(&problem),
+        Words::Json | Words::Grpc => problem.into_response(),
     }
 }
 

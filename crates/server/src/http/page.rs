@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use ::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_FRAME_OPTIONS,
 };
 use ::http::{HeaderMap, HeaderValue};
@@ -78,6 +78,9 @@ pub(super) fn made(problem: &Problem) -> ::http::Response<Bytes> {
     headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
     if let Some(secs) = told.retry_after_secs {
         headers.insert(RETRY_AFTER, secs.into());
+    }
+    if told.ends_connection {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

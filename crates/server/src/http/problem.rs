@@ -60,6 +60,8 @@ pub(super) struct ToldPerson {
     pub(super) status: StatusCode,
     pub(super) description: String,
     pub(super) retry_after_secs: Option<u64>,
+    /// Whether what follows on the connection may be a part of this request.
+    pub(super) ends_connection: bool,
 }
 
 impl ToldPerson {
@@ -184,16 +186,19 @@ impl Problem {
                 status: status_of(status::told(refused).reason).0,
                 description: description(refused),
                 retry_after_secs: status::retry_after(refused).map(whole_secs),
+                ends_connection: false,
             },
             Self::Misfit(misfit) => ToldPerson {
                 status: misfit.status(),
                 description: misfit.description().to_owned(),
                 retry_after_secs: None,
+                ends_connection: misfit.ends_connection(),
             },
             Self::Elsewhere(url) => ToldPerson {
                 status: Misfit::NotFound.status(),
                 description: elsewhere(url),
                 retry_after_secs: None,
+                ends_connection: false,
             },
         }
     }

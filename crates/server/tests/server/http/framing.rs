@@ -176,18 +176,29 @@ async fn a_request_that_could_end_twice_is_refused_and_its_connection_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_takes_a_request_that_could_end_twice() {
     let service = Service::start_cold(|config| config.login.serve = true).await;
-    let twice = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    for path in [
-        "/login/password",
-        "/login",
-        "/device",
-        "/authorize",
-        "/nothing",
+    let body = "\r\n\r\n0\r\n\r\n";
+    let twice = format!("Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked{body}");
+    let coded = format!("Host: x\r\nTransfer-Encoding: gzip, chunked{body}");
+    let hosts = "Host: x\r\nHost: y\r\n\r\n".to_owned();
+    for (path, is_page) in [
+        ("/login/password", true),
+        ("/login", true),
+        ("/device", true),
+        ("/authorize", true),
+        ("/nothing", false),
+        ("/token", false),
     ] {
-        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{twice}");
-        let answers = raw(&service, request.as_bytes(), usize::MAX).await;
-        assert_eq!(statuses(&answers), ["400"], "{path}: {answers}");
-        assert!(answers.contains("connection: close"), "{path}: {answers}");
+        for (fields, status) in [(&twice, "400"), (&coded, "501"), (&hosts, "400")] {
+            let request = format!("POST {path} HTTP/1.1\r\n{fields}");
+            let answers = raw(&service, request.as_bytes(), usize::MAX).await;
+            assert_eq!(statuses(&answers), [status], "{path}: {answers}");
+            assert!(answers.contains("connection: close"), "{path}: {answers}");
+            let is = |part: &str| answers.contains(part);
+            // Where a person is, nobody answers with JSON.
+            assert_eq!(is("content-type: text/html"), is_page, "{path}: {answers}");
+            assert_eq!(is("content-type: application/json"), !is_page, "{path}");
+            assert_eq!(is("x-frame-options: DENY"), is_page, "{path}");
+        }
     }
 }
 
