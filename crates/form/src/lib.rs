@@ -7,6 +7,7 @@ mod media_type;
 use std::time::Duration;
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 pub use encoding::decode;
 pub use media_type::is_form;
@@ -19,6 +20,9 @@ pub struct Rules {
     /// How many fields it has at most: few enough that looking for one among them costs nothing.
     pub fields_max: usize,
 }
+
+/// Names and values.
+pub type Fields = Vec<(String, Zeroizing<String>)>;
 
 /// Why bytes are no form.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Error)]
@@ -39,13 +43,13 @@ pub enum NotAForm {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct RestDue(pub Duration);
 
-/// Names and values, in order. A field without `=` has an empty value; between two `&` there may be
+/// Names and values, in order. Values may be secrets, so they are wiped when they are dropped. A field without `=` has an empty value; between two `&` there may be
 /// nothing.
 ///
 /// # Errors
 /// [`NotAForm`].
-pub fn parse(bytes: &[u8], rules: Rules) -> Result<Vec<(String, String)>, NotAForm> {
-    let mut fields: Vec<(String, String)> = Vec::new();
+pub fn parse(bytes: &[u8], rules: Rules) -> Result<Fields, NotAForm> {
+    let mut fields = Fields::new();
     for pair in bytes.split(|byte| *byte == b'&') {
         if pair.is_empty() {
             continue;
@@ -63,7 +67,7 @@ pub fn parse(bytes: &[u8], rules: Rules) -> Result<Vec<(String, String)>, NotAFo
         if !may_repeat && fields.iter().any(|(other, _)| *other == name) {
             return Err(NotAForm::Twice);
         }
-        fields.push((name, value));
+        fields.push((name, Zeroizing::new(value)));
     }
     Ok(fields)
 }
@@ -81,8 +85,9 @@ mod tests {
         let read = parse(text.as_bytes(), RULES);
         let expected = expected.map(|fields| {
             let fields = fields.iter();
-            let fields = fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            fields.collect::<Vec<_>>()
+            let own = |text: &str| text.to_owned();
+            let fields = fields.map(|(name, value)| (own(name), Zeroizing::new(own(value))));
+            fields.collect::<Fields>()
         });
         assert_eq!(read, expected, "{text}");
     }

@@ -11,7 +11,7 @@ const RULES: Rules = Rules {
 };
 
 /// Names and values, in order.
-pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
+pub(crate) struct Fields(countersign_form::Fields);
 
 impl Fields {
     /// Reads them.
@@ -19,9 +19,7 @@ impl Fields {
     /// # Errors
     /// [`NotAForm`], for what no form of ours sends.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, NotAForm> {
-        let fields = countersign_form::parse(bytes, RULES)?.into_iter();
-        let fields = fields.map(|(name, value)| (name, Zeroizing::new(value)));
-        Ok(Self(fields.collect()))
+        countersign_form::parse(bytes, RULES).map(Self)
     }
 
     /// The value of that name.
@@ -29,6 +27,15 @@ impl Fields {
         let mut fields = self.0.iter();
         let (_, value) = fields.find(|(key, _)| key == name)?;
         Some(value.as_str())
+    }
+
+    /// The same, taken out: there is no second one of it. Empty where there is none.
+    pub(crate) fn take(&mut self, name: &str) -> Zeroizing<String> {
+        let mut fields = self.0.iter_mut();
+        let found = fields.find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| std::mem::take(value))
+            .unwrap_or_default()
     }
 
     /// The values of that name.

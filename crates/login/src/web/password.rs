@@ -1,7 +1,6 @@
 //! Somebody gives a name and a password.
 
 use tracing::{debug, info};
-use zeroize::Zeroizing;
 
 use super::Inner;
 use super::asking::Sent;
@@ -14,10 +13,10 @@ use crate::named::Named;
 use crate::pages::{self, LoggingIn, Problem};
 use crate::session::Session;
 
-pub(super) async fn given(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
+pub(super) async fn given(app: &Inner, mut sent: Sent) -> Result<Reply, Stop> {
+    let password = sent.fields.take("password");
     let named = sent.request(app.now());
     let typed = sent.fields.one("name").unwrap_or_default();
-    let password = Zeroizing::new(sent.fields.one("password").unwrap_or_default().to_owned());
     let name = Name::parse(typed).ok();
 
     // Whether there is such an account or not: the same pauses, the same work, the same answer.

@@ -20,7 +20,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// Who the client is, and what it shows: one method, and no more than one (RFC 6749 §2.3).
-    pub(super) fn client(&self) -> Result<Shown, Refused> {
+    pub(super) fn client(&self) -> Result<Shown<'_>, Refused> {
         Shown::read(&self.head.headers, &self.form)
     }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_form::decode;
 use countersign_issuer::model::ClientId;
 use countersign_issuer::{AuthenticationCause, Presented, Refusal, subject};
+use zeroize::Zeroizing;
 
 use super::form::Form;
 use crate::operation::Caller;
@@ -16,21 +17,24 @@ use crate::refused::Refused;
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Who the client is, and what it shows for it.
-pub(super) struct Shown {
+/// Who the client is, and what it shows for it: what stands in the form stays there, where it is wiped.
+pub(super) struct Shown<'a> {
     id: ClientId,
-    proof: Proof,
+    proof: Proof<'a>,
 }
 
 /// What is shown.
-enum Proof {
+enum Proof<'a> {
     Nothing,
-    Secret(String),
-    Assertion(String),
+    /// In the header.
+    Basic(Zeroizing<String>),
+    /// In the form.
+    Secret(&'a str),
+    Assertion(&'a str),
 }
 
-impl Shown {
-    pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refused> {
+impl<'a> Shown<'a> {
+    pub(super) fn read(headers: &HeaderMap, form: &'a Form) -> Result<Self, Refused> {
         let basic = basic(headers)?;
         let secret = form.get("client_secret");
         // Its type alone says that there is one (RFC 7521 §4.2): that is half of a second method beside
@@ -45,11 +49,11 @@ impl Shown {
                 if named.is_some_and(|named| named != id) {
                     return Err(wrong("client_id", "must name the client of Authorization"));
                 }
-                Self::of(&id, Proof::Secret(secret))
+                Self::of(&id, Proof::Basic(secret))
             }
             (None, Some(secret), None) => {
                 let named = named.ok_or_else(nobody)?;
-                Self::of(named, Proof::Secret(secret.to_owned()))
+                Self::of(named, Proof::Secret(secret))
             }
             (None, None, Some(assertion)) => by_assertion(assertion, named, form),
             (None, None, None) => Self::of(named.ok_or_else(nobody)?, Proof::Nothing),
@@ -57,7 +61,7 @@ impl Shown {
         }
     }
 
-    fn of(id: &str, proof: Proof) -> Result<Self, Refused> {
+    fn of(id: &str, proof: Proof<'a>) -> Result<Self, Refused> {
         let id = ClientId::parse(id).map_err(|problem| Refused::field("client_id", problem))?;
         Ok(Self { id, proof })
     }
@@ -68,6 +72,7 @@ impl Shown {
             id: self.id.clone(),
             presented: match &self.proof {
                 Proof::Nothing => Presented::Nothing,
+                Proof::Basic(secret) => Presented::Secret(secret),
                 Proof::Secret(secret) => Presented::Secret(secret),
                 Proof::Assertion(assertion) => Presented::Assertion(assertion),
             },
@@ -81,12 +86,16 @@ impl Shown {
     }
 }
 
-fn by_assertion(assertion: &str, named: Option<&str>, form: &Form) -> Result<Shown, Refused> {
+fn by_assertion<'a>(
+    assertion: &'a str,
+    named: Option<&str>,
+    form: &Form,
+) -> Result<Shown<'a>, Refused> {
     if form.text("client_assertion_type") != JWT_BEARER {
         let expected = "must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         return Err(wrong("client_assertion_type", expected));
     }
-    let proof = Proof::Assertion(assertion.to_owned());
+    let proof = Proof::Assertion(assertion);
     match named {
         Some(named) => Shown::of(named, proof),
         // RFC 7521 §4.2: the assertion names its client.
@@ -99,7 +108,7 @@ fn by_assertion(assertion: &str, named: Option<&str>, form: &Form) -> Result<Sho
 
 /// The name and the secret of `Authorization: Basic` (RFC 7617), each of them encoded as in a form
 /// (RFC 6749 §2.3.1).
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, Refused> {
     let malformed = || wrong("authorization", "must be one, of the scheme Basic");
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -117,12 +126,13 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     }
     let decoded = STANDARD
         .decode(rest.trim_ascii())
+        .map(Zeroizing::new)
         .map_err(|_| malformed())?;
     let colon = decoded.iter().position(|byte| *byte == b':');
     let colon = colon.ok_or_else(malformed)?;
     let name = decode(&decoded[..colon]).ok_or_else(malformed)?;
     let secret = decode(&decoded[colon + 1..]).ok_or_else(malformed)?;
-    Ok(Some((name, secret)))
+    Ok(Some((name, Zeroizing::new(secret))))
 }
 
 /// No client has said who it is.

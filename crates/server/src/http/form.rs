@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::Uri;
 use ::http::request::Parts;
 use axum::body::{Body, HttpBody as _};
-use countersign_form::{NotAForm, RestDue, Rules, is_form};
+use countersign_form::{Fields, NotAForm, RestDue, Rules, is_form};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -24,8 +24,8 @@ const RULES: Rules = Rules {
     fields_max: 64,
 };
 
-/// The parameters of a request. Holds secrets, so it does not print them.
-pub(super) struct Form(Vec<(String, String)>);
+/// The parameters of a request. Holds secrets, so it does not print them, and wipes them in the end.
+pub(super) struct Form(Fields);
 
 impl Form {
     /// Reads the body.
@@ -102,7 +102,13 @@ impl Form {
 /// The parameters in these bytes, if they are a form: for `tests/fuzz`.
 #[cfg(feature = "fuzz")]
 pub(crate) fn parameters(bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    Form::parse("body", bytes).ok().map(|form| form.0)
+    let Form(fields) = Form::parse("body", bytes).ok()?;
+    let fields = fields.into_iter();
+    Some(
+        fields
+            .map(|(name, value)| (name, value.to_string()))
+            .collect(),
+    )
 }
 
 fn wrong(field: &'static str, expected: &'static str) -> Problem {
