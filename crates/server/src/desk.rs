@@ -52,8 +52,7 @@ pub(crate) enum ProofIs {
 }
 
 impl Desk {
-    /// Begins a caller's visit with the proof that came along, if it is right. Whose share is used
-    /// up already is told so before anything is verified.
+    /// Begins a caller's visit with the proof that came along, if it is right.
     fn receive<'v>(
         share: &'v Share,
         engine: &Engine,
@@ -61,12 +60,25 @@ impl Desk {
         along: Along<'_>,
         proof: ProofIs,
     ) -> Result<(Visit<'v>, Option<VerifiedProof>), Refused> {
+        Self::visit(share, caller, || match proof {
+            ProofIs::Required => engine.proof(along.headers, along.called).map(Some),
+            ProofIs::Optional => engine.proof_if_any(along.headers, along.called),
+        })
+    }
+
+    /// The same with what `verified` finds. Whose share is used up already is told so before anything is
+    /// verified.
+    fn visit<'v, P>(
+        share: &'v Share,
+        caller: &Caller<'_>,
+        verified: impl FnOnce() -> Result<P, Refused>,
+    ) -> Result<(Visit<'v>, P), Refused>
+    where
+        for<'p> &'p P: Into<Option<&'p VerifiedProof>>,
+    {
         let visit = share.visit(caller)?;
-        let proof = match proof {
-            ProofIs::Required => Some(engine.proof(along.headers, along.called)?),
-            ProofIs::Optional => engine.proof_if_any(along.headers, along.called)?,
-        };
-        let visit = match &proof {
+        let proof = verified()?;
+        let visit = match (&proof).into() {
             Some(proof) => visit.with_key(proof.jkt)?,
             None => visit,
         };

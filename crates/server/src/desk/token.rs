@@ -69,9 +69,8 @@ impl Desk {
     ) -> Result<Answered<Granted>, Refused> {
         let asked = asked.over(along.called.certificate());
         let share = &self.overload.tokens;
-        let visit = share.visit(asked.caller())?;
-        let proof = self.engine.proof(along.headers, along.called)?;
-        let visit = visit.with_key(proof.jkt)?;
+        let verified = || self.engine.proof(along.headers, along.called);
+        let (visit, proof) = Self::visit(share, asked.caller(), verified)?;
         let token = TokenId::from_bytes(random::bytes());
         let granted = match asked {
             Asked::Credentials(caller, ask) => {
