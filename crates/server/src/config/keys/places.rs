@@ -245,8 +245,9 @@ pub(super) const KEYS: &[Key] = &[
         default: "none",
         values: "IP address and port",
         meaning: "Where clients are asked for certificates (RFC 8705), over gRPC and HTTP: an address \
-                  of its own, so that browsers never are. Needs TLS. Without it nobody is asked. See \
-                  mtls.md.",
+                  of its own, so that browsers never are. What they go to (`/authorize`, `/device`, \
+                  `/login`, keys and metadata) is not there. Needs TLS. Without it nobody is asked. \
+                  See mtls.md.",
         takes_effect: TakesEffect::Restart,
         set: |config, value| {
             let expected = "an IP address and a port, as in 127.0.0.1:7444";
