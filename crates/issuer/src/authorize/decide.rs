@@ -235,7 +235,8 @@ pub fn deny(
         client: Some(authorization.client.clone()),
         actor: Actor::Client(decider.clone()),
         object: Object::Authorization(id),
-        reason: authorization.way.label(),
+        // Devices are told one thing alone, whatever the reason was.
+        reason: authorization.way.label().or(Some(denial.error())),
         granted: None,
     };
     let stage = match authorization.returns() {

@@ -272,10 +272,9 @@ fn a_refusal_sends_the_browser_back_with_the_error() {
         redirect.reveal(),
         "https://shop.example/cb?a=b&error=access_denied&iss=https%3A%2F%2Ftokens.internal%3A7443"
     );
-    assert_eq!(
-        world.events.last().unwrap().kind,
-        EventKind::AuthorizationDenied
-    );
+    let event = world.events.last().unwrap();
+    assert_eq!(event.kind, EventKind::AuthorizationDenied);
+    assert_eq!(event.reason, Some("access_denied"));
     assert_eq!(fault(world.approve(uri, &approving())).0, "request_uri");
     assert!(matches!(
         world.authorizations.values().next().unwrap().value.stage,

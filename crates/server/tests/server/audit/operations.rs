@@ -181,7 +181,13 @@ async fn every_operation_leaves_its_event_and_nothing_secret() {
         ("CLIENT_UPDATED", "other", op, Done, "disabled"),
         ("CLIENT_UPDATED", "other", op, Done, "enabled"),
         ("CLIENT_SECRET_ROTATED", "other", op, Done, ""),
-        ("AUTHORIZATION_DENIED", "shop", "login", Done, ""),
+        (
+            "AUTHORIZATION_DENIED",
+            "shop",
+            "login",
+            Done,
+            "access_denied",
+        ),
         ("AUTHORIZATION_APPROVED", "shop", "ann", Done, ""),
         (
             "CODE_MISPRESENTED",

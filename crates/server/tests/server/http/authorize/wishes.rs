@@ -113,6 +113,9 @@ async fn the_client_is_told_why_it_was_declined() {
         assert!(!way_back.contains(error), "{way_back}");
         let done = browser.open(&way_back).await;
         check_back(error, &world.service, &done, error);
+        let told = crate::audit::all(&world.service).await;
+        let mut denied = told.iter().filter(|it| it.event == "AUTHORIZATION_DENIED");
+        assert_eq!(denied.next_back().expect("told").reason, error);
     }
     let (_, handle) = begun(&world, &[]).await;
     let refused = world.deny_for(&handle, 99).await;
