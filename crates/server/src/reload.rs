@@ -11,7 +11,6 @@ use arc_swap::ArcSwap;
 use countersign_client::clock::Clock;
 use thiserror::Error;
 use tokio::sync::Mutex;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -20,7 +19,8 @@ use crate::health::{CONFIGURATION, Health};
 use crate::stack::Platform;
 use crate::start;
 use crate::tls::{Certificates, TlsError};
-use certificate::{Look, Watch};
+pub(crate) use certificate::Followed;
+use certificate::Watch;
 
 /// How often the files are looked at. A certificate is renewed days before its end; a second is
 /// soon enough, and two small reads are nothing.
@@ -99,19 +99,8 @@ impl Reload {
 
     /// Looks at the certificate's files until the stop.
     pub(crate) async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let Some(watch) = &self.certificate else {
-            return;
-        };
-        loop {
-            let now = self.clock.now();
-            let wait = match watch.lock().await.look(now, &self.health).await {
-                Look::Settled => LOOK_INTERVAL,
-                Look::Unsettled => SETTLE_INTERVAL,
-            };
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = stop.cancelled() => return,
-            }
+        if let Some(watch) = &self.certificate {
+            certificate::follow(watch, &*self.clock, &self.health, &stop).await;
         }
     }
 

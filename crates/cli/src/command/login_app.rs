@@ -22,7 +22,7 @@ use super::token;
 use crate::entropy;
 use crate::exit::Failure;
 use crate::output::{self, Output};
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
 
 /// How long the last spans may take to leave.
 const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(3);
@@ -36,6 +36,9 @@ token service needs the scope authorizations.decide:
 
   countersign client add login \\
     --allow http://127.0.0.1:7443=authorizations.decide --secret-file login.secret
+
+Certificates, keys and secrets in files may be replaced while it runs: they are
+looked at once a second, and at SIGHUP.
 
 Examples:
   countersign login-app --client-id login --client-secret-file login.secret
@@ -92,7 +95,7 @@ pub(crate) struct RunLoginApp {
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Certificate chain, PEM
+    /// Certificate chain, PEM; it and its key may be replaced at any time
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
 
@@ -110,8 +113,9 @@ impl RunLoginApp {
     /// Serves until it is told to stop.
     pub(crate) async fn run(self, output: &Output) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
+        let mut hangups = Hangups::listen()?;
         let telemetry = telemetry()?;
-        let outcome = self.serve(&mut signals, output).await;
+        let outcome = self.serve(&mut signals, &mut hangups, output).await;
         let stopped =
             tokio::task::spawn_blocking(move || telemetry.shutdown(TELEMETRY_STOP_SECS_MAX));
         // A collector that is away takes nothing from an application that stopped well.
@@ -119,7 +123,12 @@ impl RunLoginApp {
         outcome
     }
 
-    async fn serve(self, signals: &mut Signals, output: &Output) -> Result<(), Failure> {
+    async fn serve(
+        self,
+        signals: &mut Signals,
+        hangups: &mut Hangups,
+        output: &Output,
+    ) -> Result<(), Failure> {
         let url = self.server.server.clone();
         // Also: nobody logs in where the token service cannot be asked.
         let identity = self.certificate.identity()?;
@@ -153,7 +162,7 @@ impl RunLoginApp {
             })?;
         } else {
             greet(&running, output)?;
-            signals.next().await;
+            follow(&running, signals, hangups).await;
         }
         let stopped = running.stop().await;
         stopped.map_err(|cause| Failure::internal(cause.to_string()))
@@ -177,6 +186,17 @@ impl RunLoginApp {
         }
         let client = builder.connect().await;
         client.map_err(|cause| Failure::configuration(cause.to_string()))
+    }
+}
+
+/// Looks at the certificate whenever SIGHUP asks for it, until another signal ends it.
+async fn follow(running: &LoginRunning, signals: &mut Signals, hangups: &mut Hangups) {
+    loop {
+        tokio::select! {
+            () = signals.next() => return,
+            // What is wrong with the files is in the log; the last good certificate stays.
+            () = hangups.next() => drop(running.look_at_certificate().await),
+        }
     }
 }
 

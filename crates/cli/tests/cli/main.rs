@@ -17,6 +17,7 @@ mod key_program;
 mod key_start;
 mod keys;
 mod login;
+mod login_app;
 mod mtls;
 mod person;
 mod program;

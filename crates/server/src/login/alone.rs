@@ -21,10 +21,11 @@ use crate::health::Health;
 use crate::janitor::{Janitor, PASS_MAX};
 use crate::listen::{self, Places, Unix};
 use crate::records::Records;
+use crate::reload::Followed;
 use crate::serve::{Manner, Peers, Speaks, Stop, Workers, serve};
 use crate::stack;
 use crate::start::{ADMIN_CONNECTIONS_MAX, StartError, bind, make_directory};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, TlsError};
 
 /// Browsers connected at once; further ones wait.
 const CONNECTIONS_MAX: usize = 4_000;
@@ -47,7 +48,8 @@ pub struct LoginConfig {
     pub socket: Option<PathBuf>,
     /// Accounts of the system that may connect to it; none for root and the one it runs as.
     pub allowed_uids: Vec<u32>,
-    /// Certificate and key; without them it listens on loopback alone.
+    /// Certificate and key, whose files may be replaced at any time; without them it listens on
+    /// loopback alone.
     pub tls: Option<Tls>,
     /// A proxy stands in front.
     pub behind_proxy: bool,
@@ -63,6 +65,7 @@ pub struct LoginRunning {
     socket: PathBuf,
     stop: Stop,
     tasks: Vec<JoinHandle<()>>,
+    certificate: Option<Arc<Followed>>,
     audit: Arc<Audit>,
     store: Arc<dyn Store>,
 }
@@ -145,6 +148,16 @@ async fn started(
     let health = Health::serving(&stack::ACCOUNTS).await;
     let operators = stack::accounts(accounts, records.clone(), &health, stop.calls.clone());
 
+    let certificate = config.tls.clone().zip(tls.clone());
+    let certificate = certificate.map(|(files, certificates)| {
+        Arc::new(Followed::new(
+            files,
+            certificates,
+            Arc::clone(&clock),
+            health.clone(),
+        ))
+    });
+
     let workers = Workers::start(0).map_err(StartError::Workers)?;
     let places = Places::new(listen::connections(CONNECTIONS_MAX, workers.count()));
     let manner = Manner {
@@ -164,7 +177,7 @@ async fn started(
     let here = Workers::here();
     let operators = serve(unix, operators, manner, places, here, stop.clone());
     audit.run(&records, &clock);
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(async move {
             if let Err(error) = browsers.await {
                 error!(%error, "the listener for browsers ended");
@@ -177,6 +190,10 @@ async fn started(
         }),
         tokio::spawn(sweep(Arc::clone(store), clock, stop.clone())),
     ];
+    if let Some(certificate) = &certificate {
+        let followed = Arc::clone(certificate).watch(stop.begun.clone());
+        tasks.push(tokio::spawn(followed));
+    }
     info!(%url, %address, socket = %socket.display(), "the login application takes requests");
     Ok(LoginRunning {
         address,
@@ -184,6 +201,7 @@ async fn started(
         socket,
         stop,
         tasks,
+        certificate,
         audit,
         store: Arc::clone(store),
     })
@@ -215,6 +233,16 @@ impl LoginRunning {
     /// The socket for those who look after accounts.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Looks at the certificate's files at once, because somebody has replaced them; it looks once a
+    /// second by itself, and then waits until they stay the same. Why they cannot be used, if they
+    /// cannot; then the last good certificate stays.
+    pub async fn look_at_certificate(&self) -> Option<TlsError> {
+        match &self.certificate {
+            Some(certificate) => certificate.look_closely().await,
+            None => None,
+        }
     }
 
     /// Takes no more connections, lets pages under way finish, and closes the store.

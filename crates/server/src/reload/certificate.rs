@@ -5,13 +5,16 @@ mod tests;
 
 use std::sync::Arc;
 
+use countersign_client::clock::Clock;
 use countersign_jose::UnixTime;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::SETTLE_INTERVAL;
 use super::alarm::{Alarm, Finding, Heard};
+use super::{LOOK_INTERVAL, SETTLE_INTERVAL};
 use crate::config::Tls;
 use crate::health::{CERTIFICATE, Health};
 use crate::tls::{Certificates, Contents, Pair, Standing, TlsError};
@@ -27,6 +30,64 @@ pub(super) struct Watch {
     alarm: Alarm,
     /// What the look before has found instead of the pair in use.
     glimpsed: Option<Contents>,
+}
+
+/// The files of a certificate that stays in them: of a program that has no configuration to read
+/// again.
+pub(crate) struct Followed {
+    watch: Mutex<Watch>,
+    clock: Arc<dyn Clock>,
+    health: Health,
+}
+
+impl Followed {
+    pub(crate) fn new(
+        files: Tls,
+        certificates: Arc<Certificates>,
+        clock: Arc<dyn Clock>,
+        health: Health,
+    ) -> Self {
+        Self {
+            watch: Mutex::new(Watch::new(files, certificates)),
+            clock,
+            health,
+        }
+    }
+
+    /// Looks at them until the stop.
+    pub(crate) async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        follow(&self.watch, &*self.clock, &self.health, &stop).await;
+    }
+
+    /// Somebody is done with writing: what is in them is believed at once. What is wrong comes back.
+    pub(crate) async fn look_closely(&self) -> Option<TlsError> {
+        let now = self.clock.now();
+        self.watch
+            .lock()
+            .await
+            .look_closely(now, &self.health)
+            .await
+    }
+}
+
+/// Looks again and again until the stop.
+pub(super) async fn follow(
+    watch: &Mutex<Watch>,
+    clock: &dyn Clock,
+    health: &Health,
+    stop: &CancellationToken,
+) {
+    loop {
+        let now = clock.now();
+        let wait = match watch.lock().await.look(now, health).await {
+            Look::Settled => LOOK_INTERVAL,
+            Look::Unsettled => SETTLE_INTERVAL,
+        };
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 /// Whether the files are as they were at the look before.

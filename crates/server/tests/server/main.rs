@@ -23,6 +23,7 @@ mod keys;
 mod keys_traffic;
 mod limits;
 mod listing;
+mod login_alone;
 mod mtls;
 mod overload;
 mod presentation;
