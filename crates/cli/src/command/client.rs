@@ -3,6 +3,7 @@
 mod add;
 mod allow;
 mod certificate;
+mod exchange;
 mod update;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 mod login;
 mod registration;
+mod update;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

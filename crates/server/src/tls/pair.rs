@@ -36,10 +36,11 @@ pub(crate) struct Contents([u8; 32]);
 pub(crate) struct Pair {
     /// What a handshake is made with, where HTTP/2 alone is spoken.
     http2: Arc<ServerConfig>,
-    /// The same, where HTTP/1.1 is spoken as well.
+    /// The same, where HTTP/1.1 is spoken as well. Sessions of the two are in one store: nothing is
+    /// known of a client in either.
     both: Arc<ServerConfig>,
-    /// The same, where clients are asked for certificates. Sessions are resumed only where they began:
-    /// each has a store of its own.
+    /// The same, where clients are asked for certificates. It has a store of sessions of its own: what
+    /// began where nobody is asked is not resumed here, nor what began here anywhere else.
     mutual: Arc<ServerConfig>,
     authorities: Authorities,
     /// What the certificate says of itself.

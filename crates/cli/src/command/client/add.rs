@@ -88,6 +88,11 @@ pub(crate) struct Add {
     #[command(flatten)]
     certificate: CertificateArgs,
 
+    /// Bind its access tokens to the certificate that they are asked for with (RFC 8705 §3), besides
+    /// the proof key
+    #[arg(long)]
+    certificate_bound_tokens: bool,
+
     /// What it may ask for at a resource; say it again for each resource
     #[arg(long = "allow", value_name = "RESOURCE=SCOPE,SCOPE")]
     allow: Vec<Allow>,
@@ -223,7 +228,7 @@ impl Add {
             .into(),
             tls_client_auth: self.certificate.name(),
             tls_client_certificates: self.certificate.thumbprints()?,
-            tls_client_certificate_bound_access_tokens: self.certificate.bound(),
+            tls_client_certificate_bound_access_tokens: self.certificate_bound_tokens,
             require_pushed_authorization_requests: self.only_pushed,
             ..Client::default()
         })

@@ -39,11 +39,6 @@ pub(super) struct CertificateArgs {
     /// Its certificate, PEM, whoever has signed it; say it again for each
     #[arg(long, value_name = "FILE", conflicts_with = "certificate_name")]
     tls_certificate: Vec<PathBuf>,
-
-    /// Bind its access tokens to the certificate that they are asked for with (RFC 8705 §3), besides
-    /// the proof key
-    #[arg(long)]
-    certificate_bound_tokens: bool,
 }
 
 impl CertificateArgs {
@@ -99,6 +94,15 @@ impl CertificateArgs {
         self.named().map(|(_, name)| name)
     }
 
+    /// The fields that these flags are, as an update names them.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &'static str> {
+        // Any name of the kind means them all.
+        let name = self.named().map(|_| "tls_client_auth_subject_dn");
+        let certificates = !self.tls_certificate.is_empty();
+        name.into_iter()
+            .chain(certificates.then_some("tls_client_certificates"))
+    }
+
     fn named(&self) -> Option<(&'static str, TlsClientAuth)> {
         use TlsClientAuth as Name;
         let said = [
@@ -133,15 +137,10 @@ impl CertificateArgs {
         let files = self.tls_certificate.iter();
         files.map(|path| thumbprint(path)).collect()
     }
-
-    /// Whether its access tokens are bound to it.
-    pub(super) fn bound(&self) -> bool {
-        self.certificate_bound_tokens
-    }
 }
 
 /// That of the first certificate in the file: the client's own stands before those of who signed it.
-fn thumbprint(path: &Path) -> Result<String, Failure> {
+pub(super) fn thumbprint(path: &Path) -> Result<String, Failure> {
     let bytes = key_file::read_public(path)?;
     let certificate = CertificateDer::from_pem_slice(&bytes).map_err(|_| {
         Failure::configuration(format!("{}: no certificate in PEM", path.display()))

@@ -6,7 +6,7 @@ use super::{ORDERS, done, put_own};
 use crate::program::{Service, run};
 
 /// What `client show` says under this name.
-fn field(shown: &str, name: &str) -> Option<String> {
+pub(super) fn field(shown: &str, name: &str) -> Option<String> {
     let line = shown.lines().find(|line| line.starts_with(name))?;
     Some(line[name.len()..].trim().to_owned())
 }
