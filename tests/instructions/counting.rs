@@ -85,12 +85,9 @@ fn read(line: &str) -> Result<Counts, String> {
         .as_u64()
         .ok_or_else(|| format!("no count of instructions in {line}"))?;
 
-    let profile = Path::new(named("project_root"))
-        .join(named("output_dir"))
-        .join(format!("callgrind.{function}.{case}.out"));
-    let profile =
-        fs::read_to_string(&profile).map_err(|error| format!("{}: {error}", profile.display()))?;
-    let signatures = signatures(&profile);
+    let folder = Path::new(named("project_root")).join(named("output_dir"));
+    let profiles = profiles(&folder, &format!("callgrind.{function}.{case}."))?;
+    let signatures: u64 = profiles.iter().map(|profile| signatures(profile)).sum();
 
     let operation = format!("{package}::{function}::{case}");
     let mut counts = Counts::new();
@@ -99,6 +96,24 @@ fn read(line: &str) -> Result<Counts, String> {
     }
     counts.insert(operation, all);
     Ok(counts)
+}
+
+/// The profiles of one operation: one for each thread, where it has several.
+fn profiles(folder: &Path, prefix: &str) -> Result<Vec<String>, String> {
+    let of_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(prefix) && name.ends_with(".out")
+    };
+    let unreadable = |error| format!("{}: {error}", folder.display());
+    let files = fs::read_dir(folder).map_err(unreadable)?;
+    let paths = files.flatten().map(|file| file.path()).filter(of_it);
+    let profiles: Vec<String> = paths
+        .map(|path| fs::read_to_string(path).map_err(unreadable))
+        .collect::<Result<_, _>>()?;
+    if profiles.is_empty() {
+        return Err(format!("{}: no profile {prefix}…", folder.display()));
+    }
+    Ok(profiles)
 }
 
 /// What calls of the library's signature functions took, with all that they call. In callgrind's
