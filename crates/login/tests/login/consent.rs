@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_login::{ACR_PASSWORD, Asked, Denial, ScopeAt};
 
+use crate::ailing::{FULL, Said};
 use crate::world::{PASSWORD, World, decide, desk, log_in};
 
 /// The smallest difference that the token service tells.
@@ -261,6 +262,51 @@ async fn what_was_not_to_be_remembered_is_asked_again() {
             .await
             .location();
     }
+}
+
+/// The client is allowed by then: the browser goes back with it, and is asked again another time.
+#[tokio::test]
+async fn what_cannot_be_remembered_holds_nobody_up() {
+    let said = Said::begin();
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    world.tokens.asks("csp_first", desk());
+    let page = browser.get("/?interaction=csp_first").await;
+    let before = world.records().await;
+    world.store.refuse(true);
+    let seen = decide(&mut browser, &page, "allow", BOTH, true).await;
+    world.store.refuse(false);
+    assert_eq!(seen.status, 303);
+    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
+    assert_eq!(seen.text, "");
+    assert_eq!(world.tokens.last().scopes, BOTH);
+    assert_eq!(world.tokens.approved.lock().len(), 1);
+    assert!(world.tokens.denied.lock().is_empty());
+    assert_eq!(world.records().await, before);
+
+    // Whoever looks after it is told, and nothing that opens anything.
+    let text = said.text();
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.contains("a consent was not remembered"));
+    let line = line.expect("it is said");
+    assert!(line.contains(" WARN ") && line.contains(FULL), "{line}");
+    let cookie = browser.session().unwrap();
+    for secret in [cookie, &page.token(), PASSWORD, "csp_first", "made-up"] {
+        assert!(!text.contains(secret), "{secret} is in the log: {text}");
+    }
+
+    // The session is what it was. Nothing is remembered, until it can be.
+    let account = browser.get("/account").await;
+    account.says(200, "Nothing: you are asked every time.");
+    world.tokens.asks("second", desk());
+    let page = browser.get("/?interaction=second").await;
+    page.says(200, "Allow access?");
+    decide(&mut browser, &page, "allow", BOTH, true)
+        .await
+        .location();
+    world.tokens.asks("third", desk());
+    let seen = browser.get("/?interaction=third").await;
+    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
 }
 
 #[tokio::test]

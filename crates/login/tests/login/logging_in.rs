@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_login::{Name, Proxies};
+use countersign_store::Store as _;
 use zeroize::Zeroizing;
 
 use crate::world::{OPERATOR, PASSWORD, World, desk, log_in};

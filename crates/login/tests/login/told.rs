@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_login::Name;
 use countersign_server::audit::{LOGS, Told, ToldOutcome, read};
+use countersign_store::Store as _;
 use zeroize::Zeroizing;
 
 use crate::world::{OPERATOR, PASSWORD, World, decide, desk, log_in};

@@ -12,11 +12,12 @@ use countersign_login::{
     AccountForm, Accounts, App, Approval, Asked, Denial, LoginRefused, Name, Passwords, Proxies,
     Settings, TokenService, Trouble, Typed, Witness,
 };
-use countersign_store::{MemoryStore, Store};
+use countersign_store::Store;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
+use crate::ailing::Ailing;
 use crate::browser::{Browser, Seen};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -27,7 +28,7 @@ pub(crate) struct World {
     pub(crate) accounts: Accounts,
     pub(crate) tokens: Arc<MadeUp>,
     pub(crate) clock: Arc<StillClock>,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<Ailing>,
     pub(crate) counted: Arc<Counted>,
 }
 
@@ -195,13 +196,10 @@ impl World {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let store = Arc::new(Ailing::default());
+        let kept: Arc<dyn Store> = store.clone();
         let clock = Arc::new(StillClock::new());
-        let accounts = Accounts::new(
-            Arc::clone(&store),
-            clock.clone(),
-            Passwords::new(2).unwrap(),
-        );
+        let accounts = Accounts::new(Arc::clone(&kept), clock.clone(), Passwords::new(2).unwrap());
         let settings = Settings {
             url: format!("{origin}{base}"),
             issuer: issuer.to_owned(),
@@ -211,7 +209,7 @@ impl World {
         let counted = Arc::new(Counted::default());
         let app = App::new(
             &settings,
-            &store,
+            &kept,
             clock.clone(),
             accounts.clone(),
             tokens,
