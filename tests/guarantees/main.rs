@@ -25,6 +25,7 @@ mod failpoints;
 mod kill;
 mod naive;
 mod offline;
+mod over_http;
 mod pushed;
 mod races;
 mod scale;
@@ -60,6 +61,7 @@ macro_rules! trial {
 fn trials() -> Vec<Trial> {
     vec![
         trial!(kill::what_was_acknowledged_survives_kill_at_any_instant),
+        trial!(over_http::what_was_used_stays_used_after_a_kill),
         trial!(failpoints::killed_between_two_steps_it_keeps_its_word, needs "cc"),
         trial!(disk::nothing_is_acknowledged_after_a_failed_write, needs "cc"),
         disk::full(),

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::counts;
 use devices::Devices;
+pub(crate) use devices::Room;
 use families::Families;
 use keys::Keys;
 use registrations::Registrations;

@@ -9,7 +9,9 @@ use countersign::authorization::v1::{
     ApproveAuthorizationRequest, AuthorizeDeviceRequest, FindAuthorizationRequest,
 };
 use countersign_client::clock::{Clock as _, SystemClock};
-use countersign_client::{Builder, Countersign, Credential, Issued, Secret, TokenError};
+use countersign_client::{
+    Builder, Countersign, Credential, GuardedChannel, Issued, Secret, TokenError,
+};
 use countersign_testkit::service::Service;
 use countersign_testkit::{Problem, setup};
 use parking_lot::Mutex;
@@ -20,10 +22,15 @@ use super::{Acknowledged, Loop};
 use crate::counts;
 use crate::stage::done;
 
-pub(super) struct Devices {
+/// A device without a browser, and who lets it in.
+pub(crate) struct Room {
     tv: Countersign,
     login: Countersign,
     issuer: String,
+}
+
+pub(super) struct Devices {
+    room: Room,
     acknowledged: Arc<Acknowledged>,
     /// Those that asked in the last round.
     asked: Mutex<Vec<Device>>,
@@ -37,12 +44,9 @@ struct Device {
     given: Option<Issued>,
 }
 
-impl Devices {
-    /// Registers what it takes, and lets one device in.
-    pub(super) async fn begin(
-        service: &Service,
-        acknowledged: Arc<Acknowledged>,
-    ) -> Result<Self, Problem> {
+impl Room {
+    /// Registers what it takes.
+    pub(crate) async fn open(service: &Service) -> Result<Self, Problem> {
         let url = service.url();
         let reads = format!("{}=orders.read", setup::RESOURCE);
         let tv = ["client", "add", "tv", "--auth", "none"];
@@ -53,27 +57,88 @@ impl Devices {
         let credential = Credential::ClientSecret(login.secret.into());
         let login = Builder::new(&url).client(&login.client_id, credential);
         let tv = Builder::new(&url).client("tv", Credential::Public);
-        let devices = Self {
+        Ok(Self {
             tv: tv.connect().await?,
             login: login.connect().await?,
             issuer: url,
+        })
+    }
+
+    /// A device waits, and a person lets it in.
+    async fn approved(&self) -> Result<Secret, Problem> {
+        let tokens = self.tv.token_service();
+        let device = AuthorizationServiceClient::new(tokens.channel())
+            .authorize_device(AuthorizeDeviceRequest {
+                client: Some(tokens.client().authentication(SystemClock.now())?),
+                ..AuthorizeDeviceRequest::default()
+            })
+            .await?
+            .into_inner();
+        self.lets_in(&device.user_code).await?;
+        Ok(device.device_code.into())
+    }
+
+    /// A person lets in the device that shows this code.
+    pub(crate) async fn lets_in(&self, user_code: &str) -> Result<(), Problem> {
+        let found = self
+            .deciding()
+            .await?
+            .find_authorization(FindAuthorizationRequest {
+                user_code: user_code.to_owned(),
+                subject: "somebody".to_owned(),
+                source: String::new(),
+            })
+            .await?
+            .into_inner();
+        self.approves(&found.request_uri).await.map(drop)
+    }
+
+    /// A person approves: where their browser goes next.
+    pub(crate) async fn approves(&self, request_uri: &str) -> Result<String, Problem> {
+        let approved = self
+            .deciding()
+            .await?
+            .approve_authorization(ApproveAuthorizationRequest {
+                request_uri: request_uri.to_owned(),
+                subject: "somebody".to_owned(),
+                ..ApproveAuthorizationRequest::default()
+            })
+            .await?;
+        Ok(approved.into_inner().redirect_to)
+    }
+
+    async fn deciding(&self) -> Result<AuthorizationServiceClient<GuardedChannel>, Problem> {
+        let deciding = self.login.channel(&self.issuer);
+        let deciding = deciding.scopes(["authorizations.decide"]).connect().await?;
+        Ok(AuthorizationServiceClient::new(deciding))
+    }
+}
+
+impl Devices {
+    /// Registers what it takes, and lets one device in.
+    pub(super) async fn begin(
+        service: &Service,
+        acknowledged: Arc<Acknowledged>,
+    ) -> Result<Self, Problem> {
+        let devices = Self {
+            room: Room::open(service).await?,
             acknowledged,
             asked: Mutex::default(),
             spent: Mutex::new(0),
         };
-        let code = devices.approved().await?;
-        let given = devices.tv.token_service().redeem_device(&code).await?;
-        let given = Some(given);
+        let code = devices.room.approved().await?;
+        let tokens = devices.room.tv.token_service();
+        let given = Some(tokens.redeem_device(&code).await?);
         devices.asked.lock().push(Device { code, given });
         Ok(devices)
     }
 
     /// Lets devices in, one after the other, until there is no answer.
     pub(super) async fn let_in(&self) -> Loop {
-        let tokens = self.tv.token_service();
+        let tokens = self.room.tv.token_service();
         loop {
             // Nothing is promised to who has not redeemed yet.
-            let Ok(code) = self.approved().await else {
+            let Ok(code) = self.room.approved().await else {
                 return Ok(());
             };
             let sent = Acknowledged::sending();
@@ -98,45 +163,10 @@ impl Devices {
         }
     }
 
-    /// A device waits, and a person lets it in.
-    async fn approved(&self) -> Result<Secret, Problem> {
-        let tokens = self.tv.token_service();
-        let device = AuthorizationServiceClient::new(tokens.channel())
-            .authorize_device(AuthorizeDeviceRequest {
-                client: Some(tokens.client().authentication(SystemClock.now())?),
-                ..AuthorizeDeviceRequest::default()
-            })
-            .await?
-            .into_inner();
-        let deciding = self
-            .login
-            .channel(&self.issuer)
-            .scopes(["authorizations.decide"])
-            .connect()
-            .await?;
-        let mut deciding = AuthorizationServiceClient::new(deciding);
-        let found = deciding
-            .find_authorization(FindAuthorizationRequest {
-                user_code: device.user_code,
-                subject: "somebody".to_owned(),
-                source: String::new(),
-            })
-            .await?
-            .into_inner();
-        deciding
-            .approve_authorization(ApproveAuthorizationRequest {
-                request_uri: found.request_uri,
-                subject: "somebody".to_owned(),
-                ..ApproveAuthorizationRequest::default()
-            })
-            .await?;
-        Ok(device.device_code.into())
-    }
-
     /// Whether each code led to what was acknowledged, and to nothing else. A code whose answer was
     /// lost is asked for again: it is good, or it is spent.
     pub(super) async fn hold(&self) -> Result<(), Problem> {
-        let tokens = self.tv.token_service();
+        let tokens = self.room.tv.token_service();
         let asked = mem::take(&mut *self.asked.lock());
         let count = asked.len();
         for Device { code, given } in asked {
