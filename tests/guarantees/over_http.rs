@@ -133,7 +133,9 @@ impl Web {
             }
             Use::DeviceCode => {
                 let client = ("client_id", "tv".to_owned());
-                let (_, asked) = self.ask("/device_authorization", &[client.clone()]).await?;
+                let (_, asked) = self
+                    .ask("/device_authorization", std::slice::from_ref(&client))
+                    .await?;
                 self.room.lets_in(&text(&asked, "user_code")?).await?;
                 let grant = "urn:ietf:params:oauth:grant-type:device_code";
                 let redeem = vec![
