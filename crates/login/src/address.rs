@@ -63,7 +63,9 @@ fn forwarded(parts: &Parts) -> Option<IpAddr> {
         .iter()
         .next_back()?;
     let last = last.to_str().ok()?.rsplit(',').next()?.trim();
-    last.parse().ok()
+    // Some proxies write the port along (RFC 7239 §6 has both forms).
+    let with_port = || last.parse::<SocketAddr>().map(|it| it.ip());
+    last.parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -96,6 +98,9 @@ mod tests {
             Address::of_request(&claims, Proxies::One),
             of("203.0.113.2")
         );
+        let known = |value: &str| Address::of_request(&request(&[value]), Proxies::One);
+        assert_eq!(known("203.0.113.1, 203.0.113.2:4711"), of("203.0.113.2"));
+        assert_eq!(known("[2001:db8::1]:4711"), of("2001:db8::1"));
         // The proxy says nothing that can be read: all such are one.
         for unread in [&[][..], &["unknown"]] {
             let unknown = Address::of_request(&request(unread), Proxies::One);

@@ -116,6 +116,20 @@ async fn cookies_that_are_none_of_ours_are_passed_over() {
     }
 }
 
+/// A neighbour's host can plant cookies for the whole domain, of any bytes.
+#[tokio::test]
+async fn a_cookie_that_is_no_text_hides_nothing() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    let session = browser.cookies.clone();
+    for (name, value) in [("a", "é"), ("zé", "x"), ("a", "")] {
+        browser.cookies.clone_from(&session);
+        browser.cookies.insert(name.to_owned(), value.to_owned());
+        let account = browser.get("/account").await;
+        account.says(200, "Your account");
+    }
+}
+
 const SCRIPT: &str = "</p><script>alert(1)</script><img src=x onerror=alert(1)>\"'`";
 
 #[tokio::test]

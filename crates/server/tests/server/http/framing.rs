@@ -202,6 +202,25 @@ async fn no_page_takes_a_request_that_could_end_twice() {
     }
 }
 
+/// RFC 9112 §6.1: an encoding of whoever knows none.
+#[tokio::test(flavor = "multi_thread")]
+async fn http_1_0_has_no_encodings() {
+    let service = Service::start_cold(|_| {}).await;
+    let request = format!(
+        "POST /token HTTP/1.0\r\nContent-Type: {FORM}\r\nConnection: keep-alive\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.0\r\n\r\n"
+    );
+    let answers = raw(&service, request.as_bytes(), usize::MAX).await;
+    let statuses: Vec<_> = answers
+        .lines()
+        .filter(|line| line.starts_with("HTTP/"))
+        .collect();
+    assert!(
+        matches!(*statuses, [one] if one.contains(" 400 ")),
+        "{answers}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_requests_of_one_connection_are_answered_in_their_order() {
     let service = Service::start().await;
