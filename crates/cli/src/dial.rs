@@ -3,10 +3,10 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use countersign_client::reach::is_this_machine;
 use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use tokio::net::UnixStream;
@@ -157,15 +157,6 @@ fn untrusted(url: &str, cause: &rustls::Error) -> Failure {
         },
         other => Failure::unreachable(format!("no TLS with {url}: {other}"))
             .next("check the certificate of the service, and --ca"),
-    }
-}
-
-/// By its name alone; no name is looked up.
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => bare.eq_ignore_ascii_case("localhost"),
     }
 }
 

@@ -48,6 +48,7 @@ use crate::countersign::Countersign;
 use crate::error::TokenError;
 use crate::pkce::{self, Pkce};
 use crate::random;
+use crate::reach::is_confidential;
 use crate::secret::Secret;
 use crate::token_service::Code;
 use crate::wanted::{Wanted, wanted_setters};
@@ -219,17 +220,7 @@ fn endpoint(given: Option<&str>, issuer: &str) -> Result<Url, PushError> {
     let text = given.map_or_else(below_issuer, str::to_owned);
     let refuse = || PushError::Endpoint(without_userinfo(&text).into_owned());
     let url = Url::parse(&text).map_err(|_| refuse())?;
-    let on_this_machine = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let fits = match url.scheme() {
-        "https" => true,
-        "http" => on_this_machine,
-        _ => false,
-    };
+    let fits = is_confidential(url.scheme(), url.host_str().unwrap_or_default());
     let has_user = !url.username().is_empty() || url.password().is_some();
     // RFC 6749 §3.1: no fragment.
     if fits && !has_user && url.fragment().is_none() {

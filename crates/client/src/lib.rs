@@ -142,6 +142,7 @@ mod nonces;
 pub mod outcome;
 pub mod pkce;
 pub mod random;
+pub mod reach;
 #[cfg(feature = "reqwest")]
 mod requests;
 mod secret;

@@ -1,6 +1,5 @@
 //! Connections: encrypted, unless they stay on this machine.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_dpop::without_userinfo;
@@ -9,6 +8,7 @@ use http::uri::Scheme;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::error::{ConnectError, WarmError};
+use crate::reach::is_this_machine;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -169,15 +169,6 @@ pub(crate) fn holds_certificate(pem: &[u8]) -> bool {
 pub(crate) fn is_encrypted(url: &str) -> bool {
     let uri = url.parse::<Uri>();
     uri.is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS))
-}
-
-/// By its name alone; no name is looked up.
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => bare.eq_ignore_ascii_case("localhost"),
-    }
 }
 
 /// tonic says only "transport error"; its sources say which.

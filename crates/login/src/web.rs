@@ -18,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use countersign_client::clock::Clock;
+use countersign_client::reach::is_confidential;
 use countersign_jose::UnixTime;
 use countersign_store::Store;
 use http::HeaderValue;
@@ -229,9 +230,7 @@ fn entrance() -> MethodRouter<App> {
 
 /// A cookie that must be sent over TLS is also sent to this machine itself.
 fn is_right(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let secure = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let secure = is_confidential(url.scheme(), url.host_str().unwrap_or_default());
     let plain = url.query().is_none() && url.fragment().is_none();
     secure && plain && url.username().is_empty() && url.password().is_none()
 }

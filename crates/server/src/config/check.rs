@@ -1,5 +1,6 @@
 //! Whether the values of a configuration fit together.
 
+use countersign_client::reach::{is_confidential, is_this_machine};
 use countersign_dpop::Origin;
 use countersign_issuer::IssuerName;
 use countersign_issuer::model::KeyPurpose;
@@ -134,10 +135,10 @@ fn check_base_uri(key: &'static str, text: &str, tls: bool) -> Result<(), Config
 
 /// Whether nobody else's machine is reached by it.
 pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    is_this_machine(url.host_str().unwrap_or_default())
+}
+
+/// Whether nobody on the way reads what is sent there.
+pub(super) fn is_secure(url: &Url) -> bool {
+    is_confidential(url.scheme(), url.host_str().unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use countersign_issuer::IssuerName;
 use tracing::warn;
 use url::Url;
 
-use super::check::{contradiction, is_loopback};
+use super::check::{contradiction, is_secure};
 use super::{Config, ConfigError};
 
 /// How devices are authorized.
@@ -82,10 +82,9 @@ impl Device {
             return Ok(());
         };
         // The same form: no query, since one is added; short, since a person may have to type it.
-        let url = Url::parse(text).ok().filter(|url| {
-            let secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(url);
-            secure && url.username().is_empty() && url.password().is_none()
-        });
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| is_secure(url) && url.username().is_empty() && url.password().is_none());
         if url.is_some() && IssuerName::parse(text).is_ok() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_issuer::model::Acr;
 use url::Url;
 
-use super::check::{contradiction, is_loopback};
+use super::check::{contradiction, is_secure};
 use super::{Config, ConfigError};
 use crate::login;
 
@@ -97,9 +97,8 @@ pub(super) fn is_acr_value(text: &str) -> bool {
 fn is_login(text: &str) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     Url::parse(text).is_ok_and(|url| {
-        let scheme = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
         let bare = url.username().is_empty() && url.password().is_none();
-        is_plain && scheme && bare && url.fragment().is_none()
+        is_plain && is_secure(&url) && bare && url.fragment().is_none()
     })
 }
 
