@@ -37,8 +37,8 @@ token service needs the scope authorizations.decide:
   countersign client add login \\
     --allow http://127.0.0.1:7443=authorizations.decide --secret-file login.secret
 
-Certificates, keys and secrets in files may be replaced while it runs: they are
-looked at once a second, and at SIGHUP.
+Files may be replaced while it runs: --tls-certificate and --tls-key are looked at
+once a second and at SIGHUP, what the client shows with each request for a token.
 
 Examples:
   countersign login-app --client-id login --client-secret-file login.secret
