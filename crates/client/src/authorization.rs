@@ -32,6 +32,7 @@
 //! ```
 
 mod answer;
+mod kept;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use url::Url;
 
 use self::answer::Expected;
 pub use self::answer::{AnswerError, AuthorizationRefused, RefusedError};
+pub use self::kept::NotKept;
 use crate::countersign::Countersign;
 use crate::error::TokenError;
 use crate::pkce::{self, Pkce};
@@ -102,6 +104,9 @@ pub enum PushError {
         "{0:?} is no place to send a browser: give the authorization endpoint as https URL (http on this machine) with endpoint(…), or the issuer with Builder::issuer(…)"
     )]
     Endpoint(String),
+    /// No timestamp is so far away.
+    #[error("max_age: {0:?} is more than a request can say; leave it out where any login will do")]
+    MaxAge(Duration),
     /// The token service did not take the request.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -163,6 +168,11 @@ impl AuthorizationRequest {
         let service = self.countersign.token_service();
         let issuer = service.client().issuer();
         let endpoint = endpoint(self.endpoint.as_deref(), issuer)?;
+        let max_age = self.max_age.map(|max_age| {
+            let told = max_age.try_into();
+            told.map_err(|_| PushError::MaxAge(max_age))
+        });
+        let max_age = max_age.transpose()?;
         let randomness = |error| PushError::Token(TokenError::Randomness(error));
         let pkce = Pkce::new().map_err(randomness)?;
         let state = match self.state {
@@ -182,7 +192,7 @@ impl AuthorizationRequest {
                 code_challenge: pkce.challenge().to_owned(),
                 code_challenge_method: pkce::METHOD.to_owned(),
                 dpop_jkt: self.countersign.thumbprint().to_string(),
-                max_age: self.max_age.and_then(|age| age.try_into().ok()),
+                max_age,
                 acr_values: self.acr_values,
                 prompts: self
                     .prompts

@@ -77,7 +77,7 @@ pub enum LoopbackError {
 /// registered but free (RFC 8252 §7.3), and closes.
 pub struct LoopbackReceiver {
     listener: TcpListener,
-    authority: String,
+    place: Authority,
     path: String,
     redirect_uri: String,
 }
@@ -102,16 +102,15 @@ impl LoopbackReceiver {
             address: place.address,
             cause,
         })?;
-        // Brackets around an address of IPv6, as URLs want them.
-        let authority = address.to_string();
         Ok(Self {
             listener,
-            redirect_uri: format!("http://{authority}{}", place.rest),
+            // Brackets around an address of IPv6, as URLs want them.
+            redirect_uri: format!("http://{address}{}", place.rest),
             path: match place.rest {
                 "" => "/".to_owned(),
                 path => path.to_owned(),
             },
-            authority,
+            place: Authority::of(address),
         })
     }
 
@@ -131,7 +130,7 @@ impl LoopbackReceiver {
         within: Duration,
     ) -> Result<Code, LoopbackError> {
         let desk = Arc::new(Desk {
-            authority: self.authority,
+            place: self.place,
             path: self.path,
             expected: Arc::clone(pending.expected()),
             taken: AtomicBool::new(false),
@@ -185,9 +184,31 @@ impl<'a> Place<'a> {
     }
 }
 
+/// How browsers name an address of this machine.
+struct Authority {
+    with_port: String,
+    /// Where that is no other place: `http` has 80 (RFC 9110 §4.2.1), and browsers leave it out.
+    alone: Option<String>,
+}
+
+impl Authority {
+    fn of(address: SocketAddr) -> Self {
+        let with_port = address.to_string();
+        Self {
+            alone: with_port.strip_suffix(":80").map(str::to_owned),
+            with_port,
+        }
+    }
+
+    fn is(&self, host: &[u8]) -> bool {
+        let alone = self.alone.as_deref().map(str::as_bytes);
+        host == self.with_port.as_bytes() || Some(host) == alone
+    }
+}
+
 /// What is waited for, and whether it was here.
 struct Desk {
-    authority: String,
+    place: Authority,
     path: String,
     expected: Arc<ExpectedAnswer>,
     taken: AtomicBool,
@@ -259,7 +280,7 @@ impl Desk {
     fn answer<B>(&self, request: &Request<B>) -> (Page, Option<Result<Secret, AnswerError>>) {
         // A page of another name, which resolves to this machine, is not where browsers were sent.
         let host = request.headers().get(HOST);
-        if host.is_none_or(|host| host.as_bytes() != self.authority.as_bytes()) {
+        if !host.is_some_and(|host| self.place.is(host.as_bytes())) {
             return (Page::OtherPlace, None);
         }
         if request.uri().path() != self.path {
@@ -297,6 +318,24 @@ mod tests {
             .as_ref()
             .map(|(address, rest)| (address.as_str(), *rest));
         assert_eq!(found, place, "{registered}");
+    }
+
+    #[test]
+    fn a_browser_names_the_port_unless_it_is_that_of_http() {
+        for (address, host, expected) in [
+            ("127.0.0.1:8912", "127.0.0.1:8912", true),
+            ("127.0.0.1:8912", "127.0.0.1", false),
+            ("127.0.0.1:8080", "127.0.0.1:80", false),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1", true),
+            ("127.0.0.1:80", "127.0.0.1:8080", false),
+            ("127.0.0.1:80", "localhost", false),
+            ("[::1]:80", "[::1]", true),
+            ("[::1]:80", "[:", false),
+        ] {
+            let place = Authority::of(address.parse().expect("an address"));
+            assert_eq!(place.is(host.as_bytes()), expected, "{host} at {address}");
+        }
     }
 
     #[test]

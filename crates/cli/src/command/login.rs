@@ -152,7 +152,9 @@ impl LoginCommand {
             .await
             .map_err(|error| match error {
                 PushError::Token(error) => Failure::untokened(&error),
-                PushError::Endpoint(_) => Failure::configuration(error.to_string()),
+                PushError::Endpoint(_) | PushError::MaxAge(_) => {
+                    Failure::configuration(error.to_string())
+                }
             })?;
         let url = pending.url();
         output.line(

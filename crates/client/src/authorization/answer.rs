@@ -159,6 +159,14 @@ impl Expected {
         }
     }
 
+    pub(super) fn state(&self) -> &Secret {
+        &self.state
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The code in what the browser was sent to.
     pub(crate) fn check(&self, redirected_to: &str) -> Result<Secret, AnswerError> {
         let answer = Answer::of(redirected_to);
