@@ -8,7 +8,7 @@ use countersign::admin::v1 as admin;
 use countersign_jose::{Algorithm, PublishedKey, base64url, jwks};
 use serde_json::{Value, json};
 
-use super::web::{Ask, INTROSPECT, PAR, REVOKE, TOKEN, Web, basic};
+use super::web::{Ask, DEVICE, INTROSPECT, PAR, REVOKE, TOKEN, Web, basic};
 use crate::comes::Comes;
 use crate::harness::{Client, ORDERS, Service, person_client, random, service_client};
 use crate::introspection::gateway;
@@ -354,8 +354,9 @@ async fn half_an_assertion_is_a_method_too() {
 async fn every_endpoint_wants_a_client_that_is_one() {
     let stand = Stand::new().await;
     let orders = gateway(&stand.service, "orders", &[ORDERS]).await;
-    for path in [INTROSPECT, REVOKE, PAR] {
+    for path in [TOKEN, DEVICE, INTROSPECT, REVOKE, PAR] {
         let body = [
+            ("grant_type", "client_credentials"),
             ("token", "x"),
             ("response_type", "code"),
             ("redirect_uri", crate::harness::CALLBACK),
@@ -365,7 +366,7 @@ async fn every_endpoint_wants_a_client_that_is_one() {
             ),
             ("code_challenge_method", "S256"),
         ];
-        let ask = || Ask::post(path, &body);
+        let ask = || Ask::post(path, &body).proven(&stand.service, &Key::new());
         stand.check(path, ask(), Comes::C).await;
         let wrong = ask().header("authorization", basic("batch:1/x", "x"));
         stand.check(path, wrong, Comes::C).await;

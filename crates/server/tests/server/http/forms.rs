@@ -149,6 +149,13 @@ async fn scopes_and_resources_are_those_of_grpc() {
     let long = "a ".repeat(10_000);
     for (what, parameters, expected) in [
         ("a scope", vec![("scope", "orders.read")], Comes::Ok),
+        // RFC 6749 §3.2.
+        (
+            "parameters that nobody knows",
+            vec![("ui_locales", "de"), ("audience", ORDERS)],
+            Comes::Ok,
+        ),
+        ("one without a value", vec![("scope", "")], Comes::Ok),
         ("spaces", vec![("scope", " orders.read  ")], Comes::Ok),
         (
             "not its scope",
