@@ -18,17 +18,17 @@
 //!    [`Asking`] (or nothing, for what is public), and returns `Result<Response, Problem>`:
 //!
 //!    ```text
-//!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, asking: Asking) -> Result<Response, Problem> {
+//!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, State(proxies): State<Proxies>, asking: Asking) -> Result<Response, Problem> {
 //!        let client = asking.client()?;                                       // exactly one method
 //!        let lodging = lodging(&asking.form)?;                                // parse
-//!        let from = asking.from(edge.proxies);
+//!        let from = asking.from(proxies);
 //!        let lodged = edge.desk.push(client.caller(), lodging, asking.along(), from).await?; // decide
 //!        let response = answer::created(&Lodged::of(&lodged.answer));         // word
 //!        Ok(answer::with_nonce(response, lodged.nonce))
 //!    }
 //!    ```
-//! 4. A line in `endpoints`, with its method; one in `cors` if other origins' scripts may read it. If
-//!    clients authenticate there, one in `aliases`, too; if not, one in `elsewhere`.
+//! 4. A line with its method: in `of_clients` if clients authenticate there; if not, in `endpoints`,
+//!    and one in `elsewhere`. One in `cors` if other origins' scripts may read it.
 //! 5. Its member in `metadata`.
 //! 6. Its attacks in `tests/server/http*.rs`, and its section in `docs/http.md`.
 
@@ -59,6 +59,7 @@ use std::sync::Arc;
 
 use ::http::{Response, Uri};
 use axum::Router;
+use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
@@ -118,8 +119,26 @@ pub(crate) struct Edge {
     verification: VerificationUri,
     /// Where it is what is not served where clients are asked for certificates.
     elsewhere: Elsewhere,
-    /// Whether a proxy says where requests come from.
+}
+
+/// The same, as one listener has it.
+#[derive(Clone)]
+struct Mounted {
+    edge: Arc<Edge>,
+    /// Whether a proxy in front of that listener says where requests come from.
     proxies: Proxies,
+}
+
+impl FromRef<Mounted> for Arc<Edge> {
+    fn from_ref(mounted: &Mounted) -> Self {
+        Self::clone(&mounted.edge)
+    }
+}
+
+impl FromRef<Mounted> for Proxies {
+    fn from_ref(mounted: &Mounted) -> Self {
+        mounted.proxies
+    }
 }
 
 impl Edge {
@@ -135,7 +154,6 @@ impl Edge {
             only_pushed: config.http.only_pushed,
             verification: VerificationUri::of(config, &issuer),
             elsewhere: Elsewhere::new(&issuer, config),
-            proxies: login::proxies(config.login.behind_proxy),
         }
     }
 }
@@ -162,25 +180,30 @@ pub(crate) fn words(path: &str) -> Words {
     }
 }
 
-/// All endpoints.
-pub(crate) fn endpoints(edge: Arc<Edge>) -> Router {
-    Router::new()
+/// All endpoints, where proxies may stand in front.
+pub(crate) fn endpoints(edge: Arc<Edge>, proxies: Proxies) -> Router {
+    of_clients()
         .route(AUTHORIZE, authorization())
-        .route(TOKEN, only(post(token::issue)))
-        .route(PAR, only(post(par::lodge)))
-        .route(DEVICE, only(post(device::authorize)))
-        .route(REVOKE, only(post(revocation::revoke)))
-        .route(INTROSPECT, only(post(introspection::introspect)))
         .route(KEYS, only(get(keys::list)))
         .route(METADATA, only(get(metadata::show)))
-        .route(HEALTH, only(get(health::check)))
         .fallback(nothing_here)
-        .with_state(edge)
+        .with_state(Mounted { edge, proxies })
 }
 
 /// The endpoints where clients are asked for certificates: those with an alias in the metadata
 /// (RFC 8705 §5), for no other origin's scripts, and what a balancer in front of them asks.
+///
+/// Whoever ends TLS asks for certificates, so no proxy that reads a request stands in front, and a
+/// client that says where it comes from is not believed.
 pub(crate) fn aliases(edge: Arc<Edge>) -> Router {
+    let proxies = Proxies::None;
+    of_clients()
+        .fallback(elsewhere::tell)
+        .with_state(Mounted { edge, proxies })
+}
+
+/// Where clients show who they are, and what a balancer asks.
+fn of_clients() -> Router<Mounted> {
     Router::new()
         .route(TOKEN, only(post(token::issue)))
         .route(PAR, only(post(par::lodge)))
@@ -188,11 +211,9 @@ pub(crate) fn aliases(edge: Arc<Edge>) -> Router {
         .route(REVOKE, only(post(revocation::revoke)))
         .route(INTROSPECT, only(post(introspection::introspect)))
         .route(HEALTH, only(get(health::check)))
-        .fallback(elsewhere::tell)
-        .with_state(edge)
 }
 
-fn only(endpoint: MethodRouter<Arc<Edge>>) -> MethodRouter<Arc<Edge>> {
+fn only(endpoint: MethodRouter<Mounted>) -> MethodRouter<Mounted> {
     endpoint.fallback(other_method)
 }
 
@@ -203,7 +224,7 @@ pub(crate) fn said_once(endpoints: Router, words: fn(&str) -> Words) -> Router {
 }
 
 /// RFC 6749 §3.1: both methods. Looking at it first (`HEAD`) would use a request up.
-fn authorization() -> MethodRouter<Arc<Edge>> {
+fn authorization() -> MethodRouter<Mounted> {
     get(authorize::visit)
         .post(authorize::visit)
         .head(authorize::other_method)

@@ -167,7 +167,8 @@ pub(crate) fn http(
     login: Option<Router>,
     calls: TaskTracker,
 ) -> impl Answers {
-    let mut endpoints = http_edge::endpoints(edge);
+    let proxies = login::proxies(config.login.behind_proxy);
+    let mut endpoints = http_edge::endpoints(edge, proxies);
     if let Some(login) = login {
         let issuer = platform.engine.issuer();
         let typed_at = get(login::device_page(issuer.name.as_str()));

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use ::http::header::{ALLOW, CACHE_CONTROL, LOCATION, REFERRER_POLICY};
-use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::authorize::{Return, brought, returning};
 use countersign_issuer::model::{self, ClientId, Malformed, RedirectUri};
-use countersign_login::Address;
+use countersign_login::{Address, Proxies};
 
 use super::cookie::Cookies;
 use super::form::Form;
@@ -30,8 +29,12 @@ struct Goes {
     cookies: Vec<HeaderValue>,
 }
 
-pub(super) async fn visit(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Response {
-    match visited(&edge, request).await {
+pub(super) async fn visit(
+    State(edge): State<Arc<Edge>>,
+    State(proxies): State<Proxies>,
+    request: Request<Body>,
+) -> Response {
+    match visited(&edge, proxies, request).await {
         Ok(goes) => redirect(goes),
         Err(problem) => page::of(&problem),
     }
@@ -46,7 +49,7 @@ pub(super) async fn other_method() -> Response {
     response
 }
 
-async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {
+async fn visited(edge: &Edge, proxies: Proxies, request: Request<Body>) -> Result<Goes, Problem> {
     let Some(login) = &edge.login else {
         return Err(Misfit::NotFound.into());
     };
@@ -62,7 +65,10 @@ async fn visited(edge: &Edge, request: Request<Body>) -> Result<Goes, Problem> {
             resumed(edge, way_back, &head.headers).await
         }
         Some(_) => Err(Refused::field("resume", Malformed::Resume).into()),
-        None => arrived(edge, login, &form, &head).await,
+        None => {
+            let from = Address::of_request(&head, proxies);
+            arrived(edge, login, &form, &head.headers, from).await
+        }
     }
 }
 
@@ -70,12 +76,13 @@ async fn arrived(
     edge: &Edge,
     login: &LoginUrl,
     form: &Form,
-    head: &Parts,
+    headers: &HeaderMap,
+    from: Address,
 ) -> Result<Goes, Problem> {
     let client = ClientId::parse(form.text("client_id"))
         .map_err(|problem| Refused::field("client_id", problem))?;
     let Some(request_uri) = form.get("request_uri") else {
-        return with_parameters(edge, login, client, form, head).await;
+        return with_parameters(edge, login, client, form, headers, from).await;
     };
     // RFC 9101 §5: not both. Whatever else stands outside counts for nothing (§6.3): what was
     // lodged is what is asked.
@@ -88,7 +95,7 @@ async fn arrived(
     }
     let id = brought(request_uri, &edge.desk.engine.issuer().mac_keys)?;
     let handover = edge.desk.begin(client, id).await?;
-    Ok(edge.hand_over(login, &handover, &head.headers))
+    Ok(edge.hand_over(login, &handover, headers))
 }
 
 async fn with_parameters(
@@ -96,7 +103,8 @@ async fn with_parameters(
     login: &LoginUrl,
     client: ClientId,
     form: &Form,
-    head: &Parts,
+    headers: &HeaderMap,
+    from: Address,
 ) -> Result<Goes, Problem> {
     let back = Return {
         redirect_uri: RedirectUri::parse(form.text("redirect_uri"))
@@ -108,9 +116,8 @@ async fn with_parameters(
         Ok(lodging) => (Some(lodging), None),
         Err(wrong) => (None, Some(wrong)),
     };
-    let from = Address::of_request(head, edge.proxies);
     match edge.desk.arrive(client, back, lodging, from).await? {
-        Onward::Login(handover) => Ok(edge.hand_over(login, &handover, &head.headers)),
+        Onward::Login(handover) => Ok(edge.hand_over(login, &handover, headers)),
         Onward::Back(back, found) => {
             // One of the two: what is right and allowed is begun.
             let refused = found.or(wrong);

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::Ask;
 use countersign_issuer::authorize::AuthorizedDevice;
+use countersign_login::Proxies;
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -27,6 +28,7 @@ struct Waiting<'a> {
 
 pub(super) async fn authorize(
     State(edge): State<Arc<Edge>>,
+    State(proxies): State<Proxies>,
     asking: Asking,
 ) -> Result<Response, Problem> {
     let client = asking.client()?;
@@ -36,7 +38,7 @@ pub(super) async fn authorize(
     let ask = Ask::parse(&scopes, &resources)?.and_details(details)?;
     // RFC 9449 §5: a proof is for the token endpoint. One that is here already binds the device code.
     let optional = ProofIs::Optional;
-    let from = asking.from(edge.proxies);
+    let from = asking.from(proxies);
     let waits = edge
         .desk
         .device(client.caller(), ask, asking.along(), from, optional)

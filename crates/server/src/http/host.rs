@@ -2,10 +2,11 @@
 //! service goes by no host, but a proxy in front may, and must not be told another one than the
 //! service is; nor may the two differ about where the next request begins.
 //!
-//! Two lengths hyper refuses. Of a length and an encoding it hands on the encoding alone, so the
+//! Two lengths that differ hyper refuses. Of a length and an encoding it hands on the encoding alone, so the
 //! edge tells what it saw ([`EndsTwice`]).
 
 use ::http::header::{HOST, TRANSFER_ENCODING};
+use ::http::uri::Authority;
 use ::http::{HeaderMap, Version};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -32,7 +33,7 @@ pub(super) async fn check(State(words): State<Worded>, request: Request, next: N
 
 fn fault(request: &Request) -> Option<Misfit> {
     let headers = request.headers();
-    if !is_said_once(request.version(), headers) {
+    if !is_said_once(request.version(), headers) || !is_for_a_host(request) {
         return Some(Misfit::Host);
     }
     if !headers.contains_key(TRANSFER_ENCODING) {
@@ -56,5 +57,25 @@ fn is_said_once(version: Version, headers: &HeaderMap) -> bool {
     match version {
         Version::HTTP_11 => hosts == 1,
         _ => hosts <= 1,
+    }
+}
+
+/// RFC 9112 §3.2: a field that names no host is refused. RFC 9113 §8.3.1: so is one beside
+/// `:authority` that names another. (Beside a whole URL in HTTP/1.1 it counts for nothing, RFC 9112
+/// §3.2.2.)
+fn is_for_a_host(request: &Request) -> bool {
+    let Some(host) = request.headers().get(HOST) else {
+        return true;
+    };
+    let target = match request.version() {
+        Version::HTTP_2 => request.uri().authority(),
+        _ => None,
+    };
+    let host = Authority::try_from(host.as_bytes()).ok();
+    let host = host.filter(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+    match (host, target) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(host), Some(authority)) => host == *authority,
     }
 }

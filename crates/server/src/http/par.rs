@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use countersign_issuer::Refusal;
 use countersign_issuer::authorize::{self, Lodging, PushForm};
+use countersign_login::Proxies;
 use serde::Serialize;
 
 use super::form::Form;
@@ -23,12 +24,13 @@ struct Lodged<'a> {
 
 pub(super) async fn lodge(
     State(edge): State<Arc<Edge>>,
+    State(proxies): State<Proxies>,
     asking: Asking,
 ) -> Result<Response, Problem> {
     let client = asking.client()?;
     let lodging = lodging(&asking.form)?;
     let caller = client.caller();
-    let from = asking.from(edge.proxies);
+    let from = asking.from(proxies);
     let lodged = edge
         .desk
         .push(caller, lodging, asking.along(), from)

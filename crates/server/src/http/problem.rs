@@ -119,7 +119,9 @@ impl Misfit {
             Self::TooLarge => "the body must be at most 64 KiB",
             Self::Late => "the rest of the request did not come in time",
             Self::Cut => "the body is not whole",
-            Self::Host => "the request must have one Host",
+            Self::Host => {
+                "the request must have one Host: a name or an address, and perhaps a port"
+            }
             Self::EndsTwice => {
                 "the request must have Content-Length or Transfer-Encoding, and not both"
             }

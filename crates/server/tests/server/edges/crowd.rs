@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use countersign::admin::v1::AuthenticationMethod;
+use countersign_server::Config;
 use http::StatusCode;
 
 use super::floods::held;
@@ -32,9 +33,13 @@ struct World {
 
 impl World {
     async fn with(number: u32) -> Self {
+        Self::started(|config| config.limits.public_requests_per_min = number).await
+    }
+
+    async fn started(change: impl FnOnce(&mut Config)) -> Self {
         let service = Service::start_cold(|config| {
             config.http.login_url = Some("https://login.example.com/enter".to_owned());
-            config.limits.public_requests_per_min = number;
+            change(config);
         })
         .await;
         service.clock.advance(WARM);
@@ -177,4 +182,32 @@ async fn a_flood_of_strangers_does_not_grow_the_store() {
     let most = 2 * (NUMBER as usize + earned) + 4;
     let grown = new.count();
     assert!(grown <= most, "{grown} records");
+}
+
+/// A header that everybody can write counts only where a proxy writes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_told_apart_by_a_proxy_where_there_is_one() {
+    for behind_proxy in [true, false] {
+        let world = World::started(|config| {
+            config.limits.public_requests_per_min = NUMBER;
+            config.login.behind_proxy = behind_proxy;
+        })
+        .await;
+        // Each has a whole share, or all have one together.
+        let mut let_in = 0;
+        for stranger in 1..=3 * NUMBER {
+            let from = format!("198.51.100.9, 192.0.2.{stranger}");
+            let ask = pushed("app").header("x-forwarded-for", from);
+            let_in += u32::from(world.web.send(ask).await.status.is_success());
+        }
+        let expected = if behind_proxy { 3 * NUMBER } else { NUMBER };
+        assert_eq!(let_in, expected, "behind a proxy: {behind_proxy}");
+        let again = || pushed("app").header("x-forwarded-for", "192.0.2.1");
+        let mut more = 0;
+        for _ in 0..NUMBER {
+            more += u32::from(world.web.send(again()).await.status.is_success());
+        }
+        let expected = if behind_proxy { NUMBER - 1 } else { 0 };
+        assert_eq!(more, expected, "of one: {behind_proxy}");
+    }
 }

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::web::{AUTHORIZE, FORM, HEALTH, PAR, Speaks, TOKEN, Web, basic, form, raw};
+use super::web::{AUTHORIZE, Ask, FORM, HEALTH, PAR, Speaks, TOKEN, Web, basic, form, raw};
 use crate::harness::{ORDERS, Service, service_client};
 use crate::proof::Key;
 
@@ -140,7 +140,31 @@ async fn a_request_that_could_end_twice_is_refused_and_its_connection_ends() {
             &form,
             &["400"],
         ),
+        (
+            "a host with a port",
+            format!("Host: [::1]:7443\r\n{one_length}"),
+            &form,
+            &["200", "200"],
+        ),
         ("no host", one_length.clone(), &form, &["400"]),
+        (
+            "an empty host",
+            format!("Host:\r\n{one_length}"),
+            &form,
+            &["400"],
+        ),
+        (
+            "a host with a path",
+            format!("Host: x/y\r\n{one_length}"),
+            &form,
+            &["400"],
+        ),
+        (
+            "a host with a user",
+            format!("Host: x@y\r\n{one_length}"),
+            &form,
+            &["400"],
+        ),
         (
             "two hosts",
             format!("Host: x\r\nHost: y\r\n{one_length}"),
@@ -170,6 +194,23 @@ async fn a_request_that_could_end_twice_is_refused_and_its_connection_ends() {
     }
     let one = Web::speaking(&service, Speaks::One);
     assert_eq!(one.get(HEALTH).await.status, 200, "and it goes on");
+}
+
+/// RFC 9113 §8.3.1: what would be for one host to a proxy, and for another to the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_2_a_host_is_that_of_the_target() {
+    let service = Service::start().await;
+    let ours = service.running().grpc_address().to_string();
+    let web = Web::speaking(&service, Speaks::Two);
+    for (host, status) in [
+        (ours.as_str(), 200),
+        ("other.example", 400),
+        ("", 400),
+        ("x/y", 400),
+    ] {
+        let answer = web.send(Ask::get(HEALTH).header("host", host)).await;
+        assert_eq!(answer.status, status, "{host}: {answer:?}");
+    }
 }
 
 /// What the pages of a person are is refused in front of them, too.

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::certificates::{Identity, client};
 use super::stand::{ISSUER, MTLS, Stand, by_itself};
-use crate::harness::{CALLBACK, ORDERS, strings};
+use crate::flow::pkce;
+use crate::harness::{CALLBACK, ORDERS, person_client, strings};
 use crate::http::web::{DEVICE, INTROSPECT, METADATA, PAR, REVOKE, TOKEN};
 
 /// An origin whose scripts may ask.
@@ -117,5 +118,38 @@ async fn each_alias_of_the_metadata_answers_there() {
         let without = ask(None).await;
         assert_eq!(without.status, 401, "{alias}: {without:?}");
         assert_eq!(without.json["error"], "invalid_client", "{alias}");
+    }
+}
+
+/// No proxy stands in front of the listener that asks for certificates: it could not show them.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_says_there_where_he_comes_from() {
+    const NUMBER: u32 = 3;
+    for behind_proxy in [true, false] {
+        let stand = Stand::start_with(|config| {
+            config.limits.public_requests_per_min = NUMBER;
+            config.login.behind_proxy = behind_proxy;
+        })
+        .await;
+        let app = person_client("app", admin::AuthenticationMethod::None);
+        stand.service.add(app).await;
+        let challenge = pkce().1;
+        let parameters = [
+            ("client_id", "app"),
+            ("response_type", "code"),
+            ("redirect_uri", CALLBACK),
+            ("resource", ORDERS),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        let mut statuses = Vec::new();
+        for stranger in 1..=NUMBER + 1 {
+            let from = format!("192.0.2.{stranger}");
+            let headers = [("x-forwarded-for", from.as_str())];
+            let (port, config) = (stand.mutual(), stand.config(None));
+            let answered = stand.post(port, config, PAR, &headers, &parameters).await;
+            statuses.push(answered.status);
+        }
+        assert_eq!(statuses, [201, 201, 201, 429], "{behind_proxy}");
     }
 }
