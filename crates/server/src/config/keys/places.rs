@@ -182,7 +182,8 @@ pub(super) const KEYS: &[Key] = &[
         values: "`no` or `yes`",
         meaning: "A proxy stands in front and ends `X-Forwarded-For` with the address that it was \
                   connected to from: wrong passwords are counted by that, and over HTTP what \
-                  limits.public_requests_per_min bounds.",
+                  limits.public_requests_per_min bounds. Not at mtls.address, where a proxy cannot \
+                  read what is sent.",
         takes_effect: TakesEffect::Restart,
         set: |config, value| {
             config.login.behind_proxy = value.one_of(&["no", "yes"])? == 1;
