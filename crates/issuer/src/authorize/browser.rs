@@ -215,7 +215,7 @@ pub fn resume(
             (stage, redirect(&to.uri, to.state.as_ref(), &answer, issuer))
         }
         Err(denial) => {
-            let answer = [("error", denial.error())];
+            let answer = denial.answer();
             let redirect_to = redirect(&to.uri, to.state.as_ref(), &answer, issuer);
             (Stage::Denied, redirect_to)
         }

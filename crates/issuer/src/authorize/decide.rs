@@ -190,7 +190,7 @@ pub fn approve(
     };
     let id = named.record;
     let code = handle(HandleKind::Code, id, issuer);
-    let redirect_to = sent_to(id, authorization, ("code", code.reveal()), issuer);
+    let redirect_to = sent_to(id, authorization, &[("code", code.reveal())], issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationApproved,
@@ -228,7 +228,7 @@ pub fn deny(
         Way::Redirect(redirect) => denial.unwrap_or(redirect.wishes.denial()),
         Way::Device(_) => Denial::AccessDenied,
     };
-    let redirect_to = sent_to(id, authorization, ("error", denial.error()), issuer);
+    let redirect_to = sent_to(id, authorization, &denial.answer(), issuer);
     let event = Event {
         at: now,
         kind: EventKind::AuthorizationDenied,
@@ -347,7 +347,7 @@ impl Authorization {
 fn sent_to(
     id: RecordId,
     authorization: &Authorization,
-    answer: (&str, &str),
+    answer: &[(&str, &str)],
     issuer: &Issuer,
 ) -> Option<RedirectTo> {
     match &authorization.way {
@@ -357,7 +357,7 @@ fn sent_to(
             let way_back = way_back.reveal();
             Some(RedirectTo(format!("{name}/authorize?resume={way_back}")))
         }
-        Way::Redirect(to) => Some(redirect(&to.uri, to.state.as_ref(), &[answer], issuer)),
+        Way::Redirect(to) => Some(redirect(&to.uri, to.state.as_ref(), answer, issuer)),
         Way::Device(_) => None,
     }
 }

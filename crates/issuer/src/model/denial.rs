@@ -27,4 +27,27 @@ impl Denial {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
         }
     }
+
+    /// The value of `error_description`, for whoever writes the client.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "the person declined",
+            Self::LoginRequired => "the person would have to log in: ask without prompt=none",
+            Self::ConsentRequired => "the person would have to be asked: ask without prompt=none",
+            Self::InteractionRequired => {
+                "the person would have to do something: ask without prompt=none"
+            }
+            Self::UnmetAuthenticationRequirements => {
+                "nobody can log in here in any of the ways that acr_values names"
+            }
+        }
+    }
+
+    /// What the client's redirect URI is given.
+    pub(crate) const fn answer(self) -> [(&'static str, &'static str); 2] {
+        [
+            ("error", self.error()),
+            ("error_description", self.description()),
+        ]
+    }
 }

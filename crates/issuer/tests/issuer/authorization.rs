@@ -270,7 +270,7 @@ fn a_refusal_sends_the_browser_back_with_the_error() {
     let redirect = world.deny(uri).unwrap();
     assert_eq!(
         redirect.reveal(),
-        "https://shop.example/cb?a=b&error=access_denied&iss=https%3A%2F%2Ftokens.internal%3A7443"
+        "https://shop.example/cb?a=b&error=access_denied&error_description=the+person+declined&iss=https%3A%2F%2Ftokens.internal%3A7443"
     );
     let event = world.events.last().unwrap();
     assert_eq!(event.kind, EventKind::AuthorizationDenied);

@@ -343,6 +343,21 @@ fn an_empty_file_is_the_default() {
 }
 
 #[test]
+fn a_file_says_no_and_yes_as_toml_does() {
+    for (said, expected) in [
+        ("true", true),
+        ("\"yes\"", true),
+        ("false", false),
+        ("\"no\"", false),
+    ] {
+        let config = from_file(&format!("[login]\nserve = {said}")).expect("right");
+        assert_eq!(config.login.serve, expected, "{said}");
+    }
+    let wrong = from_file("[http]\naddress = true").expect_err("no address");
+    assert!(wrong.to_string().contains("http.address"), "{wrong}");
+}
+
+#[test]
 fn paths_follow_the_directory() {
     let config = from_file("[store]\ndirectory = \"/var/lib/countersign\"").expect("right");
     assert_eq!(config.key_file(), Path::new("/var/lib/countersign.key"));

@@ -72,10 +72,14 @@ impl Value<'_> {
         .ok_or_else(|| "a number from 0 to 1".to_owned())
     }
 
-    /// One of `words`, by its place.
+    /// One of `words`, by its place. A file may say `no` and `yes` as TOML does.
     pub(super) fn one_of(&self, words: &[&str]) -> Result<usize, String> {
-        self.text()
-            .ok()
+        let said = match self {
+            Self::Toml(toml::Value::Boolean(false)) => Ok("no".to_owned()),
+            Self::Toml(toml::Value::Boolean(true)) => Ok("yes".to_owned()),
+            _ => self.text(),
+        };
+        said.ok()
             .and_then(|text| words.iter().position(|word| *word == text))
             .ok_or_else(|| {
                 let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();

@@ -251,6 +251,8 @@ pub(super) fn check_back(what: &str, service: &Service, answer: &Answer, error: 
         Some(error),
         "{what}: {url}"
     );
+    let description = parameter(&url, "error_description");
+    assert!(description.is_some_and(|text| !text.is_empty()), "{what}");
     assert_eq!(parameter(&url, "state").as_deref(), Some("s-1"), "{what}");
     let issuer = Some(service.issuer());
     assert_eq!(parameter(&url, "iss").as_deref(), issuer, "{what}");
