@@ -7,7 +7,6 @@ mod consent;
 mod device;
 mod login;
 mod short;
-mod source;
 
 use std::time::Duration;
 
@@ -20,31 +19,28 @@ pub(crate) use consent::{Consenting, consent};
 pub(crate) use device::device;
 pub(crate) use login::{LoggingIn, login};
 pub(crate) use short::{
-    busy, device_allowed, device_denied, fault, forged, gone, late, leave, logged_out, malformed,
-    no_such_page,
+    busy, device_allowed, device_denied, fault, forged, going_on, gone, late, leave, logged_out,
+    malformed, no_such_page,
 };
-pub(crate) use source::source_of;
 
 /// The one stylesheet.
 pub(crate) const STYLE: &str = include_str!("pages/style.css");
 
-/// Where the application is, and where browsers go afterwards.
+/// Where the application is.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The path of its URL, without a slash at its end.
     pub(crate) base: String,
     /// What its cookie is called.
     pub(crate) cookie_name: String,
-    /// The issuer's origin, as a policy's source.
-    pub(crate) issuer: String,
 }
 
 /// A page.
 pub(crate) struct Page {
     title: &'static str,
     main: Markup,
-    /// Where its forms may lead in the end, besides here and the issuer.
-    pub(crate) form_targets: Vec<String>,
+    /// Where the browser goes on to by itself.
+    onward: Option<String>,
 }
 
 /// What is wrong with what was sent.
@@ -61,8 +57,8 @@ pub(crate) enum Problem {
 }
 
 impl Place {
-    /// Of the application at that URL, for an issuer.
-    pub(crate) fn at(url: &Url, issuer: String) -> Self {
+    /// Of the application at that URL.
+    pub(crate) fn at(url: &Url) -> Self {
         let base = url.path().trim_end_matches('/').to_owned();
         let origin = url.origin().ascii_serialization();
         // A host's applications share their cookies, whatever their paths and ports are: each has a
@@ -77,7 +73,6 @@ impl Place {
         Self {
             base,
             cookie_name: format!("__Host-countersign-login-{which}"),
-            issuer,
         }
     }
 
@@ -92,14 +87,13 @@ impl Page {
         Self {
             title,
             main,
-            form_targets: Vec::new(),
+            onward: None,
         }
     }
 
-    /// Its forms may lead there in the end.
-    fn leading_to(mut self, redirect_uri: &str) -> Self {
-        let target = url::Url::parse(redirect_uri).ok();
-        self.form_targets = target.as_ref().and_then(source_of).into_iter().collect();
+    /// The browser goes on by itself.
+    fn leading_to(mut self, url: &str) -> Self {
+        self.onward = Some(url.to_owned());
         self
     }
 
@@ -113,6 +107,9 @@ impl Page {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta name="robots" content="noindex";
+                    @if let Some(url) = &self.onward {
+                        meta http-equiv="refresh" content={ "0; url=" (url) };
+                    }
                     title { (self.title) }
                     link rel="stylesheet" href=(place.path("style.css"));
                 }
@@ -190,7 +187,7 @@ mod tests {
     fn each_application_of_a_host_has_a_cookie_of_its_own() {
         let name = |url: &str| {
             let url = Url::parse(url).unwrap();
-            Place::at(&url, String::new()).cookie_name
+            Place::at(&url).cookie_name
         };
         let ours = name("https://id.example/a/login");
         assert_eq!(name("https://id.example/a/login/"), ours);
@@ -215,32 +212,6 @@ mod tests {
             (300_000, "5 minutes"),
         ] {
             assert_eq!(in_words(Duration::from_millis(millis)), words);
-        }
-    }
-
-    #[test]
-    fn a_redirect_uri_adds_its_origin_to_the_policy_and_nothing_more() {
-        for (uri, target) in [
-            (
-                "https://desk.example/back?x=1",
-                Some("https://desk.example"),
-            ),
-            (
-                "https://desk.example:8443/back",
-                Some("https://desk.example:8443"),
-            ),
-            ("http://127.0.0.1:1234/back", Some("http://127.0.0.1:1234")),
-            ("http://[::1]:1234/back", Some("http://[::1]:1234")),
-            ("com.example.desk:/back", Some("com.example.desk:")),
-            ("https://a;script-src/back", None),
-            ("https://a,b/back", None),
-            ("javascript:alert(1)", None),
-            ("data:text/html,x", None),
-            ("", None),
-        ] {
-            let page = Page::new("", html! {}).leading_to(uri);
-            let targets: Vec<_> = page.form_targets.iter().map(String::as_str).collect();
-            assert_eq!(targets, Vec::from_iter(target), "{uri}");
         }
     }
 }

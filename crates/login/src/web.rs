@@ -30,7 +30,7 @@ use crate::accounts::Accounts;
 use crate::address::Proxies;
 use crate::consents::Consents;
 use crate::event::Witness;
-use crate::pages::{self, Place};
+use crate::pages::Place;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::token_service::TokenService;
@@ -115,9 +115,11 @@ impl App {
             return Err(SettingsError::Url);
         }
         let issuer = Url::parse(&settings.issuer).map_err(|_| SettingsError::Issuer)?;
-        let issuer = pages::source_of(&issuer).ok_or(SettingsError::Issuer)?;
+        if !matches!(issuer.scheme(), "https" | "http") {
+            return Err(SettingsError::Issuer);
+        }
         Ok(Self(Arc::new(Inner {
-            place: Place::at(&url, issuer),
+            place: Place::at(&url),
             origin: url.origin().ascii_serialization(),
             proxies: settings.proxies,
             sessions: Sessions::new(Arc::clone(store), accounts.clone()),

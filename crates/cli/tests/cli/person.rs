@@ -81,14 +81,22 @@ impl Person {
             for set in answer.headers().get_all(SET_COOKIE) {
                 self.keep(&at, set.to_str().unwrap());
             }
-            let Some(to) = answer.headers().get(LOCATION) else {
-                return Page {
-                    at,
-                    status: answer.status().as_u16(),
-                    text: answer.body_mut().read_to_string().unwrap(),
-                };
+            if let Some(to) = answer.headers().get(LOCATION) {
+                at = at.join(to.to_str().unwrap()).unwrap();
+                continue;
+            }
+            let text = answer.body_mut().read_to_string().unwrap();
+            // What browsers do after this.
+            if let Some((_, rest)) = text.split_once("http-equiv=\"refresh\" content=\"0; url=") {
+                let to = rest.split('"').next().unwrap().replace("&amp;", "&");
+                at = at.join(&to).unwrap();
+                continue;
+            }
+            return Page {
+                at,
+                status: answer.status().as_u16(),
+                text,
             };
-            at = at.join(to.to_str().unwrap()).unwrap();
         }
         panic!("led around in a circle, last to {at}");
     }

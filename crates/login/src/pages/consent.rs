@@ -61,7 +61,7 @@ pub(crate) fn consent(place: &Place, of: &Consenting<'_>) -> Page {
         }
         (whose(place, of))
     };
-    Page::new("Allow access?", main).leading_to(&asked.redirect_uri)
+    Page::new("Allow access?", main)
 }
 
 fn scopes(of: &Consenting<'_>) -> Markup {

@@ -97,11 +97,7 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
             }
         }
     };
-    let page = Page::new("Log in", main);
-    match form.request {
-        Some((_, asked)) => page.leading_to(&asked.redirect_uri),
-        None => page,
-    }
+    Page::new("Log in", main)
 }
 
 fn why(form: &LoggingIn<'_>) -> Markup {

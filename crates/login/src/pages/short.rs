@@ -93,6 +93,18 @@ pub(crate) fn logged_out(place: &Place) -> Page {
     )
 }
 
+/// On to where the request came from. Browsers hold the whole chain of redirects that follows a form
+/// against the page's `form-action`, and nobody knows where a client's own redirects lead: a page
+/// ends the chain. The link is for browsers that do not go on by themselves.
+pub(crate) fn going_on(to: &str) -> Page {
+    let main = html! {
+        h1 { "Going back" }
+        p { "You are on your way back to where you came from." }
+        p { a #onward href=(to) rel="noreferrer" autofocus { "Continue" } }
+    };
+    Page::new("Going back", main).leading_to(to)
+}
+
 /// Asks before it logs out.
 pub(crate) fn leave(place: &Place, token: &str, account: &Account) -> Page {
     let main = html! {

@@ -4,7 +4,7 @@ use tracing::{info, warn};
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::{Standing, approved, back_to, declined, standing};
+use super::enter::{After, Standing, approved, back_to, declined, standing};
 use super::reply::{Reply, Stop};
 use crate::consent;
 use crate::named::Named;
@@ -17,7 +17,7 @@ pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     match sent.fields.one("decision") {
         Some("allow") => allowed(app, &sent, named).await,
         // Also by who is not logged in: going back is always possible.
-        Some("deny") => declined(app, named.handle, Denial::Declined).await,
+        Some("deny") => declined(app, named.handle, Denial::Declined, After::Form).await,
         _ => Err(Stop::Malformed),
     }
 }
@@ -42,7 +42,7 @@ async fn allowed(app: &Inner, sent: &Sent, named: Named<'_>) -> Result<Reply, St
     }
     let remembered = sent.fields.one("remember") == Some("yes");
     let subject = who.account.subject.clone();
-    let reply = approved(app, named.handle, &who, chosen.clone()).await?;
+    let reply = approved(app, named.handle, &who, chosen.clone(), After::Form).await?;
     info!(client = %asked.client_id, account = %who.account.name, "somebody allowed a client");
     if remembered && consent::can_be_remembered(&asked) {
         let remembering = app.consents.remember(&subject, &asked, &chosen, app.now());

@@ -1,8 +1,8 @@
 //! A browser arrives, with a request or without.
 
-use super::Inner;
 use super::asking::Asking;
 use super::reply::{Reply, Stop};
+use super::{Fields, Inner};
 use crate::consent;
 use crate::named::Named;
 use crate::pages::{self, Consenting, LoggingIn};
@@ -20,6 +20,23 @@ pub(super) enum Standing {
     ProofNeeded(LoggedIn),
     /// They may decide.
     MayDecide(LoggedIn),
+}
+
+/// What the browser comes from: after a form of ours, its policy holds for every redirect.
+#[derive(Copy, Clone)]
+pub(super) enum After {
+    Form,
+    Link,
+}
+
+impl After {
+    /// What [`back_to`] says. Where somebody else says it, a page comes first: no harm.
+    fn of(query: &Fields) -> Self {
+        match query.one("after") {
+            Some("form") => Self::Form,
+            _ => Self::Link,
+        }
+    }
 }
 
 pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
@@ -41,7 +58,9 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         return silently(app, named.handle, standing, asked).await;
     }
     let page = match standing {
-        Standing::Unmet => return declined(app, named.handle, Denial::Unmet).await,
+        Standing::Unmet => {
+            return declined(app, named.handle, Denial::Unmet, After::of(&asking.query)).await;
+        }
         Standing::LoginNeeded => {
             let token = id.form_token();
             pages::login(&app.place, &LoggingIn::to_go_on(&token, named, &asked))
@@ -53,7 +72,8 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         }
         Standing::MayDecide(who) => {
             if app.consents.covers(&who.account.subject, &asked).await? {
-                return approved(app, named.handle, &who, asked.scopes).await;
+                let after = After::of(&asking.query);
+                return approved(app, named.handle, &who, asked.scopes, after).await;
             }
             let consenting = Consenting {
                 token: &id.form_token(),
@@ -81,17 +101,22 @@ async fn silently(
         Standing::LoginNeeded | Standing::ProofNeeded(_) => Denial::LoginRequired,
         Standing::MayDecide(who) => {
             if app.consents.covers(&who.account.subject, &asked).await? {
-                return approved(app, handle, &who, asked.scopes).await;
+                return approved(app, handle, &who, asked.scopes, After::Link).await;
             }
             Denial::ConsentRequired
         }
     };
-    declined(app, handle, why).await
+    declined(app, handle, why, After::Link).await
 }
 
-pub(super) async fn declined(app: &Inner, handle: &str, why: Denial) -> Result<Reply, Stop> {
+pub(super) async fn declined(
+    app: &Inner,
+    handle: &str,
+    why: Denial,
+    after: After,
+) -> Result<Reply, Stop> {
     let to = app.tokens.deny(handle, why).await?;
-    Ok(gone_on(to, || pages::device_denied(&app.place)))
+    gone_on(to, after, || pages::device_denied(&app.place))
 }
 
 pub(super) fn standing(found: Option<LoggedIn>, handle: &str, asked: &Asked) -> Standing {
@@ -110,6 +135,7 @@ pub(super) async fn approved(
     handle: &str,
     who: &LoggedIn,
     scopes: Vec<String>,
+    after: After,
 ) -> Result<Reply, Stop> {
     let approval = Approval {
         subject: who.account.subject.clone(),
@@ -118,22 +144,22 @@ pub(super) async fn approved(
         acr: ACR_PASSWORD,
     };
     let to = app.tokens.approve(handle, &approval).await?;
-    Ok(gone_on(to, || pages::device_allowed(&app.place)))
+    gone_on(to, after, || pages::device_allowed(&app.place))
 }
 
 /// A device learns of it by itself: the person is told.
-fn gone_on(to: String, told: impl FnOnce() -> pages::Page) -> Reply {
-    if to.is_empty() {
-        Reply::page(told())
-    } else {
-        Reply::redirect(to)
+fn gone_on(to: String, after: After, told: impl FnOnce() -> pages::Page) -> Result<Reply, Stop> {
+    match after {
+        _ if to.is_empty() => Ok(Reply::page(told())),
+        After::Form => Reply::going_on(&to),
+        After::Link => Ok(Reply::redirect(to)),
     }
 }
 
 /// Where the browser is sent to see what comes next with a request.
 pub(super) fn back_to(app: &Inner, named: Option<Named<'_>>) -> String {
     match named {
-        Some(named) => format!("{}?{}", app.place.path(""), named.query()),
+        Some(named) => format!("{}?{}&after=form", app.place.path(""), named.query()),
         None => app.place.path("account"),
     }
 }

@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 use tracing::{error, warn};
+use url::Url;
 
 use super::asking::Browser;
 use crate::accounts::AccountsError;
@@ -21,6 +22,22 @@ use crate::token_service::Trouble;
 
 /// What is said where the token service does not say how long to wait.
 const WAIT: Duration = Duration::from_secs(5);
+
+/// Schemes that a browser runs or shows itself: nowhere to send anybody.
+const OWN_SCHEMES: [&str; 7] = [
+    "about",
+    "blob",
+    "data",
+    "file",
+    "filesystem",
+    "javascript",
+    "view-source",
+];
+
+/// No script, no frame, nothing from elsewhere; forms lead here and nowhere else, redirects after
+/// them included.
+const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; \
+     base-uri 'none'; form-action 'self'";
 
 /// An answer.
 pub(crate) struct Reply {
@@ -146,6 +163,18 @@ impl Reply {
         }
     }
 
+    /// On to a client, after a form: by a page, or the form's policy would hold for whatever the
+    /// client redirects to.
+    pub(crate) fn going_on(to: &str) -> Result<Self, Stop> {
+        match Url::parse(to) {
+            Ok(url) if !OWN_SCHEMES.contains(&url.scheme()) => Ok(Self::page(pages::going_on(to))),
+            _ => {
+                error!("the token service sends browsers to where nobody can go");
+                Err(Stop::Fault)
+            }
+        }
+    }
+
     /// The form was not taken: the page says why, and has it again.
     pub(crate) fn refused(mut self) -> Self {
         self.status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -182,13 +211,13 @@ impl Reply {
 
     pub(crate) fn response(self, place: &Place) -> Response {
         let cookie = self.cookie.map(|keeps| keeps.cookie(place));
-        let (body, targets) = match self.body {
-            Content::Page(page) => (page.html(place), page.form_targets),
+        let body = match self.body {
+            Content::Page(page) => page.html(place),
             Content::Redirect(to) => match HeaderValue::try_from(to) {
                 Ok(to) => {
                     let mut response = self.status.into_response();
                     response.headers_mut().insert(LOCATION, to);
-                    return finished(response, place, &[], cookie);
+                    return finished(response, cookie);
                 }
                 Err(_) => {
                     error!("the token service sends browsers to what is no URL");
@@ -205,7 +234,7 @@ impl Reply {
             let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, secs.into());
         }
-        finished(response, place, &targets, cookie)
+        finished(response, cookie)
     }
 }
 
@@ -229,14 +258,9 @@ impl Keeps {
     }
 }
 
-fn finished(
-    mut response: Response,
-    place: &Place,
-    form_targets: &[String],
-    cookie: Option<Cookie<'static>>,
-) -> Response {
+fn finished(mut response: Response, cookie: Option<Cookie<'static>>) -> Response {
     let headers = response.headers_mut();
-    protect(headers, &policy(place, form_targets));
+    protect(headers, POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(cookie) = cookie.and_then(|it| HeaderValue::try_from(it.to_string()).ok()) {
         headers.insert(SET_COOKIE, cookie);
@@ -244,22 +268,7 @@ fn finished(
     response
 }
 
-/// No script, no frame, nothing from elsewhere. Browsers follow a form's redirects by
-/// `form-action`: where the browser may go in the end has to stand there too.
-fn policy(place: &Place, form_targets: &[String]) -> String {
-    let mut policy = format!(
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
-         form-action 'self' {}",
-        place.issuer
-    );
-    for target in form_targets {
-        policy.push(' ');
-        policy.push_str(target);
-    }
-    policy
-}
-
-fn protect(headers: &mut HeaderMap, policy: &str) {
+fn protect(headers: &mut HeaderMap, policy: &'static str) {
     let fixed: [(HeaderName, &'static str); 5] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
@@ -277,10 +286,8 @@ fn protect(headers: &mut HeaderMap, policy: &str) {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Sources are checked where they are read: nothing in them ends the header.
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
-    }
+    let policy = HeaderValue::from_static(policy);
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
 }
 
 /// The one stylesheet.

@@ -161,9 +161,28 @@ impl Seen {
         is_there.then(|| self.field("typed"))
     }
 
-    pub(crate) fn location(&self) -> &str {
-        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.text);
-        self.headers[LOCATION].to_str().unwrap()
+    /// Where the browser is sent: by a redirect, or by the page that ends the chain of a form.
+    pub(crate) fn location(&self) -> String {
+        match self.status {
+            StatusCode::OK => self.onward(),
+            status => {
+                assert_eq!(status, StatusCode::SEE_OTHER, "{}", self.text);
+                self.headers[LOCATION].to_str().unwrap().to_owned()
+            }
+        }
+    }
+
+    /// Where the page sends the browser by itself, and by its link.
+    pub(crate) fn onward(&self) -> String {
+        self.says(200, "Going back");
+        let after = |begin: &str| {
+            let (_, rest) = self.text.split_once(begin).expect(begin);
+            let url = rest.split('"').next().unwrap_or_default();
+            url.replace("&amp;", "&")
+        };
+        let url = after("http-equiv=\"refresh\" content=\"0; url=");
+        assert_eq!(after("id=\"onward\" href=\""), url);
+        url
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

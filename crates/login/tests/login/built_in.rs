@@ -61,7 +61,7 @@ async fn allowed(origin: &str, base: &str, handle: &str) -> String {
     ];
     let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let back = browser.post(&format!("{base}/password"), &fields).await;
-    let page = browser.get(back.location()).await;
+    let page = browser.get(&back.location()).await;
     page.says(200, "Allow access?");
     let fields = [
         ("token", page.token()),
@@ -71,7 +71,7 @@ async fn allowed(origin: &str, base: &str, handle: &str) -> String {
     ];
     let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let seen = browser.post(&format!("{base}/decision"), &fields).await;
-    seen.location().to_owned()
+    seen.onward()
 }
 
 #[tokio::test(flavor = "multi_thread")]

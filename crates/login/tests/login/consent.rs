@@ -20,7 +20,7 @@ async fn a_person_logs_in_and_allows() {
     let page = browser.get("/?interaction=h").await;
     page.says(200, "The Desk");
     let seen = log_in(&mut browser, &page, "ann", PASSWORD).await;
-    assert_eq!(seen.location(), "/?interaction=h");
+    assert_eq!(seen.location(), "/?interaction=h&after=form");
     let page = browser.get("/?interaction=h").await;
     for text in [
         "<h1>Allow access?</h1>",
@@ -34,7 +34,7 @@ async fn a_person_logs_in_and_allows() {
         page.says(200, text);
     }
     let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
-    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
+    assert_eq!(seen.onward(), "https://desk.example/back?code=made-up");
     let approval = world.tokens.last();
     assert_eq!(approval.subject, "subject-of-ann");
     assert_eq!(approval.scopes, BOTH);
@@ -88,7 +88,7 @@ async fn a_person_denies_logged_in_or_not() {
     let page = browser.get("/?interaction=h").await;
     let seen = decide(&mut browser, &page, "deny", BOTH, true).await;
     assert_eq!(
-        seen.location(),
+        seen.onward(),
         "https://desk.example/back?error=access_denied"
     );
 
@@ -97,7 +97,7 @@ async fn a_person_denies_logged_in_or_not() {
     let page = browser.get("/?interaction=i").await;
     let seen = decide(&mut browser, &page, "deny", &[], false).await;
     assert_eq!(
-        seen.location(),
+        seen.onward(),
         "https://desk.example/back?error=access_denied"
     );
     let declined = ["h", "i"].map(|handle| (handle.to_owned(), Denial::Declined));
@@ -130,7 +130,7 @@ async fn nobody_allows_who_is_not_logged_in() {
     let mut browser = world.browser();
     let page = browser.get("/?interaction=h").await;
     let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
-    assert_eq!(seen.location(), "/?interaction=h");
+    assert_eq!(seen.location(), "/?interaction=h&after=form");
     assert!(world.tokens.approved.lock().is_empty());
 }
 
@@ -147,8 +147,13 @@ async fn what_is_remembered_is_not_asked_again_and_nothing_more() {
 
     world.tokens.asks("same", desk());
     let seen = browser.get("/?interaction=same").await;
+    assert_eq!(seen.status, 303);
     assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
     assert_eq!(world.tokens.last().scopes, BOTH);
+    // A redirect that follows a form ends its chain, too.
+    world.tokens.asks("same", desk());
+    let seen = browser.get("/?interaction=same&after=form").await;
+    assert_eq!(seen.onward(), "https://desk.example/back?code=made-up");
 
     let more = vec!["orders.read".to_owned(), "orders.purge".to_owned()];
     for (handle, asked) in [
@@ -276,9 +281,7 @@ async fn what_cannot_be_remembered_holds_nobody_up() {
     world.store.refuse(true);
     let seen = decide(&mut browser, &page, "allow", BOTH, true).await;
     world.store.refuse(false);
-    assert_eq!(seen.status, 303);
-    assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
-    assert_eq!(seen.text, "");
+    assert_eq!(seen.onward(), "https://desk.example/back?code=made-up");
     assert_eq!(world.tokens.last().scopes, BOTH);
     assert_eq!(world.tokens.approved.lock().len(), 1);
     assert!(world.tokens.denied.lock().is_empty());
@@ -370,7 +373,7 @@ async fn somebody_else_may_go_on_with_the_request() {
     let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
     assert_eq!(
         browser.post("/logout", &fields).await.location(),
-        "/?interaction=h"
+        "/?interaction=h&after=form"
     );
     let page = browser.get("/?interaction=h").await;
     log_in(&mut browser, &page, "bob", PASSWORD).await;

@@ -33,13 +33,13 @@ async fn a_code_leads_to_what_the_device_asks_for_and_is_shown_beside_it() {
     world.tokens.waits("bcdf ghjk", "h", television());
     let mut browser = world.browser();
     let seen = typed(&mut browser, "bcdf ghjk").await;
-    let at = seen.location().to_owned();
+    let at = seen.location();
     let begin = format!("/?interaction=h&typed={CODE}.");
     assert!(at.starts_with(&begin), "{at}");
     let page = browser.get(&at).await;
     page.says(200, "<h1>Log in</h1>");
     let seen = log_in(&mut browser, &page, "ann", PASSWORD).await;
-    let after = seen.location().to_owned();
+    let after = seen.location();
     // The browser has another name now, and what it typed goes with it.
     assert!(after.starts_with(&begin) && after != at, "{after}");
     assert_eq!(browser.get(&at).await.location(), "/device");
@@ -53,7 +53,7 @@ async fn a_code_leads_to_what_the_device_asks_for_and_is_shown_beside_it() {
     assert_eq!(world.tokens.last().subject, "subject-of-ann");
 
     world.tokens.waits(CODE, "i", television());
-    let at = typed(&mut browser, CODE).await.location().to_owned();
+    let at = typed(&mut browser, CODE).await.location();
     let page = browser.get(&at).await;
     let seen = decide(&mut browser, &page, "deny", &[], false).await;
     seen.says(200, "Nothing was allowed");
@@ -122,7 +122,7 @@ async fn what_was_typed_in_one_browser_is_nothing_in_another() {
     world.tokens.waits(CODE, "h", television());
     // Somebody begins a device, types its code himself, and sends the link on.
     let mut attacker = world.browser();
-    let link = typed(&mut attacker, CODE).await.location().to_owned();
+    let link = typed(&mut attacker, CODE).await.location();
     let own = attacker.get(&link).await;
     own.says(200, "<h1>Log in</h1>");
     let sealed = own.typed().expect("it was typed here");
@@ -153,13 +153,13 @@ async fn what_was_typed_in_one_browser_is_nothing_in_another() {
         ("password", PASSWORD),
     ];
     let seen = ann.post("/password", &fields).await;
-    assert_eq!(seen.location(), "/?interaction=h");
+    assert_eq!(seen.location(), "/?interaction=h&after=form");
     assert_eq!(ann.get("/?interaction=h").await.location(), "/device");
     assert!(world.tokens.approved.lock().is_empty());
 
     // What she types herself is for what she typed.
     world.tokens.waits("ZZZZ-ZZZZ", "i", television());
-    let at = typed(&mut ann, CODE).await.location().to_owned();
+    let at = typed(&mut ann, CODE).await.location();
     ann.get(&at).await.says(200, "Allow access?");
     let other = at.replace("interaction=h", "interaction=i");
     assert_eq!(ann.get(&other).await.location(), "/device");
@@ -171,7 +171,7 @@ async fn a_code_is_shown_of_devices_alone() {
     world.tokens.waits(CODE, "h", desk());
     let mut browser = world.anns_browser().await;
     // By a link of somebody's making, and with a code that was typed for a request of no device.
-    let typed = typed(&mut browser, CODE).await.location().to_owned();
+    let typed = typed(&mut browser, CODE).await.location();
     for path in [
         "/?interaction=h&user_code=PAY-NOW",
         "/?interaction=h&typed=PAY-NOW",
@@ -189,7 +189,7 @@ async fn a_code_that_was_typed_long_ago_is_typed_again() {
     let world = World::new().await;
     world.tokens.waits(CODE, "h", television());
     let mut browser = world.anns_browser().await;
-    let at = typed(&mut browser, CODE).await.location().to_owned();
+    let at = typed(&mut browser, CODE).await.location();
     let page = browser.get(&at).await;
     page.says(200, "Allow access?");
     world.clock.advance(Duration::from_secs(601));
@@ -207,7 +207,7 @@ async fn somebody_else_goes_on_with_the_code_that_was_typed() {
     world.account("bob", "Bob").await;
     world.tokens.waits(CODE, "h", television());
     let mut browser = world.anns_browser().await;
-    let at = typed(&mut browser, CODE).await.location().to_owned();
+    let at = typed(&mut browser, CODE).await.location();
     let page = browser.get(&at).await;
     let (token, typed) = (page.token(), page.typed().unwrap());
     let fields = [
@@ -216,12 +216,12 @@ async fn somebody_else_goes_on_with_the_code_that_was_typed() {
         ("typed", typed.as_str()),
     ];
     let before = browser.session().map(str::to_owned);
-    let at = browser.post("/logout", &fields).await.location().to_owned();
+    let at = browser.post("/logout", &fields).await.location();
     assert_ne!(browser.session().map(str::to_owned), before);
     let page = browser.get(&at).await;
     page.says(200, "<h1>Log in</h1>");
     let at = log_in(&mut browser, &page, "bob", PASSWORD).await;
-    let page = browser.get(at.location()).await;
+    let page = browser.get(&at.location()).await;
     page.says(200, "Your device shows");
     let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
     seen.says(200, "The device may go on");

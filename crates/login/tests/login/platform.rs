@@ -86,10 +86,10 @@ async fn what_a_person_allows_becomes_a_token_of_theirs() -> Result<(), Problem>
     let page = browser.get(&entry(&handle)).await;
     page.says(200, "&lt;The&gt; Desk");
     let seen = log_in(&mut browser, &page, "ann", PASSWORD).await;
-    assert_eq!(seen.location(), entry(&handle));
+    assert_eq!(seen.location(), format!("{}&after=form", entry(&handle)));
     let page = browser.get(&entry(&handle)).await;
     let seen = decide(&mut browser, &page, "allow", &["orders.read"], true).await;
-    let location = seen.location().to_owned();
+    let location = seen.location();
     assert!(location.starts_with(BACK), "{location}");
     assert_eq!(parameter(&location, "state").as_deref(), Some("kept"));
     assert_eq!(
@@ -122,14 +122,14 @@ async fn what_a_person_allows_becomes_a_token_of_theirs() -> Result<(), Problem>
         .location();
     let (handle, _) = pushed(&desk).await?;
     let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(seen.location(), "code").is_some());
+    assert!(parameter(&seen.location(), "code").is_some());
 
     let (handle, _) = pushed(&desk).await?;
     let mut browser = world.browser();
     let page = browser.get(&entry(&handle)).await;
     let seen = decide(&mut browser, &page, "deny", &[], false).await;
     assert_eq!(
-        parameter(seen.location(), "error").as_deref(),
+        parameter(&seen.location(), "error").as_deref(),
         Some("access_denied")
     );
 
@@ -164,7 +164,7 @@ async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
         .location();
     let (handle, _) = pushed(&desk).await?;
     let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(seen.location(), "code").is_some());
+    assert!(parameter(&seen.location(), "code").is_some());
 
     // Changed, it is who it was.
     let mut clients = ClientServiceClient::new(platform.admin().await?);
@@ -184,7 +184,7 @@ async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
     clients.update_client(update).await?;
     let (handle, _) = pushed(&desk).await?;
     let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(seen.location(), "code").is_some());
+    assert!(parameter(&seen.location(), "code").is_some());
 
     let delete = DeleteClientRequest {
         client_id: "desk".to_owned(),
@@ -203,7 +203,7 @@ async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
         .location();
     let (handle, _) = pushed(&desk).await?;
     let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(seen.location(), "code").is_some());
+    assert!(parameter(&seen.location(), "code").is_some());
     platform.stop().await
 }
 
@@ -212,9 +212,12 @@ async fn a_client_that_wants_more_than_a_password_is_told_so() -> Result<(), Pro
     let (platform, desk, world) = started().await?;
     let (handle, _) = pushed_wanting(&desk, &["phr", "mfa"]).await?;
     let seen = world.browser().get(&entry(&handle)).await;
-    let error = parameter(seen.location(), "error");
+    let error = parameter(&seen.location(), "error");
     assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"));
-    assert_eq!(parameter(seen.location(), "state").as_deref(), Some("kept"));
+    assert_eq!(
+        parameter(&seen.location(), "state").as_deref(),
+        Some("kept")
+    );
     let (handle, _) = pushed_wanting(&desk, &["phr", "pwd"]).await?;
     let page = world.browser().get(&entry(&handle)).await;
     page.says(200, "<h1>Log in</h1>");

@@ -20,7 +20,7 @@ async fn a_login_that_is_too_old_is_done_again_once() {
     };
     world.tokens.asks("young", asked);
     browser
-        .get("/?interaction=young")
+        .get("/?interaction=young&after=form")
         .await
         .says(200, "Allow access?");
 
@@ -30,24 +30,24 @@ async fn a_login_that_is_too_old_is_done_again_once() {
         ..desk()
     };
     world.tokens.asks("young", asked);
-    let page = browser.get("/?interaction=young").await;
+    let page = browser.get("/?interaction=young&after=form").await;
     page.says(200, "Confirm that it is you");
     page.says(200, "value=\"ann\"");
     // The page from before does not help.
     let seen = decide(&mut browser, &page, "allow", BOTH, false).await;
-    assert_eq!(seen.location(), "/?interaction=young");
+    assert_eq!(seen.location(), "/?interaction=young&after=form");
     assert!(world.tokens.approved.lock().is_empty());
 
     let seen = log_in(&mut browser, &page, "ann", "wrong horse battery").await;
     seen.says(422, "not right");
     browser
-        .get("/?interaction=young")
+        .get("/?interaction=young&after=form")
         .await
         .says(200, "Confirm that it is you");
     log_in(&mut browser, &page, "ann", PASSWORD)
         .await
         .location();
-    let page = browser.get("/?interaction=young").await;
+    let page = browser.get("/?interaction=young&after=form").await;
     page.says(200, "Allow access?");
     decide(&mut browser, &page, "allow", BOTH, false)
         .await
@@ -81,7 +81,7 @@ async fn a_request_that_wants_it_at_once_is_no_endless_loop_and_holds_for_no_oth
             log_in(&mut browser, &page, "ann", PASSWORD)
                 .await
                 .location(),
-            path
+            format!("{path}&after=form")
         );
         world.clock.advance(Duration::from_secs(1));
         let page = browser.get(&path).await;
@@ -182,7 +182,7 @@ async fn a_way_to_log_in_that_is_not_there_is_said_before_anybody_types_a_passwo
         ("scope", "orders.read"),
     ];
     let seen = ann.post("/decision", &fields).await;
-    assert_eq!(seen.location(), "/?interaction=h");
+    assert_eq!(seen.location(), "/?interaction=h&after=form");
     assert!(world.tokens.approved.lock().is_empty());
     // One of several ways is enough.
     world.tokens.asks("h", wants(&["phr", "pwd"], false));
