@@ -57,22 +57,28 @@ async function main(scene, asked) {
   }
 }
 
-// The client's site is not on this network: its page is made up. Below the library, whose own way
+// Where the client sends on whoever comes back: another origin, as of a shop whose logins have a host of
+// their own. Browsers hold such a redirect against the page whose form began it all.
+const HOME = "https://home.example";
+
+// The client's sites are not on this network: their pages are made up. Below the library, whose own way
 // (`route`) does not see what a redirect leads to.
 async function answer_for_the_client(page, back) {
   const session = await page.context().newCDPSession(page);
-  session.on("Fetch.requestPaused", ({ requestId }) =>
+  session.on("Fetch.requestPaused", ({ requestId, request }) => {
+    const is_home = request.url.startsWith(`${HOME}/`);
+    const to = `${HOME}/?from=${encodeURIComponent(request.url)}`;
+    const answer = is_home
+      ? { responseCode: 200, responseHeaders: [{ name: "Content-Type", value: "text/html" }] }
+      : { responseCode: 302, responseHeaders: [{ name: "Location", value: to }] };
+    const body = Buffer.from("<!doctype html><title>Home</title>").toString("base64");
     session
-      .send("Fetch.fulfillRequest", {
-        requestId,
-        responseCode: 200,
-        responseHeaders: [{ name: "Content-Type", value: "text/html" }],
-        body: Buffer.from("<!doctype html><title>Back</title>").toString("base64"),
-      })
+      .send("Fetch.fulfillRequest", { requestId, ...answer, body: is_home ? body : "" })
       // The walk has seen enough, and the browser is being closed.
-      .catch(() => {}),
-  );
-  await session.send("Fetch.enable", { patterns: [{ urlPattern: `${new URL(back).origin}/*` }] });
+      .catch(() => {});
+  });
+  const sites = [new URL(back).origin, HOME];
+  await session.send("Fetch.enable", { patterns: sites.map((it) => ({ urlPattern: `${it}/*` })) });
 }
 
 class Walk {
@@ -118,8 +124,10 @@ class Walk {
   async leads_back(step) {
     const { page, asked } = this;
     await step();
-    await page.waitForURL((url) => url.href.startsWith(asked.back));
-    return page.url();
+    await page.waitForURL((url) => url.origin === HOME);
+    const came = new URL(page.url()).searchParams.get("from");
+    if (!came.startsWith(asked.back)) throw new Error(`came back to ${came}`);
+    return came;
   }
 }
 
