@@ -17,7 +17,7 @@ const HANDLE_BYTES_MAX: usize = 512;
 pub(crate) struct Named<'a> {
     /// Its name at the token service.
     pub(crate) handle: &'a str,
-    /// The code that led here, typed in this browser: the person compares it with what their device
+    /// The code that led here, sent from a form of this browser: the person compares it with what their device
     /// shows (RFC 8628 §5.4). A device's request is shown and allowed to nobody without it.
     pub(crate) code: Option<TypedCode<'a>>,
 }

@@ -1,4 +1,5 @@
-//! That a device's code was typed in this very browser (RFC 8628 §3.3).
+//! That a device's code was sent from a form of this very browser (RFC 8628 §3.3): typed, or filled in
+//! by a link that its person followed.
 //!
 //! Whoever began a device's request has its name, and may send it to anybody. What he cannot send
 //! along is this: request, code and an end, under a MAC whose key is what another person's browser

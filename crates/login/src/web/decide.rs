@@ -4,7 +4,7 @@ use tracing::{info, warn};
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::{After, Standing, approved, back_to, declined, standing};
+use super::enter::{After, Standing, approved, asked_of, back_to, declined, standing};
 use super::reply::{Reply, Stop};
 use crate::consent;
 use crate::named::Named;
@@ -23,10 +23,9 @@ pub(super) async fn decided(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
 }
 
 async fn allowed(app: &Inner, sent: &Sent, named: Named<'_>) -> Result<Reply, Stop> {
-    let asked = app.tokens.show(named.handle).await?;
-    if !named.may_be_shown(&asked) {
+    let Some(asked) = asked_of(app, named).await? else {
         return Ok(Reply::redirect(app.place.path("device")));
-    }
+    };
     let found = app.sessions.find(&sent.browser.id, app.now()).await?;
     let Standing::MayDecide(who) = standing(found, named.handle, &asked) else {
         // The session ended meanwhile, or the password has to be given first.

@@ -17,8 +17,9 @@ const LINKED_BYTES_MAX: usize = 16;
 
 pub(super) fn asked(app: &Inner, asking: &Asking) -> Reply {
     let browser = &asking.browser;
-    // A code in the link is filled in, and not looked up: nobody can be led past typing it. What
-    // cannot be one is not shown: the page says nothing in the name of whoever made the link.
+    // A code in the link is filled in, and not looked up: the person sends it, and compares it before
+    // they allow anything (RFC 8628 §3.3.1, §5.4). What cannot be one is not shown: the page says
+    // nothing in the name of whoever made the link.
     let linked = asking.query.one("user_code").filter(|text| is_code(text));
     let typed = linked.unwrap_or_default();
     let page = pages::device(&app.place, &browser.id.form_token(), typed, None);

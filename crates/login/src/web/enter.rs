@@ -48,14 +48,13 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         let page = pages::login(&app.place, &LoggingIn::alone(&id.form_token()));
         return Ok(Reply::page(page).for_browser(&asking.browser));
     };
-    let asked = app.tokens.show(named.handle).await?;
-    if !named.may_be_shown(&asked) {
+    let Some(asked) = asked_of(app, named).await? else {
         return Ok(Reply::redirect(app.place.path("device")));
-    }
+    };
     let found = app.sessions.find(id, app.now()).await?;
     let standing = standing(found, named.handle, &asked);
     if asked.silently {
-        return silently(app, named.handle, standing, asked).await;
+        return silently(app, named.handle, standing, asked, After::of(&asking.query)).await;
     }
     let page = match standing {
         Standing::Unmet => {
@@ -90,23 +89,30 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
 }
 
 /// `prompt=none`: it goes on without a page, or not at all (OpenID Connect Core §3.1.2.1).
+/// What is asked for. `None`: it is nobody's to see who has typed no code. (Nothing else shows one.)
+pub(super) async fn asked_of(app: &Inner, named: Named<'_>) -> Result<Option<Asked>, Stop> {
+    let asked = app.tokens.show(named.handle).await?;
+    Ok(named.may_be_shown(&asked).then_some(asked))
+}
+
 async fn silently(
     app: &Inner,
     handle: &str,
     standing: Standing,
     asked: Asked,
+    after: After,
 ) -> Result<Reply, Stop> {
     let why = match standing {
         Standing::Unmet => Denial::Unmet,
         Standing::LoginNeeded | Standing::ProofNeeded(_) => Denial::LoginRequired,
         Standing::MayDecide(who) => {
             if app.consents.covers(&who.account.subject, &asked).await? {
-                return approved(app, handle, &who, asked.scopes, After::Link).await;
+                return approved(app, handle, &who, asked.scopes, after).await;
             }
             Denial::ConsentRequired
         }
     };
-    declined(app, handle, why, After::Link).await
+    declined(app, handle, why, after).await
 }
 
 pub(super) async fn declined(

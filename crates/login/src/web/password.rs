@@ -4,7 +4,7 @@ use tracing::{debug, info};
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::back_to_as;
+use super::enter::{asked_of, back_to_as};
 use super::reply::{Reply, Stop};
 use crate::account::Name;
 use crate::accounts::Verified;
@@ -71,7 +71,7 @@ async fn again(
 ) -> Result<pages::Page, Stop> {
     let token = sent.browser.id.form_token();
     let asked = match named {
-        Some(named) => Some(app.tokens.show(named.handle).await?),
+        Some(named) => asked_of(app, named).await?,
         None => None,
     };
     let form = match (named, &asked) {

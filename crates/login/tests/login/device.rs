@@ -144,7 +144,21 @@ async fn what_was_typed_in_one_browser_is_nothing_in_another() {
         let seen = ann.post("/decision", &fields).await;
         assert_eq!(seen.location(), "/device", "{typed:?}");
     }
-    // Nor does logging in again.
+    // Nor does a password, wrong or right, show it.
+    let wrong = [
+        ("token", token.as_str()),
+        ("interaction", "h"),
+        ("name", "ann"),
+        ("password", "a wrong password"),
+    ];
+    let seen = ann.post("/password", &wrong).await;
+    seen.says(422, "<h1>Log in</h1>");
+    let name = television().client_display_name;
+    assert!(
+        own.text.contains(&name) && !seen.text.contains(&name),
+        "{}",
+        seen.text
+    );
     let fields = [
         ("token", token.as_str()),
         ("interaction", "h"),
