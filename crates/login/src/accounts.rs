@@ -17,8 +17,8 @@ use crate::record::{self, Damaged, Kept};
 /// The most accounts in one answer.
 pub const PAGE_MAX: usize = 1_000;
 
-/// Two operators who change one account at once: one of them is tried again.
-const ATTEMPTS_MAX: usize = 8;
+/// Two who change one record at once, operators or windows of a person: one of them is tried again.
+pub(crate) const ATTEMPTS_MAX: usize = 8;
 
 /// Looks after accounts.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ pub enum AccountsError {
 
 impl From<Damaged> for AccountsError {
     fn from(_: Damaged) -> Self {
-        Self::Fault("an account cannot be read")
+        Self::Fault("a record of the login application cannot be read")
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_jose::UnixTime;
 use countersign_store::{Change, Commit, Store, Version, Write};
 
-use crate::accounts::AccountsError;
+use crate::accounts::{ATTEMPTS_MAX, AccountsError};
 use crate::consent::{About, Consent, ConsentId};
 use crate::event::{Event, EventKind};
 use crate::record::{self, Damaged};
@@ -14,8 +14,7 @@ use crate::token_service::Asked;
 /// The most that a person is shown; clients are registered by hand, and few.
 const SHOWN_MAX: usize = 500;
 
-/// One person with many windows: one of them is tried again.
-const ATTEMPTS_MAX: usize = 8;
+const BUSY: AccountsError = AccountsError::Fault("others change the consent all the time");
 
 /// Keeps what people allowed.
 #[derive(Clone)]
@@ -70,9 +69,7 @@ impl Consents {
                 return Ok(());
             }
         }
-        Err(AccountsError::Fault(
-            "others change the consent all the time",
-        ))
+        Err(BUSY)
     }
 
     /// What the person allowed.
@@ -93,7 +90,10 @@ impl Consents {
         id: ConsentId,
         now: UnixTime,
     ) -> Result<(), AccountsError> {
-        while let Some((consent, version)) = self.load(subject, id).await? {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((consent, version)) = self.load(subject, id).await? else {
+                return Ok(());
+            };
             let write = Write::delete(record::consent_key(subject, id), version);
             let event = Event {
                 client: &consent.about.client_id,
@@ -106,7 +106,7 @@ impl Consents {
                 return Ok(());
             }
         }
-        Ok(())
+        Err(BUSY)
     }
 
     async fn load(

@@ -146,11 +146,17 @@ fn alert(problem: Option<Problem>) -> Markup {
     }
 }
 
-/// Whole seconds or minutes, and none too early.
-fn in_words(wait: Duration) -> String {
+/// Whole seconds, none too early, and one at least: whoever comes back at once is too early.
+pub(crate) fn whole_secs(wait: Duration) -> u64 {
     let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    secs.max(1)
+}
+
+/// Seconds or minutes.
+fn in_words(wait: Duration) -> String {
+    let secs = whole_secs(wait);
     match secs {
-        0 | 1 => "a second".to_owned(),
+        1 => "a second".to_owned(),
         2..=90 => format!("{secs} seconds"),
         _ => format!("{} minutes", secs.div_ceil(60)),
     }

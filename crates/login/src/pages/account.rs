@@ -7,7 +7,7 @@ use countersign_jose::UnixTime;
 use super::{Page, Place, ago, asked};
 use crate::account::Account;
 use crate::consent::Consent;
-use crate::sessions::{Elsewhere, LoggedIn};
+use crate::sessions::{Elsewhere, LoggedIn, Others};
 
 /// What the page shows.
 pub(crate) struct Own<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct Own<'a> {
     pub(crate) who: &'a LoggedIn,
     pub(crate) consents: &'a [Consent],
     /// The sessions in other browsers.
-    pub(crate) elsewhere: &'a [Elsewhere],
+    pub(crate) elsewhere: &'a Others,
     pub(crate) now: UnixTime,
 }
 
@@ -40,11 +40,14 @@ pub(crate) fn account(place: &Place, own: &Own<'_>) -> Page {
             @for consent in consents { li { (remembered(place, token, consent)) } }
         }
         h2 { "Where else you are logged in" }
-        @if elsewhere.is_empty() {
+        @if elsewhere.found.is_empty() && !elsewhere.may_be_more {
             p { "Nowhere." }
         }
+        @if elsewhere.may_be_more {
+            p { "There are more logins than can be shown. If you are not sure of one, log out everywhere." }
+        }
         ul.consents {
-            @for it in elsewhere { li { (session(place, token, it, now)) } }
+            @for it in &elsewhere.found { li { (session(place, token, it, now)) } }
         }
         h2 { "Leave" }
         form method="post" action=(place.path("logout")) {

@@ -45,8 +45,9 @@ pub(super) async fn ended(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
         let name = sent.fields.one("session").and_then(SessionName::parse);
         let name = name.ok_or(Stop::Malformed)?;
         let ending = app.sessions.end_one_of(&who.account, name, app.now());
-        ending.await?;
-        info!(account = %who.account.name, "somebody ended a session elsewhere");
+        if ending.await? {
+            info!(account = %who.account.name, "somebody ended a session elsewhere");
+        }
     }
     Ok(Reply::redirect(app.place.path("account")))
 }

@@ -230,8 +230,7 @@ impl Reply {
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, html);
         if let Some(wait) = self.retry_after {
-            // Whole seconds, and none too early.
-            let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let secs = pages::whole_secs(wait);
             response.headers_mut().insert(RETRY_AFTER, secs.into());
         }
         finished(response, cookie)
