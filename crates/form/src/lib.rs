@@ -38,13 +38,13 @@ pub enum NotAForm {
     Twice,
 }
 
-/// Among the extensions of a request: how long the rest of it may take, from its head on, so that who is
-/// late is told so before the connection is cut. Whoever reads forms gives them no longer than this.
+/// Among the extensions of a request: how long the rest of it may take, from its head on, so that
+/// who is late is told so before the connection is cut. Whoever reads forms gives them no longer than this.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct RestDue(pub Duration);
 
-/// Names and values, in order. Values may be secrets, so they are wiped when they are dropped. A field without `=` has an empty value; between two `&` there may be
-/// nothing.
+/// Names and values, in order. Values may be secrets, so they are wiped when they are dropped. A field
+/// without `=` has an empty value; between two `&` there may be nothing.
 ///
 /// # Errors
 /// [`NotAForm`].

@@ -17,8 +17,9 @@ const HANDLE_BYTES_MAX: usize = 512;
 pub(crate) struct Named<'a> {
     /// Its name at the token service.
     pub(crate) handle: &'a str,
-    /// The code that led here, sent from a form of this browser: the person compares it with what their device
-    /// shows (RFC 8628 §5.4). A device's request is shown and allowed to nobody without it.
+    /// The code that led here, sent from a form of this browser: the person compares it with what
+    /// their device shows (RFC 8628 §5.4). A device's request is shown and allowed to nobody without
+    /// it.
     pub(crate) code: Option<TypedCode<'a>>,
 }
 

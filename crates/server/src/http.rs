@@ -18,7 +18,11 @@
 //!    [`Asking`] (or nothing, for what is public), and returns `Result<Response, Problem>`:
 //!
 //!    ```text
-//!    pub(super) async fn lodge(State(edge): State<Arc<Edge>>, State(proxies): State<Proxies>, asking: Asking) -> Result<Response, Problem> {
+//!    pub(super) async fn lodge(
+//!        State(edge): State<Arc<Edge>>,
+//!        State(proxies): State<Proxies>,
+//!        asking: Asking,
+//!    ) -> Result<Response, Problem> {
 //!        let client = asking.client()?;                                       // exactly one method
 //!        let lodging = lodging(&asking.form)?;                                // parse
 //!        let from = asking.from(proxies);
@@ -217,8 +221,8 @@ fn only(endpoint: MethodRouter<Mounted>) -> MethodRouter<Mounted> {
     endpoint.fallback(other_method)
 }
 
-/// The same for requests that are for one host and end once, and for no others. What those are refused
-/// in is what `words` says of their path.
+/// The same for requests that are for one host and end once, and for no others. What those are
+/// refused in is what `words` says of their path.
 pub(crate) fn said_once(endpoints: Router, words: fn(&str) -> Words) -> Router {
     endpoints.layer(from_fn_with_state(words as host::Worded, host::check))
 }

@@ -53,13 +53,12 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
     };
     let found = app.sessions.find(id, app.now()).await?;
     let standing = standing(found, named.handle, &asked);
+    let after = After::of(&asking.query);
     if asked.silently {
-        return silently(app, named.handle, standing, asked, After::of(&asking.query)).await;
+        return silently(app, named.handle, standing, asked, after).await;
     }
     let page = match standing {
-        Standing::Unmet => {
-            return declined(app, named.handle, Denial::Unmet, After::of(&asking.query)).await;
-        }
+        Standing::Unmet => return declined(app, named.handle, Denial::Unmet, after).await,
         Standing::LoginNeeded => {
             let token = id.form_token();
             pages::login(&app.place, &LoggingIn::to_go_on(&token, named, &asked))
@@ -71,7 +70,6 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
         }
         Standing::MayDecide(who) => {
             if app.consents.covers(&who.account.subject, &asked).await? {
-                let after = After::of(&asking.query);
                 return approved(app, named.handle, &who, asked.scopes, after).await;
             }
             let consenting = Consenting {
@@ -88,13 +86,13 @@ pub(super) async fn entered(app: &Inner, asking: &Asking) -> Result<Reply, Stop>
     Ok(Reply::page(page).for_browser(&asking.browser))
 }
 
-/// `prompt=none`: it goes on without a page, or not at all (OpenID Connect Core §3.1.2.1).
 /// What is asked for. `None`: it is nobody's to see who has typed no code. (Nothing else shows one.)
 pub(super) async fn asked_of(app: &Inner, named: Named<'_>) -> Result<Option<Asked>, Stop> {
     let asked = app.tokens.show(named.handle).await?;
     Ok(named.may_be_shown(&asked).then_some(asked))
 }
 
+/// `prompt=none`: it goes on without a page, or not at all (OpenID Connect Core §3.1.2.1).
 async fn silently(
     app: &Inner,
     handle: &str,

@@ -15,6 +15,7 @@ use countersign_testkit::{Platform, Problem, person_client, service_client};
 use prost_types::FieldMask;
 use url::Url;
 
+use crate::browser::Browser;
 use crate::world::{PASSWORD, World, decide, log_in};
 
 pub(crate) const RESOURCE: &str = "https://orders.example";
@@ -78,6 +79,25 @@ fn entry(handle: &str) -> String {
     format!("/?{query}")
 }
 
+/// Somebody who is logged in is asked, and says so for the next time, too.
+async fn allows_for_good(browser: &mut Browser, desk: &Countersign) -> Result<(), Problem> {
+    let (handle, _) = pushed(desk).await?;
+    let page = browser.get(&entry(&handle)).await;
+    page.says(200, "Allow access?");
+    decide(browser, &page, "allow", SCOPES, true)
+        .await
+        .location();
+    Ok(())
+}
+
+/// They are not asked: the client has its code.
+async fn goes_on(browser: &mut Browser, desk: &Countersign) -> Result<(), Problem> {
+    let (handle, _) = pushed(desk).await?;
+    let seen = browser.get(&entry(&handle)).await;
+    assert!(parameter(&seen.location(), "code").is_some());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_allows_becomes_a_token_of_theirs() -> Result<(), Problem> {
     let (platform, desk, world) = started().await?;
@@ -114,15 +134,8 @@ async fn what_a_person_allows_becomes_a_token_of_theirs() -> Result<(), Problem>
         .get(&entry(&handle))
         .await
         .says(400, "This request is over");
-    let (handle, _) = pushed(&desk).await?;
-    let page = browser.get(&entry(&handle)).await;
-    page.says(200, "Allow access?");
-    decide(&mut browser, &page, "allow", SCOPES, true)
-        .await
-        .location();
-    let (handle, _) = pushed(&desk).await?;
-    let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(&seen.location(), "code").is_some());
+    allows_for_good(&mut browser, &desk).await?;
+    goes_on(&mut browser, &desk).await?;
 
     let (handle, _) = pushed(&desk).await?;
     let mut browser = world.browser();
@@ -157,14 +170,8 @@ async fn a_token_service_that_is_away_is_told_to_the_person() -> Result<(), Prob
 async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
     let (platform, desk, world) = started().await?;
     let mut browser = world.anns_browser().await;
-    let (handle, _) = pushed(&desk).await?;
-    let page = browser.get(&entry(&handle)).await;
-    decide(&mut browser, &page, "allow", SCOPES, true)
-        .await
-        .location();
-    let (handle, _) = pushed(&desk).await?;
-    let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(&seen.location(), "code").is_some());
+    allows_for_good(&mut browser, &desk).await?;
+    goes_on(&mut browser, &desk).await?;
 
     // Changed, it is who it was.
     let mut clients = ClientServiceClient::new(platform.admin().await?);
@@ -182,9 +189,7 @@ async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
     };
     platform.clock().advance(Duration::from_secs(1));
     clients.update_client(update).await?;
-    let (handle, _) = pushed(&desk).await?;
-    let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(&seen.location(), "code").is_some());
+    goes_on(&mut browser, &desk).await?;
 
     let delete = DeleteClientRequest {
         client_id: "desk".to_owned(),
@@ -195,15 +200,8 @@ async fn a_client_that_is_registered_again_asks_again() -> Result<(), Problem> {
     let desk = person_client("desk", BACK, RESOURCE, SCOPES);
     let desk = platform.register(desk).await?;
     let desk = platform.client(&desk).connect().await?;
-    let (handle, _) = pushed(&desk).await?;
-    let page = browser.get(&entry(&handle)).await;
-    page.says(200, "Allow access?");
-    decide(&mut browser, &page, "allow", SCOPES, true)
-        .await
-        .location();
-    let (handle, _) = pushed(&desk).await?;
-    let seen = browser.get(&entry(&handle)).await;
-    assert!(parameter(&seen.location(), "code").is_some());
+    allows_for_good(&mut browser, &desk).await?;
+    goes_on(&mut browser, &desk).await?;
     platform.stop().await
 }
 

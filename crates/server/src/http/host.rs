@@ -2,8 +2,8 @@
 //! service goes by no host, but a proxy in front may, and must not be told another one than the
 //! service is; nor may the two differ about where the next request begins.
 //!
-//! Two lengths that differ hyper refuses. Of a length and an encoding it hands on the encoding alone, so the
-//! edge tells what it saw ([`EndsTwice`]).
+//! Two lengths that differ hyper refuses. Of a length and an encoding it hands on the encoding alone,
+//! so the edge tells what it saw ([`EndsTwice`]).
 
 use ::http::header::{HOST, TRANSFER_ENCODING};
 use ::http::uri::Authority;

@@ -114,16 +114,20 @@ async fn an_answer_is_broken_off_at_the_tokens_end() {
     assert_eq!(answer.body, "6\r\nevent\n\r\n");
 }
 
+/// What comes in place of a handler's answer when the token ends before it.
+async fn answered_for(stand: &Stand, path: &str, shown: &Shown) -> Response {
+    let asked = request("GET", path, shown, Body::empty());
+    let answer = timeout(LONG, router(stand).oneshot(asked)).await;
+    let answer = answer.unwrap().unwrap();
+    assert_eq!(answer.status(), 401);
+    answer
+}
+
 #[tokio::test]
 async fn a_handler_that_has_not_answered_is_answered_for() {
     let stand = stand().await;
     let shown = brief(&stand, "GET", "/slow");
-    let asked = request("GET", "/slow", &shown, Body::empty());
-    let answer = timeout(LONG, router(&stand).oneshot(asked))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(answer.status(), 401);
+    let answer = answered_for(&stand, "/slow", &shown).await;
     // It names no error: the handler has run, and clients call again for one.
     assert_eq!(
         answer.headers()["www-authenticate"],
@@ -145,12 +149,7 @@ async fn whoever_is_answered_for_is_told_where_the_resource_describes_itself() {
     claims["exp"] = (stand.now() + 1).into();
     claims["aud"] = "https://books.test/ledger".into();
     let shown = shown(&stand, "GET", "/ledger", &stand.token_of(&claims));
-    let asked = request("GET", "/ledger", &shown, Body::empty());
-    let answer = timeout(LONG, router(&stand).oneshot(asked))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(answer.status(), 401);
+    let answer = answered_for(&stand, "/ledger", &shown).await;
     assert_eq!(
         answer.headers()["www-authenticate"],
         "DPoP algs=\"ES256 Ed25519\", resource_metadata=\"https://books.test/.well-known/oauth-protected-resource/ledger\""
