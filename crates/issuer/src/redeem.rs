@@ -209,6 +209,9 @@ pub fn redeem(
             .event(mispresented(client.client(), id, authorization, cause, now))
             .refuse(cause);
     }
+    if !authorization.is_of(client.client()) {
+        return change.refuse(GrantCause::ClientReplaced);
+    }
     // Whether it was redeemed before, nobody knows.
     if authorization.epoch != issuer.epoch {
         return change.refuse(GrantCause::EarlierEpoch);

@@ -196,7 +196,7 @@ pub fn resume(
         .map_or(authorization.expires_at, |approval| {
             approval.code_expires_at
         });
-    let stands = client.id == authorization.client
+    let stands = authorization.is_of(client)
         && !client.disabled
         && client.may_redirect_to(&to.uri)
         && authorization.epoch == issuer.epoch;

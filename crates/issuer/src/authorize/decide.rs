@@ -259,7 +259,7 @@ pub(super) fn waiting<'a>(
         && authorization.stage == Stage::Pending
         && now < authorization.expires_at
         && authorization.epoch == issuer.epoch;
-    let client_stands = client.id == authorization.client
+    let client_stands = authorization.is_of(client)
         && !client.disabled
         && match &authorization.way {
             Way::Redirect(redirect) => client.may_redirect_to(&redirect.uri),

@@ -127,6 +127,8 @@ pub fn authorize_device(
         permissions,
         details,
         dpop_jkt: proof,
+        // A clock that was set back must not make it older than its client.
+        lodged_at: now.max(client.client().created_at),
         expires_at,
         epoch: issuer.epoch,
         way: Way::Device(Polling {

@@ -166,6 +166,8 @@ pub(super) fn lodged(
         permissions,
         details,
         dpop_jkt,
+        // A clock that was set back must not make it older than its client.
+        lodged_at: now.max(client.created_at),
         expires_at: now.plus(issuer.lifetimes.request_uri),
         epoch: issuer.epoch,
         way: Way::Redirect(Redirect {

@@ -22,6 +22,8 @@ pub struct Authorization {
     pub details: GrantedDetails,
     /// The key that will redeem the code, if the client said so.
     pub dpop_jkt: Option<Thumbprint>,
+    /// When it was lodged: another client may have its identifier since.
+    pub lodged_at: UnixTime,
     /// When the request ends.
     pub expires_at: UnixTime,
     /// The epoch of the store that it was made in.
@@ -124,6 +126,12 @@ impl Way {
 }
 
 impl Authorization {
+    /// Whether this client lodged it, as it is registered now: not one that was registered under the
+    /// same identifier later.
+    pub fn is_of(&self, client: &Client) -> bool {
+        self.client == client.id && self.lodged_at >= client.created_at
+    }
+
     /// Those whose code it is, once somebody has approved.
     pub fn holders(&self) -> Vec<Holder> {
         match &self.stage {

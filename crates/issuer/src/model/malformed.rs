@@ -90,8 +90,9 @@ pub enum Malformed {
     /// Not a decided request, or one that has gone back to the client.
     #[error("must be of a decided request, once: it may be over")]
     Resume,
-    /// A request that began in another browser.
-    #[error("must be opened in the browser in which the request began")]
+    /// A request that began in another browser, or one that is over: then no browser keeps anything
+    /// of it.
+    #[error("must be opened once, in the browser in which the request began")]
     OtherBrowser,
     /// Not a PKCE challenge (RFC 7636 §4.2).
     #[error("must be the base64url form of a SHA-256 digest: 43 characters")]

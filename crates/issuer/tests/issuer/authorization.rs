@@ -332,7 +332,8 @@ fn a_request_uri_is_good_for_one_decision_in_its_time() {
 #[test]
 fn a_request_dies_with_its_clients_registration() {
     type Change = fn(&mut World);
-    let changes: [(&str, Change); 3] = [
+    let changes: [(&str, Change); 4] = [
+        ("registered again", |world| world.register_again("checkout")),
         ("removed", |world| drop(world.clients.remove("checkout"))),
         ("disabled", |world| {
             world.change("checkout", |client| client.disabled = true)

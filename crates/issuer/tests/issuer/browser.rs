@@ -77,7 +77,7 @@ fn a_code_lives_from_the_return_and_is_of_the_approval() {
 #[test]
 fn a_browser_is_sent_on_to_a_client_that_stands_by_an_issuer_that_remembers() {
     type Changes = fn(&mut World);
-    let changes: [(&str, Changes, bool); 4] = [
+    let changes: [(&str, Changes, bool); 5] = [
         ("nothing", |_| {}, true),
         (
             "the client is disabled",
@@ -87,6 +87,11 @@ fn a_browser_is_sent_on_to_a_client_that_stands_by_an_issuer_that_remembers() {
         (
             "its redirect URI is gone",
             |world| world.change("checkout", |client| client.redirect_uris.clear()),
+            false,
+        ),
+        (
+            "another one has its identifier",
+            |world| world.register_again("checkout"),
             false,
         ),
         (
@@ -107,7 +112,7 @@ fn a_browser_is_sent_on_to_a_client_that_stands_by_an_issuer_that_remembers() {
 #[test]
 fn a_browser_begins_what_waits_for_it() {
     type Changes = fn(&mut World);
-    let changes: [(&str, Changes, Option<&str>); 4] = [
+    let changes: [(&str, Changes, Option<&str>); 5] = [
         ("nothing", |_| {}, None),
         (
             "the client is disabled",
@@ -117,6 +122,11 @@ fn a_browser_begins_what_waits_for_it() {
         (
             "its redirect URI is gone",
             |world| world.change("checkout", |client| client.redirect_uris.clear()),
+            Some("request_uri"),
+        ),
+        (
+            "another one has its identifier",
+            |world| world.register_again("checkout"),
             Some("request_uri"),
         ),
         ("it is late", |world| world.pass(600), Some("request_uri")),

@@ -1,5 +1,7 @@
 //! Authorization codes: attacks.md, "PKCE, code, PAR", from the code on.
 
+use std::time::Duration;
+
 use countersign_issuer::authorize::{ApproveForm, PushForm};
 use countersign_issuer::model::{CodeVerifier, GrantTypes, RevokedCause};
 use countersign_issuer::{CodeForm, EventKind, RevocationTarget};
@@ -364,6 +366,35 @@ fn what_is_no_longer_registered_is_not_redeemed() {
     world.change("checkout", |client| client.permissions = permissions(&[]));
     let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
     assert_eq!(outcome(answer), Some("nothing_left"));
+}
+
+/// Whoever is registered under the identifier of a client that is gone has no claim to what a person
+/// allowed to that one.
+#[test]
+fn a_code_of_an_earlier_client_of_the_same_identifier_is_not_redeemed() {
+    let mut world = World::new();
+    let code = world.code("checkout");
+    world.register_again("checkout");
+    let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
+    assert_eq!(outcome(answer), Some("grant_client_replaced"));
+    assert!(world.families.is_empty());
+    let code = world.code("checkout");
+    let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
+    assert_eq!(outcome(answer), None);
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_request_older_than_its_client() {
+    let mut world = World::new();
+    let later = world.now.plus(Duration::from_secs(60));
+    world.change("checkout", |client| client.created_at = later);
+    let code = world.code("checkout");
+    let answer = world.redeem("checkout", &redeeming(&code), KEY_A);
+    assert_eq!(outcome(answer), None);
+    let device = world.device();
+    let uri = world.uri_of(&device);
+    let answer = world.approve_either(&uri, &approving());
+    assert_eq!(outcome(answer), None);
 }
 
 #[test]

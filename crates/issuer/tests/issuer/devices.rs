@@ -382,6 +382,22 @@ fn without_the_grant_a_waiting_device_is_neither_told_nor_approved() {
 }
 
 #[test]
+fn a_device_of_an_earlier_client_of_the_same_identifier_is_neither_found_nor_told() {
+    let mut world = World::new();
+    let device = world.device();
+    let uri = world.uri_of(&device);
+    world.register_again("checkout");
+    let answer = world.poll("checkout", device.device_code.reveal(), KEY_A);
+    assert_eq!(outcome(answer), Some("grant_client_replaced"));
+    assert_eq!(
+        outcome(world.find(&device.user_code.reveal())),
+        Some("user_code")
+    );
+    let answer = world.approve_either(&uri, &approving());
+    assert_eq!(outcome(answer), Some("request_uri"));
+}
+
+#[test]
 fn records_of_devices_are_kept_until_they_are_over() {
     let mut world = World::new();
     let code = UserCode::from_random([7; 16]);

@@ -173,9 +173,7 @@ fn a_client_that_is_gone_takes_its_access_tokens_with_it() {
     world.change("checkout", |client| client.disabled = true);
     assert!(!world.is_active(&access, "guard"));
     world.change("checkout", |client| client.disabled = false);
-    // Registered anew under the same name.
-    let later = world.now.plus(std::time::Duration::from_secs(1));
-    world.change("checkout", |client| client.created_at = later);
+    world.register_again("checkout");
     assert!(!world.is_active(&access, "guard"));
     world.clients.remove("checkout");
     assert!(!world.is_active(&access, "guard"));

@@ -6,7 +6,7 @@ use countersign_issuer::model::{Epoch, Generation, GrantTypes, RevokedCause};
 use countersign_issuer::{EventKind, Issued, RevocationTarget};
 
 use crate::world::{
-    KEY_A, KEY_B, ORDERS, START, World, all_grants, by_secret, outcome, permissions, refresh_token,
+    KEY_A, KEY_B, ORDERS, START, World, all_grants, outcome, permissions, refresh_token,
 };
 
 /// A world with a grant, and its first refresh token.
@@ -343,10 +343,7 @@ fn families_of_another_epoch_or_an_earlier_client_are_dead() {
     assert!(!world.is_active(&access, "guard"));
 
     let (mut world, _, first) = granted("checkout");
-    world.pass(5);
-    let mut anew = by_secret("checkout");
-    anew.created_at = world.now;
-    world.enrol(anew);
+    world.register_again("checkout");
     let answer = world.rotate("checkout", &first, &[], KEY_A);
     assert_eq!(outcome(answer), Some("grant_client_replaced"));
 }

@@ -124,6 +124,13 @@ impl World {
         change(&mut self.clients.get_mut(id).unwrap().value);
     }
 
+    /// It is deleted, and a moment later somebody is registered under its identifier.
+    pub(crate) fn register_again(&mut self, id: &str) {
+        self.pass(1);
+        let created_at = self.now;
+        self.change(id, |client| client.created_at = created_at);
+    }
+
     pub(crate) fn pass(&mut self, secs: u64) {
         self.now = self.now.plus(Duration::from_secs(secs));
     }

@@ -32,6 +32,7 @@ impl Recorded for Authorization {
                 .dpop_jkt
                 .map_or_else(Bytes::new, |jkt| Bytes::copy_from_slice(jkt.as_bytes())),
             expires_millis: self.expires_at.as_millis(),
+            lodged_millis: self.lodged_at.as_millis(),
             stage: stage.into(),
             epoch: self.epoch.number(),
             details: detail_records(&self.details),
@@ -86,6 +87,10 @@ impl Recorded for Authorization {
                 [] => None,
                 bytes => Some(thumbprint(bytes)?),
             },
+            // Earlier releases noted none: later than any, so that what is under way when the
+            // release changes goes on.
+            lodged_at: time(record.lodged_millis)
+                .unwrap_or_else(|| UnixTime::from_millis(record.expires_millis)),
             expires_at: UnixTime::from_millis(record.expires_millis),
             // The first release noted none: it knew no other.
             epoch: Epoch::new(record.epoch.max(FIRST_EPOCH)),

@@ -309,6 +309,7 @@ fn authorizations_read_back_at_every_stage() {
                 client: ClientId::parse("shop").expect("an id"),
                 permissions: permissions(),
                 dpop_jkt,
+                lodged_at: at(1),
                 expires_at: at(2),
                 epoch: Epoch::new(3),
                 way,
@@ -359,6 +360,24 @@ fn an_approval_of_the_first_releases_was_no_later_than_its_login() {
             panic!("{:?}", read.stage);
         };
         assert_eq!(approval.approved_at, expected);
+    }
+}
+
+/// Those did not note when: what is under way when the release changes goes on.
+#[test]
+fn a_request_of_earlier_releases_was_lodged_after_its_client_was_registered() {
+    let record = |lodged_millis| stored::AuthorizationRecord {
+        client_id: "shop".to_owned(),
+        redirect_uri: "https://shop.example/cb".to_owned(),
+        code_challenge: vec![5; 32].into(),
+        stage: stored::AuthorizationStage::Pending.into(),
+        expires_millis: 9_000,
+        lodged_millis,
+        ..stored::AuthorizationRecord::default()
+    };
+    for (noted, expected) in [(0, at(9)), (6_000, at(6))] {
+        let read = Authorization::decode(&bytes_of(&record(noted))).expect("a request");
+        assert_eq!(read.lodged_at, expected);
     }
 }
 
