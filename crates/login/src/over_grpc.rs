@@ -34,6 +34,22 @@ impl OverGrpc {
         let channel = channel.scopes([SCOPE]).connect().await?;
         Ok(Self(AuthorizationServiceClient::new(channel)))
     }
+
+    /// Whether the application could decide anything: it asks about a request that nobody made, and
+    /// who may ask is told that there is none.
+    ///
+    /// # Errors
+    /// What the service answers instead.
+    pub async fn check(&self) -> Result<(), Status> {
+        let request = GetAuthorizationRequest {
+            request_uri: "nobody made this request".to_owned(),
+        };
+        let answer = self.0.clone().get_authorization(request).await;
+        match answer {
+            Err(status) if !matches!(trouble(&status), Trouble::Gone) => Err(status),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -92,7 +108,8 @@ impl From<Authorization> for Asked {
             device: asked.device,
             acr_values: asked.acr_values,
             authenticated_since: asked.authenticated_since.as_ref().map(unix_time),
-            login_again: prompts("login") || prompts("select_account"),
+            login_again: prompts("login"),
+            name_again: prompts("select_account"),
             ask_again: prompts("consent"),
             silently: prompts("none"),
         }

@@ -152,7 +152,7 @@ impl Session {
     }
 
     /// Whether the password has to be given again for this request (RFC 9470 §5; OpenID Connect
-    /// Core §3.1.2.1, `prompt=login` and `max_age`).
+    /// Core §3.1.2.1, `prompt=login`, `select_account` and `max_age`).
     pub(crate) fn must_be_proved_again(&self, handle: &str, asked: &Asked) -> bool {
         // For this very request it was: nobody is asked twice.
         if self.proved_for == Some(RequestHash::of(handle)) {
@@ -161,7 +161,7 @@ impl Session {
         let too_old = asked
             .authenticated_since
             .is_some_and(|since| self.authenticated_at < since);
-        asked.login_again || too_old
+        asked.login_again || asked.name_again || too_old
     }
 }
 
@@ -236,6 +236,14 @@ mod tests {
             let again =
                 session(proved_for).must_be_proved_again("this", &asked(max_age, login_again));
             assert_eq!(again, expected, "{proved_for:?} {max_age:?} {login_again}");
+        }
+        let by_name = Asked {
+            name_again: true,
+            ..Asked::default()
+        };
+        for (proved_for, expected) in [(None, true), (Some("this"), false)] {
+            let again = session(proved_for).must_be_proved_again("this", &by_name);
+            assert_eq!(again, expected, "{proved_for:?}");
         }
     }
 

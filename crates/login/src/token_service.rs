@@ -37,8 +37,10 @@ pub struct Asked {
     pub authenticated_since: Option<UnixTime>,
     /// How they should prove who they are, the best first (RFC 9470 §4); empty where any way will do.
     pub acr_values: Vec<String>,
-    /// They have to give it for this request (`prompt=login`, `select_account`).
+    /// They have to give it for this request (`prompt=login`).
     pub login_again: bool,
+    /// They have to say for this request who they are (`prompt=select_account`), with the password.
+    pub name_again: bool,
     /// They have to be shown what they allow, whatever they allowed before (`prompt=consent`).
     pub ask_again: bool,
     /// They must be shown nothing (`prompt=none`): what cannot go on without them is declined.

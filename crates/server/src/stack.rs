@@ -231,13 +231,16 @@ pub(crate) fn people(
     app: Router,
     url: &str,
     scheme: &'static str,
+    overload: &Arc<Overload>,
     calls: TaskTracker,
 ) -> impl Answers + use<> {
+    // Its pages have no names of their own: what stands in a path or a query is not told.
+    let seen = HttpServerLayer::new(scheme, |_| None);
     ServiceBuilder::new()
         .layer(UnderWayLayer { calls })
         .layer(HeadersLayer::of(url, |_| Words::Page))
-        // Its pages have no names of their own: what stands in a path or a query is not told.
-        .layer(HttpServerLayer::new(scheme, |_| None))
+        .layer(overload.layer(Seen::Pages(seen)))
+        .layer(seen)
         .layer(DeadlineLayer {
             words: |_| Words::Page,
             long: &[],
@@ -433,12 +436,51 @@ fn key_service(set: Arc<KeySet>, watchers: Arc<Watchers>) -> KeyServiceServer<Ke
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use countersign::admin::v1::store_service_server::SERVICE_NAME;
+    use futures_util::FutureExt;
+    use http::StatusCode;
+    use tower::ServiceExt;
 
     use super::*;
+    use crate::config::Limits;
 
     #[test]
     fn counting_is_a_long_call() {
         assert_eq!(LONG, [format!("/{SERVICE_NAME}/GetStoreStats").as_str()]);
+    }
+
+    #[tokio::test]
+    async fn a_login_application_that_is_alone_takes_on_so_many_pages_and_says_when_to_come_back() {
+        let endless = Router::new().route("/", get(pending::<()>));
+        let limits = Limits {
+            in_flight_max: 1,
+            ..Config::default().limits
+        };
+        let overload = Overload::new(&limits);
+        let calls = TaskTracker::new();
+        let url = "http://127.0.0.1:7444";
+        let people = people(endless, url, "http", &overload, calls);
+        let ask = || {
+            let request = Request::get("/").header("host", "127.0.0.1:7444");
+            let request = request.body(Body::empty());
+            people.clone().oneshot(request.expect("a request"))
+        };
+        let mut first = Box::pin(ask());
+        assert!((&mut first).now_or_never().is_none());
+
+        let refused = ask().await.expect("an answer");
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(
+            refused.headers()["content-type"],
+            "text/html; charset=utf-8"
+        );
+        assert!(refused.headers().contains_key("content-security-policy"));
+
+        drop(first);
+        let mut next = Box::pin(ask());
+        assert!((&mut next).now_or_never().is_none());
     }
 }

@@ -32,6 +32,19 @@ pub trait Over: Send + Sync + 'static {
     async fn commit(&self, change: Change) -> Result<Commit, StoreError> {
         self.beneath().commit(change).await
     }
+
+    /// As [`Store::scan`].
+    ///
+    /// # Errors
+    /// As the store beneath.
+    async fn scan(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.beneath().scan(prefix, after, limit).await
+    }
 }
 
 #[async_trait]
@@ -50,7 +63,7 @@ impl<T: Over> Store for T {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.beneath().scan(prefix, after, limit).await
+        Over::scan(self, prefix, after, limit).await
     }
 
     async fn sweep(&self, now_millis: u64, max: usize) -> Result<Swept, StoreError> {

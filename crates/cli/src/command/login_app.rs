@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use countersign::error::v1::Reason;
 use countersign_client::clock::SystemClock;
 use countersign_client::{Builder, Countersign, Credential, KeyFile};
-use countersign_login::{OverGrpc, TokenService as _, Trouble};
+use countersign_login::OverGrpc;
 use countersign_server::config::Tls;
 use countersign_server::{LoginApp, LoginConfig, LoginRunning};
 use countersign_telemetry::{
     LogFormat, LogSink, Logs, Metrics, Service, Settings, Telemetry, Traces, start,
 };
+use tonic::Status;
 
 use super::certificate::CertificateArgs;
 use super::connection::ServerArgs;
 use super::serve::failure;
 use super::token;
 use crate::entropy;
-use crate::exit::Failure;
+use crate::exit::{Failure, reason};
 use crate::output::{self, Output};
 use crate::signals::{Hangups, Signals};
 
@@ -137,7 +139,7 @@ impl RunLoginApp {
         let tokens = OverGrpc::connect(&client, &url).await;
         let tokens = tokens.map_err(|cause| Failure::configuration(cause.to_string()))?;
         if self.check {
-            may_decide(&tokens).await?;
+            tokens.check().await.map_err(|status| refused(&status))?;
         }
         let tls = self.tls_certificate.zip(self.tls_key);
         let config = LoginConfig {
@@ -200,12 +202,17 @@ async fn follow(running: &LoginRunning, signals: &mut Signals, hangups: &mut Han
     }
 }
 
-/// Asks about a request that nobody made: who may ask is told that it is over.
-async fn may_decide(tokens: &OverGrpc) -> Result<(), Failure> {
-    match tokens.show("nobody made this request").await {
-        Ok(_) | Err(Trouble::Gone) => Ok(()),
-        Err(trouble) => Err(Failure::unreachable(trouble.to_string())
-            .next("the client needs the scope authorizations.decide at the token service")),
+/// What stands against the application's deciding requests.
+fn refused(status: &Status) -> Failure {
+    let failure = Failure::answered(status);
+    match reason(status) {
+        Some(
+            Reason::InvalidScope
+            | Reason::InvalidTarget
+            | Reason::ClientNotAllowed
+            | Reason::ScopeInsufficient,
+        ) => failure.next("the client needs the scope authorizations.decide at the token service"),
+        _ => failure,
     }
 }
 

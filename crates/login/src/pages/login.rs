@@ -63,11 +63,22 @@ impl<'a> LoggingIn<'a> {
     }
 }
 
+impl LoggingIn<'_> {
+    fn title(&self) -> &'static str {
+        match (self.again, self.request) {
+            (Some(_), Some((_, asked))) if asked.name_again => "Choose an account",
+            (Some(_), _) => "Confirm that it is you",
+            (None, _) => "Log in",
+        }
+    }
+}
+
 /// The page.
 pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
     let wrong = form.problem.is_some();
+    let title = form.title();
     let main = html! {
-        h1 { @if form.again.is_some() { "Confirm that it is you" } @else { "Log in" } }
+        h1 { (title) }
         (why(form))
         (alert(form.problem))
         form method="post" action=(place.path("password")) {
@@ -97,12 +108,16 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
             }
         }
     };
-    Page::new("Log in", main)
+    Page::new(title, main)
 }
 
 fn why(form: &LoggingIn<'_>) -> Markup {
     html! {
         @match (form.request, form.again) {
+            (Some((_, asked)), Some(account)) if asked.name_again => p {
+                (asked::client(asked)) " asks which account to go on with. You are logged in as "
+                strong { bdi { (account.called()) } } "."
+            },
             (Some((_, asked)), Some(account)) => p {
                 (asked::client(asked)) " asks for your password again, "
                 strong { bdi { (account.called()) } } ", although you are logged in."

@@ -115,6 +115,31 @@ async fn remembered_consent_does_not_replace_the_password() {
     assert_eq!(world.tokens.approved.lock().len(), 1);
 }
 
+/// `prompt=select_account`: they may be somebody else.
+#[tokio::test]
+async fn a_client_that_asks_which_account_gets_the_one_that_is_named_then() {
+    let world = World::new().await;
+    world.account("ben", "Ben Day").await;
+    let mut browser = world.anns_browser().await;
+    let asked = Asked {
+        name_again: true,
+        ..desk()
+    };
+    world.tokens.asks("h", asked);
+    let page = browser.get("/?interaction=h").await;
+    page.says(200, "Choose an account");
+    page.says(200, "You are logged in as");
+    log_in(&mut browser, &page, "ben", PASSWORD)
+        .await
+        .location();
+    let page = browser.get("/?interaction=h").await;
+    page.says(200, "Ben Day");
+    decide(&mut browser, &page, "allow", BOTH, false)
+        .await
+        .location();
+    assert_eq!(world.tokens.last().subject, "subject-of-ben");
+}
+
 #[tokio::test]
 async fn a_request_that_must_show_nothing_goes_on_with_what_is_remembered_or_is_declined() {
     let world = World::new().await;

@@ -1,5 +1,5 @@
-//! Refused calls and logins, counted by client or account, reason and minute. A line for each would let strangers fill
-//! the log.
+//! Refused calls and logins, counted by client or account, reason and minute. A line for each would
+//! let strangers fill the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -34,18 +34,18 @@ impl VerificationUri {
     /// What is configured, or what the issuer serves.
     pub(crate) fn of(config: &Config, issuer: &str) -> Self {
         let said = config.device.verification_uri.as_deref();
-        let is_served = said.is_some() || config.login.serve;
         Self {
             uri: said.map_or_else(
                 || format!("{}/device", issuer.trim_end_matches('/')).into(),
                 Into::into,
             ),
-            untold: (!is_served).then(|| Arc::new(Once::new())),
+            untold: (!config.people_type_codes()).then(|| Arc::new(Once::new())),
         }
     }
 
-    /// The text, for a device. The first time the operator hears of it where it leads nowhere.
-    pub(crate) fn as_str(&self) -> &str {
+    /// The text, as it is told a device. The first time, the operator hears of it where it leads
+    /// nowhere.
+    pub(crate) fn tell(&self) -> &str {
         if let Some(untold) = &self.untold {
             untold.call_once(|| {
                 warn!(
@@ -62,6 +62,14 @@ impl VerificationUri {
     /// With a user code in it (RFC 8628 §3.3.1): letters and a hyphen.
     pub(crate) fn complete(&self, user_code: &str) -> String {
         format!("{}?user_code={user_code}", self.uri)
+    }
+}
+
+impl Config {
+    /// Whether there is a page where people type user codes: this service's own, or one that it was
+    /// told of.
+    pub(crate) fn people_type_codes(&self) -> bool {
+        self.device.verification_uri.is_some() || self.login.serve
     }
 }
 
@@ -105,7 +113,7 @@ mod tests {
         let is_untold = |config: &Config| {
             let uri = VerificationUri::of(config, "https://a.internal");
             let before = uri.untold.is_some();
-            assert!(uri.as_str().starts_with("https://"));
+            assert!(uri.tell().starts_with("https://"));
             assert!(uri.untold.is_none_or(|untold| untold.is_completed()));
             before
         };

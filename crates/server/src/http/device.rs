@@ -53,7 +53,7 @@ impl Waiting<'_> {
         answer::json(&Waiting {
             device_code: device.device_code.reveal(),
             user_code: &user_code,
-            verification_uri: verification.as_str(),
+            verification_uri: verification.tell(),
             verification_uri_complete: verification.complete(&user_code),
             expires_in: device.expires_in.as_secs(),
             interval: device.interval.as_secs(),

@@ -13,7 +13,7 @@ use countersign_jose::{Algorithm, Algorithms};
 use countersign_login::ACR_PASSWORD;
 use serde::Serialize;
 
-use super::token::{AUTHORIZATION_CODE, GRANT_TYPES};
+use super::token::{AUTHORIZATION_CODE, DEVICE_CODE, GRANT_TYPES};
 use super::{AUTHORIZE, DEVICE, Edge, INTROSPECT, KEYS, PAR, REVOKE, TOKEN, answer, kept};
 use crate::config::{Config, LoginUrl, Tls};
 use crate::desk::Desk;
@@ -63,7 +63,8 @@ struct Metadata {
     revocation_endpoint: String,
     pushed_authorization_request_endpoint: String,
     require_pushed_authorization_requests: bool,
-    device_authorization_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization_endpoint: Option<String>,
     jwks_uri: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
@@ -100,33 +101,33 @@ struct Aliases {
     introspection_endpoint: String,
     revocation_endpoint: String,
     pushed_authorization_request_endpoint: String,
-    device_authorization_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization_endpoint: Option<String>,
 }
 
 impl Aliases {
-    fn at(url: &str) -> Self {
+    fn at(url: &str, people_type_codes: bool) -> Self {
         let at = |endpoint: &str| format!("{url}{endpoint}");
         Self {
             token_endpoint: at(TOKEN),
             introspection_endpoint: at(INTROSPECT),
             revocation_endpoint: at(REVOKE),
             pushed_authorization_request_endpoint: at(PAR),
-            device_authorization_endpoint: at(DEVICE),
+            device_authorization_endpoint: people_type_codes.then(|| at(DEVICE)),
         }
     }
 }
 
 pub(super) async fn show(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
     let engine = &edge.desk.engine;
-    let told = edge.metadata.told(&engine.records, engine.clock.steady());
-    let told = told.await;
-    // Who got less than there is has it no longer than now.
-    let age = if told.is_whole() {
+    let told = edge.metadata.told(&engine.records, &*engine.clock).await;
+    // What may be less than there is, or older, is kept no longer than now.
+    let age = if told.is_current {
         KEPT
     } else {
         Duration::ZERO
     };
-    kept::answer(&headers, told.document(), answer::JSON, age)
+    kept::answer(&headers, &told.document, answer::JSON, age)
 }
 
 impl Metadata {
@@ -144,6 +145,7 @@ impl Metadata {
         let mut methods = confidential.clone();
         methods.push(PUBLIC);
         let login = LoginUrl::of(config, issuer);
+        let people_type_codes = config.people_type_codes();
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: login.as_ref().map(|_| at(AUTHORIZE)),
@@ -152,10 +154,10 @@ impl Metadata {
             revocation_endpoint: at(REVOKE),
             pushed_authorization_request_endpoint: at(PAR),
             require_pushed_authorization_requests: config.http.only_pushed,
-            device_authorization_endpoint: at(DEVICE),
+            device_authorization_endpoint: people_type_codes.then(|| at(DEVICE)),
             jwks_uri: at(KEYS),
             scopes_supported: Vec::new(),
-            grant_types_supported: grant_types(login.is_some()),
+            grant_types_supported: grant_types(login.is_some(), people_type_codes),
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             code_challenge_methods_supported: ["S256"],
@@ -174,7 +176,7 @@ impl Metadata {
             revocation_endpoint_auth_signing_alg_values_supported: assertions(),
             dpop_signing_alg_values_supported: names(desk.engine.proofs.limits.algorithms),
             tls_client_certificate_bound_access_tokens: mtls_url.map(|_| true),
-            mtls_endpoint_aliases: mtls_url.map(Aliases::at),
+            mtls_endpoint_aliases: mtls_url.map(|url| Aliases::at(url, people_type_codes)),
         }
     }
 
@@ -196,11 +198,15 @@ impl Metadata {
     }
 }
 
-/// RFC 8414 §2: codes are for whom there is an endpoint that sends browsers to a login. (Where there
-/// is none, whoever pushes a request can have an application of the operator's decide it, which
-/// nothing here tells anybody.)
-fn grant_types(people_log_in: bool) -> Vec<&'static str> {
-    let is_there = |grant: &&str| people_log_in || *grant != AUTHORIZATION_CODE;
+/// RFC 8414 §2: codes are for whom there is an endpoint that sends browsers to a login, and devices
+/// for whom there is a page where their codes are typed. (Where there is none, an application of the
+/// operator's can decide all the same what a client has lodged, which nothing here tells anybody.)
+fn grant_types(people_log_in: bool, people_type_codes: bool) -> Vec<&'static str> {
+    let is_there = |grant: &&str| match *grant {
+        AUTHORIZATION_CODE => people_log_in,
+        DEVICE_CODE => people_type_codes,
+        _ => true,
+    };
     GRANT_TYPES.into_iter().filter(is_there).collect()
 }
 

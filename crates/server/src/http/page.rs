@@ -34,6 +34,9 @@ const NOT_NOW: (&str, &str) = (
     "Wait a moment, and load this page again.",
 );
 
+/// For browsers that know no `frame-ancestors`.
+const UNFRAMED: HeaderValue = HeaderValue::from_static("DENY");
+
 /// The one style is let in by its hash, and nothing else.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = STANDARD.encode(sha256(&[STYLE.as_bytes()]));
@@ -74,8 +77,8 @@ pub(super) fn made(problem: &Problem) -> ::http::Response<Bytes> {
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(answer::NO_STORE));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    unframed(headers);
     headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+    headers.insert(X_FRAME_OPTIONS, UNFRAMED);
     if let Some(secs) = told.retry_after_secs {
         headers.insert(RETRY_AFTER, secs.into());
     }
@@ -91,7 +94,7 @@ pub(super) fn unframed(headers: &mut HeaderMap) {
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
     );
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(X_FRAME_OPTIONS, UNFRAMED);
 }
 
 /// Nothing in it is markup.

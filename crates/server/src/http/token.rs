@@ -22,7 +22,7 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(super) const AUTHORIZATION_CODE: &str = "authorization_code";
 const REFRESH_TOKEN: &str = "refresh_token";
 /// RFC 8628 §3.4.
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// As the metadata lists them.
 pub(super) const GRANT_TYPES: [&str; 4] = [

@@ -20,6 +20,7 @@ use crate::config::{Config, Tls};
 use crate::health::Health;
 use crate::janitor::{Janitor, PASS_MAX};
 use crate::listen::{self, Places, Unix};
+use crate::overload::Overload;
 use crate::records::Records;
 use crate::reload::Followed;
 use crate::serve::{Manner, Peers, Speaks, Stop, Workers, serve};
@@ -144,7 +145,9 @@ async fn started(
     );
     let app = app.map_err(|error| wrong(&error))?;
     let stop = Stop::default();
-    let people = stack::people(app.router(), &url, scheme, stop.calls.clone());
+    let overload = Overload::new(&Config::default().limits);
+    let calls = stop.calls.clone();
+    let people = stack::people(app.router(), &url, scheme, &overload, calls);
     let health = Health::serving(&stack::ACCOUNTS).await;
     let operators = stack::accounts(accounts, records.clone(), &health, stop.calls.clone());
 

@@ -46,13 +46,16 @@ pub(crate) enum Seen {
     Calls(ServerLayer),
     /// Of HTTP.
     Requests(HttpServerLayer),
+    /// Of a login application that is alone, which has nothing but pages.
+    Pages(HttpServerLayer),
 }
 
 impl Seen {
-    fn protocol(&self) -> Protocol {
+    fn lane(&self, path: &str) -> Lane {
         match self {
-            Self::Calls(_) => Protocol::Grpc,
-            Self::Requests(_) => Protocol::Http,
+            Self::Calls(_) => Lane::of(Protocol::Grpc, path),
+            Self::Requests(_) => Lane::of(Protocol::Http, path),
+            Self::Pages(_) => Lane::Ordinary,
         }
     }
 
@@ -60,13 +63,16 @@ impl Seen {
         match self {
             Self::Calls(_) => Words::Grpc,
             Self::Requests(_) => http_edge::words(path),
+            Self::Pages(_) => Words::Page,
         }
     }
 
     fn measure<B>(&self, request: &Request<B>, answer: &Response<Body>) {
         match self {
             Self::Calls(layer) => layer.answered_before(request.uri().path(), answer.headers()),
-            Self::Requests(layer) => layer.answered_before(request, answer.status()),
+            Self::Requests(layer) | Self::Pages(layer) => {
+                layer.answered_before(request, answer.status());
+            }
         }
     }
 }
@@ -88,7 +94,7 @@ fn admit(overload: &Arc<Overload>, seen: &Seen, path: &str) -> Result<Place, She
         ..
     } = &**overload;
     let rules = rules.load();
-    let lane = Lane::of(seen.protocol(), path);
+    let lane = seen.lane(path);
     if !taken.enter(lane, rules.in_flight_max) {
         tally.overloaded();
         return Err(Shed::Overloaded);

@@ -62,7 +62,7 @@ pub(crate) fn device_authorized(
     let user_code = device.user_code.reveal();
     AuthorizeDeviceResponse {
         device_code: device.device_code.reveal().to_owned(),
-        verification_uri: verification.as_str().to_owned(),
+        verification_uri: verification.tell().to_owned(),
         verification_uri_complete: verification.complete(&user_code),
         user_code,
         expires_in: Some(duration(device.expires_in)),

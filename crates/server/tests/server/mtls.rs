@@ -301,7 +301,9 @@ async fn exactly_one_method_authenticates_a_client() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metadata_tells_of_it_where_it_is_and_nowhere_else() {
-    let stand = Stand::start().await;
+    let page = "https://login.example.com/device";
+    let stand = Stand::start_with(|config| config.device.verification_uri = Some(page.to_owned()));
+    let stand = stand.await;
     let get = async |stand: &Stand| {
         let config = stand.config(None);
         let answered = stand.get(stand.ordinary(), config, METADATA).await;
@@ -343,6 +345,8 @@ async fn the_metadata_tells_of_it_where_it_is_and_nowhere_else() {
     })
     .await;
     let metadata = get(&without).await;
+    let aliases = &metadata["mtls_endpoint_aliases"];
+    assert_eq!(aliases.get("device_authorization_endpoint"), None);
     let token = methods(&metadata, "token");
     assert!(!token.contains(&"tls_client_auth".into()), "{token:?}");
     assert!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use countersign_client::clock::Clock;
 use countersign_issuer::model::ResourceUri;
 use countersign_issuer::register::own_resource_uri;
 use tokio::sync::Mutex;
@@ -23,40 +24,35 @@ const READ_AGAIN: Duration = Duration::from_secs(10);
 /// How long those who ask wait for the store, before they are told what was told last.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// How long the store is left alone after it did not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Hands the metadata out, and reads what is registered when it has changed.
 pub(in crate::http) struct Latest {
     fixed: Metadata,
     /// The service's own interface: its scopes are not for everybody.
     own: Option<ResourceUri>,
     lists_scopes: bool,
-    told: ArcSwapOption<Told>,
+    read: ArcSwapOption<Read>,
     /// One reads what is registered at a time.
     reading: Mutex<()>,
+    /// When, after the service's start, the store last gave no answer.
+    failed_at: ArcSwapOption<Duration>,
 }
 
-/// The metadata of one moment.
+/// What is told.
 pub(super) struct Told {
-    document: Document,
-    /// When that was; none where what is registered could not be read.
-    read: Option<Read>,
+    pub(super) document: Arc<Document>,
+    /// Whether all that is registered now is in it.
+    pub(super) is_current: bool,
 }
 
-/// The number of changes before it was read, and the time after the service's start.
-#[derive(Copy, Clone)]
+/// The metadata as they were read: after this number of changes, at this time after the service's
+/// start.
 struct Read {
+    document: Arc<Document>,
     changes: u64,
     at: Duration,
-}
-
-impl Told {
-    pub(super) fn document(&self) -> &Document {
-        &self.document
-    }
-
-    /// Whether what is registered is in it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.read.is_some()
-    }
 }
 
 impl Latest {
@@ -65,32 +61,46 @@ impl Latest {
             fixed: Metadata::fixed(desk, config, mtls_url),
             own: own_resource_uri(&desk.engine.issuer().name).ok(),
             lists_scopes: config.http.list_scopes,
-            told: ArcSwapOption::empty(),
+            read: ArcSwapOption::empty(),
             reading: Mutex::default(),
+            failed_at: ArcSwapOption::empty(),
         }
     }
 
-    /// The metadata at this time of the steady clock.
-    pub(super) async fn told(&self, records: &Records, now: Duration) -> Arc<Told> {
-        if let Some(told) = self.still_good(records, now) {
-            return told;
+    /// The metadata now.
+    pub(super) async fn told(&self, records: &Records, clock: &dyn Clock) -> Told {
+        if let Some(document) = self.current(records, clock) {
+            return Told {
+                document,
+                is_current: true,
+            };
         }
-        match timeout(WAIT, self.read(records, now)).await {
-            Ok(Some(told)) => told,
-            Ok(None) | Err(_) => self.told.load_full().unwrap_or_else(|| self.less()),
+        if !self.is_paused(clock) {
+            if let Ok(Some(document)) = timeout(WAIT, self.read_again(records, clock)).await {
+                return Told {
+                    document,
+                    is_current: true,
+                };
+            }
+            self.failed_at.store(Some(Arc::new(clock.steady())));
+        }
+        Told {
+            document: self.last(),
+            is_current: false,
         }
     }
 
-    async fn read(&self, records: &Records, now: Duration) -> Option<Arc<Told>> {
+    async fn read_again(&self, records: &Records, clock: &dyn Clock) -> Option<Arc<Document>> {
         let _alone = self.reading.lock().await;
-        // Whoever was here before may have read it.
-        if let Some(told) = self.still_good(records, now) {
-            return Some(told);
+        // Whoever was here before may have read it, or have waited in vain.
+        if let Some(document) = self.current(records, clock) {
+            return Some(document);
         }
-        let read = Read {
-            changes: records.resource_changes(),
-            at: now,
-        };
+        if self.is_paused(clock) {
+            return None;
+        }
+        let changes = records.resource_changes();
+        let at = clock.steady();
         let offered = records.offered(self.own.as_ref()).await;
         let offered = offered
             .inspect_err(|refused| {
@@ -99,28 +109,36 @@ impl Latest {
             })
             .ok()?;
         let metadata = self.fixed.offering(&offered, self.lists_scopes);
-        let told = Arc::new(Told {
-            document: Document::of(metadata.json()),
-            read: Some(read),
-        });
-        self.told.store(Some(Arc::clone(&told)));
-        Some(told)
+        let document = Arc::new(Document::of(metadata.json()));
+        self.read.store(Some(Arc::new(Read {
+            document: Arc::clone(&document),
+            changes,
+            at,
+        })));
+        Some(document)
     }
 
-    fn still_good(&self, records: &Records, now: Duration) -> Option<Arc<Told>> {
-        let told = self.told.load_full()?;
-        let read = told.read?;
-        let is_good =
-            read.changes == records.resource_changes() && now.saturating_sub(read.at) < READ_AGAIN;
-        is_good.then_some(told)
+    fn current(&self, records: &Records, clock: &dyn Clock) -> Option<Arc<Document>> {
+        let read = self.read.load();
+        let read = read.as_ref()?;
+        let is_current = read.changes == records.resource_changes()
+            && clock.steady().saturating_sub(read.at) < READ_AGAIN;
+        is_current.then(|| Arc::clone(&read.document))
     }
 
-    /// Without what is registered: clients find the endpoints all the same.
-    fn less(&self) -> Arc<Told> {
-        Arc::new(Told {
-            document: Document::of(self.fixed.json()),
-            read: None,
-        })
+    fn is_paused(&self, clock: &dyn Clock) -> bool {
+        let failed_at = self.failed_at.load();
+        let failed_at = failed_at.as_ref();
+        failed_at.is_some_and(|at| clock.steady().saturating_sub(**at) < PAUSE)
+    }
+
+    /// What was read last, or what is certain without the store: clients find the endpoints all the
+    /// same.
+    fn last(&self) -> Arc<Document> {
+        match &*self.read.load() {
+            Some(read) => Arc::clone(&read.document),
+            None => Arc::new(Document::of(self.fixed.json())),
+        }
     }
 }
 

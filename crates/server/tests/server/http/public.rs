@@ -12,6 +12,7 @@ use crate::harness::Service;
 async fn metadata_say_what_there_is_and_where() {
     let service = Service::start_cold(|config| {
         config.http.login_url = Some("https://login.example.com/enter".to_owned());
+        config.device.verification_uri = Some("https://login.example.com/device".to_owned());
     })
     .await;
     for speaks in [Speaks::One, Speaks::Two] {
@@ -51,19 +52,17 @@ async fn metadata_say_what_there_is_and_where() {
     }
 }
 
-/// RFC 8414 §2: there is no grant by codes without an endpoint that hands them out.
+/// RFC 8414 §2: there is no grant by codes without an endpoint that hands them out, and none of devices
+/// without a page where people type their codes.
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_name_no_grant_that_has_no_endpoint() {
     let service = Service::start().await;
     let metadata = Web::of(&service).get(METADATA).await.json();
     assert_eq!(metadata.get("authorization_endpoint"), None);
+    assert_eq!(metadata.get("device_authorization_endpoint"), None);
     assert_eq!(
         metadata["grant_types_supported"],
-        json!([
-            "client_credentials",
-            "refresh_token",
-            "urn:ietf:params:oauth:grant-type:device_code"
-        ])
+        json!(["client_credentials", "refresh_token"])
     );
 }
 

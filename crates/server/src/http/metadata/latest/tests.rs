@@ -1,5 +1,7 @@
 //! When what is registered is read again, and what is told while it cannot be.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use countersign_issuer::model::{
     AccessTokenFormat, DetailsSchema, DetailsType, DisplayName, RegisteredTypes, Resource, Scopes,
 };
@@ -62,16 +64,30 @@ fn latest() -> Latest {
         fixed: Metadata::default(),
         own: None,
         lists_scopes: false,
-        told: ArcSwapOption::empty(),
+        read: ArcSwapOption::empty(),
         reading: Mutex::default(),
+        failed_at: ArcSwapOption::empty(),
+    }
+}
+
+/// A clock that stands at this time after the start.
+struct At(Duration);
+
+impl Clock for At {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(0).plus(self.0)
     }
 }
 
 impl Latest {
     async fn types(&self, records: &Records, now: Duration) -> Value {
-        let told = self.told(records, now).await;
+        let told = self.told(records, &At(now)).await;
         let said: Value = serde_json::from_slice(&told.document.json).expect("JSON");
         said[TYPES].clone()
+    }
+
+    async fn is_current(&self, records: &Records, now: Duration) -> bool {
+        self.told(records, &At(now)).await.is_current
     }
 }
 
@@ -113,11 +129,50 @@ async fn without_the_store_the_last_is_told_or_what_is_certain() {
     assert_eq!(known.types(&records, START).await, json!(["a"]));
 
     records.store().close().await.expect("closed");
-    let later = START + 10 * READ_AGAIN;
+    assert!(known.is_current(&records, START).await);
+    let later = START + READ_AGAIN;
     assert_eq!(known.types(&records, later).await, json!(["a"]));
-    assert!(known.told(&records, later).await.is_whole());
+    assert!(
+        !known.is_current(&records, later).await,
+        "nobody may keep it"
+    );
     let new = latest();
     assert_eq!(new.types(&records, later).await, Value::Null);
-    let told = new.told(&records, later).await;
-    assert!(!told.is_whole(), "nobody may keep it");
+    assert!(!new.is_current(&records, later).await, "nobody may keep it");
+}
+
+/// A store that gives no answer, and counts how often it was asked.
+#[derive(Default)]
+struct Deaf {
+    beneath: MemoryStore,
+    asked: AtomicUsize,
+}
+
+#[tonic::async_trait]
+impl Over for Deaf {
+    fn beneath(&self) -> &dyn Store {
+        &self.beneath
+    }
+
+    async fn scan(
+        &self,
+        _: &store::Key,
+        _: Option<&store::Key>,
+        _: usize,
+    ) -> Result<store::Page, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Err(StoreError::Unavailable("it is deaf".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_left_alone_for_a_moment() {
+    let store = Arc::new(Deaf::default());
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let latest = latest();
+    let almost = START + PAUSE - Duration::from_millis(1);
+    for (now, asked) in [(START, 1), (START, 1), (almost, 1), (START + PAUSE, 2)] {
+        assert!(!latest.is_current(&records, now).await);
+        assert_eq!(store.asked.load(Ordering::Relaxed), asked, "{now:?}");
+    }
 }

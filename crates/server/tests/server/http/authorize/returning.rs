@@ -8,7 +8,7 @@ use crate::audit;
 use crate::comes::{Comes, check};
 use crate::flow::pkce;
 
-const OTHER_BROWSER: &str = "resume: must be opened in the browser";
+const OTHER_BROWSER: &str = "resume: must be opened once, in the browser";
 const OVER: &str = "resume: must be of a decided request";
 
 /// An attacker who logged in himself makes another person's browser finish, or has another person
