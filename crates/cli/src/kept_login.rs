@@ -3,9 +3,9 @@
 //! command finds it.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::{env, io};
 
 use clap::Args;
 use countersign_client::{Builder, Countersign, Credential, Secret};
@@ -260,9 +260,4 @@ pub(crate) async fn client(
         .connect()
         .await
         .map_err(|cause| Failure::configuration(cause.to_string()))
-}
-
-/// A path that stays right when a later command is run elsewhere.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    env::current_dir().map_or_else(|_| path.to_owned(), |folder| folder.join(path))
 }

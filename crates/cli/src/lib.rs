@@ -15,6 +15,7 @@ mod password;
 mod proven;
 mod secret;
 mod signals;
+mod whole;
 
 use std::process::ExitCode;
 

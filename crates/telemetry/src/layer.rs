@@ -54,7 +54,7 @@ impl ServerLayer {
     }
 
     /// The same that names methods in metrics: `package.Service/Method` of a path that is one of
-    /// this server's. What it does not know is [`OTHER_METHOD`](crate::names::OTHER_METHOD), as
+    /// this server's. What it does not know is [`OTHER`](crate::names::OTHER), as
     /// everything is without it: whoever calls chooses the path, and each name is kept.
     pub const fn of(method: fn(&str) -> Option<&'static str>) -> Self {
         Self { method }

@@ -88,7 +88,7 @@ impl Begun {
         let took = begun.elapsed().as_secs_f64();
         let said = [
             KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
-            KeyValue::new(names::RPC_METHOD, method.unwrap_or(names::OTHER_METHOD)),
+            KeyValue::new(names::RPC_METHOD, method.unwrap_or(names::OTHER)),
             KeyValue::new(names::RPC_STATUS_CODE, status),
             KeyValue::new(names::ERROR_TYPE, status),
         ];
@@ -205,6 +205,6 @@ fn word(status: StatusCode) -> &'static str {
         503 => "503",
         504 => "504",
         505 => "505",
-        _ => names::OTHER_METHOD,
+        _ => names::OTHER,
     }
 }

@@ -29,16 +29,16 @@ pub const CALL: &str = "countersign.call";
 pub const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 /// The value of [`RPC_SYSTEM_NAME`].
 pub const GRPC: &str = "grpc";
-/// `package.Service/Method`, or [`OTHER_METHOD`].
+/// `package.Service/Method`, or [`OTHER`].
 pub const RPC_METHOD: &str = "rpc.method";
-/// Stands for a path that no gRPC method can have, and for a method or a status that HTTP does not
-/// define.
-pub const OTHER_METHOD: &str = "_OTHER";
+/// Stands for what is not told: a path that no gRPC method can have, a method or a status that HTTP
+/// does not define.
+pub const OTHER: &str = "_OTHER";
 /// The gRPC status code's name, such as `PERMISSION_DENIED`.
 pub const RPC_STATUS_CODE: &str = "rpc.status_code";
 /// A request that is not gRPC, before it is known which; its exported name is `METHOD route`.
 pub const HTTP_REQUEST: &str = "countersign.http";
-/// The request's method, or [`OTHER_METHOD`].
+/// The request's method, or [`OTHER`].
 pub const HTTP_METHOD: &str = "http.request.method";
 /// The endpoint, where it is one.
 pub const HTTP_ROUTE: &str = "http.route";

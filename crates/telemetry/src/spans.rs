@@ -231,7 +231,7 @@ pub(crate) fn http_method(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         Method::TRACE => "TRACE",
         Method::PATCH => "PATCH",
-        _ => names::OTHER_METHOD,
+        _ => names::OTHER,
     }
 }
 
@@ -279,7 +279,7 @@ pub(crate) fn method_of(path: &str) -> &str {
         && path
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/'));
-    if could_be { path } else { names::OTHER_METHOD }
+    if could_be { path } else { names::OTHER }
 }
 
 /// OpenTelemetry has signed numbers only; an unsigned one would go as text.

@@ -8,7 +8,8 @@ use tonic::transport::{ClientTlsConfig, Endpoint, Identity};
 
 use super::connection;
 use crate::exit::Failure;
-use crate::{kept_login, key_file};
+use crate::key_file;
+use crate::whole::whole;
 
 /// What the client shows of itself before it asks.
 #[derive(Args, Debug)]
@@ -75,8 +76,8 @@ impl Shown {
     /// The same files, by paths that stay right when a later command is run elsewhere.
     pub(crate) fn absolute(&self) -> Self {
         Self {
-            certificate: kept_login::absolute(&self.certificate),
-            key: kept_login::absolute(&self.key),
+            certificate: whole(&self.certificate),
+            key: whole(&self.key),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::token::{self, CLIENT_ID_VARIABLE};
 use crate::exit::{Failure, Kind};
 use crate::kept_login::{self, Login, LoginArgs};
 use crate::output::{self, Output};
+use crate::whole::whole;
 
 /// What to do when the answer did not come.
 const AGAIN: &str = "begin again with `countersign login`";
@@ -110,12 +111,12 @@ impl LoginCommand {
         };
         let login = Login {
             server: self.server.server.clone(),
-            ca: ca.map(kept_login::absolute),
+            ca: ca.map(whole),
             issuer,
             client_id: self.client_id.clone(),
             scopes: issued.scopes,
             family_id: issued.family_id.unwrap_or_default(),
-            key_file: kept_login::absolute(&key_file),
+            key_file: whole(&key_file),
             jkt: client.thumbprint().to_string(),
             certificate: shown.map(|shown| shown.absolute()),
             refresh_token,

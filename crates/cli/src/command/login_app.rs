@@ -25,6 +25,7 @@ use crate::entropy;
 use crate::exit::{Failure, reason};
 use crate::output::{self, Output};
 use crate::signals::{Hangups, Signals};
+use crate::whole::whole;
 
 /// How long the last spans may take to leave.
 const TELEMETRY_STOP_SECS_MAX: Duration = Duration::from_secs(3);
@@ -218,8 +219,7 @@ fn refused(status: &Status) -> Failure {
 
 /// Says where it is, and what to do next.
 fn greet(running: &LoginRunning, output: &Output) -> Result<(), Failure> {
-    let socket = std::path::absolute(running.socket());
-    let socket = socket.unwrap_or_else(|_| running.socket().to_owned());
+    let socket = whole(running.socket());
     let facts = serde_json::json!({
         "url": running.url(),
         "listen_address": running.address(),

@@ -21,6 +21,7 @@ use crate::entropy;
 use crate::exit::{Failure, Kind};
 use crate::output::{self, Output};
 use crate::signals::{Hangups, Signals};
+use crate::whole::whole;
 use again::Again;
 
 /// How long the last spans may take to leave: a stop must not wait for a
@@ -313,12 +314,6 @@ fn key_field(place: &KeyPlace, file: Option<&Path>, more: &str) -> (&'static str
             ("key file", format!("{}{more}", file.unwrap_or_default()))
         }
     }
-}
-
-/// The path from the root, which is good in whatever folder it is read.
-fn whole(path: &Path) -> PathBuf {
-    // It fails for an empty path only, and none of these is.
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn telemetry(config: &Config) -> Result<Telemetry, Failure> {

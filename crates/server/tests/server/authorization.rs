@@ -2,23 +2,12 @@
 
 use std::time::Duration;
 
-use countersign::admin::v1::AuthenticationMethod;
 use countersign::authorization::v1 as authorization;
 
 use crate::comes::{Comes, check};
-use crate::flow::{approved, code, pkce, push_request, with_login};
-use crate::harness::{
-    APPROVE, Client, PUSH, Service, inner, person_client, service_client, strings, with_proof,
-};
+use crate::flow::{approved, code, pkce, push_request, shop};
+use crate::harness::{APPROVE, Client, PUSH, Service, inner, service_client, strings, with_proof};
 use crate::proof::Key;
-
-async fn shop() -> (Service, Client, Client) {
-    let (service, login) = with_login().await;
-    let shop = service
-        .add(person_client("shop", AuthenticationMethod::ClientSecret))
-        .await;
-    (service, login, shop)
-}
 
 type Push = authorization::PushAuthorizationRequest;
 

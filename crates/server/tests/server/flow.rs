@@ -51,6 +51,15 @@ pub(crate) async fn with_login() -> (Service, Client) {
     (service, login)
 }
 
+/// The same, and a client that sends people there.
+pub(crate) async fn shop() -> (Service, Client, Client) {
+    let (service, login) = with_login().await;
+    let shop = service
+        .add(person_client("shop", AuthenticationMethod::ClientSecret))
+        .await;
+    (service, login, shop)
+}
+
 pub(crate) async fn add_login(service: &Service) -> Client {
     let issuer = service.issuer();
     service

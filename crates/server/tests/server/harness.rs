@@ -113,7 +113,12 @@ impl Client {
 impl Service {
     /// Starts one that has just been installed, and is past its cold start.
     pub(crate) async fn start() -> Self {
-        let service = Self::start_cold(|_| {}).await;
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same with a changed configuration.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let service = Self::start_cold(change).await;
         service.clock.advance(WARM);
         service
     }

@@ -120,8 +120,7 @@ impl Traffic {
             config.issuer = None;
             config.key_set_max_age = age;
         };
-        let service = Service::start_cold(change).await;
-        service.clock.advance(WARM);
+        let service = Service::start_with(change).await;
         service.add_orders().await;
         let checkout = service
             .add(service_client(

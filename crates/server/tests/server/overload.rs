@@ -26,8 +26,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::comes::{Comes, check};
 use crate::harness::{
-    Client, INTROSPECT, ISSUE, ORDERS, ROTATE, Service, WARM, credentials, service_client,
-    with_proof,
+    Client, INTROSPECT, ISSUE, ORDERS, ROTATE, Service, credentials, service_client, with_proof,
 };
 use crate::proof::Key;
 
@@ -35,8 +34,7 @@ use crate::proof::Key;
 const SOON: Duration = Duration::from_secs(5);
 
 async fn service(change: impl FnOnce(&mut Limits)) -> Service {
-    let service = Service::start_cold(|config| change(&mut config.limits)).await;
-    service.clock.advance(WARM);
+    let service = Service::start_with(|config| change(&mut config.limits)).await;
     service.add_orders().await;
     service
 }
@@ -216,13 +214,12 @@ async fn calls_without_a_message_do_not_keep_a_lane_full() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_shed_or_served_and_nothing_else() {
-    let service = Service::start_cold(|config| {
+    let service = Service::start_with(|config| {
         config.listen.workers = 1;
         config.limits.waiting_max = 1;
         config.limits.client_calls_per_sec = 0;
     })
     .await;
-    service.clock.advance(WARM);
     service.add_orders().await;
     let batch = client(&service, "batch").await;
     let key = Key::new();

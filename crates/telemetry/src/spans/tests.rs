@@ -1,7 +1,7 @@
 //! What a path says of its method.
 
 use super::method;
-use crate::names::OTHER_METHOD;
+use crate::names::OTHER;
 
 #[test]
 fn a_path_that_no_method_has_names_no_span() {
@@ -13,12 +13,12 @@ fn a_path_that_no_method_has_names_no_span() {
         ),
         ("/a_b.C1/D_2", "a_b.C1/D_2"),
         ("/a.B/C?access_token=x", "a.B/C"),
-        ("/", OTHER_METHOD),
-        ("/token", OTHER_METHOD),
-        ("/a/b/c", OTHER_METHOD),
-        ("/a.B/%43", OTHER_METHOD),
-        ("/a.B/eyJhbGciOi-x", OTHER_METHOD),
-        (long.as_str(), OTHER_METHOD),
+        ("/", OTHER),
+        ("/token", OTHER),
+        ("/a/b/c", OTHER),
+        ("/a.B/%43", OTHER),
+        ("/a.B/eyJhbGciOi-x", OTHER),
+        (long.as_str(), OTHER),
     ] {
         assert_eq!(method(&path.parse().unwrap()), expected, "{path}");
     }

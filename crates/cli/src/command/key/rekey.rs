@@ -1,6 +1,6 @@
 //! `countersign key rekey`: another key-encryption key, while the service is stopped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use countersign_client::clock::{Clock, SystemClock};
@@ -11,6 +11,7 @@ use crate::command::serve::{failure, text};
 use crate::confirm::confirm;
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::whole::whole;
 
 pub(super) const EXAMPLES: &str = "\
 The service must be stopped. Its keys stay the same, and so do all tokens: only
@@ -138,10 +139,4 @@ fn done(rekeyed: &Rekeyed, to: &KeyPlace) -> String {
         ));
     }
     lines.join("\n")
-}
-
-/// The path from the root, which is good in whatever folder it is read.
-fn whole(path: &Path) -> PathBuf {
-    // It fails for an empty path only, which clap does not take.
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

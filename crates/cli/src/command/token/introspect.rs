@@ -3,7 +3,9 @@
 use clap::Args;
 use countersign::error::v1::Reason;
 use countersign::introspection::v1::introspection_service_client::IntrospectionServiceClient;
-use countersign::introspection::v1::{IntrospectTokenRequest, IntrospectTokenResponse};
+use countersign::introspection::v1::{
+    Confirmation, IntrospectTokenRequest, IntrospectTokenResponse,
+};
 use countersign::token::v1::issue_token_request::Grant;
 use countersign::token::v1::token_service_client::TokenServiceClient;
 use countersign::token::v1::{ClientCredentials, IssueTokenRequest};
@@ -125,7 +127,7 @@ fn shown(answer: &IntrospectTokenResponse) -> String {
         return "not active: unknown, expired, revoked, or not for a resource that this client serves"
             .to_owned();
     }
-    let key = answer.cnf.as_ref().map(|cnf| cnf.jkt.clone());
+    let Confirmation { jkt, x5t_s256 } = answer.cnf.clone().unwrap_or_default();
     output::fields([
         ("active", "yes".to_owned()),
         ("issuer", answer.iss.clone()),
@@ -138,7 +140,8 @@ fn shown(answer: &IntrospectTokenResponse) -> String {
         ("issued", output::time(answer.iat)),
         ("ends", output::time(answer.exp)),
         ("identifier", answer.jti.clone()),
-        ("bound to key", key.unwrap_or_default()),
+        ("bound to key", jkt),
+        ("certificate", x5t_s256),
         ("family", answer.family_id.clone()),
         (
             "signed in",

@@ -6,17 +6,9 @@ use countersign::admin::v1::AuthenticationMethod;
 
 use super::{Asker, By, Edge, Wish, code_of, refresh_of};
 use crate::comes::{Comes, check};
-use crate::flow::{pkce, push_request, redeem, redeem_request, with_login};
-use crate::harness::{CALLBACK, Client, Service, person_client};
+use crate::flow::{pkce, push_request, redeem, redeem_request, shop};
+use crate::harness::{CALLBACK, Client, person_client};
 use crate::proof::Key;
-
-async fn shop() -> (Service, Client, Client) {
-    let (service, login) = with_login().await;
-    let shop = service
-        .add(person_client("shop", AuthenticationMethod::ClientSecret))
-        .await;
-    (service, login, shop)
-}
 
 /// What a code is redeemed with, as it was asked for; rows change it.
 #[derive(Copy, Clone)]

@@ -37,12 +37,11 @@ impl World {
     }
 
     async fn started(change: impl FnOnce(&mut Config)) -> Self {
-        let service = Service::start_cold(|config| {
+        let service = Service::start_with(|config| {
             config.http.login_url = Some("https://login.example.com/enter".to_owned());
             change(config);
         })
         .await;
-        service.clock.advance(WARM);
         service.add_orders().await;
         let shop = person_client("shop", AuthenticationMethod::ClientSecret);
         let app = person_client("app", AuthenticationMethod::None);

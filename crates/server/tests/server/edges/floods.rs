@@ -26,11 +26,10 @@ const OWN: Wish<'_> = Wish::Own(&[]);
 
 /// With an address of its own for each protocol.
 async fn service() -> (Service, Client) {
-    let service = Service::start_cold(|config| {
+    let service = Service::start_with(|config| {
         config.http.place = HttpPlace::Own(([127, 0, 0, 1], 0).into());
     })
     .await;
-    service.clock.advance(WARM);
     service.add_orders().await;
     let client = service
         .add(service_client("batch", &[(ORDERS, &["orders.read"])]))
@@ -259,8 +258,7 @@ async fn who_does_not_read_holds_nobody_up() {
 
 /// Room for eight proofs, two of them of one key.
 async fn small_ledger() -> (Service, Client) {
-    let service = Service::start_cold(|config| config.proofs.remembered_max = 8).await;
-    service.clock.advance(WARM);
+    let service = Service::start_with(|config| config.proofs.remembered_max = 8).await;
     service.add_orders().await;
     let client = service
         .add(service_client("batch", &[(ORDERS, &["orders.read"])]))

@@ -2,23 +2,15 @@
 
 use std::time::Duration;
 
-use countersign::admin::v1::{self as admin, AuthenticationMethod};
+use countersign::admin::v1::{self as admin};
 use countersign::authorization::v1::ApproveAuthorizationRequest;
 
 use super::{Asker, By, Edge, Wish, code_of, refresh_of};
 use crate::comes::Comes;
-use crate::flow::{pkce, with_login};
-use crate::harness::{APPROVE, Client, ORDERS, Service, inner, person_client};
+use crate::flow::{pkce, shop};
+use crate::harness::{APPROVE, ORDERS, inner};
 use crate::introspection::gateway;
 use crate::proof::Key;
-
-async fn shop() -> (Service, Client, Client) {
-    let (service, login) = with_login().await;
-    let shop = service
-        .add(person_client("shop", AuthenticationMethod::ClientSecret))
-        .await;
-    (service, login, shop)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_not_active_is_the_same_bytes() {

@@ -232,7 +232,7 @@ async fn the_other_signature_of_a_spent_proof_is_no_new_proof() {
 /// Where other algorithms are allowed as well, the key says which of them it is for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_for_its_own_algorithm() {
-    let service = Service::start_cold(|config| {
+    let service = Service::start_with(|config| {
         config.proofs.algorithms = vec![
             Algorithm::Es256,
             Algorithm::Es384,
@@ -242,7 +242,6 @@ async fn a_key_is_for_its_own_algorithm() {
         ];
     })
     .await;
-    service.clock.advance(WARM);
     let client = registered(&service).await;
     for edge in Edge::BOTH {
         let asker = Asker::of(&service, edge).await;
@@ -340,8 +339,7 @@ async fn a_proof_that_was_refused_is_not_spent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_hundred_copies_one_is_accepted() {
     // All of them wait for a slow machine, and none is shed.
-    let service = Service::start_cold(|config| config.limits.waiting_max = 100).await;
-    service.clock.advance(WARM);
+    let service = Service::start_with(|config| config.limits.waiting_max = 100).await;
     let client = registered(&service).await;
     let (_, challenge) = pkce();
     for edge in Edge::BOTH {
@@ -422,9 +420,8 @@ async fn with_a_nonce_the_clients_clock_does_not_matter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nonces_can_be_asked_for_always_and_are_good_for_minutes_here_alone() {
     let required = async || {
-        let service = Service::start_cold(|config| config.proofs.nonce_always = true).await;
+        let service = Service::start_with(|config| config.proofs.nonce_always = true).await;
         let client = registered(&service).await;
-        service.clock.advance(WARM);
         (service, client)
     };
     let (service, client) = required().await;

@@ -8,17 +8,9 @@ use countersign::token::v1::revoke_token_request::Target;
 
 use super::{Asker, By, Edge, Wish, refresh_of};
 use crate::comes::{Comes, check};
-use crate::flow::{revoke, with_login};
-use crate::harness::{Client, Service, person_client};
+use crate::flow::{revoke, shop, with_login};
+use crate::harness::{Client, person_client};
 use crate::proof::Key;
-
-async fn shop() -> (Service, Client, Client) {
-    let (service, login) = with_login().await;
-    let shop = service
-        .add(person_client("shop", AuthenticationMethod::ClientSecret))
-        .await;
-    (service, login, shop)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reuse_revokes_the_family_and_its_access_tokens() {

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::web::{Ask, HEALTH, KEYS, METADATA, TOKEN, Web, raw};
 use crate::authority::Authority;
 use crate::comes::Comes;
-use crate::harness::{ORDERS, Service, WARM, service_client};
+use crate::harness::{ORDERS, Service, service_client};
 use crate::proof::Key;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,11 +60,10 @@ async fn nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn below_the_path_of_the_issuer() {
-    let service = Service::start_cold(|config| {
+    let service = Service::start_with(|config| {
         config.issuer = Some("http://localhost:7443/tenant".to_owned());
     })
     .await;
-    service.clock.advance(WARM);
     service.add_orders().await;
     let client = service
         .add(service_client("batch", &[(ORDERS, &["orders.read"])]))

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::web::{Ask, HEALTH, KEYS, TOKEN, Web};
-use crate::harness::{ORDERS, Service, WARM, service_client};
+use crate::harness::{ORDERS, Service, service_client};
 use crate::proof::Key;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,8 +34,7 @@ async fn an_endpoint_that_has_had_its_share_says_when_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_had_its_share_says_when_to_come_back() {
-    let service = Service::start_cold(|config| config.limits.client_calls_per_sec = 1).await;
-    service.clock.advance(WARM);
+    let service = Service::start_with(|config| config.limits.client_calls_per_sec = 1).await;
     service.add_orders().await;
     let client = service
         .add(service_client("batch", &[(ORDERS, &["orders.read"])]))

@@ -20,7 +20,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use super::certificates::{Ca, Identity};
 use crate::authority::Authority;
 use crate::harness::{
-    Client, ISSUE, ORDERS, Service, WARM, credentials, inner, service_client, with_proof,
+    Client, ISSUE, ORDERS, Service, credentials, inner, service_client, with_proof,
 };
 use crate::http::web::{TOKEN, form};
 use crate::proof::Key;
@@ -51,7 +51,7 @@ impl Stand {
 
     pub(super) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let (server, ca) = (Authority::new(), Ca::new());
-        let service = Service::start_cold(|config| {
+        let service = Service::start_with(|config| {
             server.greet(config);
             let tls = config.tls.as_mut().expect("it greets");
             let authorities = tls.certificate_file.with_file_name("clients.crt");
@@ -62,7 +62,6 @@ impl Stand {
             change(config);
         })
         .await;
-        service.clock.advance(WARM);
         service.add_orders().await;
         Self {
             service,

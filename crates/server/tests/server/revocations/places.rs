@@ -8,7 +8,7 @@ use countersign_client::outcome::Refused;
 use tonic::Status;
 
 use super::{SOON, next, watch};
-use crate::harness::{Service, WARM, inner, service_client};
+use crate::harness::{Service, inner, service_client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_a_limit_to_watchers_and_places_are_given_back() {
@@ -76,8 +76,7 @@ async fn strangers_cannot_take_all_places_of_those_who_watch_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_cannot_take_all_places_of_those_who_watch_revocations() {
-    let service = Service::start_cold(|config| config.limits.caller_watchers_max = 2).await;
-    service.clock.advance(WARM);
+    let service = Service::start_with(|config| config.limits.caller_watchers_max = 2).await;
     let issuer = service.issuer().to_owned();
     let named = |name| service_client(name, &[(issuer.as_str(), &["revocations.watch"])]);
     let (greedy, other) = (named("greedy"), named("other"));

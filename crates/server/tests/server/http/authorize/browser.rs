@@ -9,9 +9,7 @@ use url::Url;
 pub(super) use super::super::web::AUTHORIZE;
 use super::super::web::{Answer, Ask, PAR, Speaks, Web, form};
 use crate::flow::{add_login, pkce};
-use crate::harness::{
-    APPROVE, CALLBACK, Client, DENY, GET, ORDERS, Service, WARM, inner, person_client,
-};
+use crate::harness::{APPROVE, CALLBACK, Client, DENY, GET, ORDERS, Service, inner, person_client};
 
 pub(super) const LOGIN: &str = "https://login.example.com/enter";
 
@@ -34,12 +32,11 @@ impl World {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut countersign_server::Config)) -> Self {
-        let service = Service::start_cold(|config| {
+        let service = Service::start_with(|config| {
             config.http.login_url = Some(LOGIN.to_owned());
             change(config);
         })
         .await;
-        service.clock.advance(WARM);
         service.add_orders().await;
         let login = add_login(&service).await;
         let shop = person_client("shop", AuthenticationMethod::ClientSecret);
