@@ -103,7 +103,7 @@ fn commands_call_with_a_certificate() {
     let said = done(&service, &introspect).json();
     assert_eq!(said["active"], true, "{said}");
     assert_eq!(said["client_id"], "checkout");
-    let certificate = said["cnf"]["x5tS256"].as_str().expect("its hash");
+    let certificate = said["cnf"]["x5t_s256"].as_str().expect("its hash");
     let shown = done(&service, &introspect.replace(" --json", "")).out;
     assert!(
         shown.contains(&format!("certificate   {certificate}")),

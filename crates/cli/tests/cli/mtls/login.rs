@@ -187,15 +187,30 @@ fn a_login_application_is_a_client_with_a_certificate() {
         &service,
         &format!("{add} --allow {issuer}=authorizations.decide"),
     );
-    let check = format!(
-        "login-app --check --json --client-id clerk --listen 127.0.0.1:0 --data clerk --ca ca.crt \
-         --server {mtls}"
-    );
-    done(&service, &format!("{check} {}", shows("desk")));
-    let other = service.run(&format!("{check} {}", shows("checkout")));
-    assert_eq!(other.code, 5, "{other:?}");
-    assert!(other.err.contains("authorizations.decide"), "{other:?}");
-    let none = service.run(&check);
+    let check = |id: &str| {
+        format!(
+            "login-app --check --json --client-id {id} --listen 127.0.0.1:0 --data clerk \
+             --ca ca.crt --server {mtls}"
+        )
+    };
+    done(&service, &format!("{} {}", check("clerk"), shows("desk")));
+    for (id, shown, next) in [
+        (
+            "clerk",
+            "checkout",
+            "check the client's identifier and its secret, key or certificate",
+        ),
+        (
+            "checkout",
+            "checkout",
+            "the client needs the scope authorizations.decide",
+        ),
+    ] {
+        let refused = service.run(&format!("{} {}", check(id), shows(shown)));
+        assert_eq!(refused.code, 6, "{refused:?}");
+        assert!(refused.err.contains(next), "{refused:?}");
+    }
+    let none = service.run(&check("clerk"));
     assert_eq!(none.code, 2, "{none:?}");
     assert!(none.err.contains("--client-secret-file"), "{none:?}");
 }
