@@ -78,7 +78,10 @@ fn commands_call_with_a_certificate() {
     assert_ne!(&mtls, issuer);
     for line in [
         format!("resource add {ORDERS} --scope orders.read"),
-        format!("client add checkout --tls-san-dns checkout.internal --allow {ORDERS}=orders.read"),
+        format!(
+            "client add checkout --tls-san-dns checkout.internal --certificate-bound-tokens \
+             --allow {ORDERS}=orders.read"
+        ),
         format!(
             "client add desk --tls-certificate desk.crt --certificate-bound-tokens \
              --serves {ORDERS} --allow {issuer}=introspect"
@@ -103,7 +106,8 @@ fn commands_call_with_a_certificate() {
     let said = done(&service, &introspect).json();
     assert_eq!(said["active"], true, "{said}");
     assert_eq!(said["client_id"], "checkout");
-    let certificate = said["cnf"]["x5t_s256"].as_str().expect("its hash");
+    let certificate = said["cnf"]["x5t_s256"].as_str().unwrap();
+    assert_eq!(certificate.len(), 43, "{said}");
     let shown = done(&service, &introspect.replace(" --json", "")).out;
     assert!(
         shown.contains(&format!("certificate   {certificate}")),
