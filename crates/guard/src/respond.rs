@@ -308,7 +308,7 @@ fn answer(refusal: &Refusal) -> Answer {
             Code::PermissionDenied,
             Reason::ScopeInsufficient,
             Some("insufficient_scope"),
-            "the access token lacks a scope: get one with the scopes that the details name",
+            "the access token lacks a scope: get one with the scopes that are named",
         ),
         Refusal::StepUpRequired(_) => of(
             Code::Unauthenticated,

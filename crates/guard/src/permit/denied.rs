@@ -39,7 +39,11 @@ impl Denied {
         respond::denial_names(&self.0).0
     }
 
-    /// The answer to an HTTP request: 403, 401 or 500, with a problem (RFC 9457) as its body.
+    /// The answer to an HTTP request, with a problem (RFC 9457) as its body: 403; 500 where there is
+    /// no permit; behind a guard that observes, what that would have answered.
+    ///
+    /// A 401 of these has no `WWW-Authenticate`, against RFC 9110 §15.5.2: the handler runs already,
+    /// and a challenge makes clients send the request again.
     pub fn response(&self) -> http::Response<String> {
         respond::http::denied(&self.0)
     }

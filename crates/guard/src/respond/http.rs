@@ -103,7 +103,9 @@ impl Responder {
     }
 }
 
-/// A handler's refusal, without a challenge: it makes nobody call again.
+/// A handler's refusal, without a challenge: it makes nobody call again. Only a guard that observes
+/// lets a request so far that would have had a 401, and the layer takes away what handlers say of
+/// `WWW-Authenticate`: RFC 9110 §15.5.2 is not kept here, knowingly.
 pub(crate) fn denied(denial: &Denial) -> Response<String> {
     let (status, refusal) = match denial {
         Denial::Refused(refusal) => (status(refusal), Some(refusal)),

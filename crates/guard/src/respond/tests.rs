@@ -60,7 +60,7 @@ fn every_refusal_says_what_to_do() {
         ),
         (
             Refusal::ScopeInsufficient(vec!["orders.read".to_owned()]),
-            "the access token lacks a scope: get one with the scopes that the details name",
+            "the access token lacks a scope: get one with the scopes that are named",
         ),
         (
             Refusal::StepUpRequired(Box::new(StepUp {

@@ -39,7 +39,7 @@ async fn a_challenge_to_the_letter() {
     let answer = create(&stand.address, &shown).await;
     assert_eq!(answer.status, 403);
     let challenge = format!(
-        "DPoP error=\"insufficient_scope\", error_description=\"the access token lacks a scope: get one with the scopes that the details name\", scope=\"orders.write\", algs=\"ES256 Ed25519\", resource_metadata=\"{METADATA}\""
+        "DPoP error=\"insufficient_scope\", error_description=\"the access token lacks a scope: get one with the scopes that are named\", scope=\"orders.write\", algs=\"ES256 Ed25519\", resource_metadata=\"{METADATA}\""
     );
     assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
     assert_eq!(
@@ -47,12 +47,14 @@ async fn a_challenge_to_the_letter() {
         json!({
             "title": "Forbidden",
             "status": 403,
-            "detail": "the access token lacks a scope: get one with the scopes that the details name",
+            "detail": "the access token lacks a scope: get one with the scopes that are named",
             "reason": "REASON_SCOPE_INSUFFICIENT",
             "error": "insufficient_scope",
             "scope": "orders.write",
         })
     );
+    let page = include_str!("../../../../../docs/http-guard.md");
+    assert!(page.contains(&answer.body), "{}", answer.body);
 }
 
 #[tokio::test]

@@ -7,15 +7,19 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::routing::{get, post};
 use axum::{Extension, Router, response::Response};
-use countersign_guard::NonceMode;
 use countersign_guard::layer::http::TokenEnded;
+use countersign_guard::{NonceMode, RevokedTarget};
+use http::HeaderValue;
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use tower::ServiceExt as _;
 
-use crate::http_stand::{raw, serve_router, shown};
+use crate::http_stand::{METADATA, raw, serve_router, shown};
+use crate::revocation::{self, until};
 use crate::stand::{Shown, Stand};
 
 const RULES: &str = r#"
@@ -129,16 +133,81 @@ async fn a_handler_that_has_not_answered_is_answered_for() {
     let shown = brief(&stand, "GET", "/slow");
     let answer = answered_for(&stand, "/slow", &shown).await;
     // It names no error: the handler has run, and clients call again for one.
-    assert_eq!(
-        answer.headers()["www-authenticate"],
-        format!(
-            "DPoP algs=\"ES256 Ed25519\", resource_metadata=\"{}\"",
-            crate::http_stand::METADATA
-        )
-    );
+    assert_eq!(answer.headers()["www-authenticate"], bare_challenge());
+    assert_eq!(reason(answer).await, "REASON_TOKEN_EXPIRED");
+}
+
+fn bare_challenge() -> String {
+    format!("DPoP algs=\"ES256 Ed25519\", resource_metadata=\"{METADATA}\"")
+}
+
+async fn reason(answer: Response) -> String {
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(problem["reason"], "REASON_TOKEN_EXPIRED");
+    problem["reason"].as_str().unwrap().to_owned()
+}
+
+/// Each end has its own code; only a 401 has a challenge, and only who may come back is told when.
+#[tokio::test]
+async fn whoever_is_answered_for_is_told_why() {
+    let age = Duration::from_millis(50);
+    let (stand, _source) = revocation::stand(|builder| {
+        let builder = builder.rules(RULES);
+        builder.stream_age_max(age)
+    })
+    .await;
+    let answer = slow(&stand).await.unwrap().unwrap();
+    told(answer, 504, "REASON_STREAM_TOO_OLD", None, false).await;
+
+    let (stand, source) = revocation::stand(|builder| builder.rules(RULES)).await;
+    let answer = slow(&stand);
+    until("it runs", || stand.guard.counts().open_streams == 1).await;
+    let target = RevokedTarget::Token("t1".to_owned());
+    source.revoke(target, revocation::now(&stand));
+    let (answer, challenge) = (answer.await.unwrap().unwrap(), bare_challenge());
+    told(answer, 401, "REASON_TOKEN_REVOKED", Some(&challenge), false).await;
+
+    let least = Duration::from_secs(15);
+    let (stand, _source) = revocation::stand(|builder| {
+        let builder = builder.rules(RULES);
+        builder.knowledge_age_max(least)
+    })
+    .await;
+    let answer = slow(&stand);
+    until("it runs", || stand.guard.counts().open_streams == 1).await;
+    tokio::time::pause();
+    // Not a word of revocations any more.
+    tokio::time::advance(least + Duration::from_secs(2)).await;
+    tokio::time::resume();
+    let answer = answer.await.unwrap().unwrap();
+    told(answer, 503, "REASON_AUTHORITY_UNREACHABLE", None, true).await;
+}
+
+/// Asks for what is never answered, with a token that lives for long.
+fn slow(stand: &Stand) -> JoinHandle<Result<Response, Elapsed>> {
+    let shown = shown(stand, "GET", "/slow", &stand.token());
+    let asked = request("GET", "/slow", &shown, Body::empty());
+    let router = router(stand);
+    tokio::spawn(timeout(LONG, async {
+        router.oneshot(asked).await.unwrap()
+    }))
+}
+
+async fn told(
+    answer: Response,
+    status: u16,
+    expected: &str,
+    challenge: Option<&str>,
+    may_come_back: bool,
+) {
+    let header = |name| {
+        let value = answer.headers().get(name);
+        value.map(|value: &HeaderValue| value.to_str().unwrap())
+    };
+    assert_eq!(answer.status(), status, "{expected}");
+    assert_eq!(header("www-authenticate"), challenge, "{expected}");
+    assert_eq!(header("retry-after").is_some(), may_come_back, "{expected}");
+    assert_eq!(reason(answer).await, expected);
 }
 
 /// As whoever is refused is: not of the server's first resource.
