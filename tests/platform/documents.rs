@@ -205,12 +205,24 @@ pub(crate) fn guarantees_md_names_tests_that_are_there() -> Result<(), String> {
 }
 
 /// Every test that `docs/conformance.md` names is in the file that it names, and what names no test
-/// says that it is not met, not offered or not ours.
+/// says that it is not met, not offered or not ours. Rows are in the order of their specification.
 pub(crate) fn conformance_md_names_tests_that_are_there() -> Result<(), String> {
     let page = include_str!("../../docs/conformance.md");
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut shown = 0;
-    for row in page.lines().filter(|line| line.starts_with("| §")) {
+    let mut last = Vec::new();
+    for row in page.lines() {
+        if row.starts_with("## ") {
+            last.clear();
+        }
+        let Some(section) = row.strip_prefix("| §") else {
+            continue;
+        };
+        let section = numbers(section);
+        if section < last {
+            return Err(format!("after a later section: {row}"));
+        }
+        last = section;
         let columns: Vec<&str> = row.split('|').map(str::trim).collect();
         let &[_, _, _, met, tests, _] = columns.as_slice() else {
             return Err(format!("not four columns: {row}"));
@@ -220,8 +232,7 @@ pub(crate) fn conformance_md_names_tests_that_are_there() -> Result<(), String> 
         }
         for name in quoted(tests) {
             let there = name.split_once("::").is_some_and(|(file, function)| {
-                fs::read_to_string(crates.join(file))
-                    .is_ok_and(|text| text.contains(&format!("fn {function}(")))
+                fs::read_to_string(crates.join(file)).is_ok_and(|text| is_test(&text, function))
             });
             if !there {
                 return Err(format!("there is no test {name}: {row}"));
@@ -233,6 +244,28 @@ pub(crate) fn conformance_md_names_tests_that_are_there() -> Result<(), String> 
         return Err(format!("only {shown} tests were found"));
     }
     Ok(())
+}
+
+/// The numbers of `4.1.2, §7.5`: those of the first section.
+fn numbers(section: &str) -> Vec<u32> {
+    let end = section.find(|c: char| c != '.' && !c.is_ascii_digit());
+    let first = &section[..end.unwrap_or(section.len())];
+    first.split('.').filter_map(|n| n.parse().ok()).collect()
+}
+
+/// A function that the harness runs, not one that a test makes use of.
+fn is_test(text: &str, function: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let named = format!("fn {function}(");
+    let at = lines.iter().position(|line| {
+        let begins = line.strip_prefix("async ").unwrap_or(line);
+        begins.starts_with(&named)
+    });
+    // Attributes and comments stand right above, after the end of what is before.
+    let above = lines[..at.unwrap_or(0)].iter().rev();
+    above
+        .take_while(|line| !line.is_empty() && !line.ends_with('}'))
+        .any(|line| *line == "#[test]" || line.starts_with("#[tokio::test"))
 }
 
 /// What stands between backticks.

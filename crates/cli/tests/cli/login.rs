@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use countersign::authorization::v1::authorization_service_client::AuthorizationServiceClient;
@@ -27,7 +27,7 @@ const CONFIGURATION: &str = "[http]\nlogin_url = \"https://login.example/enter\"
                              [device]\ninterval_secs = 1\n";
 
 /// A service with a login application, and a client for this program.
-fn prepared() -> Service {
+pub(crate) fn prepared() -> Service {
     let service = Service::with(|folder| {
         let file = folder.join("c.toml");
         fs::write(&file, CONFIGURATION).unwrap();
@@ -66,8 +66,12 @@ pub(crate) struct Waiting {
 }
 
 pub(crate) fn begin(service: &Service, line: &str) -> Waiting {
-    let mut child = service
-        .command()
+    begun(service.command(), line)
+}
+
+/// The same by a command that has something more in its environment.
+pub(crate) fn begun(mut command: Command, line: &str) -> Waiting {
+    let mut child = command
         .args(["login", "--json"])
         .args(line.split_whitespace())
         .stdout(Stdio::piped())

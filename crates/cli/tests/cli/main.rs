@@ -7,6 +7,8 @@
 mod asks;
 mod audit;
 mod bench;
+#[cfg(target_os = "linux")]
+mod browser;
 mod code;
 mod demo;
 mod deploy;

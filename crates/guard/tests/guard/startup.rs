@@ -33,6 +33,9 @@ async fn a_wrong_configuration_is_refused_with_what_would_be_right() {
     check(Builder::new(ISSUER).serve(ORIGIN), "no method has a rule").await;
     check(good().descriptors(*b"text"), "descriptor set").await;
     check(good().exempt("grpc/health"), "cannot exempt").await;
+    let elsewhere = Builder::new("http://tokens.internal").serve(ORIGIN);
+    let elsewhere = elsewhere.descriptors(countersign::FILE_DESCRIPTOR_SET);
+    check(elsewhere, "is not encrypted and not on this machine").await;
 }
 
 #[tokio::test]

@@ -65,44 +65,51 @@ fn a_handle_of_one_kind_is_not_one_of_another() {
 
 #[test]
 fn a_retiring_key_still_checks_and_a_dropped_one_does_not() {
-    let text = handle(HandleKind::Refresh).text(&keys());
-    let read = |keys: &MacKeys| Handle::parse(HandleKind::Refresh, text.reveal(), keys).is_ok();
-    assert!(read(&MacKeys::new(key(3, 3), vec![key(1, 1)])));
-    assert!(!read(&MacKeys::new(key(3, 3), vec![key(2, 2)])));
-    assert!(
-        !read(&MacKeys::new(key(1, 9), vec![])),
-        "another key of that name"
-    );
+    for kind in KINDS {
+        let text = handle(kind).text(&keys());
+        let read = |keys: &MacKeys| Handle::parse(kind, text.reveal(), keys).is_ok();
+        assert!(read(&MacKeys::new(key(3, 3), vec![key(1, 1)])));
+        assert!(!read(&MacKeys::new(key(3, 3), vec![key(2, 2)])));
+        assert!(
+            !read(&MacKeys::new(key(1, 9), vec![])),
+            "another key of that name"
+        );
+    }
 }
 
 #[test]
 fn what_only_looks_like_a_handle_is_refused() {
-    let good = handle(HandleKind::Refresh).text(&keys());
-    let good = good.reveal();
-    for text in [
-        "",
-        "csr_",
-        "csr_AAAA",
-        &format!("csr_{}", "A".repeat(75)),
-        &format!("csr_{}", "A".repeat(1_000_000)),
-        &good[4..],
-        &format!("{good}="),
-        &format!("{good} "),
-        &good.to_uppercase(),
-        &format!("csr_\0{}", &good[5..]),
-    ] {
-        assert!(Handle::parse(HandleKind::Refresh, text, &keys()).is_err());
+    for kind in KINDS {
+        let good = handle(kind).text(&keys());
+        let good = good.reveal();
+        let prefix = kind.prefix();
+        for text in [
+            "",
+            prefix,
+            &format!("{prefix}AAAA"),
+            &format!("{prefix}{}", "A".repeat(75)),
+            &format!("{prefix}{}", "A".repeat(1_000_000)),
+            &good[prefix.len()..],
+            &format!("{good}="),
+            &format!("{good} "),
+            &good.to_uppercase(),
+            &format!("{prefix}\0{}", &good[prefix.len() + 1..]),
+        ] {
+            assert!(Handle::parse(kind, text, &keys()).is_err());
+        }
     }
 }
 
 proptest! {
     #[test]
-    fn no_bit_of_a_handle_can_be_changed(bit in 0..56_usize * 8) {
-        let text = handle(HandleKind::Code).text(&keys());
-        let mut bytes = base64url::decode(&text.reveal()[4..]).unwrap();
+    fn no_bit_of_a_handle_can_be_changed(kind in 0..KINDS.len(), bit in 0..56_usize * 8) {
+        let kind = KINDS[kind];
+        let text = handle(kind).text(&keys());
+        let encoded = text.reveal().strip_prefix(kind.prefix()).unwrap();
+        let mut bytes = base64url::decode(encoded).unwrap();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let changed = format!("csc_{}", base64url::encode(bytes));
-        prop_assert!(Handle::parse(HandleKind::Code, &changed, &keys()).is_err());
+        let changed = format!("{}{}", kind.prefix(), base64url::encode(bytes));
+        prop_assert!(Handle::parse(kind, &changed, &keys()).is_err());
     }
 
     #[test]
