@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::address::Address;
 
-/// Places in each table: 16 bytes each.
+/// Places in each table: 24 bytes each.
 const PLACES: usize = 1 << 16;
 
 /// Wrong passwords before the first pause: fingers slip.

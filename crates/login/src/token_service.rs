@@ -49,7 +49,7 @@ pub struct Asked {
 
 impl Asked {
     /// Whether somebody who gave a password has proved who they are as the client wants it.
-    pub fn is_met_by_password(&self) -> bool {
+    pub(crate) fn is_met_by_password(&self) -> bool {
         self.acr_values.is_empty() || self.acr_values.iter().any(|acr| acr == ACR_PASSWORD)
     }
 }

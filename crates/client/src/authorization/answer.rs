@@ -102,6 +102,24 @@ pub enum RefusedError {
 }
 
 impl RefusedError {
+    /// All but [`Other`](Self::Other).
+    const KNOWN: [Self; 14] = [
+        Self::AccessDenied,
+        Self::InvalidRequest,
+        Self::UnauthorizedClient,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::InvalidTarget,
+        Self::InvalidAuthorizationDetails,
+        Self::InteractionRequired,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::AccountSelectionRequired,
+        Self::UnmetAuthenticationRequirements,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+    ];
+
     /// The code, as the RFCs write it.
     pub fn name(&self) -> &str {
         match self {
@@ -124,23 +142,7 @@ impl RefusedError {
     }
 
     fn of(code: &str) -> Self {
-        const KNOWN: [RefusedError; 14] = [
-            RefusedError::AccessDenied,
-            RefusedError::InvalidRequest,
-            RefusedError::UnauthorizedClient,
-            RefusedError::UnsupportedResponseType,
-            RefusedError::InvalidScope,
-            RefusedError::InvalidTarget,
-            RefusedError::InvalidAuthorizationDetails,
-            RefusedError::InteractionRequired,
-            RefusedError::LoginRequired,
-            RefusedError::ConsentRequired,
-            RefusedError::AccountSelectionRequired,
-            RefusedError::UnmetAuthenticationRequirements,
-            RefusedError::ServerError,
-            RefusedError::TemporarilyUnavailable,
-        ];
-        let known = KNOWN.into_iter().find(|known| known.name() == code);
+        let known = Self::KNOWN.into_iter().find(|known| known.name() == code);
         known.unwrap_or_else(|| Self::Other(printable(code, ERROR_CHARS_MAX)))
     }
 }
@@ -358,10 +360,26 @@ mod tests {
 
     #[test]
     fn every_known_code_is_read_back() {
-        for code in ["access_denied", "temporarily_unavailable", "login_required"] {
-            let read = RefusedError::of(code);
-            assert!(!matches!(read, RefusedError::Other(_)), "{code}");
-            assert_eq!(read.name(), code);
-        }
+        let codes = [
+            "access_denied",
+            "invalid_request",
+            "unauthorized_client",
+            "unsupported_response_type",
+            "invalid_scope",
+            "invalid_target",
+            "invalid_authorization_details",
+            "interaction_required",
+            "login_required",
+            "consent_required",
+            "account_selection_required",
+            "unmet_authentication_requirements",
+            "server_error",
+            "temporarily_unavailable",
+        ];
+        assert_eq!(codes.map(RefusedError::of), RefusedError::KNOWN);
+        assert_eq!(
+            RefusedError::KNOWN.map(|known| known.name().to_owned()),
+            codes
+        );
     }
 }

@@ -1,13 +1,13 @@
-//! Whom a request of HTTP/1.1 is for, and where it ends, is said once (RFC 9112 §3.2, §6.3). The
-//! service goes by no host, but a proxy in front may, and must not be told another one than the
-//! service is; nor may the two differ about where the next request begins.
+//! Whom a request is for is said once (RFC 9112 §3.2, RFC 9113 §8.3.1), and where one of HTTP/1.1 ends
+//! (RFC 9112 §6.3). The service goes by no host, but a proxy in front may, and must not be told another
+//! one than the service is; nor may the two differ about where the next request begins.
 //!
 //! Two lengths that differ hyper refuses. Of a length and an encoding it hands on the encoding alone,
 //! so the edge tells what it saw ([`EndsTwice`]).
 
+use ::http::Version;
 use ::http::header::{HOST, TRANSFER_ENCODING};
 use ::http::uri::Authority;
-use ::http::{HeaderMap, Version};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -33,8 +33,8 @@ pub(super) async fn check(State(words): State<Worded>, request: Request, next: N
 
 fn fault(request: &Request) -> Option<Misfit> {
     let headers = request.headers();
-    if !is_said_once(request.version(), headers) || !is_for_a_host(request) {
-        return Some(Misfit::Host);
+    if let Some(misfit) = host_fault(request) {
+        return Some(misfit);
     }
     if !headers.contains_key(TRANSFER_ENCODING) {
         return None;
@@ -51,31 +51,23 @@ fn fault(request: &Request) -> Option<Misfit> {
     (!is_chunked).then_some(Misfit::Coding)
 }
 
-fn is_said_once(version: Version, headers: &HeaderMap) -> bool {
-    let hosts = headers.get_all(HOST).iter().count();
-    // HTTP/1.0 needs none, and HTTP/2 has `:authority`.
-    match version {
-        Version::HTTP_11 => hosts == 1,
-        _ => hosts <= 1,
-    }
-}
-
-/// RFC 9112 §3.2: a field that names no host is refused. RFC 9113 §8.3.1: so is one beside
-/// `:authority` that names another. (Beside a whole URL in HTTP/1.1 it counts for nothing, RFC 9112
-/// §3.2.2.)
-fn is_for_a_host(request: &Request) -> bool {
-    let Some(host) = request.headers().get(HOST) else {
-        return true;
+fn host_fault(request: &Request) -> Option<Misfit> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host,
+        (Some(_), Some(_)) => return Some(Misfit::Host),
+        // HTTP/1.0 needs none, and HTTP/2 has `:authority`.
+        (None, _) => return (request.version() == Version::HTTP_11).then_some(Misfit::Host),
     };
-    let target = match request.version() {
-        Version::HTTP_2 => request.uri().authority(),
-        _ => None,
+    // RFC 9112 §3.2: a field that names no host is refused.
+    let named = Authority::try_from(host.as_bytes()).ok();
+    let named = named.filter(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+    let Some(named) = named else {
+        return Some(Misfit::Host);
     };
-    let host = Authority::try_from(host.as_bytes()).ok();
-    let host = host.filter(|host| !host.host().is_empty() && !host.as_str().contains('@'));
-    match (host, target) {
-        (None, _) => false,
-        (Some(_), None) => true,
-        (Some(host), Some(authority)) => host == *authority,
-    }
+    // RFC 9113 §8.3.1: so is one beside `:authority` that names another. (Beside a whole URL in HTTP/1.1
+    // it counts for nothing, RFC 9112 §3.2.2.)
+    let is_another = request.version() == Version::HTTP_2
+        && request.uri().authority().is_some_and(|ours| *ours != named);
+    is_another.then_some(Misfit::OtherHost)
 }

@@ -49,6 +49,8 @@ pub(crate) enum Misfit {
     Cut,
     /// Whom the request is for is not said, or twice (RFC 9112 §3.2).
     Host,
+    /// Over HTTP/2, `host` names another than `:authority` (RFC 9113 §8.3.1).
+    OtherHost,
     /// It says twice where its body ends (RFC 9112 §6.3).
     EndsTwice,
     /// Its body has a transfer coding that is not known here (RFC 9112 §6.1).
@@ -92,6 +94,7 @@ impl Misfit {
             Self::Late => "http_late",
             Self::Cut => "http_cut",
             Self::Host => "http_host",
+            Self::OtherHost => "http_other_host",
             Self::EndsTwice => "http_ends_twice",
             Self::Coding => "http_coding",
         }
@@ -104,7 +107,7 @@ impl Misfit {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
-            Self::Cut | Self::Host | Self::EndsTwice => StatusCode::BAD_REQUEST,
+            Self::Cut | Self::Host | Self::OtherHost | Self::EndsTwice => StatusCode::BAD_REQUEST,
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
         }
     }
@@ -122,6 +125,7 @@ impl Misfit {
             Self::Host => {
                 "the request must have one Host: a name or an address, and perhaps a port"
             }
+            Self::OtherHost => "host must be what :authority is, or not be there",
             Self::EndsTwice => {
                 "the request must have Content-Length or Transfer-Encoding, and not both"
             }
@@ -138,7 +142,8 @@ impl Misfit {
             | Self::TooLarge
             | Self::EndsTwice
             | Self::Coding => true,
-            Self::NotFound | Self::Method | Self::MediaType => false,
+            // Over HTTP/2 requests are in frames of their own.
+            Self::NotFound | Self::Method | Self::MediaType | Self::OtherHost => false,
         }
     }
 }
@@ -365,13 +370,16 @@ fn said(error: &str, description: &str) -> Bytes {
 
 /// RFC 6749 §5.2: neither quotation marks nor backslashes.
 fn plain(description: &str) -> String {
-    let name = |c| match c {
-        '"' => "%22".to_owned(),
-        '\\' => "%5C".to_owned(),
-        ' '..='~' => String::from(c),
-        _ => "?".to_owned(),
-    };
-    description.chars().map(name).collect()
+    let mut plain = String::with_capacity(description.len());
+    for c in description.chars() {
+        match c {
+            '"' => plain.push_str("%22"),
+            '\\' => plain.push_str("%5C"),
+            ' '..='~' => plain.push(c),
+            _ => plain.push('?'),
+        }
+    }
+    plain
 }
 
 fn made(status: StatusCode, body: Bytes) -> Response<Bytes> {
@@ -383,13 +391,11 @@ fn made(status: StatusCode, body: Bytes) -> Response<Bytes> {
     response
 }
 
-/// RFC 9110 §10.2.3 has no parts of seconds.
+/// RFC 9110 §10.2.3 has no parts of seconds. None too early, and one at least: whoever comes back at
+/// once is too early.
 fn whole_secs(wait: Duration) -> u64 {
-    wait.as_millis()
-        .div_ceil(1_000)
-        .max(1)
-        .try_into()
-        .unwrap_or(u64::MAX)
+    let part = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(part).max(1)
 }
 
 #[cfg(test)]
@@ -423,12 +429,23 @@ mod tests {
         let text = said["error_description"].as_str().expect("a text");
         assert!(text.starts_with("scope: must be 1 to 128"), "{text}");
         assert!(!text.contains(['"', '\\']), "{text}");
+        assert_eq!(plain("a \"b\" \\c\n~é"), "a %22b%22 %5Cc?~?");
     }
 
     #[test]
     fn seconds_to_wait_are_whole_and_never_none() {
-        for (millis, secs) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (5_000, 5)] {
-            assert_eq!(whole_secs(Duration::from_millis(millis)), secs);
+        let second = Duration::from_secs(1);
+        let nano = Duration::from_nanos(1);
+        for (wait, secs) in [
+            (Duration::ZERO, 1),
+            (nano, 1),
+            (second, 1),
+            (second + nano, 2),
+            (second * 5 - nano, 5),
+            (second * 5, 5),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(whole_secs(wait), secs, "{wait:?}");
         }
     }
 }

@@ -123,6 +123,18 @@ async fn a_request_that_could_end_twice_is_refused_and_its_connection_ends() {
             &["501"],
         ),
         (
+            "one that nobody knows below the one that is known",
+            "Host: x\r\nTransfer-Encoding: xchunked, chunked".to_owned(),
+            &chunked,
+            &["501"],
+        ),
+        (
+            "one that is not the last of any request",
+            "Host: x\r\nTransfer-Encoding: gzip".to_owned(),
+            &chunked,
+            &["400"],
+        ),
+        (
             "an encoding after the one that is known",
             "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity".to_owned(),
             &chunked,
@@ -202,14 +214,19 @@ async fn over_http_2_a_host_is_that_of_the_target() {
     let service = Service::start().await;
     let ours = service.running().grpc_address().to_string();
     let web = Web::speaking(&service, Speaks::Two);
-    for (host, status) in [
-        (ours.as_str(), 200),
-        ("other.example", 400),
-        ("", 400),
-        ("x/y", 400),
+    let answer = web.send(Ask::get(HEALTH).header("host", &ours)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for (host, says) in [
+        ("other.example", "host must be what :authority is"),
+        ("", "must have one Host"),
+        ("x/y", "must have one Host"),
     ] {
         let answer = web.send(Ask::get(HEALTH).header("host", host)).await;
-        assert_eq!(answer.status, status, "{host}: {answer:?}");
+        assert_eq!(answer.status, 400, "{host}: {answer:?}");
+        assert!(
+            answer.text("error_description").contains(says),
+            "{host}: {answer:?}"
+        );
     }
 }
 
