@@ -185,7 +185,8 @@ pub enum NotAllowedCause {
     Public,
     /// Nothing is left of what was granted: the registrations changed since.
     NothingLeft,
-    /// The token or family was issued to another client (RFC 7009 §2.1).
+    /// The token or family was issued to another client, or to another key of a public one (RFC 7009
+    /// §2.1).
     NotItsToken,
     /// Introspection: it could not get itself a token for that (RFC 7662 §2.1).
     Introspection,
@@ -381,7 +382,7 @@ impl fmt::Display for NotAllowedCause {
             Self::GrantType => "it is not registered for this grant",
             Self::Public => "a client that cannot authenticate has no credentials of its own",
             Self::NothingLeft => "nothing is left of what was granted",
-            Self::NotItsToken => "the token was issued to another client",
+            Self::NotItsToken => "the token was issued to another client, or to another key",
             Self::Introspection => "it is not registered for introspection",
             Self::CertificateMissing => {
                 "its tokens are bound to a certificate, and the connection has none"

@@ -12,7 +12,7 @@ use crate::event::{Actor, Event, EventKind, Object};
 use crate::family;
 use crate::introspect::{Recognised, Standing, recognise};
 use crate::issuer::{CLOCK_MARGIN, Issuer};
-use crate::model::{Client, ClientId, FamilyId, Malformed, RevokedCause};
+use crate::model::{Client, ClientId, Family, FamilyId, Malformed, RevokedCause};
 use crate::refusal::{FieldFault, NotAllowedCause, Refusal};
 
 /// What a client wants revoked.
@@ -95,9 +95,13 @@ pub fn revoke(
         },
         Revoking::Token(Recognised::Refresh(handle)) => {
             let id = FamilyId::new(handle.record);
-            revoke_family(change, caller, id, standing, now)
+            let owns = |family: &Family| caller.owns_by_secret(&family.client, family.jkt);
+            revoke_family(change, caller, id, standing, owns, now)
         }
-        Revoking::Family(id) => revoke_family(change, caller, *id, standing, now),
+        Revoking::Family(id) => {
+            let owns = |family: &Family| caller.owns(&family.client, family.jkt);
+            revoke_family(change, caller, *id, standing, owns, now)
+        }
         // RFC 7009 §2.2: the client cannot do anything about it anyway.
         Revoking::Token(Recognised::Neither) => change.answer(()),
     }
@@ -116,6 +120,13 @@ impl Caller<'_> {
     /// client's is given up with its key alone, as it is rotated (RFC 9449 §5).
     fn owns(self, owner: &ClientId, jkt: Thumbprint) -> bool {
         self.client.id == *owner && (!self.client.is_public() || self.proof == Some(jkt))
+    }
+
+    /// The same where a refresh token is shown, which nobody but its client is ever shown. Clients
+    /// that are no more than RFC 7009 has them send no proof; one that comes must be of its key.
+    fn owns_by_secret(self, owner: &ClientId, jkt: Thumbprint) -> bool {
+        self.client.id == *owner
+            && (!self.client.is_public() || self.proof.is_none_or(|shown| shown == jkt))
     }
 }
 
@@ -163,6 +174,7 @@ fn revoke_family(
     caller: Caller<'_>,
     id: FamilyId,
     standing: &Standing,
+    owns: impl FnOnce(&Family) -> bool,
     now: UnixTime,
 ) -> Decision<()> {
     let Some(Known {
@@ -172,7 +184,7 @@ fn revoke_family(
     else {
         return change.answer(());
     };
-    if !caller.owns(&family.client, family.jkt) {
+    if !owns(family) {
         return change.refuse(NotAllowedCause::NotItsToken);
     }
     if family.revoked.is_some() {

@@ -236,12 +236,12 @@ impl World {
         &mut self,
         who: &str,
         revoking: &Revoking,
-        proof: Thumbprint,
+        proof: impl Into<Option<Thumbprint>>,
     ) -> Result<(), Refusal> {
         let client = self.client(who);
         let token = revoking.recognised().and_then(Recognised::token);
         let standing = self.standing(token, revoking.family());
-        let decision = revoke(&shown(&client), revoking, &standing, Some(proof), self.now);
+        let decision = revoke(&shown(&client), revoking, &standing, proof.into(), self.now);
         self.settle(decision)
     }
 

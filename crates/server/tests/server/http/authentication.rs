@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::web::{Ask, DEVICE, INTROSPECT, PAR, REVOKE, TOKEN, Web, basic};
 use crate::comes::Comes;
+use crate::edges::{Asker, Edge};
+use crate::flow::add_login;
 use crate::harness::{Client, ORDERS, Service, person_client, random, service_client};
 use crate::introspection::gateway;
 use crate::proof::Key;
@@ -393,12 +395,36 @@ async fn every_endpoint_wants_a_client_that_is_one() {
     stand.check("an unknown token", unknown, Comes::Ok).await;
 }
 
-/// Everybody knows the name of a public client: what is its, is given up with its key.
+/// Everybody knows the name of a public client: what is its, is given up with its key, or with its
+/// refresh token, which is a secret.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_public_client_revokes_with_its_proof() {
+async fn a_public_client_revokes_with_its_proof_or_its_refresh_token() {
     let stand = Stand::new().await;
-    let revoke = || Ask::post(REVOKE, &[("token", "unknown"), ("client_id", "app")]);
-    stand.check("without a proof", revoke(), Comes::P).await;
-    let proven = revoke().proven(&stand.service, &Key::new());
+    let revoke = |token: &str| Ask::post(REVOKE, &[("token", token), ("client_id", "app")]);
+    stand
+        .check("without a proof", revoke("unknown"), Comes::P)
+        .await;
+    let proven = revoke("unknown").proven(&stand.service, &Key::new());
     stand.check("with a proof", proven, Comes::Ok).await;
+
+    let service = &stand.service;
+    let login = add_login(service).await;
+    let app = Client {
+        id: "app".to_owned(),
+        secret: None,
+    };
+    let asker = Asker::of(service, Edge::Http).await;
+    let key = Key::new();
+    let given = asker.signed_in(&login, &app, &key).await;
+    let access = revoke(&given.access_token);
+    stand.check("an access token", access, Comes::P).await;
+    assert!(asker.is_active(&given.access_token).await);
+    let other = revoke(&given.refresh_token).proven(service, &Key::new());
+    stand
+        .check("with another's proof", other, Comes::NotAllowed)
+        .await;
+    assert!(asker.is_active(&given.access_token).await);
+    let refresh = revoke(&given.refresh_token);
+    stand.check("a refresh token", refresh, Comes::Ok).await;
+    assert!(!asker.is_active(&given.access_token).await);
 }
