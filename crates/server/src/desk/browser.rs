@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_issuer::authorize::{Arrived, Begun, Lodging, RedirectTo, Return};
 use countersign_issuer::model::{ClientId, ClientSecret, Malformed, RecordId};
-use countersign_issuer::{FieldFault, HandleText, Refusal};
+use countersign_issuer::{FieldFault, HandleText, Issuer, Refusal};
 use countersign_login::Address;
 use countersign_telemetry::spans;
 use tracing::Instrument as _;
@@ -21,7 +21,9 @@ pub(crate) struct Handover {
     /// What the browser keeps, and under which record's name.
     pub(crate) keeps: ClientSecret,
     pub(crate) record: RecordId,
-    pub(crate) expires_in: Duration,
+    /// How long: until the browser may be back, which is after the request has ended where it was
+    /// approved at the last moment.
+    pub(crate) kept_for: Duration,
 }
 
 /// Where a browser with plain parameters goes.
@@ -42,7 +44,7 @@ impl Desk {
         };
         let span = spans::authorize("begin");
         let begun = self.engine.decide(&begin).instrument(span).await?.answer;
-        Ok(handover(begun, keeps, id))
+        Ok(handover(begun, keeps, id, &self.engine.issuer()))
     }
 
     /// A browser brings a request in plain parameters; `lodging` is `None` where they are wrong in
@@ -66,7 +68,9 @@ impl Desk {
         let span = spans::authorize("begin");
         let arrived = self.engine.decide(&arrive).instrument(span).await?.answer;
         Ok(match arrived {
-            Arrived::Begun(begun) => Onward::Login(handover(begun, keeps, arrive.id)),
+            Arrived::Begun(begun) => {
+                Onward::Login(handover(begun, keeps, arrive.id, &self.engine.issuer()))
+            }
             Arrived::Back(back, refusal) => Onward::Back(back, refusal.map(Refused::from)),
         })
     }
@@ -102,10 +106,10 @@ fn is_other_browser(refused: &Refused) -> bool {
     )
 }
 
-fn handover(begun: Begun, keeps: ClientSecret, record: RecordId) -> Handover {
+fn handover(begun: Begun, keeps: ClientSecret, record: RecordId, issuer: &Issuer) -> Handover {
     Handover {
         interaction: begun.interaction,
-        expires_in: begun.expires_in,
+        kept_for: begun.expires_in + issuer.lifetimes.code,
         keeps,
         record,
     }

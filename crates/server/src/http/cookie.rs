@@ -14,10 +14,11 @@ use crate::desk::Handover;
 /// the oldest are given up.
 const UNDER_WAY_MAX: usize = 16;
 
-/// Of a service that browsers reach by https: no other host and no other path can plant it.
-const SECURE: &str = "__Host-countersign-";
+/// Of a service that browsers reach by https: no other host and no other path can plant it. No other
+/// cookie of the service, that of the login application least of all, has a name that begins so.
+const SECURE: &str = "__Host-countersign-request-";
 /// Of one that is developed with over plain http, where browsers refuse the prefix.
-const PLAIN: &str = "countersign-";
+const PLAIN: &str = "countersign-request-";
 
 /// The cookies of this service.
 #[derive(Copy, Clone, Debug)]
@@ -36,7 +37,7 @@ impl Cookies {
     /// Has the browser keep what belongs to the request.
     pub(super) fn keep(self, handover: &Handover) -> Option<HeaderValue> {
         let name = self.name(&handover.record.to_string());
-        let age = handover.expires_in.as_secs();
+        let age = handover.kept_for.as_secs();
         self.cookie(&name, handover.keeps.reveal(), age)
     }
 
@@ -152,10 +153,13 @@ mod tests {
             cookie.expect("a value").to_str().expect("text").to_owned()
         };
         let secure = of("https://a.example");
-        assert!(secure.starts_with("__Host-countersign-"), "{secure}");
+        assert!(
+            secure.starts_with("__Host-countersign-request-"),
+            "{secure}"
+        );
         assert!(secure.ends_with("; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"));
         let plain = of("http://127.0.0.1:7443");
-        assert!(plain.starts_with("countersign-"), "{plain}");
+        assert!(plain.starts_with("countersign-request-"), "{plain}");
         assert!(!plain.contains("Secure"), "{plain}");
     }
 
@@ -165,7 +169,9 @@ mod tests {
         let ours = |n: u8| (1..=n).map(|n| format!("{}=x", cookies.name(&record(n).to_string())));
         for (kept, given_up) in [(0, 0), (15, 0), (16, 1), (20, 5)] {
             let mut values: Vec<_> = ours(kept).collect();
-            values.insert(0, "__Host-countersign-session=x; other=y".to_owned());
+            // Of the login application: as many characters as a request's, and decodable.
+            let login = "__Host-countersign-login-hODiLMkna_jliiXQ";
+            values.insert(0, format!("{login}=x; other=y"));
             let gone = cookies.crowded_out(&sent(&values));
             assert_eq!(gone.len(), given_up, "{kept}");
             for (cookie, n) in gone.iter().zip(1..) {

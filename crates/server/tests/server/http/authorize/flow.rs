@@ -120,8 +120,8 @@ async fn what_is_under_way_survives_a_restart() {
 async fn the_cookie_is_bound_to_the_host_where_browsers_come_by_https() {
     let issuer = "https://tokens.example.com/a";
     for (issuer, prefix, secure) in [
-        (Some(issuer), "__Host-countersign-", true),
-        (None, "countersign-", false),
+        (Some(issuer), "__Host-countersign-request-", true),
+        (None, "countersign-request-", false),
     ] {
         let world = World::with(|config| {
             if let Some(issuer) = issuer {
@@ -138,7 +138,8 @@ async fn the_cookie_is_bound_to_the_host_where_browsers_come_by_https() {
             panic!("one cookie: {cookies:?}");
         };
         assert!(cookie.starts_with(prefix), "{cookie}");
-        for attribute in ["Path=/", "Max-Age=600", "HttpOnly", "SameSite=Lax"] {
+        // The request's ten minutes, and a minute to come back in.
+        for attribute in ["Path=/", "Max-Age=660", "HttpOnly", "SameSite=Lax"] {
             assert!(cookie.contains(&format!("; {attribute}")), "{cookie}");
         }
         assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
