@@ -34,10 +34,13 @@ pub(crate) const PATH: &str = "/login";
 /// Where people type the codes of devices: short, since they type this, too.
 pub(crate) const DEVICE: &str = "/device";
 
+/// Where a form with a password goes.
+pub(crate) const PASSWORD: &str = "/login/password";
+
 /// The pages below [`PATH`], and the short address that leads to one of them.
 const PAGES: [&str; 10] = [
     PATH,
-    "/login/password",
+    PASSWORD,
     "/login/decision",
     "/login/device",
     "/login/account",

@@ -55,12 +55,9 @@ impl Operation for Push<'_> {
     async fn decide(&self, records: &Records, at: Moment<'_>) -> Result<Decision<Lodged>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
-        if client.client().is_public() {
-            self.visitor.lodges()?;
-        }
         let concerned = self.lodging.ask().concerns(client.client());
         let catalogue = records.catalogue(concerned).await?;
-        Ok(push(
+        let pushed = push(
             &client,
             &self.lodging,
             &catalogue,
@@ -68,7 +65,11 @@ impl Operation for Push<'_> {
             self.proof,
             self.id,
             at.now,
-        ))
+        );
+        if client.client().is_public() && pushed.answer.is_ok() {
+            self.visitor.lodges()?;
+        }
+        Ok(pushed)
     }
 }
 

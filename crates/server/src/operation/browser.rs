@@ -69,13 +69,11 @@ impl Operation for Arrive<'_> {
         let client = registered(records, &self.client).await?;
         let catalogue = match (&client, &self.lodging) {
             (Some(client), Some(lodging)) => {
-                // A browser shows nothing, whatever its client could.
-                self.visitor.lodges()?;
                 records.catalogue(lodging.ask().concerns(client)).await?
             }
             _ => Catalogue::default(),
         };
-        Ok(arrive(
+        let arrived = arrive(
             &self.client,
             client.as_ref(),
             &self.back,
@@ -85,7 +83,12 @@ impl Operation for Arrive<'_> {
             self.browser,
             at.issuer,
             at.now,
-        ))
+        );
+        if let Ok(Arrived::Begun(_)) = arrived.answer {
+            // A browser shows nothing, whatever its client could.
+            self.visitor.lodges()?;
+        }
+        Ok(arrived)
     }
 }
 

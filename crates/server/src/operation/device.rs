@@ -75,15 +75,16 @@ impl Operation for AuthorizeDevice<'_> {
     ) -> Result<Decision<AuthorizedDevice>, Refused> {
         let known = self.caller.load(records).await?;
         let client = self.caller.authenticate(known.as_ref(), at)?;
-        if client.client().is_public() {
-            self.visitor.lodges()?;
-        }
         let concerned = self.ask.concerns(client.client());
         let catalogue = records.catalogue(concerned).await?;
         let user_code = self.free(records, at.issuer).await?;
-        Ok(authorize_device(
+        let authorized = authorize_device(
             &client, &self.ask, &catalogue, at.issuer, self.proof, self.id, user_code, at.now,
-        ))
+        );
+        if client.client().is_public() && authorized.answer.is_ok() {
+            self.visitor.lodges()?;
+        }
+        Ok(authorized)
     }
 }
 

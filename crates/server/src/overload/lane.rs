@@ -1,6 +1,7 @@
 //! Which calls are bounded together.
 
 use crate::http;
+use crate::login;
 use crate::protocol::Protocol;
 
 /// Calls that take each other's places, and no others'.
@@ -56,8 +57,9 @@ impl Lane {
 }
 
 /// The methods and endpoints that can be limited: all on the TCP address but health, which a
-/// balancer must not be refused, and reflection, which is nobody's work.
-const LIMITABLE: [&str; 22] = [
+/// balancer must not be refused, and reflection, which is nobody's work; and of the pages of the
+/// login application the one where passwords are given, since each is hashed.
+const LIMITABLE: [&str; 23] = [
     "/countersign.token.v1.TokenService/IssueToken",
     "/countersign.token.v1.TokenService/RotateToken",
     "/countersign.token.v1.TokenService/RevokeToken",
@@ -80,6 +82,7 @@ const LIMITABLE: [&str; 22] = [
     http::DEVICE,
     http::KEYS,
     http::METADATA,
+    login::PASSWORD,
 ];
 
 /// The path of a method or endpoint that can be limited, by its name without what stands before.
@@ -149,7 +152,9 @@ mod tests {
         for path in LIMITABLE {
             let (service, name) = path.rsplit_once('/').expect("a path");
             let is_method = stack::PUBLIC.contains(&service.trim_start_matches('/'));
-            assert!(is_method || http::route(path) == Some(path), "{path}");
+            let is_page = path == login::PASSWORD;
+            let is_endpoint = http::route(path) == Some(path);
+            assert!(is_method || is_endpoint || is_page, "{path}");
             assert_eq!(path_of(name), Some(path), "one method of each name");
         }
         assert!(!is_limitable("Check"));

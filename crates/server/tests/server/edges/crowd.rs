@@ -161,6 +161,29 @@ async fn strangers_lodge_so_many_requests_from_an_address_whichever_way() {
     }
 }
 
+/// Else whoever is at the same address could be kept from lodging by requests that come to nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_itself_uses_nothing_up() {
+    let world = World::with(NUMBER).await;
+    for _ in 0..NUMBER {
+        let mut wrong = pushed("app");
+        wrong.body.extend(b"&scope=launch");
+        let pushed = world.web.send(wrong).await;
+        pushed.check("a scope that nobody has", Comes::Scope);
+        let path = format!("/authorize?{}&scope=launch", parameters("app"));
+        let brought = world.web.get(&path).await;
+        let to = brought.header("location").expect("back to the client");
+        assert!(to.contains("error=invalid_scope"), "{to}");
+        let asked = [("client_id", "tv"), ("scope", "launch")];
+        let asked = Ask::post("/device_authorization", &asked);
+        let asked = world.web.send(asked).await;
+        asked.check("the same of a device", Comes::Scope);
+    }
+    for way in 0..NUMBER as usize {
+        assert!(world.lodges(way).await, "{way}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_strangers_does_not_grow_the_store() {
     let mut world = World::with(NUMBER).await;

@@ -32,6 +32,36 @@ async fn an_endpoint_that_has_had_its_share_says_when_to_come_back() {
     );
 }
 
+/// Each is hashed: whoever gives them, from however many addresses, the processors are not theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_have_a_share_of_all_people_together() {
+    let service = Service::start_cold(|config| {
+        config.login.serve = true;
+        config.limits.method_calls_per_sec = vec![("password".to_owned(), 1)];
+    })
+    .await;
+    let web = Web::of(&service);
+    let mut limited = None;
+    for _ in 0..100 {
+        let answer = web.send(Ask::post("/login/password", &[])).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            limited = Some(answer);
+            break;
+        }
+    }
+    let limited = limited.expect("one a second");
+    assert_eq!(
+        limited.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(limited.header("retry-after").is_some());
+    assert_eq!(
+        web.get("/login").await.status,
+        StatusCode::OK,
+        "nothing else is limited"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_had_its_share_says_when_to_come_back() {
     let service = Service::start_with(|config| config.limits.client_calls_per_sec = 1).await;
