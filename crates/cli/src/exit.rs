@@ -3,7 +3,7 @@
 
 mod refusal;
 
-pub(crate) use refusal::{code_name, is_unimplemented, reason};
+pub(crate) use refusal::{code_name, is_unimplemented, plain, reason};
 
 use std::fmt::Display;
 use std::io::{Write, stderr};

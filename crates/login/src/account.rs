@@ -63,6 +63,8 @@ pub enum AccountFault {
     DisplayName,
     /// The subject.
     Subject,
+    /// Another account has the subject.
+    SubjectTaken,
     /// The password.
     Password,
 }
@@ -74,6 +76,7 @@ impl AccountFault {
             Self::Name => "must be 1 to 64 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`",
             Self::DisplayName => "must be at most 128 characters without control characters",
             Self::Subject => "must be at most 255 bytes of printable ASCII other than space",
+            Self::SubjectTaken => "must be of no other account",
             Self::Password => "must be 15 to 256 characters",
         }
     }

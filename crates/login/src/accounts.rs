@@ -57,6 +57,19 @@ pub enum AccountsError {
     Fault(&'static str),
 }
 
+impl AccountsError {
+    /// A field of an account, or its password.
+    const fn wrong(fault: AccountFault) -> Self {
+        let field = match fault {
+            AccountFault::Name => "account.name",
+            AccountFault::DisplayName => "account.display_name",
+            AccountFault::Subject | AccountFault::SubjectTaken => "account.subject",
+            AccountFault::Password => "password",
+        };
+        Self::Field { field, fault }
+    }
+}
+
 impl From<Damaged> for AccountsError {
     fn from(_: Damaged) -> Self {
         Self::Fault("a record of the login application cannot be read")
@@ -135,31 +148,30 @@ impl Accounts {
     ) -> Result<Account, AccountsError> {
         let drawn = random::bytes::<16>().map_err(|_| AccountsError::Fault("no random bytes"))?;
         let account = Account::new(form, &base64url::encode(drawn), self.clock.now());
-        let account = account.map_err(|fault| AccountsError::Field {
-            field: match fault {
-                AccountFault::Name => "account.name",
-                AccountFault::DisplayName => "account.display_name",
-                AccountFault::Subject => "account.subject",
-                AccountFault::Password => "password",
-            },
-            fault,
-        })?;
+        let account = account.map_err(AccountsError::wrong)?;
         if self.find(&account.name).await?.is_some() {
             return Err(AccountsError::Exists);
         }
         let hash = self.hash(password).await?;
         let kept = Kept { account, hash };
-        let key = record::account_key(&kept.account.name);
-        let write = Write::create(key, record::account(&kept));
         let Account {
+            name,
             subject,
             created_at,
             ..
         } = &kept.account;
+        let writes = [
+            Write::create(record::account_key(name), record::account(&kept)),
+            // Two people of one subject would be one person to every resource (RFC 9068 §2.2).
+            Write::create(record::subject_key(subject), record::subject_of(name)),
+        ];
         let event = Event::by(EventKind::AccountCreated, actor, subject, *created_at);
-        let change = Change::of([write]).append(record::AUDIT, record::audit_entry(&event));
+        let change = Change::of(writes).append(record::AUDIT, record::audit_entry(&event));
         match self.store.commit(change).await? {
             Commit::Done(_) => Ok(kept.account),
+            Commit::Conflict(key) if key == record::subject_key(subject) => {
+                Err(AccountsError::wrong(AccountFault::SubjectTaken))
+            }
             Commit::Conflict(_) => Err(AccountsError::Exists),
         }
     }
@@ -274,10 +286,7 @@ impl Accounts {
         &self,
         password: Zeroizing<String>,
     ) -> Result<crate::password::Hash, AccountsError> {
-        check_password(&password).map_err(|fault| AccountsError::Field {
-            field: "password",
-            fault,
-        })?;
+        check_password(&password).map_err(AccountsError::wrong)?;
         Ok(self.passwords.hash(password).await?)
     }
 

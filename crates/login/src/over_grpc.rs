@@ -16,6 +16,9 @@ use tonic::Status;
 
 use crate::token_service::{Approval, Asked, Denial, ScopeAt, TokenService, Trouble, Typed};
 
+/// The fields that name a request.
+const NAMES: [&str; 2] = ["request_uri", "user_code"];
+
 /// The scope that the application's client needs.
 const SCOPE: &str = "authorizations.decide";
 
@@ -159,20 +162,30 @@ impl Denial {
 }
 
 impl Trouble {
-    /// What the token service refuses for that reason.
-    pub fn of(reason: Reason, retry_after: Option<Duration>) -> Self {
+    /// What the token service refuses for that reason, where it names these fields.
+    pub fn of<'a>(
+        reason: Reason,
+        fields: impl IntoIterator<Item = &'a str>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        let fields: Vec<_> = fields.into_iter().collect();
         match reason {
             // One answer for a request that is over and one that never was: its name is wrong.
-            Reason::InvalidRequest | Reason::GrantInvalid => Self::Gone,
+            Reason::InvalidRequest if fields.iter().any(|field| NAMES.contains(field)) => {
+                Self::Gone
+            }
             Reason::RateLimited | Reason::Overloaded => Self::Busy(retry_after),
-            reason => Self::Away(reason.as_str_name().to_owned()),
+            reason => Self::Away(format!("{} {}", reason.as_str_name(), fields.join(" "))),
         }
     }
 }
 
 fn trouble(status: &Status) -> Trouble {
     match Refused::of(status) {
-        Some(refused) => Trouble::of(refused.reason, refused.retry_after),
+        Some(refused) => {
+            let fields = refused.fields.iter().map(|(field, _)| field.as_str());
+            Trouble::of(refused.reason, fields, refused.retry_after)
+        }
         None => Trouble::Away(status.message().to_owned()),
     }
 }

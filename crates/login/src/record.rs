@@ -5,6 +5,7 @@
 //! | key | record | expires |
 //! | --- | --- | --- |
 //! | `account` / name | `AccountRecord` | never |
+//! | `subject` / subject | `SubjectRecord` | never |
 //! | `session` / hash of the cookie, 32 bytes | `SessionRecord` | when the session is over |
 //! | `session-of` / name / hash of the cookie, 32 bytes | `SessionOfRecord` | when it ends in the end |
 //! | `consent` / subject / hash, 32 bytes | `ConsentRecord` | never |
@@ -44,6 +45,11 @@ pub(crate) fn accounts() -> Key {
 
 pub(crate) fn account_key(name: &Name) -> Key {
     accounts().and(name.as_str())
+}
+
+/// Where it is said whose a subject is: nobody else gets it.
+pub(crate) fn subject_key(subject: &str) -> Key {
+    Key::of("subject").and(subject)
 }
 
 pub(crate) fn session_key(hash: &[u8; 32]) -> Key {
@@ -108,6 +114,12 @@ pub(crate) fn session(session: &Session) -> Bytes {
         generation: session.generation,
         proved_for: proved_for.unwrap_or_default().into(),
         browser: session.browser.as_str().to_owned(),
+    })
+}
+
+pub(crate) fn subject_of(name: &Name) -> Bytes {
+    bytes_of(&stored::SubjectRecord {
+        account: name.as_str().to_owned(),
     })
 }
 

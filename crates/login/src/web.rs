@@ -65,6 +65,24 @@ pub struct Settings {
     pub proxies: Proxies,
 }
 
+impl Settings {
+    /// Whether they make sense: the URL that browsers reach it by, read.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn check(&self) -> Result<Url, SettingsError> {
+        let url = Url::parse(&self.url).map_err(|_| SettingsError::Url)?;
+        if !is_right(&url) {
+            return Err(SettingsError::Url);
+        }
+        let issuer = Url::parse(&self.issuer).map_err(|_| SettingsError::Issuer)?;
+        if !matches!(issuer.scheme(), "https" | "http") {
+            return Err(SettingsError::Issuer);
+        }
+        Ok(url)
+    }
+}
+
 /// Settings that make no sense.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SettingsError {
@@ -110,14 +128,7 @@ impl App {
         tokens: Arc<dyn TokenService>,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, SettingsError> {
-        let url = Url::parse(&settings.url).map_err(|_| SettingsError::Url)?;
-        if !is_right(&url) {
-            return Err(SettingsError::Url);
-        }
-        let issuer = Url::parse(&settings.issuer).map_err(|_| SettingsError::Issuer)?;
-        if !matches!(issuer.scheme(), "https" | "http") {
-            return Err(SettingsError::Issuer);
-        }
+        let url = settings.check()?;
         Ok(Self(Arc::new(Inner {
             place: Place::at(&url),
             origin: url.origin().ascii_serialization(),

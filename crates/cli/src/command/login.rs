@@ -13,7 +13,7 @@ use super::certificate::CertificateArgs;
 use super::connection::ServerArgs;
 use super::proof::ProofKeyArgs;
 use super::token::{self, CLIENT_ID_VARIABLE};
-use crate::exit::{Failure, Kind};
+use crate::exit::{Failure, Kind, plain};
 use crate::kept_login::{self, Login, LoginArgs};
 use crate::output::{self, Output};
 use crate::whole::whole;
@@ -192,7 +192,11 @@ impl LoginCommand {
                 "user_code": code,
                 "expires_in": device.expires_in().as_secs(),
             }),
-            &format!("open {uri} in a browser anywhere, and type\n\n    {code}\n"),
+            &format!(
+                "open {} in a browser anywhere, and type\n\n    {}\n",
+                plain(uri),
+                plain(code)
+            ),
         )?;
         device.wait().await.map_err(|error| match error {
             DeviceError::Token(error) => Failure::untokened(&error),

@@ -55,7 +55,7 @@ Examples:
     --server https://tokens.internal:7444 \\
     --client-certificate login.crt --client-certificate-key login.key")]
 pub(crate) struct RunLoginApp {
-    /// Say whether it can start and may decide for people, and exit
+    /// Say whether it can start and may decide for people, and exit; nothing is made or opened
     #[arg(long)]
     check: bool,
 
@@ -139,9 +139,6 @@ impl RunLoginApp {
         let client = self.client(&url, &issuer).await?;
         let tokens = OverGrpc::connect(&client, &url).await;
         let tokens = tokens.map_err(|cause| Failure::configuration(cause.to_string()))?;
-        if self.check {
-            tokens.check().await.map_err(|status| refused(&status))?;
-        }
         let tls = self.tls_certificate.zip(self.tls_key);
         let config = LoginConfig {
             listen: self.listen,
@@ -157,16 +154,17 @@ impl RunLoginApp {
             }),
             behind_proxy: self.behind_proxy,
         };
+        if self.check {
+            tokens.check().await.map_err(|status| refused(&status))?;
+            let url = LoginApp::check(&config).map_err(|cause| failure::start(&cause))?;
+            return output.value(&serde_json::json!({ "url": url }), || {
+                format!("the login application can run at {url}")
+            });
+        }
         let running = LoginApp::start(&config, Arc::new(SystemClock), Arc::new(tokens)).await;
         let running = running.map_err(|cause| failure::start(&cause))?;
-        if self.check {
-            output.value(&serde_json::json!({ "url": running.url() }), || {
-                format!("the login application can run at {}", running.url())
-            })?;
-        } else {
-            greet(&running, output)?;
-            follow(&running, signals, hangups).await;
-        }
+        greet(&running, output)?;
+        follow(&running, signals, hangups).await;
         let stopped = running.stop().await;
         stopped.map_err(|cause| Failure::internal(cause.to_string()))
     }

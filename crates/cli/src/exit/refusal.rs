@@ -248,7 +248,7 @@ fn cause(status: &Status) -> Option<String> {
 }
 
 /// A peer's text without what would confuse a terminal.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(PEER_TEXT_CHARS_MAX)

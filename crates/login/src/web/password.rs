@@ -4,7 +4,7 @@ use tracing::{debug, info};
 
 use super::Inner;
 use super::asking::Sent;
-use super::enter::{asked_of, back_to_as};
+use super::enter::{Standing, asked_of, back_to_as, standing};
 use super::reply::{Reply, Stop};
 use crate::account::Name;
 use crate::accounts::Verified;
@@ -74,9 +74,17 @@ async fn again(
         Some(named) => asked_of(app, named).await?,
         None => None,
     };
-    let form = match (named, &asked) {
-        (Some(named), Some(asked)) => LoggingIn::to_go_on(&token, named, asked),
-        _ => LoggingIn::alone(&token),
+    let (Some(named), Some(asked)) = (named, &asked) else {
+        let form = LoggingIn::alone(&token).after(typed, problem);
+        return Ok(pages::login(&app.place, &form));
+    };
+    let found = app.sessions.find(&sent.browser.id, app.now()).await?;
+    let standing = standing(found, named.handle, asked);
+    let form = match &standing {
+        Standing::ProofNeeded(who) => LoggingIn::once_more(&token, named, asked, &who.account),
+        Standing::Unmet | Standing::LoginNeeded | Standing::MayDecide(_) => {
+            LoggingIn::to_go_on(&token, named, asked)
+        }
     };
     Ok(pages::login(&app.place, &form.after(typed, problem)))
 }

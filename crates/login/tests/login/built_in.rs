@@ -135,12 +135,26 @@ async fn accounts_are_looked_after() -> Result<(), Problem> {
         assert_eq!(Refused::of(&refused).unwrap().reason, reason);
         assert!(!refused.message().contains("too short"), "{refused}");
     }
-    for name in ["cleo", "ann", "bob"] {
-        accounts.create_account(asked(name, PASSWORD)).await?;
+    let mut subjects = Vec::new();
+    for name in ["cleo", "bob", "ann"] {
+        let made = accounts.create_account(asked(name, PASSWORD)).await?;
+        subjects.push(made.into_inner().account.unwrap().subject);
     }
+    // Else she would be ann to every resource.
+    let mut as_ann = asked("dora", PASSWORD);
+    as_ann.account.as_mut().unwrap().subject = subjects.pop().unwrap();
     let twice = accounts.create_account(asked("ANN", PASSWORD)).await;
     let twice = Refused::of(&twice.unwrap_err()).unwrap();
     assert_eq!(twice.reason, Reason::ResourceExists);
+    let taken = Refused::of(&accounts.create_account(as_ann).await.unwrap_err()).unwrap();
+    assert_eq!(taken.reason, Reason::InvalidRequest);
+    assert_eq!(
+        taken.fields,
+        [(
+            "account.subject".to_owned(),
+            "must be of no other account".to_owned()
+        )]
+    );
 
     let mut names = Vec::new();
     let mut page_token = String::new();

@@ -241,8 +241,8 @@ async fn the_store_holds_neither_passwords_nor_cookies() {
     let page = world.store.scan(&all, None, 1_000).await.unwrap();
     assert_eq!(
         page.records.len(),
-        3,
-        "an account, a session, and whose it is"
+        4,
+        "an account, its subject, a session, and whose it is"
     );
     let id = countersign_jose::base64url::decode(cookie).unwrap();
     for (key, found) in page.records {

@@ -40,6 +40,7 @@ async fn a_login_that_is_too_old_is_done_again_once() {
 
     let seen = log_in(&mut browser, &page, "ann", "wrong horse battery").await;
     seen.says(422, "not right");
+    seen.says(422, "Confirm that it is you");
     browser
         .get("/?interaction=young&after=form")
         .await
@@ -129,6 +130,9 @@ async fn a_client_that_asks_which_account_gets_the_one_that_is_named_then() {
     let page = browser.get("/?interaction=h").await;
     page.says(200, "Choose an account");
     page.says(200, "You are logged in as");
+    let page = log_in(&mut browser, &page, "ben", "wrong horse battery").await;
+    page.says(422, "Choose an account");
+    page.says(422, "not right");
     log_in(&mut browser, &page, "ben", PASSWORD)
         .await
         .location();

@@ -76,7 +76,49 @@ pub struct LoginRunning {
 #[error("the store did not close: {0}")]
 pub struct NotClosed(#[from] StoreError);
 
+impl LoginConfig {
+    /// What browsers are greeted with, if that is anything.
+    fn greeting(&self) -> Result<Option<Certificates>, StartError> {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() {
+            return Err(StartError::Login(
+                "without a certificate it listens on a loopback address only".to_owned(),
+            ));
+        }
+        Ok(self.tls.as_ref().map(Certificates::load).transpose()?)
+    }
+
+    /// `address` is the one listened on.
+    fn settings(&self, address: SocketAddr) -> Settings {
+        let scheme = self.scheme();
+        let url = self.url.clone();
+        Settings {
+            url: url.unwrap_or_else(|| format!("{scheme}://{address}")),
+            issuer: self.issuer.clone(),
+            proxies: proxies(self.behind_proxy),
+        }
+    }
+
+    const fn scheme(&self) -> &'static str {
+        match &self.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+}
+
 impl LoginApp {
+    /// Whether the application could be started so, and the URL that browsers would reach it by.
+    /// Nothing is made, opened or listened on, so another one may run meanwhile.
+    ///
+    /// # Errors
+    /// Whatever is not as it must be.
+    pub fn check(config: &LoginConfig) -> Result<String, StartError> {
+        config.greeting()?;
+        let settings = config.settings(config.listen);
+        settings.check().map_err(|error| wrong(&error))?;
+        Ok(settings.url)
+    }
+
     /// Starts the application in front of that token service.
     ///
     /// # Errors
@@ -86,12 +128,7 @@ impl LoginApp {
         clock: Arc<dyn Clock>,
         tokens: Arc<dyn TokenService>,
     ) -> Result<LoginRunning, StartError> {
-        if config.tls.is_none() && !config.listen.ip().is_loopback() {
-            return Err(StartError::Login(
-                "without a certificate it listens on a loopback address only".to_owned(),
-            ));
-        }
-        let tls = config.tls.as_ref().map(Certificates::load).transpose()?;
+        let tls = config.greeting()?;
         make_directory(&config.directory)?;
         let directory = config.directory.clone();
         let opened = spawn_blocking(move || EmbeddedStore::open(&directory, Options::default()));
@@ -124,15 +161,8 @@ async fn started(
         path: socket.clone(),
         problem,
     })?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let url = config.url.clone();
-    let url = url.unwrap_or_else(|| format!("{scheme}://{address}"));
     let accounts = accounts(store, &clock)?;
-    let settings = Settings {
-        url: url.clone(),
-        issuer: config.issuer.clone(),
-        proxies: proxies(config.behind_proxy),
-    };
+    let settings = config.settings(address);
     let records = Records::new(Arc::clone(store));
     let audit = Audit::new(Config::default().audit);
     let app = App::new(
@@ -147,7 +177,8 @@ async fn started(
     let stop = Stop::default();
     let overload = Overload::new(&Config::default().limits);
     let calls = stop.calls.clone();
-    let people = stack::people(app.router(), &url, scheme, &overload, calls);
+    let url = settings.url;
+    let people = stack::people(app.router(), &url, config.scheme(), &overload, calls);
     let health = Health::serving(&stack::ACCOUNTS).await;
     let operators = stack::accounts(accounts, records.clone(), &health, stop.calls.clone());
 

@@ -98,5 +98,6 @@ impl InProcess {
 /// As over the wire, where the reason is read back.
 fn trouble(refused: &Refused) -> Trouble {
     let reason: Reason = status::told(refused).reason;
-    Trouble::of(reason, status::retry_after(refused))
+    let field = status::fault(refused).map(|(field, _)| field);
+    Trouble::of(reason, field.as_deref(), status::retry_after(refused))
 }

@@ -195,6 +195,7 @@ fn a_login_application_is_a_client_with_a_certificate() {
     };
     done(&service, &format!("{} {}", check("clerk"), shows("desk")));
     for (id, shown, next) in [
+        ("clérk", "desk", "correct the value named above"),
         (
             "clerk",
             "checkout",
@@ -210,6 +211,8 @@ fn a_login_application_is_a_client_with_a_certificate() {
         assert_eq!(refused.code, 6, "{refused:?}");
         assert!(refused.err.contains(next), "{refused:?}");
     }
+    // Nothing is made, nor taken from one that runs.
+    assert!(!service.file("clerk").exists());
     let none = service.run(&check("clerk"));
     assert_eq!(none.code, 2, "{none:?}");
     assert!(none.err.contains("--client-secret-file"), "{none:?}");
