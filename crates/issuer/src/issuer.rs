@@ -107,6 +107,11 @@ impl IssuerName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The URL of what is at this path below the issuer; the path begins with a slash.
+    pub fn below(&self, path: &str) -> String {
+        format!("{}{path}", self.0.trim_end_matches('/'))
+    }
 }
 
 impl Default for Lifetimes {

@@ -147,13 +147,13 @@ impl FromRef<Mounted> for Proxies {
 
 impl Edge {
     pub(crate) fn new(desk: Desk, health: Health, config: &Config, mtls_url: Option<&str>) -> Self {
-        let issuer = desk.engine.issuer().name.as_str().to_owned();
+        let issuer = desk.engine.issuer().name.clone();
         let login = LoginUrl::of(config, &issuer);
         Self {
             metadata: metadata::Latest::new(&desk, config, mtls_url),
             desk,
             health,
-            cookies: Cookies::of_issuer(&issuer),
+            cookies: Cookies::of_issuer(issuer.as_str()),
             login,
             only_pushed: config.http.only_pushed,
             verification: VerificationUri::of(config, &issuer),

@@ -13,12 +13,14 @@ use std::thread::available_parallelism;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, RawQuery};
-use axum::response::Redirect;
+use axum::response::{IntoResponse, Redirect, Response};
 use countersign_client::clock::Clock;
+use countersign_issuer::IssuerName;
 use countersign_issuer::model::ClientId;
 use countersign_login::{Accounts, App, Passwords, Proxies, Settings, SettingsError};
 use countersign_store::Store;
 use http::Request;
+use http::header::CACHE_CONTROL;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 
@@ -77,7 +79,7 @@ pub(crate) fn accounts(
 /// The application as a part of the service, if it is to be served: what answers below [`PATH`].
 pub(crate) fn mounted(
     config: &Config,
-    issuer: &str,
+    issuer: &IssuerName,
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     accounts: &Accounts,
@@ -88,8 +90,8 @@ pub(crate) fn mounted(
         return Ok(None);
     }
     let settings = Settings {
-        url: format!("{}{PATH}", issuer.trim_end_matches('/')),
-        issuer: issuer.to_owned(),
+        url: issuer.below(PATH),
+        issuer: issuer.as_str().to_owned(),
         proxies: proxies(config.login.behind_proxy),
     };
     let app = App::new(
@@ -116,7 +118,7 @@ pub struct ServedLogin {
 /// Where it is, if it is to be served.
 pub(crate) async fn served(
     config: &Config,
-    issuer: &str,
+    issuer: &IssuerName,
     accounts: &Accounts,
 ) -> Result<Option<ServedLogin>, StartError> {
     if !config.login.serve {
@@ -125,19 +127,23 @@ pub(crate) async fn served(
     let page = accounts.page(None, 1).await;
     let page = page.map_err(|error| StartError::Login(error.to_string()))?;
     Ok(Some(ServedLogin {
-        url: format!("{}{PATH}", issuer.trim_end_matches('/')),
+        url: issuer.below(PATH),
         is_empty: page.accounts.is_empty(),
     }))
 }
 
 /// Leads from [`DEVICE`] to the application's own page, with the code if the link has one.
-pub(crate) fn device_page(issuer: &str) -> impl Fn(RawQuery) -> Ready<Redirect> + Clone + use<> {
-    let page = format!("{}{PATH}{DEVICE}", issuer.trim_end_matches('/'));
+pub(crate) fn device_page(
+    issuer: &IssuerName,
+) -> impl Fn(RawQuery) -> Ready<Response> + Clone + use<> {
+    let page = format!("{}{DEVICE}", issuer.below(PATH));
     move |RawQuery(query)| {
-        ready(match query {
+        let to = match query {
             Some(query) => Redirect::to(&format!("{page}?{query}")),
             None => Redirect::to(&page),
-        })
+        };
+        // The code is in it.
+        ready(([(CACHE_CONTROL, "no-store")], to).into_response())
     }
 }
 

@@ -171,7 +171,7 @@ pub(crate) fn http(
     let mut endpoints = http_edge::endpoints(edge, proxies);
     if let Some(login) = login {
         let issuer = platform.engine.issuer();
-        let typed_at = get(login::device_page(issuer.name.as_str()));
+        let typed_at = get(login::device_page(&issuer.name));
         let typed_at = typed_at.fallback(http_edge::other_method_page);
         endpoints = endpoints
             .nest_service(login::PATH, login)

@@ -174,7 +174,11 @@ async fn started(
         if tls.is_some() { "https" } else { "http" },
         tcp.address()
     );
-    let issuer = config.issuer.clone().unwrap_or_else(|| url.clone());
+    let issuer = config.issuer.as_deref().unwrap_or(&url);
+    let issuer = IssuerName::parse(issuer).map_err(|_| ConfigError::Contradiction {
+        key: "issuer",
+        expected: "must be an https or http URL of at most 255 bytes",
+    })?;
     let health = Health::serving(&[&stack::PUBLIC[..], &stack::ADMIN[..]].concat()).await;
     let first_start = opened.first;
     let (platform, guard) = platform(
@@ -288,7 +292,7 @@ async fn started(
             mtls_address,
             mtls_url,
             url,
-            issuer,
+            issuer: issuer.as_str().to_owned(),
             socket: socket_path,
             data: config.store.directory.clone(),
             key_place,
@@ -307,7 +311,7 @@ pub(crate) async fn platform(
     clock: Arc<dyn Clock>,
     records: Records,
     opened: Opened,
-    issuer: &str,
+    issuer: &IssuerName,
     mtls_url: Option<&str>,
     health: Health,
     now: UnixTime,
@@ -336,7 +340,7 @@ pub(crate) async fn platform(
         entries_max,
         entries_per_key_max: entries_max / LEDGER_SHARE,
     }));
-    let origins = origins(issuer, &config.listen.origins, mtls_url)?;
+    let origins = origins(issuer.as_str(), &config.listen.origins, mtls_url)?;
     let (in_use, mac_keys) =
         keyring::sort(&opened.keys.known, &opened.keys.open).ok_or_else(|| {
             StartError::DamagedRecords {
@@ -345,7 +349,7 @@ pub(crate) async fn platform(
             }
         })?;
     let keys = Arc::new(KeySet::new(
-        issuer.to_owned(),
+        issuer.as_str().to_owned(),
         config.key_set_max_age,
         in_use,
     ));
@@ -358,8 +362,8 @@ pub(crate) async fn platform(
         .await
         .map_err(|refused| unreadable(&config.store.directory, refused))?;
 
-    let mut builder = countersign_guard::Builder::new(issuer)
-        .issuer(issuer)
+    let mut builder = countersign_guard::Builder::new(issuer.as_str())
+        .issuer(issuer.as_str())
         .descriptors(countersign::FILE_DESCRIPTOR_SET)
         .limits(limits)
         .ledger(Arc::clone(&ledger))
@@ -370,7 +374,7 @@ pub(crate) async fn platform(
         .allow_plaintext();
     for origin in &origins {
         // Whatever name it is reached by, the resource is the service itself.
-        builder = builder.serve_as(origin.as_str(), issuer);
+        builder = builder.serve_as(origin.as_str(), issuer.as_str());
     }
     for open in stack::UNGUARDED {
         builder = builder.exempt(open);
@@ -385,10 +389,7 @@ pub(crate) async fn platform(
     let engine = Engine {
         records,
         issuer: Arc::new(ArcSwap::from_pointee(Issuer {
-            name: IssuerName::parse(issuer).map_err(|_| ConfigError::Contradiction {
-                key: "issuer",
-                expected: "must be an https or http URL of at most 255 bytes",
-            })?,
+            name: issuer.clone(),
             lifetimes: lifetimes(config),
             mac_keys,
             epoch: opened.epoch,

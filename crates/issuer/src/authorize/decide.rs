@@ -352,10 +352,9 @@ fn sent_to(
 ) -> Option<RedirectTo> {
     match &authorization.way {
         Way::Redirect(_) if authorization.returns() => {
-            let name = issuer.name.as_str().trim_end_matches('/');
             let way_back = handle(HandleKind::Resume, id, issuer);
-            let way_back = way_back.reveal();
-            Some(RedirectTo(format!("{name}/authorize?resume={way_back}")))
+            let path = format!("/authorize?resume={}", way_back.reveal());
+            Some(RedirectTo(issuer.name.below(&path)))
         }
         Way::Redirect(to) => Some(redirect(&to.uri, to.state.as_ref(), answer, issuer)),
         Way::Device(_) => None,

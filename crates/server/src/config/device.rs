@@ -9,6 +9,7 @@ use url::Url;
 
 use super::check::{contradiction, is_secure};
 use super::{Config, ConfigError};
+use crate::login;
 
 /// How devices are authorized.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +33,10 @@ pub(crate) struct VerificationUri {
 
 impl VerificationUri {
     /// What is configured, or what the issuer serves.
-    pub(crate) fn of(config: &Config, issuer: &str) -> Self {
+    pub(crate) fn of(config: &Config, issuer: &IssuerName) -> Self {
         let said = config.device.verification_uri.as_deref();
         Self {
-            uri: said.map_or_else(
-                || format!("{}/device", issuer.trim_end_matches('/')).into(),
-                Into::into,
-            ),
+            uri: said.map_or_else(|| issuer.below(login::DEVICE).into(), Into::into),
             untold: (!config.people_type_codes()).then(|| Arc::new(Once::new())),
         }
     }
@@ -110,8 +108,9 @@ mod tests {
 
     #[test]
     fn where_nobody_is_known_to_have_a_page_the_operator_hears_of_it_once() {
+        let issuer = IssuerName::parse("https://a.internal").unwrap();
         let is_untold = |config: &Config| {
-            let uri = VerificationUri::of(config, "https://a.internal");
+            let uri = VerificationUri::of(config, &issuer);
             let before = uri.untold.is_some();
             assert!(uri.tell().starts_with("https://"));
             assert!(uri.untold.is_none_or(|untold| untold.is_completed()));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use countersign_issuer::IssuerName;
 use countersign_issuer::model::Acr;
 use url::Url;
 
@@ -33,12 +34,12 @@ pub(crate) struct LoginUrl(Arc<str>);
 
 impl LoginUrl {
     /// What is configured, or the application that the service serves itself.
-    pub(crate) fn of(config: &Config, issuer: &str) -> Option<Self> {
+    pub(crate) fn of(config: &Config, issuer: &IssuerName) -> Option<Self> {
         if let Some(url) = &config.http.login_url {
             return Some(Self(url.as_str().into()));
         }
-        let own = || format!("{}{}", issuer.trim_end_matches('/'), login::PATH);
-        config.login.serve.then(|| Self(own().into()))
+        let own = || Self(issuer.below(login::PATH).into());
+        config.login.serve.then(own)
     }
 
     /// With the handle of an interaction behind it: letters, digits, `-` and `_`.

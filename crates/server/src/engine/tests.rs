@@ -7,6 +7,7 @@ use countersign::authorization::v1::PushAuthorizationRequest;
 use countersign::token::v1::ClientAuthentication;
 use countersign::token::v1::client_authentication::Credential;
 use countersign_client::clock::SystemClock;
+use countersign_issuer::IssuerName;
 use countersign_issuer::introspect::Recognised;
 use countersign_issuer::model::{FamilyId, RecordId, Scopes, Subject, TokenId};
 use countersign_issuer::register::NewClient;
@@ -42,7 +43,8 @@ async fn engine(folder: &TempDir) -> Engine {
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);
-    let platform = start::platform(&config, clock, records, opened, ISSUER, None, health, now);
+    let name = IssuerName::parse(ISSUER).unwrap();
+    let platform = start::platform(&config, clock, records, opened, &name, None, health, now);
     let (platform, _) = platform.await.expect("a platform");
     let registered = opening::register_itself(&platform.engine, folder.path()).await;
     registered.expect("registered");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::http::Uri;
 use axum::extract::State;
+use countersign_issuer::IssuerName;
 use url::Url;
 
 use super::problem::{Misfit, Problem};
@@ -23,15 +24,15 @@ struct Place {
 }
 
 impl Elsewhere {
-    pub(super) fn new(issuer: &str, config: &Config) -> Self {
+    pub(super) fn new(issuer: &IssuerName, config: &Config) -> Self {
         let below = |path, whole| Place {
             path,
             whole,
-            url: format!("{}{path}", issuer.trim_end_matches('/')),
+            url: issuer.below(path),
         };
         let mut places = vec![below(AUTHORIZE, false), below(KEYS, false)];
         // RFC 8414 §3.1: before the path of the issuer.
-        if let Ok(mut url) = Url::parse(issuer) {
+        if let Ok(mut url) = Url::parse(issuer.as_str()) {
             let path = format!("{METADATA}{}", url.path().trim_end_matches('/'));
             url.set_path(&path);
             places.push(Place {

@@ -134,8 +134,8 @@ impl Metadata {
     /// What holds until the next start.
     fn fixed(desk: &Desk, config: &Config, mtls_url: Option<&str>) -> Self {
         let issuer = desk.engine.issuer();
-        let issuer = issuer.name.as_str();
-        let at = |endpoint: &str| format!("{}{endpoint}", issuer.trim_end_matches('/'));
+        let issuer = &issuer.name;
+        let at = |endpoint: &str| issuer.below(endpoint);
         let assertions = || names(Algorithms::of(&ASSERTIONS));
         let authorities = |tls: &Tls| tls.client_authorities_file.is_some();
         let by_authority = mtls_url.is_some() && config.tls.as_ref().is_some_and(authorities);
@@ -147,7 +147,7 @@ impl Metadata {
         let login = LoginUrl::of(config, issuer);
         let people_type_codes = config.people_type_codes();
         Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.as_str().to_owned(),
             authorization_endpoint: login.as_ref().map(|_| at(AUTHORIZE)),
             token_endpoint: at(TOKEN),
             introspection_endpoint: at(INTROSPECT),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_issuer::IssuerName;
 use countersign_store::{Change, MemoryStore, Store, Write};
 use tempfile::TempDir;
 
@@ -118,8 +119,9 @@ async fn a_store_of_the_first_release_gets_its_next_keys() {
     let issuer = "http://localhost:7443";
     let health = crate::health::Health::serving(&[]).await;
     let clock = Arc::new(countersign_client::clock::SystemClock);
+    let name = IssuerName::parse(issuer).unwrap();
     let started =
-        crate::start::platform(&config, clock, records, opened, issuer, None, health, NOW).await;
+        crate::start::platform(&config, clock, records, opened, &name, None, health, NOW).await;
     let (platform, _) = started.expect("a platform");
     platform.keeper.look().await.expect("looked");
     let keys = platform.keeper.list().await.expect("listed");

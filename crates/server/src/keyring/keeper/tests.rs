@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use countersign_client::clock::{Clock as _, SystemClock};
+use countersign_issuer::IssuerName;
 use countersign_store::{MemoryStore, Store};
 use tempfile::TempDir;
 
@@ -58,7 +59,8 @@ async fn keeper(folder: &Path, store: Arc<dyn Store>, place: KeyPlace) -> Arc<Ke
     let opened = opened.await.expect("opened");
     let health = Health::serving(&[]).await;
     let clock = Arc::new(SystemClock);
-    let platform = start::platform(&config, clock, records, opened, ISSUER, None, health, now);
+    let name = IssuerName::parse(ISSUER).unwrap();
+    let platform = start::platform(&config, clock, records, opened, &name, None, health, now);
     let (platform, _) = platform.await.expect("a platform");
     platform.keeper.look().await.expect("nothing is amiss");
     platform.keeper

@@ -317,3 +317,21 @@ async fn nobody_waits_who_is_not_registered_for_it() {
     let unknown = Ask::post(DEVICE, &[("client_id", "nobody")]).proven(&service, &key);
     web.send(unknown).await.check("unknown", Comes::C);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_short_address_leads_to_the_page_and_is_kept_by_nobody() {
+    let service = Service::start_cold(|config| config.login.serve = true).await;
+    let web = Web::of(&service);
+    for (path, expected) in [
+        ("/device", "/login/device"),
+        (
+            "/device?user_code=BCDF-GHJK",
+            "/login/device?user_code=BCDF-GHJK",
+        ),
+    ] {
+        let answer = web.get(path).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert_eq!(answer.header("location"), Some(&*service.htu(expected)));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
