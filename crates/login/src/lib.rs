@@ -16,7 +16,7 @@
 //! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
 //! | `event.rs` | what the audit log is told |
 //! | `csrf.rs` | whether a form is ours and was sent from our page |
-//! | `token_service.rs`, `over_grpc.rs` | what the token service is asked |
+//! | `token_service.rs`, `over_grpc.rs`, `wire.rs` | what the token service is asked, and in which words |
 //! | `named.rs`, `typed_code.rs` | which request a browser is here for; that it typed the device's code |
 //! | `web.rs`, `web/` | routes and handlers |
 //! | `pages.rs`, `pages/` | what people see |
@@ -39,6 +39,7 @@ mod throttle;
 mod token_service;
 mod typed_code;
 mod web;
+mod wire;
 
 pub use account::{Account, AccountFault, AccountForm, Name};
 pub use accounts::{AccountPage, Accounts, AccountsError, PAGE_MAX, accounts_prefix};
