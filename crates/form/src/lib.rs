@@ -3,14 +3,14 @@
 
 mod encoding;
 mod media_type;
-
-use std::time::Duration;
+mod read;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use encoding::decode;
 pub use media_type::is_form;
+pub use read::{RestDue, Unread, read};
 
 /// What a form may be like.
 #[derive(Copy, Clone, Debug)]
@@ -37,11 +37,6 @@ pub enum NotAForm {
     #[error("a field is there twice")]
     Twice,
 }
-
-/// Among the extensions of a request: how long the rest of it may take, from its head on, so that
-/// who is late is told so before the connection is cut. Whoever reads forms gives them no longer than this.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct RestDue(pub Duration);
 
 /// Names and values, in order. Values may be secrets, so they are wiped when they are dropped. A field
 /// without `=` has an empty value; between two `&` there may be nothing.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use countersign_client::clock::Clock;
@@ -37,9 +37,6 @@ use crate::token_service::TokenService;
 use asking::{Asking, Sent};
 pub(crate) use fields::Fields;
 use reply::{Reply, Stop};
-
-/// The longest form: a hundred scopes of the longest that there are fit.
-const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Every page and form, below the path of the application.
 pub const PAGES: [&str; 9] = [
@@ -213,7 +210,6 @@ impl App {
         router
             .fallback(nothing)
             .method_not_allowed_fallback(other)
-            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
             .with_state(self.clone())
     }
 

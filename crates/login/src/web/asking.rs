@@ -1,17 +1,13 @@
 //! What every request is asked first: which browser it is, and, of a form, whether it is ours.
 
-use std::time::Duration;
-
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use cookie::Cookie;
-use countersign_form::{RestDue, is_form};
+use countersign_form::{Unread, read};
 use countersign_jose::UnixTime;
+use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
-use tokio::time::timeout;
 
 use super::reply::Stop;
 use super::{App, fields::Fields};
@@ -22,8 +18,8 @@ use crate::pages::Place;
 use crate::session::{BrowserId, BrowserName};
 use crate::sessions::Sessions;
 
-/// The rest of a form comes within this time, if not sooner ([`RestDue`]).
-const BODY_DUE: Duration = Duration::from_secs(5);
+/// The longest form: a hundred scopes of the longest that there are fit.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// A browser, by its cookie.
 #[derive(Clone, Debug)]
@@ -90,23 +86,18 @@ impl FromRequest<App> for Sent {
             return Err(stop(Stop::Forged));
         }
         let id = browser(&parts.headers, &app.0.place).ok_or_else(|| stop(Stop::Forged))?;
-        if !is_form(&parts.headers) {
-            return Err(stop(Stop::MediaType));
-        }
         let address = Address::of_request(&parts, app.0.proxies);
         let agent = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
         let agent = BrowserName::of(&String::from_utf8_lossy(agent.unwrap_or_default()));
-        let due = parts.extensions.get::<RestDue>();
-        let due = due.map_or(BODY_DUE, |rest| rest.0.min(BODY_DUE));
-        let whole = Bytes::from_request(Request::from_parts(parts, body), &());
-        let bytes = timeout(due, whole).await;
-        let bytes =
-            bytes
-                .map_err(|_| stop(Stop::Late))?
-                .map_err(|rejection| match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => stop(Stop::TooLarge),
-                    _ => stop(Stop::Malformed),
-                })?;
+        let bytes = read(&parts, body, FORM_BYTES_MAX).await;
+        let bytes = bytes.map_err(|unread| {
+            stop(match unread {
+                Unread::MediaType => Stop::MediaType,
+                Unread::TooLarge => Stop::TooLarge,
+                Unread::Late => Stop::Late,
+                Unread::Cut => Stop::Malformed,
+            })
+        })?;
         let fields = Fields::parse(&bytes).map_err(|_| stop(Stop::Malformed))?;
         let token = fields.one("token").unwrap_or_default();
         if !csrf::is_token_of(&id, token) {

@@ -1,22 +1,14 @@
 //! A body of parameters (RFC 6749 appendix B), read strictly: what one reader takes for something
 //! else than another is refused.
 
-use std::time::Duration;
-
 use ::http::Uri;
 use ::http::request::Parts;
-use axum::body::{Body, HttpBody as _};
-use countersign_form::{Fields, NotAForm, RestDue, Rules, is_form};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::time::timeout;
+use axum::body::Body;
+use countersign_form::{Fields, NotAForm, Rules, Unread};
 
 use super::problem::{Misfit, Problem};
 use crate::refused::Refused;
 use crate::wire::MESSAGE_BYTES_MAX;
-
-/// The rest of a request comes within this time, if not sooner ([`RestDue`]). Less than a call may take
-/// in all, so that who is late is told that it was the request.
-const BODY_DUE: Duration = Duration::from_secs(5);
 
 /// Resources may be several (RFC 8707 §2). 64 parameters are more than any request has.
 const RULES: Rules = Rules {
@@ -34,22 +26,14 @@ impl Form {
         if head.uri.query().is_some() {
             return Err(wrong("query", "must be absent: parameters go in the body"));
         }
-        if !is_form(&head.headers) {
-            return Err(Misfit::MediaType.into());
-        }
-        // By the length that is said, before anything of it is waited for or asked for (`Expect`).
-        if body.size_hint().lower() > MESSAGE_BYTES_MAX as u64 {
-            return Err(Misfit::TooLarge.into());
-        }
-        let due = head.extensions.get::<RestDue>();
-        let due = due.map_or(BODY_DUE, |rest| rest.0.min(BODY_DUE));
-        let whole = timeout(due, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await;
-        match whole {
-            Err(_) => Err(Misfit::Late.into()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Misfit::TooLarge.into()),
-            Ok(Err(_)) => Err(Misfit::Cut.into()),
-            Ok(Ok(whole)) => Self::parse("body", &whole.to_bytes()),
-        }
+        let whole = countersign_form::read(head, body, MESSAGE_BYTES_MAX).await;
+        let whole = whole.map_err(|unread| match unread {
+            Unread::MediaType => Misfit::MediaType,
+            Unread::TooLarge => Misfit::TooLarge,
+            Unread::Late => Misfit::Late,
+            Unread::Cut => Misfit::Cut,
+        })?;
+        Self::parse("body", &whole)
     }
 
     /// The parameters of an address, which are read as strictly.
