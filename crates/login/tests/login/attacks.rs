@@ -1,9 +1,19 @@
 //! Forms that others send, and texts that others write.
 
-use countersign_login::{Asked, ScopeAt};
+use countersign_login::{Asked, PAGES, ScopeAt};
 use http::Method;
 
 use crate::world::{PASSWORD, World, decide, desk, log_in};
+
+/// The pages that take a form.
+const FORMS: [&str; 6] = [
+    "password",
+    "decision",
+    "device",
+    "forget",
+    "end-session",
+    "logout",
+];
 
 #[tokio::test]
 async fn a_form_of_another_site_is_refused_whatever_it_is_for() {
@@ -20,15 +30,16 @@ async fn a_form_of_another_site_is_refused_whatever_it_is_for() {
         ("name", "ann"),
         ("password", PASSWORD),
         ("consent", "x"),
+        ("user_code", "BCDF-GHJK"),
     ];
+    // No other page takes one.
+    for page in PAGES.into_iter().filter(|page| !FORMS.contains(page)) {
+        let seen = browser.post(&format!("/{page}"), &fields).await;
+        assert_eq!(seen.status, 405, "{page}");
+    }
     let own = world.origin.as_str();
-    for path in [
-        "/password",
-        "/decision",
-        "/logout",
-        "/forget",
-        "/end-session",
-    ] {
+    for page in FORMS {
+        let path = &format!("/{page}");
         // With everything right but where it comes from.
         for said in [
             &[][..],

@@ -1,12 +1,18 @@
 //! What anybody may read: metadata, keys, health.
 
+use std::time::Duration;
+
 use countersign::keys::v1::ListKeysRequest;
 use countersign::keys::v1::key_service_client::KeyServiceClient;
 use http::{Method, StatusCode};
 use serde_json::json;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::web::{Ask, HEALTH, KEYS, METADATA, Speaks, Web};
 use crate::harness::Service;
+use crate::health;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_say_what_there_is_and_where() {
@@ -108,13 +114,37 @@ async fn keys_are_those_of_the_key_service_and_are_kept_for_their_age() {
     }
 }
 
+/// Also while the service stops: a balancer that speaks no gRPC must hear of it, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_what_grpc_says() {
-    let service = Service::start().await;
-    let answer = Web::of(&service).get(HEALTH).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json(), json!({"status": "SERVING"}));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    // Longer than any test lasts: the stop is not waited for.
+    let service =
+        Service::start_cold(|config| config.stop.notice = Duration::from_secs(3600)).await;
+    let web = Web::of(&service);
+    let channel = service.public().await;
+    let mut watch = HealthClient::new(channel.clone())
+        .watch(HealthCheckRequest::default())
+        .await
+        .expect("watched")
+        .into_inner();
+    let mut stopping = None;
+    let mut service = Some(service);
+    for (over_grpc, status, over_http) in [
+        (ServingStatus::Serving, 200, "SERVING"),
+        (ServingStatus::NotServing, 503, "NOT_SERVING"),
+    ] {
+        let told = watch.message().await.expect("a message").expect("one");
+        assert_eq!(told.status(), over_grpc);
+        assert_eq!(health::status(channel.clone(), "").await, Ok(over_grpc));
+        let answer = web.get(HEALTH).await;
+        assert_eq!(answer.status, status, "{over_http}");
+        assert_eq!(answer.json(), json!({"status": over_http}));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        if let Some(mut service) = service.take() {
+            stopping = Some(tokio::spawn(async move { service.stop().await }));
+        }
+    }
+    stopping.expect("it was told to stop").abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
