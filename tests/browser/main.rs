@@ -47,6 +47,15 @@ fn trials() -> Vec<Trial> {
         ),
         parts::needing(PART, "error_page_on_a_phone", scenes::error_on_a_phone),
         parts::needing(PART, "error_page_on_a_desktop", scenes::error_on_a_desktop),
-        parts::needing(PART, "consent_remembered_and_taken_back", scenes::account),
+        parts::needing(
+            PART,
+            "consent_remembered_and_taken_back_on_a_phone",
+            scenes::account_on_a_phone,
+        ),
+        parts::needing(
+            PART,
+            "consent_remembered_and_taken_back_on_a_desktop",
+            scenes::account_on_a_desktop,
+        ),
     ]
 }

@@ -208,9 +208,8 @@ fn step_up(launcher: &Path, screen: Screen) -> Result<(), String> {
         let outcome = walked(launcher, "step_up", screen, asked).await?;
         let before = redeemed(&world, &first, text(&outcome, "first")?, SCOPES).await?;
         let after = redeemed(&world, &again, text(&outcome, "at")?, SCOPES).await?;
-        if before["sub"] != after["sub"]
-            || before["auth_time"].as_u64() > after["auth_time"].as_u64()
-        {
+        let logged_in_at = |claims: &Value| claims["auth_time"].as_u64().ok_or("no auth_time");
+        if before["sub"] != after["sub"] || logged_in_at(&before)? >= logged_in_at(&after)? {
             return Err(format!("{before}, then {after}").into());
         }
         world.platform.stop().await
@@ -270,7 +269,7 @@ pub(crate) fn error_on_a_desktop(launcher: &Path) -> Result<(), String> {
     error_page(launcher, DESKTOP)
 }
 
-pub(crate) fn account(launcher: &Path) -> Result<(), String> {
+fn account(launcher: &Path, screen: Screen) -> Result<(), String> {
     play(async {
         let world = World::new().await?;
         let first = world.asks().push().await?;
@@ -280,8 +279,16 @@ pub(crate) fn account(launcher: &Path) -> Result<(), String> {
             "url": first.url(), "again": again.url(), "once_more": once_more.url(),
             "account": world.at("/login/account"),
         });
-        let outcome = walked(launcher, "account", PHONE, asked).await?;
+        let outcome = walked(launcher, "account", screen, asked).await?;
         redeemed(&world, &again, text(&outcome, "at")?, SCOPES).await?;
         world.platform.stop().await
     })
+}
+
+pub(crate) fn account_on_a_phone(launcher: &Path) -> Result<(), String> {
+    account(launcher, PHONE)
+}
+
+pub(crate) fn account_on_a_desktop(launcher: &Path) -> Result<(), String> {
+    account(launcher, DESKTOP)
 }

@@ -17,7 +17,8 @@ const SIZES = {
   desktop: { viewport: { width: 1280, height: 800 } },
 };
 
-// Without a screen, without calls home; as root there is no sandbox.
+// Without a screen, and without calls home. Without a sandbox, which root cannot have, nor many a
+// container: all pages here are the service's own, or made up below.
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -120,6 +121,12 @@ class Walk {
     await this.page.getByRole("button", { name, exact: true }).click();
   }
 
+  // Tokens say in whole seconds when a person logged in: the next time differs from the last.
+  async next_second() {
+    const second = () => Math.floor(Date.now() / 1000);
+    for (const now = second(); second() === now; ) await this.page.waitForTimeout(20);
+  }
+
   // After this step the browser comes to where the client wanted it.
   async leads_back(step) {
     const { page, asked } = this;
@@ -183,6 +190,7 @@ const SCENES = {
     await walk.login(asked.password);
     await walk.sees("Allow access?");
     const first = await walk.leads_back(() => walk.press("Allow"));
+    await walk.next_second();
     await walk.page.goto(asked.again);
     await walk.sees("Confirm that it is you", "step-up");
     await walk.login(asked.password);
@@ -226,6 +234,7 @@ const SCENES = {
     await walk.page.goto(asked.account);
     await walk.sees("Your account", "account");
     await walk.page.getByRole("button", { name: "Ask me again" }).click();
+    await walk.page.getByText("Nothing: you are asked every time.").waitFor();
     await walk.sees("Your account");
     await walk.page.goto(asked.once_more);
     await walk.sees("Allow access?");

@@ -27,88 +27,80 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The end of what a command says.
 const DONE: &str = "@@ that was all";
 
-pub(crate) fn client_credentials(_: &Path) -> Result<(), String> {
-    told(|| {
-        let desk = Desk::of("client-credentials.md", Manner::Bare)?;
-        let mut shell = Shell::open(&desk, &[])?;
-        for block in desk.page.by_hand()? {
-            shell.type_all(&block)?;
-        }
-        Ok(())
-    })
+pub(crate) fn client_credentials(_: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Bare)?;
+    let mut shell = Shell::open(&desk, &[])?;
+    for block in desk.page.by_hand()? {
+        shell.type_all(&block)?;
+    }
+    Ok(())
 }
 
-pub(crate) fn authorization_code(_: &Path) -> Result<(), String> {
-    told(|| {
-        let desk = Desk::of("authorization-code.md", Manner::Bare)?;
-        let [ask, redeem] = &desk.page.by_hand()?[..] else {
-            return Err("the page has other blocks".into());
-        };
-        let mut shell = Shell::open(&desk, &[])?;
-        shell.type_all(ask)?;
-        let request_uri = shell.last("urn:")?;
-        let authorize = format!(
-            "{}/authorize?client_id=orders-cli&request_uri={request_uri}",
-            desk.issuer
-        );
-        let back = desk.person.browse(&authorize, Decides::Approve)?;
-        let code = back.split_once("code=").ok_or("no code")?.1;
-        let code = code.split('&').next().unwrap_or_default();
-        shell.run(&format!("CODE={code}"))?;
-        shell.type_all(redeem)
-    })
+pub(crate) fn authorization_code(_: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Bare)?;
+    let [ask, redeem] = &desk.page.by_hand()?[..] else {
+        return Err("the page has other blocks".into());
+    };
+    let mut shell = Shell::open(&desk, &[])?;
+    shell.type_all(ask)?;
+    let request_uri = shell.last("urn:")?;
+    let authorize = format!(
+        "{}/authorize?client_id=orders-cli&request_uri={request_uri}",
+        desk.issuer
+    );
+    let back = desk.person.browse(&authorize, Decides::Approve)?;
+    let code = back.split_once("code=").ok_or("no code")?.1;
+    let code = code.split('&').next().unwrap_or_default();
+    shell.run(&format!("CODE={code}"))?;
+    shell.type_all(redeem)
 }
 
-pub(crate) fn device(_: &Path) -> Result<(), String> {
-    told(|| {
-        let desk = Desk::of("device.md", Manner::Bare)?;
-        let [ask, decide] = &desk.page.by_hand()?[..] else {
-            return Err("the page has other blocks".into());
-        };
-        let mut shell = Shell::open(&desk, &[])?;
-        shell.type_all(ask)?;
-        let shown = shell.between("\"user_code\":\"", "\"")?;
-        let typed = shown.replace('-', "").to_lowercase();
-        let decide: Vec<_> = decide
-            .iter()
-            .map(|step| Typed {
-                command: step.command.replace("dvfmdxpt", &typed),
-                says: step.says.clone(),
-            })
-            .collect();
-        shell.type_all(&decide)?;
-        // "The same question at `/token`, with a fresh proof, gets the tokens."
-        let question = ask.last().ok_or("no question")?;
-        shell.types(&Typed {
-            command: question.command.clone(),
-            says: "{\"access_token\":\"eyJ…\",…,\"scope\":\"films.watch\",…}".to_owned(),
+pub(crate) fn device(_: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Bare)?;
+    let [ask, decide] = &desk.page.by_hand()?[..] else {
+        return Err("the page has other blocks".into());
+    };
+    let mut shell = Shell::open(&desk, &[])?;
+    shell.type_all(ask)?;
+    let shown = shell.between("\"user_code\":\"", "\"")?;
+    let typed = shown.replace('-', "").to_lowercase();
+    let decide: Vec<_> = decide
+        .iter()
+        .map(|step| Typed {
+            command: step.command.replace("dvfmdxpt", &typed),
+            says: step.says.clone(),
         })
+        .collect();
+    shell.type_all(&decide)?;
+    // "The same question at `/token`, with a fresh proof, gets the tokens."
+    let question = ask.last().ok_or("no question")?;
+    shell.types(&Typed {
+        command: question.command.clone(),
+        says: "{\"access_token\":\"eyJ…\",…,\"scope\":\"films.watch\",…}".to_owned(),
     })
 }
 
-pub(crate) fn refresh_token(_: &Path) -> Result<(), String> {
-    told(|| {
-        let desk = Desk::of("refresh-token.md", Manner::Bare)?;
-        let first = desk.first_refresh_token()?;
-        let newest = desk.first_refresh_token()?;
-        let mut shell = Shell::open(&desk, &[("FIRST", first), ("NEWEST", newest)])?;
-        let [rotate, refused, old, done] = &desk.page.by_hand()?[..] else {
-            return Err("the page has other blocks".into());
-        };
-        shell.type_all(rotate)?;
-        shell.type_all(refused)?;
-        // "An old one, after ten seconds": until then it gets the same successor.
-        let end = Instant::now() + PATIENCE;
-        let again = &old.first().ok_or("nothing is typed")?.command;
-        while !shell.run(again)?.contains("invalid_grant") {
-            if Instant::now() > end {
-                return Err("an old refresh token is good forever".into());
-            }
-            thread::sleep(Duration::from_secs(1));
+pub(crate) fn refresh_token(_: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Bare)?;
+    let first = desk.first_refresh_token()?;
+    let newest = desk.first_refresh_token()?;
+    let mut shell = Shell::open(&desk, &[("FIRST", first), ("NEWEST", newest)])?;
+    let [rotate, refused, old, done] = &desk.page.by_hand()?[..] else {
+        return Err("the page has other blocks".into());
+    };
+    shell.type_all(rotate)?;
+    shell.type_all(refused)?;
+    // "An old one, after ten seconds": until then it gets the same successor.
+    let end = Instant::now() + PATIENCE;
+    let again = &old.first().ok_or("nothing is typed")?.command;
+    while !shell.run(again)?.contains("invalid_grant") {
+        if Instant::now() > end {
+            return Err("an old refresh token is good forever".into());
         }
-        shell.type_all(old)?;
-        shell.type_all(done)
-    })
+        thread::sleep(Duration::from_secs(1));
+    }
+    shell.type_all(old)?;
+    shell.type_all(done)
 }
 
 /// A shell at a terminal.
@@ -227,8 +219,4 @@ fn fits(said: &str, wanted: &str) -> bool {
         }
     }
     rest.is_empty()
-}
-
-fn told(run: impl FnOnce() -> Result<(), Problem>) -> Result<(), String> {
-    run().map_err(|error| error.to_string())
 }

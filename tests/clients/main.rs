@@ -17,6 +17,7 @@ mod page;
 mod person;
 mod python;
 mod samples;
+mod shown;
 mod spring;
 mod stand;
 
@@ -31,6 +32,12 @@ fn main() {
 }
 
 fn trials() -> Vec<Trial> {
+    let mut trials = libraries();
+    trials.extend(shown::trials());
+    trials
+}
+
+fn libraries() -> Vec<Trial> {
     vec![
         trial(
             "clients-javascript",
@@ -54,41 +61,14 @@ fn trials() -> Vec<Trial> {
             "spring::resource_server",
             spring::resource_server,
         ),
-        trial(
-            "curl",
-            "by_hand::client_credentials",
-            by_hand::client_credentials,
-        ),
-        trial(
-            "curl",
-            "by_hand::authorization_code",
-            by_hand::authorization_code,
-        ),
-        trial("grpcurl", "by_hand::device", by_hand::device),
-        trial("curl", "by_hand::refresh_token", by_hand::refresh_token),
-        Trial::test("samples::all_are_run", || {
-            samples::all_are_run().map_err(Into::into)
-        }),
-        trial(
-            "clients-python",
-            "samples::client_credentials",
-            samples::client_credentials,
-        ),
-        trial(
-            "interop-python",
-            "samples::authorization_code",
-            samples::authorization_code,
-        ),
-        trial("clients-javascript", "samples::device", samples::device),
-        trial(
-            "clients-javascript",
-            "samples::refresh_token",
-            samples::refresh_token,
-        ),
     ]
 }
 
-fn trial(part: &'static str, name: &str, run: fn(&Path) -> Result<(), String>) -> Trial {
+fn trial(
+    part: &'static str,
+    name: &str,
+    run: impl FnOnce(&Path) -> Result<(), String> + Send + 'static,
+) -> Trial {
     let part = match parts::find("curl") {
         Some(_) => part,
         None => "curl",

@@ -12,7 +12,14 @@ const SERVICE: &str = "http://127.0.0.1:7443";
 const HOST: &str = "127.0.0.1:7443";
 
 /// The languages of samples that are programs of their own.
-pub(crate) const LANGUAGES: &[&str] = &["python", "js"];
+const LANGUAGES: &[&str] = &["python", "js"];
+
+/// Those of blocks that are none: drawings, commands (of which those by hand are tried here), and
+/// parts of programs whose whole is among the examples.
+const OTHERS: &[&str] = &["text", "console", "rust"];
+
+/// The section whose commands are typed as they stand.
+const BY_HAND: &str = "## By hand";
 
 /// The commands that register who asks, and for what.
 const REGISTER: &[&str] = &[
@@ -24,6 +31,15 @@ const REGISTER: &[&str] = &[
 /// The text of a page.
 pub(crate) struct Page {
     text: String,
+}
+
+/// What is copied from a page.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Copied {
+    /// The commands below *By hand*.
+    ByHand,
+    /// A program in this language.
+    Program(&'static str),
 }
 
 /// A command, and what it says.
@@ -60,12 +76,27 @@ impl Page {
         Ok(names)
     }
 
-    /// The languages of its programs, in their order.
-    pub(crate) fn languages(&self) -> Vec<String> {
-        let blocks = self.blocks().into_iter().map(|block| block.language);
-        blocks
-            .filter(|language| LANGUAGES.contains(&language.as_str()))
-            .collect()
+    /// All that is copied from it, in its order.
+    ///
+    /// # Errors
+    /// A block in a language of which it is not known what becomes of it.
+    pub(crate) fn copied(&self) -> Result<Vec<Copied>, Problem> {
+        let mut copied = Vec::new();
+        for block in self.blocks() {
+            let language = block.language.as_str();
+            let program = LANGUAGES.iter().find(|known| **known == language);
+            match program {
+                Some(program) => copied.push(Copied::Program(program)),
+                None if !OTHERS.contains(&language) => {
+                    return Err(format!("nobody tries blocks in {language:?}").into());
+                }
+                None if block.section == BY_HAND && !copied.contains(&Copied::ByHand) => {
+                    copied.push(Copied::ByHand);
+                }
+                None => {}
+            }
+        }
+        Ok(copied)
     }
 
     /// Its one program in this language, to the letter.
@@ -104,7 +135,7 @@ impl Page {
         let blocks = self
             .blocks()
             .into_iter()
-            .filter(|block| block.section == "## By hand" && block.language == "console");
+            .filter(|block| block.section == BY_HAND && block.language == "console");
         let registers = |typed: &Typed| {
             REGISTER
                 .iter()

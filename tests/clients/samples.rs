@@ -10,105 +10,63 @@ use countersign_testkit::Problem;
 use crate::browser::Browser;
 use crate::desk::{Desk, Manner};
 use crate::dialogue::Program;
-use crate::page::Page;
 use crate::person::Decides;
 
-/// The programs that are run here, by page and language.
-const RUN: &[(&str, &[&str])] = &[
-    ("authorization-code.md", &["python"]),
-    ("client-credentials.md", &["python"]),
-    ("device.md", &["js"]),
-    ("refresh-token.md", &["js"]),
-];
-
-/// No page has a program that nobody runs.
-pub(crate) fn all_are_run() -> Result<(), String> {
-    let check = || {
-        let mut shown = Vec::new();
-        for name in Page::names()? {
-            let languages = Page::read(&name, "")?.languages();
-            shown.push((name, languages));
-        }
-        let run = |(name, languages): &(&str, &[&str])| {
-            let languages = languages.iter().map(|&language| language.to_owned());
-            ((*name).to_owned(), languages.collect::<Vec<_>>())
-        };
-        let run: Vec<_> = RUN.iter().map(run).collect();
-        if shown == run {
-            return Ok(());
-        }
-        Err::<(), Problem>(format!("the pages have {shown:?}, and these are run: {run:?}").into())
-    };
-    check().map_err(|error| error.to_string())
+pub(crate) fn client_credentials(python: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Strict)?;
+    let secret = desk.read("checkout.secret")?;
+    let mut program = desk.python(python)?;
+    program.env("ISSUER", &desk.issuer);
+    program.env("CHECKOUT_SECRET", secret.trim());
+    desk.says(&mut program, &["DPoP orders.read 300"])
 }
 
-pub(crate) fn client_credentials(python: &Path) -> Result<(), String> {
-    let run = || {
-        let desk = Desk::of("client-credentials.md", Manner::Strict)?;
-        let secret = desk.read("checkout.secret")?;
-        let mut program = desk.python(python)?;
-        program.env("ISSUER", &desk.issuer);
-        program.env("CHECKOUT_SECRET", secret.trim());
-        desk.says(&mut program, &["DPoP orders.read 300"])
-    };
-    told(run)
+pub(crate) fn authorization_code(python: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Strict)?;
+    let mut command = desk.python(python)?;
+    // It would open a browser: there is none, and this stands for one that does nothing.
+    command.env("BROWSER", "true");
+    let mut program = Program::of(&mut command, &desk.ca(), &[])?;
+    let open = said(&mut program, "open ")?;
+    let back = desk.person.browse(&open, Decides::Approve)?;
+    let (receiver, _) = back.split_once('?').ok_or("nothing to bring back")?;
+    let browser = Browser::new(&desk.ca())?;
+    for (url, status) in [
+        (format!("{receiver}?state=of-another&code=csc_x"), "404"),
+        (back.clone(), "200"),
+    ] {
+        let (came, page) = browser.visit(&url)?;
+        if came != status {
+            return Err(format!("{url}: {came} instead of {status}\n{page}").into());
+        }
+    }
+    same(&said(&mut program, "may ")?, "orders.read")?;
+    program.ended()
 }
 
-pub(crate) fn authorization_code(python: &Path) -> Result<(), String> {
-    let run = || {
-        let desk = Desk::of("authorization-code.md", Manner::Strict)?;
-        let mut command = desk.python(python)?;
-        // It would open a browser: there is none, and this stands for one that does nothing.
-        command.env("BROWSER", "true");
-        let mut program = Program::of(&mut command, &desk.ca(), &[])?;
-        let open = said(&mut program, "open ")?;
-        let back = desk.person.browse(&open, Decides::Approve)?;
-        let (receiver, _) = back.split_once('?').ok_or("nothing to bring back")?;
-        let browser = Browser::new(&desk.ca())?;
-        for (url, status) in [
-            (format!("{receiver}?state=of-another&code=csc_x"), "404"),
-            (back.clone(), "200"),
-        ] {
-            let (came, page) = browser.visit(&url)?;
-            if came != status {
-                return Err(format!("{url}: {came} instead of {status}\n{page}").into());
-            }
-        }
-        same(&said(&mut program, "may ")?, "orders.read")?;
-        program.ended()
-    };
-    told(run)
+pub(crate) fn device(javascript: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Strict)?;
+    let mut program = Program::of(&mut desk.javascript(javascript)?, &desk.ca(), &[])?;
+    let shown = said(&mut program, "go to ")?;
+    let (_, code) = shown.split_once(" and type ").ok_or("no code to type")?;
+    desk.person.device(code, Decides::Approve)?;
+    same(&said(&mut program, "may ")?, "films.watch")?;
+    program.ended()
 }
 
-pub(crate) fn device(javascript: &Path) -> Result<(), String> {
-    let run = || {
-        let desk = Desk::of("device.md", Manner::Strict)?;
-        let mut program = Program::of(&mut desk.javascript(javascript)?, &desk.ca(), &[])?;
-        let shown = said(&mut program, "go to ")?;
-        let (_, code) = shown.split_once(" and type ").ok_or("no code to type")?;
-        desk.person.device(code, Decides::Approve)?;
-        same(&said(&mut program, "may ")?, "films.watch")?;
-        program.ended()
-    };
-    told(run)
-}
-
-pub(crate) fn refresh_token(javascript: &Path) -> Result<(), String> {
-    let run = || {
-        let desk = Desk::of("refresh-token.md", Manner::Strict)?;
-        let first = desk.first_refresh_token()?;
-        fs::write(desk.file("orders.refresh"), &first)?;
-        // The second run has what the first one kept.
-        for _ in 0..2 {
-            let mut program = desk.javascript(javascript)?;
-            desk.says(&mut program, &["dpop orders.read 300"])?;
-        }
-        if desk.read("orders.refresh")? == first {
-            return Err("the newest refresh token was not kept".into());
-        }
-        Ok(())
-    };
-    told(run)
+pub(crate) fn refresh_token(javascript: &Path, page: &str) -> Result<(), Problem> {
+    let desk = Desk::of(page, Manner::Strict)?;
+    let first = desk.first_refresh_token()?;
+    fs::write(desk.file("orders.refresh"), &first)?;
+    // The second run has what the first one kept.
+    for _ in 0..2 {
+        let mut program = desk.javascript(javascript)?;
+        desk.says(&mut program, &["dpop orders.read 300"])?;
+    }
+    if desk.read("orders.refresh")? == first {
+        return Err("the newest refresh token was not kept".into());
+    }
+    Ok(())
 }
 
 /// The programs of its page, to be run by a launcher, and what they say.
@@ -142,10 +100,6 @@ impl Desk {
         program.ended()?;
         same(&all.join("\n"), &lines.join("\n"))
     }
-}
-
-fn told(run: impl FnOnce() -> Result<(), Problem>) -> Result<(), String> {
-    run().map_err(|error| error.to_string())
 }
 
 /// The rest of the program's next line.

@@ -11,8 +11,8 @@ use crate::event::{Event, EventKind};
 use crate::record::{self, Damaged};
 use crate::token_service::Asked;
 
-/// The most that a person is shown; clients are registered by hand, and few.
-const SHOWN_MAX: usize = 500;
+/// So many are shown at once.
+const SHOWN_MAX: usize = 100;
 
 const BUSY: AccountsError = AccountsError::Fault("others change the consent all the time");
 
@@ -20,6 +20,14 @@ const BUSY: AccountsError = AccountsError::Fault("others change the consent all 
 #[derive(Clone)]
 pub(crate) struct Consents {
     store: Arc<dyn Store>,
+}
+
+/// A part of what a person allowed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Allowed {
+    pub(crate) found: Vec<Consent>,
+    /// Behind which one there may be more.
+    pub(crate) more_behind: Option<ConsentId>,
 }
 
 impl Consents {
@@ -72,15 +80,25 @@ impl Consents {
         Err(BUSY)
     }
 
-    /// What the person allowed.
-    pub(crate) async fn of(&self, subject: &str) -> Result<Vec<Consent>, AccountsError> {
+    /// What the person allowed, from behind that one on.
+    pub(crate) async fn of(
+        &self,
+        subject: &str,
+        behind: Option<ConsentId>,
+    ) -> Result<Allowed, AccountsError> {
         let prefix = record::consents(subject);
-        let page = self.store.scan(&prefix, None, SHOWN_MAX).await?;
+        let after = behind.map(|id| record::consent_key(subject, id));
+        let page = self.store.scan(&prefix, after.as_ref(), SHOWN_MAX).await?;
         let read = page.records.into_iter();
-        let read: Result<_, Damaged> = read
+        let read: Result<Vec<_>, Damaged> = read
             .map(|(_, found)| record::read_consent(&found.value))
             .collect();
-        Ok(read?)
+        let found = read?;
+        let last = found.last().map(|last| last.about.id());
+        Ok(Allowed {
+            more_behind: page.next.and(last),
+            found,
+        })
     }
 
     /// Forgets it. Tokens that came of it are the token service's affair.
@@ -161,7 +179,7 @@ mod tests {
 
         // Each is kept, shown and taken back by itself.
         consents.remember("ann", &after, scopes, NOW).await.unwrap();
-        let [first, second] = &consents.of("ann").await.unwrap()[..] else {
+        let [first, second] = &consents.of("ann", None).await.unwrap().found[..] else {
             panic!("two are kept");
         };
         assert_ne!(first.about.id(), second.about.id());

@@ -15,6 +15,7 @@
 //! | `session.rs`, `sessions.rs` | when a session counts; where sessions are kept |
 //! | `consent.rs`, `consents.rs` | when somebody need not be asked again |
 //! | `event.rs` | what the audit log is told |
+//! | `fields.rs` | what a form or a query says |
 //! | `csrf.rs` | whether a form is ours and was sent from our page |
 //! | `token_service.rs`, `over_grpc.rs`, `wire.rs` | what the token service is asked, and in which words |
 //! | `named.rs`, `typed_code.rs` | which request a browser is here for; that it typed the device's code |
@@ -28,6 +29,7 @@ mod consent;
 mod consents;
 mod csrf;
 mod event;
+mod fields;
 mod named;
 mod over_grpc;
 mod pages;

@@ -1,13 +1,12 @@
 //! An authorization request, as a browser names it.
 
 use countersign_jose::UnixTime;
-use maud::{Markup, html};
 use url::form_urlencoded::Serializer;
 
+use crate::fields::Fields;
 use crate::session::BrowserId;
 use crate::token_service::Asked;
 use crate::typed_code::TypedCode;
-use crate::web::Fields;
 
 /// The longest name of an authorization request that is looked at.
 const HANDLE_BYTES_MAX: usize = 512;
@@ -54,16 +53,6 @@ impl<'a> Named<'a> {
     /// somebody else's device.
     pub(crate) fn may_be_shown(&self, asked: &Asked) -> bool {
         !asked.device || self.code.is_some()
-    }
-
-    /// For a form, so that it comes back.
-    pub(crate) fn hidden(&self) -> Markup {
-        html! {
-            input type="hidden" name="interaction" value=(self.handle);
-            @if let Some(code) = self.code {
-                input type="hidden" name="typed" value=(code.sealed());
-            }
-        }
     }
 
     /// For a link, so that it comes back.

@@ -14,6 +14,8 @@ use countersign_jose::{base64url, sha256};
 use maud::{DOCTYPE, Markup, html};
 use url::Url;
 
+use crate::named::Named;
+
 pub(crate) use account::{Own, account};
 pub(crate) use consent::{Consenting, consent};
 pub(crate) use device::device;
@@ -119,6 +121,16 @@ impl Page {
             }
         };
         document.into_string()
+    }
+}
+
+/// Which request a form is about, so that it comes back with it.
+fn request(named: Named<'_>) -> Markup {
+    html! {
+        input type="hidden" name="interaction" value=(named.handle);
+        @if let Some(code) = named.code {
+            input type="hidden" name="typed" value=(code.sealed());
+        }
     }
 }
 

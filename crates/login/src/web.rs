@@ -5,7 +5,6 @@ mod asking;
 mod decide;
 mod device;
 mod enter;
-mod fields;
 mod leave;
 mod password;
 mod reply;
@@ -35,7 +34,6 @@ use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::token_service::TokenService;
 use asking::{Asking, Sent};
-pub(crate) use fields::Fields;
 use reply::{Reply, Stop};
 
 /// Every page and form, below the path of the application.
@@ -50,6 +48,22 @@ pub const PAGES: [&str; 9] = [
     "logout",
     "style.css",
 ];
+
+/// Shows what a browser asks for.
+macro_rules! page {
+    ($shown:path) => {
+        |State(app): State<App>, asking: Asking| async move {
+            app.answer($shown(&app.0, &asking).await)
+        }
+    };
+}
+
+/// Does what a form says.
+macro_rules! form {
+    ($done:path) => {
+        |State(app): State<App>, sent: Sent| async move { app.answer($done(&app.0, sent).await) }
+    };
+}
 
 /// How the application is set up.
 #[derive(Clone, Debug)]
@@ -153,53 +167,18 @@ impl App {
         let mut router = Router::new()
             .without_v07_checks()
             .route(&at(""), entrance())
-            .route(
-                &at("password"),
-                post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(password::given(&app.0, sent).await)
-                }),
-            )
-            .route(
-                &at("decision"),
-                post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(decide::decided(&app.0, sent).await)
-                }),
-            )
+            .route(&at("password"), post(form!(password::given)))
+            .route(&at("decision"), post(form!(decide::decided)))
             .route(
                 &at("device"),
-                get(|State(app): State<Self>, asking: Asking| async move {
-                    app.answer(Ok(device::asked(&app.0, &asking)))
-                })
-                .post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(device::typed(&app.0, &sent).await)
-                }),
+                get(page!(device::asked)).post(form!(device::typed)),
             )
-            .route(
-                &at("account"),
-                get(|State(app): State<Self>, asking: Asking| async move {
-                    app.answer(account::shown(&app.0, &asking).await)
-                }),
-            )
-            .route(
-                &at("forget"),
-                post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(account::forgotten(&app.0, sent).await)
-                }),
-            )
-            .route(
-                &at("end-session"),
-                post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(account::ended(&app.0, sent).await)
-                }),
-            )
+            .route(&at("account"), get(page!(account::shown)))
+            .route(&at("forget"), post(form!(account::forgotten)))
+            .route(&at("end-session"), post(form!(account::ended)))
             .route(
                 &at("logout"),
-                post(|State(app): State<Self>, sent: Sent| async move {
-                    app.answer(leave::left(&app.0, sent).await)
-                })
-                .get(|State(app): State<Self>, asking: Asking| async move {
-                    app.answer(leave::asked(&app.0, &asking).await)
-                }),
+                get(page!(leave::asked)).post(form!(leave::left)),
             )
             .route(&at("style.css"), get(reply::style));
         if !base.is_empty() {
@@ -230,11 +209,7 @@ fn entrance() -> MethodRouter<App> {
         response.headers_mut().insert(ALLOW, allowed);
         response
     };
-    get(|State(app): State<App>, asking: Asking| async move {
-        app.answer(enter::entered(&app.0, &asking).await)
-    })
-    .head(other)
-    .fallback(other)
+    get(page!(enter::entered)).head(other).fallback(other)
 }
 
 /// A cookie that must be sent over TLS is also sent to this machine itself.

@@ -34,7 +34,11 @@ pub fn find(name: &str) -> Option<PathBuf> {
 ///
 /// Without the program the test is reported as ignored, with the reason on
 /// standard error, or fails where `COUNTERSIGN_REQUIRE_PARTS` is set.
-pub fn needing(part: &'static str, name: &str, run: fn(&Path) -> Result<(), String>) -> Trial {
+pub fn needing(
+    part: &'static str,
+    name: &str,
+    run: impl FnOnce(&Path) -> Result<(), String> + Send + 'static,
+) -> Trial {
     match find(part) {
         Some(program) => Trial::test(name, move || run(&program).map_err(Into::into)),
         None => {

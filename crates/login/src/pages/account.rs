@@ -7,6 +7,7 @@ use countersign_jose::UnixTime;
 use super::{Page, Place, ago, asked};
 use crate::account::Account;
 use crate::consent::Consent;
+use crate::consents::Allowed;
 use crate::sessions::{Elsewhere, LoggedIn, Others};
 
 /// What the page shows.
@@ -14,7 +15,7 @@ pub(crate) struct Own<'a> {
     /// The form token of the browser.
     pub(crate) token: &'a str,
     pub(crate) who: &'a LoggedIn,
-    pub(crate) consents: &'a [Consent],
+    pub(crate) allowed: &'a Allowed,
     /// The sessions in other browsers.
     pub(crate) elsewhere: &'a Others,
     pub(crate) now: UnixTime,
@@ -25,7 +26,7 @@ pub(crate) fn account(place: &Place, own: &Own<'_>) -> Page {
     let &Own {
         token,
         who,
-        consents,
+        allowed,
         elsewhere,
         now,
     } = own;
@@ -33,11 +34,18 @@ pub(crate) fn account(place: &Place, own: &Own<'_>) -> Page {
         h1 { "Your account" }
         (name(&who.account))
         h2 { "What you need not be asked again" }
-        @if consents.is_empty() {
+        @if allowed.found.is_empty() {
             p { "Nothing: you are asked every time." }
         }
         ul.consents {
-            @for consent in consents { li { (remembered(place, token, consent)) } }
+            @for consent in &allowed.found { li { (remembered(place, token, consent)) } }
+        }
+        @if let Some(last) = allowed.more_behind {
+            p {
+                a #more href={ (place.path("account")) "?behind=" (last.text()) } {
+                    "Show more of this"
+                }
+            }
         }
         h2 { "Where else you are logged in" }
         @if elsewhere.found.is_empty() && !elsewhere.may_be_more {

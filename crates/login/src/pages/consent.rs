@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Place, Problem, alert, asked};
+use super::{Page, Place, Problem, alert, asked, request};
 use crate::account::Account;
 use crate::named::Named;
 use crate::token_service::Asked;
@@ -36,7 +36,7 @@ pub(crate) fn consent(place: &Place, of: &Consenting<'_>) -> Page {
         (alert(of.problem))
         form method="post" action=(place.path("decision")) {
             input type="hidden" name="token" value=(of.token);
-            (of.named.hidden())
+            (request(of.named))
             (scopes(of))
             @if !asked.resources.is_empty() {
                 h2 { "Where" }
@@ -85,7 +85,7 @@ fn whose(place: &Place, of: &Consenting<'_>) -> Markup {
     html! {
         form.aside method="post" action=(place.path("logout")) {
             input type="hidden" name="token" value=(of.token);
-            (of.named.hidden())
+            (request(of.named))
             p {
                 "You are logged in as " strong { bdi { (of.account.called()) } } ". "
                 button.link type="submit" { "Somebody else?" }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Place, Problem, alert, asked};
+use super::{Page, Place, Problem, alert, asked, request};
 use crate::account::Account;
 use crate::named::Named;
 use crate::token_service::Asked;
@@ -83,7 +83,7 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
         (alert(form.problem))
         form method="post" action=(place.path("password")) {
             input type="hidden" name="token" value=(form.token);
-            @if let Some((named, _)) = form.request { (named.hidden()) }
+            @if let Some((named, _)) = form.request { (request(named)) }
             label for="name" { "Name" }
             input #name type="text" name="name" value=(form.typed) required
                 autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64"
@@ -101,7 +101,7 @@ pub(crate) fn login(place: &Place, form: &LoggingIn<'_>) -> Page {
         @if let Some((named, _)) = form.request {
             form.aside method="post" action=(place.path("decision")) {
                 input type="hidden" name="token" value=(form.token);
-                (named.hidden())
+                (request(named))
                 button.quiet type="submit" name="decision" value="deny" {
                     "Cancel and go back"
                 }

@@ -14,14 +14,20 @@ pub(super) async fn shown(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
     let Some(who) = app.sessions.find(id, app.now()).await? else {
         return Ok(Reply::redirect(app.place.path("")));
     };
-    let consents = app.consents.of(&who.account.subject).await?;
+    let behind = asking.query.one("behind");
+    let behind = behind.map(|id| ConsentId::parse(id).ok_or(Stop::Malformed));
+    let behind = behind.transpose()?;
+    let allowed = app.consents.of(&who.account.subject, behind).await?;
+    if behind.is_some() && allowed.found.is_empty() {
+        return Ok(Reply::redirect(app.place.path("account")));
+    }
     let now = app.now();
     let page = pages::account(
         &app.place,
         &pages::Own {
             token: &id.form_token(),
             who: &who,
-            consents: &consents,
+            allowed: &allowed,
             elsewhere: &app.sessions.elsewhere(&who.account, id, now).await?,
             now,
         },

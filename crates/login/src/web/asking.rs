@@ -9,10 +9,11 @@ use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, USER_AGENT};
 use http::request::Parts;
 
+use super::App;
 use super::reply::Stop;
-use super::{App, fields::Fields};
 use crate::address::Address;
 use crate::csrf;
+use crate::fields::Fields;
 use crate::named::Named;
 use crate::pages::Place;
 use crate::session::{BrowserId, BrowserName};

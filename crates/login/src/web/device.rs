@@ -15,7 +15,7 @@ const TYPED_BYTES_MAX: usize = 64;
 /// The longest code of a link; those of the token service have nine characters.
 const LINKED_BYTES_MAX: usize = 16;
 
-pub(super) fn asked(app: &Inner, asking: &Asking) -> Reply {
+pub(super) async fn asked(app: &Inner, asking: &Asking) -> Result<Reply, Stop> {
     let browser = &asking.browser;
     // A code in the link is filled in, and not looked up: the person sends it, and compares it before
     // they allow anything (RFC 8628 §3.3.1, §5.4). What cannot be one is not shown: the page says
@@ -23,7 +23,7 @@ pub(super) fn asked(app: &Inner, asking: &Asking) -> Reply {
     let linked = asking.query.one("user_code").filter(|text| is_code(text));
     let typed = linked.unwrap_or_default();
     let page = pages::device(&app.place, &browser.id.form_token(), typed, None);
-    Reply::page(page).for_browser(browser)
+    Ok(Reply::page(page).for_browser(browser))
 }
 
 /// Whether a text reads like a code, and not like a sentence.
@@ -32,7 +32,7 @@ fn is_code(text: &str) -> bool {
     text.len() <= LINKED_BYTES_MAX && text.bytes().all(plain)
 }
 
-pub(super) async fn typed(app: &Inner, sent: &Sent) -> Result<Reply, Stop> {
+pub(super) async fn typed(app: &Inner, sent: Sent) -> Result<Reply, Stop> {
     let text = sent.fields.one("user_code").unwrap_or_default();
     let again = |problem| {
         let token = sent.browser.id.form_token();

@@ -1,9 +1,10 @@
 //! A browser arrives, with a request or without.
 
+use super::Inner;
 use super::asking::Asking;
 use super::reply::{Reply, Stop};
-use super::{Fields, Inner};
 use crate::consent;
+use crate::fields::Fields;
 use crate::named::Named;
 use crate::pages::{self, Consenting, LoggingIn};
 use crate::session::BrowserId;

@@ -1,5 +1,6 @@
 //! What is allowed, denied and remembered.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use countersign_login::{ACR_PASSWORD, Asked, Denial, ScopeAt};
@@ -310,6 +311,49 @@ async fn what_cannot_be_remembered_holds_nobody_up() {
     world.tokens.asks("third", desk());
     let seen = browser.get("/?interaction=third").await;
     assert_eq!(seen.location(), "https://desk.example/back?code=made-up");
+}
+
+/// However many they are: a page leads on to the next.
+#[tokio::test]
+async fn all_that_is_remembered_is_shown_and_can_be_taken_back() {
+    let world = World::new().await;
+    let mut browser = world.anns_browser().await;
+    let mut allowed = BTreeSet::new();
+    for number in 0..201 {
+        let (handle, home) = (format!("h{number}"), format!("{number}.example"));
+        let redirect_uri = format!("https://{home}/back");
+        let asked = Asked {
+            redirect_uri,
+            ..desk()
+        };
+        world.tokens.asks(&handle, asked);
+        let page = browser.get(&format!("/?interaction={handle}")).await;
+        let seen = decide(&mut browser, &page, "allow", BOTH, true).await;
+        seen.says(200, "Going back");
+        allowed.insert(home);
+    }
+
+    let mut path = "/account".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = browser.get(&path).await;
+        page.says(200, "Ask me again");
+        allowed.retain(|home| !page.text.contains(&format!("<bdi>{home}</bdi>")));
+        pages += 1;
+        let more = page.text.split_once("id=\"more\" href=\"");
+        let Some((_, rest)) = more else { break };
+        path = rest.split('"').next().unwrap_or_default().to_owned();
+    }
+    assert_eq!((pages, allowed), (3, BTreeSet::new()));
+
+    // The last page has one: without it there is no such page.
+    let page = browser.get(&path).await;
+    let (token, consent) = (page.token(), page.field("consent"));
+    let fields = [("token", token.as_str()), ("consent", consent.as_str())];
+    browser.post("/forget", &fields).await.location();
+    assert_eq!(browser.get(&path).await.location(), "/account");
+    let seen = browser.get("/account?behind=nothing").await;
+    assert_eq!(seen.status, 400);
 }
 
 #[tokio::test]
