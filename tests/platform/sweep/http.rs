@@ -85,7 +85,8 @@ const FORMS: [(&str, &[(&str, &str)]); 8] = [
     ),
 ];
 
-/// Sends them all. None can succeed; what is answered is searched with the rest.
+/// Sends them all. None can succeed, but that whoever revokes what looks like a refresh token is not
+/// told that it is none (RFC 7009 §2.2); what is answered is searched with the rest.
 pub(crate) async fn misplace(url: &str, caller: &mut Caller) -> Result<(), Problem> {
     let address = url.trim_start_matches("http://");
     for secret in misplaced('s') {
@@ -123,7 +124,9 @@ pub(crate) async fn misplace(url: &str, caller: &mut Caller) -> Result<(), Probl
             stream.write_all(request.as_bytes()).await?;
             let mut bytes = Vec::new();
             stream.read_to_end(&mut bytes).await?;
-            if !bytes.starts_with(b"HTTP/1.1 4") {
+            let is_refused = bytes.starts_with(b"HTTP/1.1 4");
+            let is_revoked = request.contains("&token=csr_") && bytes.starts_with(b"HTTP/1.1 200");
+            if !is_refused && !is_revoked {
                 let answer = String::from_utf8_lossy(&bytes);
                 return Err(format!("not refused: {request}\n{answer}").into());
             }
